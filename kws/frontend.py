@@ -1,0 +1,260 @@
+"""Streaming log-mel spectrogram in numpy: the front end of every model.
+
+A front end is data, not code: `LogMelConfig` rides in a model's metadata and one implementation
+serves all of them. Offline and streaming run the very same blocks of frames through the very same
+arithmetic, so their frames are equal bit for bit, whatever the sizes of the chunks pushed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError
+
+Float32 = npt.NDArray[np.float32]
+
+#: Frames computed by one call of the FFT when nothing else asks for another number.
+BLOCK = 8
+
+
+@dataclass(frozen=True)
+class LogMelConfig:
+    """Parameters of a log-mel front end.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Samples per second of the input.
+    window, hop, fft : int
+        Length of the periodic Hann window, step between windows and FFT size, in samples.
+    bands : int
+        Number of mel bands.
+    low_hz, high_hz : float
+        Range of the bands, in Hz.
+    spectrum : {"magnitude", "power"}
+        What the mel filters weigh: ``|X|`` or ``|X|**2``.
+    offset : float
+        Added before the logarithm: ``log(mel + offset)``.
+    floor, ceiling : float
+        The logarithm is clipped to this range.
+    """
+
+    sample_rate: int
+    window: int
+    hop: int
+    fft: int
+    bands: int
+    low_hz: float
+    high_hz: float
+    spectrum: Literal["magnitude", "power"]
+    offset: float
+    floor: float
+    ceiling: float
+
+    def __post_init__(self) -> None:
+        checks = (
+            (8000 <= self.sample_rate <= 48000, "sample_rate must be 8000 to 48000"),
+            (1 <= self.hop <= self.window <= self.fft <= 8192, "1 <= hop <= window <= fft <= 8192"),
+            (1 <= self.bands <= 256, "bands must be 1 to 256"),
+            (
+                0 <= self.low_hz < self.high_hz <= self.sample_rate / 2,
+                "0 <= low_hz < high_hz <= sample_rate / 2",
+            ),
+            (self.spectrum in ("magnitude", "power"), "spectrum must be magnitude or power"),
+            (0 <= self.offset <= 1, "offset must be 0 to 1"),
+            (-100 <= self.floor < self.ceiling <= 100, "-100 <= floor < ceiling <= 100"),
+        )
+        for holds, rule in checks:
+            if not holds:
+                raise ModelError(f"front end: {rule}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LogMelConfig:
+        """Read a configuration from metadata.
+
+        Raises
+        ------
+        ModelError
+            If a key is missing or unknown, or a value has the wrong type or range.
+        """
+        known = {field.name: field.type for field in fields(cls)}
+        for key in known.keys() - values.keys():
+            raise ModelError(f"front end: key {key!r} is missing")
+        for key in values.keys() - known.keys():
+            raise ModelError(f"front end: unknown key {key!r}")
+        for key, kind in known.items():
+            wanted = {"int": int, "float": (int, float)}.get(str(kind), str)
+            if not isinstance(values[key], wanted) or isinstance(values[key], bool):
+                raise ModelError(f"front end: {key!r} has the wrong type: {values[key]!r}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain JSON values."""
+        return asdict(self)
+
+    @property
+    def hop_seconds(self) -> float:
+        """Seconds between frames."""
+        return self.hop / self.sample_rate
+
+    @property
+    def window_seconds(self) -> float:
+        """Seconds of audio under one frame."""
+        return self.window / self.sample_rate
+
+    @property
+    def silence(self) -> float:
+        """Value of every band for digital silence."""
+        if self.offset == 0:
+            return self.floor
+        return float(np.clip(np.log(self.offset), self.floor, self.ceiling))
+
+    def frames(self, samples: int) -> int:
+        """Return the number of whole frames in so many samples."""
+        return max(0, (samples - self.window) // self.hop + 1)
+
+    def samples(self, frames: int) -> int:
+        """Return the number of samples under so many frames."""
+        return (frames - 1) * self.hop + self.window if frames > 0 else 0
+
+
+#: YAMNet's front end (tensorflow/models, research/audioset/yamnet: params.py and features.py).
+#: The range holds every value that samples in -1 .. 1 can give: log(offset) = -6.908 and above.
+YAMNET = LogMelConfig(
+    sample_rate=16000, window=400, hop=160, fft=512, bands=64, low_hz=125.0, high_hz=7500.0,
+    spectrum="magnitude", offset=0.001, floor=-7.0, ceiling=10.0,
+)  # fmt: skip
+
+#: The front end of the log-mel images of Speech Commands (grey = 9.95 ln(power of int16) - 60.8,
+#: clipped to 0 .. 255), in units of ln(power of samples in -1 .. 1): ln(power) is less by
+#: 2 ln(32768), and grey 0 and 255 become the floor and the ceiling.
+WORDS = LogMelConfig(
+    sample_rate=16000, window=480, hop=160, fft=512, bands=40, low_hz=0.0, high_hz=4000.0,
+    spectrum="power", offset=0.0, floor=-14.6839, ceiling=10.9442,
+)  # fmt: skip
+
+
+def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Convert Hz to mel: ``1127 ln(1 + f / 700)`` (HTK; as in YAMNet's features.py)."""
+    return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)
+
+
+def mel_filters(config: LogMelConfig) -> Float32:
+    """Return the triangular filters, linear in mel with peak 1, as float32 (fft // 2 + 1, bands).
+
+    As TensorFlow's ``linear_to_mel_weight_matrix``: the constant (0 Hz) bin belongs to no filter.
+    """
+    bins = mel(np.arange(config.fft // 2 + 1) * (config.sample_rate / config.fft))
+    edges = np.linspace(mel(config.low_hz), mel(config.high_hz), config.bands + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - lower) / (centre - lower)
+    falling = (upper - bins[:, None]) / (upper - centre)
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters[0] = 0.0
+    return np.ascontiguousarray(filters, np.float32)
+
+
+class LogMel:
+    """Streaming log-mel spectrogram.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        The front end's parameters.
+    block : int
+        Frames are computed and returned in multiples of this number.
+    """
+
+    def __init__(self, config: LogMelConfig, block: int = BLOCK) -> None:
+        self.config = config
+        self.block = block
+        self._filters = mel_filters(config)
+        ramp = np.arange(config.window) / config.window
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * ramp)).astype(np.float32)
+        self._span = config.samples(block)  # samples under one block
+        self._advance = block * config.hop  # samples from one block to the next
+        self._buffer = np.zeros(self._span, np.float32)
+        self._padded = np.zeros((block, config.fft), np.float32)
+        self._spectrum = np.empty((block, config.fft // 2 + 1), np.float32)
+        self._out = np.empty((block, config.bands), np.float32)
+        self._frames = np.lib.stride_tricks.sliding_window_view(self._buffer, config.window)[
+            :: config.hop
+        ]
+        self._low = np.float32(max(np.exp(config.floor), 1e-30))
+        self._offset = np.float32(config.offset)
+        self._held = 0
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._held = 0
+
+    def push(self, samples: Float32) -> Float32:
+        """Take samples and return the frames that they complete.
+
+        Parameters
+        ----------
+        samples : float32 (n,)
+            Mono audio in -1 .. 1 at the configured rate; any n.
+
+        Returns
+        -------
+        float32 (m, bands)
+            m is a multiple of ``block``, often 0.
+        """
+        blocks = max(0, (self._held + len(samples) - self._span) // self._advance + 1)
+        out = np.empty((blocks * self.block, self.config.bands), np.float32)
+        done = 0
+        taken = 0
+        while taken < len(samples):
+            part = min(self._span - self._held, len(samples) - taken)
+            self._buffer[self._held : self._held + part] = samples[taken : taken + part]
+            self._held += part
+            taken += part
+            if self._held == self._span:
+                out[done : done + self.block] = self._compute()
+                done += self.block
+                self._held = self._span - self._advance
+                self._buffer[: self._held] = self._buffer[self._advance :]
+        return out
+
+    def _compute(self) -> Float32:
+        """Return the log-mel frames of the full buffer; the array is used again."""
+        np.multiply(self._frames, self._window, out=self._padded[:, : self.config.window])
+        bins = np.fft.rfft(self._padded)
+        np.multiply(bins.real, bins.real, out=self._spectrum, casting="same_kind")
+        self._spectrum += bins.imag * bins.imag
+        if self.config.spectrum == "magnitude":
+            np.sqrt(self._spectrum, out=self._spectrum)
+        np.dot(self._spectrum, self._filters, out=self._out)
+        if self._offset:
+            self._out += self._offset
+        np.maximum(self._out, self._low, out=self._out)
+        np.log(self._out, out=self._out)
+        np.clip(self._out, self.config.floor, self.config.ceiling, out=self._out)
+        return self._out
+
+
+def log_mel(samples: Float32, config: LogMelConfig) -> Float32:
+    """Return the log-mel frames of a whole recording.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        Mono audio in -1 .. 1 at the configured rate.
+    config : LogMelConfig
+        The front end's parameters.
+
+    Returns
+    -------
+    float32 (config.frames(n), bands)
+        The same numbers that `LogMel` gives for the stream.
+    """
+    count = config.frames(len(samples))
+    blocks = -(-count // BLOCK)
+    padded = np.zeros(config.samples(blocks * BLOCK), np.float32)
+    padded[: min(len(samples), len(padded))] = samples[: len(padded)]
+    return LogMel(config).push(padded)[:count]
