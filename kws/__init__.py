@@ -1,0 +1,22 @@
+"""kws: keyword spotting for devices.
+
+>>> from kws import KeywordSpotter
+>>> spotter = KeywordSpotter.default()
+>>> for detection in spotter.process(chunk):  # doctest: +SKIP
+...     print(detection.keyword, detection.score, detection.start, detection.end)
+"""
+
+from .errors import AudioError, KwsError, ModelError
+from .spotter import Classification, Detection, KeywordSpotter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "Classification",
+    "Detection",
+    "KeywordSpotter",
+    "KwsError",
+    "ModelError",
+    "__version__",
+]

@@ -1,0 +1,128 @@
+"""The command `kws`: finds the verb, runs it, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from .errors import KwsError
+
+#: Entry points of this group are further verbs; the device side knows none by name.
+GROUP = "kws.verbs"
+DEVICE_VERBS = ("spot", "classify", "listen")
+
+#: Exit statuses: bad input, anything unexpected, and Ctrl-C (128 + SIGINT) as shells have it.
+BAD_INPUT = 2
+UNEXPECTED = 70
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line.
+
+    Attributes
+    ----------
+    name, summary : str
+    example : str
+        A command that works, shown by ``--help``.
+    configure : callable
+        Adds the verb's arguments to its parser.
+    run : callable
+        Takes the parsed arguments; returns the exit status.
+    """
+
+    name: str
+    summary: str
+    example: str
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments."""
+
+    def error(self, message: str) -> Any:
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _device_verbs() -> list[Verb]:
+    from . import verbs
+
+    return [verbs.SPOT, verbs.CLASSIFY, verbs.LISTEN]
+
+
+def _find_verbs(name: str | None) -> list[Verb]:
+    """Return the named verb alone, or all of them when there is none of this name."""
+    if name in DEVICE_VERBS:
+        return _device_verbs()
+    further = list(entry_points(group=GROUP))
+    named = [entry for entry in further if entry.name == name]
+    return [*_device_verbs(), *(cast(Verb, entry.load()) for entry in named or further)]
+
+
+def _parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="kws",
+        description="Keyword spotting for devices: wake words and voice commands.",
+        epilog="example: kws spot recording.wav",
+    )
+    from . import __version__
+
+    parser.add_argument("--version", action="version", version=f"kws {__version__}")
+    commands = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in verbs:
+        sub = commands.add_parser(
+            verb.name,
+            help=verb.summary,
+            description=verb.summary,
+            epilog=f"example: {verb.example}",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        sub.add_argument("--debug", action="store_true", help="show where an error came from")
+        verb.configure(sub)
+        sub.set_defaults(run=verb.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given[0] if given and not given[0].startswith("-") else None
+    options = _parser(_find_verbs(name)).parse_args(given)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except KwsError as error:
+        if options.debug:
+            raise
+        return _complain(str(error), BAD_INPUT)
+    except ModuleNotFoundError as error:
+        if options.debug:
+            raise
+        extra = "deploy" if name == "distill" else "train"
+        return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
+    except BrokenPipeError:
+        # the reader has gone, as in `kws spot … | head`; the interpreter must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _complain("stopped", INTERRUPTED)
+    except Exception as error:
+        if options.debug:
+            raise
+        return _complain(
+            f"unexpected {type(error).__name__}: {error} (--debug shows where)", UNEXPECTED
+        )
+
+
+def _complain(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print("kws: " + " ".join(message.split()), file=sys.stderr)
+    return status

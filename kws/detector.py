@@ -1,0 +1,92 @@
+"""From scores to detections: smoothing, threshold, refractory period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .modelfile import DetectorDefaults
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A keyword's smoothed score has passed its threshold.
+
+    Attributes
+    ----------
+    label : int
+        Index of the keyword in the model's labels.
+    score : float
+        Smoothed score, 0 .. 1.
+    step : int
+        Steps since the last reset, the present one included.
+    """
+
+    label: int
+    score: float
+    step: int
+
+
+class Detector:
+    """Decides, step by step, whether a keyword was said.
+
+    A keyword is detected when its smoothed score passes its threshold and is the highest of all
+    labels. It is not detected again within the refractory period, nor before its score has
+    fallen below half of the threshold: a keyword that is said once is one detection, however
+    long its score stays high.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        All labels, in the order of the scores.
+    defaults : DetectorDefaults
+        Smoothing, refractory period, thresholds.
+    step_seconds : float
+        Seconds from one step to the next.
+    """
+
+    def __init__(
+        self, labels: tuple[str, ...], defaults: DetectorDefaults, step_seconds: float
+    ) -> None:
+        # a label without a threshold is no keyword and never passes
+        self._thresholds = np.array(
+            [defaults.thresholds.get(label, np.inf) for label in labels], np.float32
+        )
+        self._window = max(1, round(defaults.smoothing / step_seconds))
+        self._refractory = round(defaults.refractory / step_seconds)
+        self._scores = np.zeros((self._window, len(labels)), np.float32)
+        self._blocked_until = np.zeros(len(labels), np.int64)
+        self._armed = np.ones(len(labels), np.bool_)
+        self._step = 0
+
+    def reset(self) -> None:
+        """Forget all scores and detections."""
+        self._scores[:] = 0.0
+        self._blocked_until[:] = 0
+        self._armed[:] = True
+        self._step = 0
+
+    def update(self, scores: Float32) -> Event | None:
+        """Take the scores of one step.
+
+        Parameters
+        ----------
+        scores : float32 (labels,)
+            Posteriors, 0 .. 1.
+        """
+        self._scores[self._step % self._window] = scores
+        self._step += 1
+        smoothed = self._scores.mean(axis=0)
+        best = int(smoothed.argmax())
+        self._armed |= smoothed < 0.5 * self._thresholds
+        if smoothed[best] < self._thresholds[best] or not self._armed[best]:
+            return None
+        if self._step < self._blocked_until[best]:
+            return None
+        self._armed[best] = False
+        self._blocked_until[best] = self._step + self._refractory
+        return Event(best, float(smoothed[best]), self._step)

@@ -1,0 +1,377 @@
+"""A model is one file: a TFLite network with its contract, `kws.json`, appended as a ZIP.
+
+The appended ZIP is how TensorFlow's own tools attach metadata: the interpreter does not look
+behind the flatbuffer, and `unzip` does not look before the archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ModelError
+from .frontend import LogMelConfig
+
+SCHEMA = 1
+METADATA_NAME = "kws.json"
+#: A model for a small device is far below this; more is refused before it is read.
+MAX_FILE_BYTES = 64 * 2**20
+MAX_METADATA_BYTES = 2**20
+SILENCE = "_silence_"
+UNKNOWN = "_unknown_"
+TASKS = ("commands",)
+
+
+@dataclass(frozen=True)
+class StreamingContract:
+    """How the network runs as a stream.
+
+    Attributes
+    ----------
+    frames : int
+        Front-end frames per step.
+    receptive_field : int
+        Front-end frames that one result depends on.
+    input, output : str
+        Names of the tensors of the frames and of the logits (1, columns, labels).
+    states : tuple of (str, str)
+        Names of each state's input tensor and of the output tensor that replaces it.
+    """
+
+    frames: int
+    receptive_field: int
+    input: str
+    output: str
+    states: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class DetectorDefaults:
+    """What turns scores into detections.
+
+    Attributes
+    ----------
+    smoothing : float
+        Seconds over which scores are averaged.
+    refractory : float
+        Seconds after a detection in which the same keyword is not detected again.
+    longest : float
+        No keyword takes longer, in seconds.
+    thresholds : dict of str to float
+        Smoothed score from which each keyword is detected, 0 .. 1.
+    """
+
+    smoothing: float
+    refractory: float
+    longest: float
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a threshold gave on recordings that it was not chosen on.
+
+    Attributes
+    ----------
+    keyword : str
+    threshold : float
+    false_accepts_per_hour : float
+        Detections of this keyword where nobody said it, per hour.
+    false_accepts_per_hour_interval : (float, float)
+        95 % interval (exact Poisson).
+    miss_rate : float
+        Share of the keyword's recordings that were not detected.
+    miss_rate_interval : (float, float)
+        95 % interval (Clopper-Pearson).
+    hours : float
+        Audio without the keyword.
+    recordings : int
+        Recordings of the keyword.
+    """
+
+    keyword: str
+    threshold: float
+    false_accepts_per_hour: float
+    false_accepts_per_hour_interval: tuple[float, float]
+    miss_rate: float
+    miss_rate_interval: tuple[float, float]
+    hours: float
+    recordings: int
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The contract of a model file.
+
+    Attributes
+    ----------
+    task : str
+        "commands": one of the labels at a time, by softmax.
+    labels : tuple of str
+        In the order of the network's output; those in underscores are no keywords.
+    front_end : LogMelConfig
+    streaming : StreamingContract
+    detector : DetectorDefaults
+    operating_points : tuple of OperatingPoint
+    provenance : dict
+        Recipe, digests of data and weights, versions: for people, never read by the runtime.
+    """
+
+    task: str
+    labels: tuple[str, ...]
+    front_end: LogMelConfig
+    streaming: StreamingContract
+    detector: DetectorDefaults
+    operating_points: tuple[OperatingPoint, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The labels that can be detected."""
+        return keywords_of(self.labels)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file in memory.
+
+    Attributes
+    ----------
+    path : str
+        Where it came from, for messages.
+    network : bytes
+        The flatbuffer, without the metadata.
+    metadata : Metadata
+    """
+
+    path: str
+    network: bytes
+    metadata: Metadata
+
+
+def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the labels that are keywords: all but ``_silence_``, ``_unknown_`` and the like."""
+    return tuple(label for label in labels if not (label.startswith("_") and label.endswith("_")))
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read and check a model file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, too large, truncated, foreign, damaged, or its metadata is of an
+        unknown schema or does not hold together; the message says what and where.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelError(f"{path}: {size} bytes is no model: at most {MAX_FILE_BYTES} are read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}): check the path") from None
+    return parse_model(content, str(path))
+
+
+def parse_model(content: bytes, path: str) -> ModelFile:
+    """Check the content of a model file; see `read_model`."""
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path}: not a TFLite model: give a .tflite file that kws wrote")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entry = archive.getinfo(METADATA_NAME)
+            if entry.file_size > MAX_METADATA_BYTES or entry.flag_bits & 1:
+                raise ModelError(f"{path}: {METADATA_NAME} is too large or encrypted")
+            with archive.open(entry) as stream:
+                text = stream.read(MAX_METADATA_BYTES + 1)
+    except KeyError:
+        raise ModelError(f"{path}: has no {METADATA_NAME}: it is a model of another tool") from None
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError):
+        raise ModelError(
+            f"{path}: no {METADATA_NAME} behind the network: the file was cut short, "
+            "or is a model of another tool"
+        ) from None
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path}: {METADATA_NAME} is not JSON") from None
+    try:
+        reader = _Reader(values, METADATA_NAME)
+        schema = reader.number("schema", 0, 2**31)
+        if schema != SCHEMA:
+            raise ModelError(
+                f"schema {schema} is not known (this version reads {SCHEMA}): update kws"
+            )
+        network = reader.group("network")
+        size = int(network.number("bytes", 8, len(content)))
+        if hashlib.sha256(content[:size]).hexdigest() != network.text("sha256"):
+            raise ModelError("the network's digest does not match: the file is damaged")
+        metadata = _metadata(reader)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    return ModelFile(path, content[:size], metadata)
+
+
+def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
+    """Write a network and its contract as one file, all of it or nothing.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    content = pack(network, metadata)
+    parse_model(content, str(path))  # what would not be read is not written
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            part.write(content)
+        # NamedTemporaryFile makes files for this user alone; a model is as readable as any file
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(part.name).chmod(0o666 & ~mask)
+        Path(part.name).replace(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def pack(network: bytes, metadata: Metadata) -> bytes:
+    """Return the content of a model file; the same input gives the same bytes."""
+    values = {
+        "schema": SCHEMA,
+        "task": metadata.task,
+        "labels": list(metadata.labels),
+        "network": {"bytes": len(network), "sha256": hashlib.sha256(network).hexdigest()},
+        "front_end": metadata.front_end.to_dict(),
+        "streaming": {**vars(metadata.streaming), "states": [*map(list, metadata.streaming.states)]},
+        "detector": vars(metadata.detector),
+        "operating_points": [vars(point) for point in metadata.operating_points],
+        "provenance": metadata.provenance,
+    }
+    stream = io.BytesIO()
+    stream.write(network)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo(METADATA_NAME, (1980, 1, 1, 0, 0, 0))
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, json.dumps(values, indent=1), zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
+
+
+class _Reader:
+    """Reads values out of JSON, each with its type and range; the messages say where."""
+
+    def __init__(self, values: Any, where: str) -> None:
+        if not isinstance(values, dict):
+            raise ModelError(f"{where} is not an object")
+        self.values = values
+        self.where = where
+
+    def get(self, key: str) -> Any:
+        if key not in self.values:
+            raise ModelError(f"{self.where}: key {key!r} is missing")
+        return self.values[key]
+
+    def number(self, key: str, low: float, high: float) -> float:
+        value = self.get(key)
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not good or not math.isfinite(value) or not low <= value <= high:
+            raise ModelError(f"{self.where}: {key!r} must be {low} to {high}, not {value!r:.40}")
+        return float(value) if isinstance(value, float) else value
+
+    def count(self, key: str, low: int, high: int) -> int:
+        value = self.number(key, low, high)
+        if not isinstance(value, int):
+            raise ModelError(f"{self.where}: {key!r} must be a whole number, not {value!r}")
+        return value
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or not 0 < len(value) <= 256:
+            raise ModelError(f"{self.where}: {key!r} must be a short text, not {value!r:.40}")
+        return value
+
+    def items(self, key: str, most: int) -> list[Any]:
+        value = self.get(key)
+        if not isinstance(value, list) or len(value) > most:
+            raise ModelError(f"{self.where}: {key!r} must be a list of at most {most}")
+        return value
+
+    def group(self, key: str) -> _Reader:
+        return _Reader(self.get(key), f"{self.where}: {key}")
+
+    def interval(self, key: str) -> tuple[float, float]:
+        pair = self.items(key, 2)
+        bounds = _Reader(dict(zip("ab", pair, strict=False)), f"{self.where}: {key}")
+        return bounds.number("a", 0, 1e6), bounds.number("b", 0, 1e6)
+
+
+def _metadata(reader: _Reader) -> Metadata:
+    """Check everything but the schema and the digest."""
+    task = reader.text("task")
+    if task not in TASKS:
+        raise ModelError(f"task {task!r} is not known (this version knows {', '.join(TASKS)})")
+    labels = tuple(reader.items("labels", 1000))
+    if len(labels) < 2 or len(set(map(str, labels))) != len(labels):
+        raise ModelError("labels must be at least two different texts")
+    if not all(isinstance(label, str) and 0 < len(label) <= 100 for label in labels):
+        raise ModelError("labels must be short texts")
+    keywords = keywords_of(labels)
+    if not keywords:
+        raise ModelError("no label is a keyword")
+    streaming = reader.group("streaming")
+    states = []
+    for pair in streaming.items("states", 1000):
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)):
+            raise ModelError("streaming: each state must be a pair of tensor names")
+        states.append((pair[0], pair[1]))
+    detector = reader.group("detector")
+    thresholds = detector.group("thresholds")
+    for keyword in thresholds.values:
+        if keyword not in keywords:
+            raise ModelError(f"detector: a threshold for {keyword!r:.40}, which is no keyword")
+    points = []
+    for number, values in enumerate(reader.items("operating_points", 10000)):
+        point = _Reader(values, f"operating_points[{number}]")
+        if point.text("keyword") not in keywords:
+            raise ModelError(f"{point.where}: {point.text('keyword')!r} is no keyword")
+        points.append(
+            OperatingPoint(
+                keyword=point.text("keyword"),
+                threshold=point.number("threshold", 0, 1),
+                false_accepts_per_hour=point.number("false_accepts_per_hour", 0, 1e6),
+                false_accepts_per_hour_interval=point.interval("false_accepts_per_hour_interval"),
+                miss_rate=point.number("miss_rate", 0, 1),
+                miss_rate_interval=point.interval("miss_rate_interval"),
+                hours=point.number("hours", 0, 1e6),
+                recordings=point.count("recordings", 0, 10**9),
+            )
+        )
+    return Metadata(
+        task=task,
+        labels=labels,
+        front_end=LogMelConfig.from_dict(reader.group("front_end").values),
+        streaming=StreamingContract(
+            frames=streaming.count("frames", 1, 1000),
+            receptive_field=streaming.count("receptive_field", 1, 10000),
+            input=streaming.text("input"),
+            output=streaming.text("output"),
+            states=tuple(states),
+        ),
+        detector=DetectorDefaults(
+            smoothing=detector.number("smoothing", 0, 10),
+            refractory=detector.number("refractory", 0, 60),
+            longest=detector.number("longest", 0.1, 10),
+            thresholds={keyword: thresholds.number(keyword, 0, 1) for keyword in keywords},
+        ),
+        operating_points=tuple(points),
+        provenance=reader.group("provenance").values,
+    )

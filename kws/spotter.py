@@ -1,0 +1,315 @@
+"""`KeywordSpotter`: audio in, detections out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .audio import to_float
+from .detector import Detector
+from .frontend import LogMel
+from .modelfile import Metadata, ModelFile, parse_model, read_model
+from .network import StreamingNetwork
+from .resample import Resampler
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A keyword was said.
+
+    Attributes
+    ----------
+    keyword : str
+    score : float
+        Smoothed score, 0 .. 1.
+    start, end : float
+        Where the word is, in seconds since the first sample (after the last reset).
+    """
+
+    keyword: str
+    score: float
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What a clip is.
+
+    Attributes
+    ----------
+    label : str
+        The most probable label.
+    score : float
+        Its score, 0 .. 1.
+    scores : dict of str to float
+        Every label's score; they add up to 1.
+    """
+
+    label: str
+    score: float
+    scores: dict[str, float]
+
+
+def softmax(logits: Float32) -> Float32:
+    """Return posteriors along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
+class KeywordSpotter:
+    """Spots keywords in a stream of audio.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file; `load` and `default` read one.
+    sample_rate : int, optional
+        Of the audio that will be pushed; the model's own rate unless said.
+    threads : int
+        Threads of the interpreter.
+
+    Raises
+    ------
+    ModelError
+        If the network does not match the file's metadata.
+
+    Examples
+    --------
+    >>> from kws import KeywordSpotter
+    >>> spotter = KeywordSpotter.default()
+    >>> spotter.keywords
+    ('yes', 'no', 'up', 'down', 'left', 'right', 'on', 'off', 'stop', 'go')
+    """
+
+    def __init__(
+        self, model: ModelFile, sample_rate: int | None = None, threads: int = 1
+    ) -> None:
+        self.metadata: Metadata = model.metadata
+        front_end = model.metadata.front_end
+        self.sample_rate = sample_rate or front_end.sample_rate
+        self._network = StreamingNetwork(model, threads)
+        self._log_mel = LogMel(front_end, block=self._network.frames)
+        self._resampler = (
+            Resampler(self.sample_rate, front_end.sample_rate)
+            if self.sample_rate != front_end.sample_rate
+            else None
+        )
+        self._step_seconds = self._network.frames * front_end.hop_seconds
+        self._detector = Detector(
+            model.metadata.labels,
+            model.metadata.detector,
+            self._step_seconds / self._network.columns,
+        )
+        # frame levels of the last receptive field, to find where the word was
+        history = max(
+            self.metadata.streaming.receptive_field,
+            round(self.metadata.detector.longest / front_end.hop_seconds) + 50,
+        )
+        self._levels = np.empty(-(-history // self._network.frames) * self._network.frames)
+        self.reset()
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> KeywordSpotter:
+        """Load a model file; options as for the class."""
+        return cls(read_model(path), **options)
+
+    @classmethod
+    def default(cls, **options: Any) -> KeywordSpotter:
+        """Load the model in the package: ten English commands."""
+        return cls(default_model(), **options)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The keywords that can be detected."""
+        return self.metadata.keywords
+
+    def reset(self) -> None:
+        """Start anew, at time 0, after endless silence."""
+        self._network.reset()
+        self._log_mel.reset()
+        self._detector.reset()
+        if self._resampler is not None:
+            self._resampler.reset()
+        self._levels[:] = self.metadata.front_end.silence
+        self._steps = 0
+        self._spoken_until = 0.0
+
+    def process(self, samples: npt.NDArray[Any]) -> list[Detection]:
+        """Take audio and return the detections that it completes.
+
+        Parameters
+        ----------
+        samples : int16 or float32 (n,)
+            Mono audio at ``sample_rate``; float in -1 .. 1; any n.
+
+        Raises
+        ------
+        AudioError
+            If the samples have another type or shape, or are not finite.
+        """
+        samples = to_float(samples)
+        if self._resampler is not None:
+            samples = self._resampler.push(samples)
+        frames = self._log_mel.push(samples)
+        detections = []
+        for start in range(0, len(frames), self._network.frames):
+            step = frames[start : start + self._network.frames]
+            logits = self._network.step(step)
+            self._remember(step)
+            for posteriors in softmax(logits):
+                event = self._detector.update(posteriors)
+                if event is not None:
+                    detection = self._locate(event.label, event.score)
+                    if detection is not None:
+                        detections.append(detection)
+        return detections
+
+    def flush(self) -> list[Detection]:
+        """End the stream: follow it with silence until nothing of it is left to be found."""
+        seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds
+        return self.process(np.zeros(round(seconds * self.sample_rate), np.float32))
+
+    def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
+        """Return the posteriors of every column of a recording, after a reset.
+
+        Returns
+        -------
+        float32 (columns, labels)
+        """
+        return softmax(self._logits(samples))
+
+    def classify(self, samples: npt.NDArray[Any]) -> Classification:
+        """Say what one clip is.
+
+        A clip no longer than the network's receptive field is judged by the mean of the columns
+        that saw all of it; a longer one by the column in which a keyword was most certain.
+        """
+        front_end, streaming = self.metadata.front_end, self.metadata.streaming
+        samples = to_float(samples)
+        if self._resampler is not None:
+            self._resampler.reset()
+            samples = np.concatenate([self._resampler.push(samples), self._resampler.flush()])
+        clip = max(1, -(-len(samples) // front_end.hop))
+        padded = np.zeros(front_end.samples(clip + streaming.receptive_field), np.float32)
+        padded[: len(samples)] = samples
+        logits = self._logits_at_rate(padded)
+        per_column = streaming.frames // self._network.columns
+        first = min(-(-clip // per_column), len(logits)) - 1
+        if clip <= streaming.receptive_field:
+            beyond = max(first + 1, streaming.receptive_field // per_column)
+            scores = softmax(logits[first:beyond].mean(axis=0))
+        else:
+            scores = self._most_certain(softmax(logits))
+        self.reset()
+        best = int(scores.argmax())
+        labels = self.metadata.labels
+        return Classification(
+            labels[best],
+            float(scores[best]),
+            {label: float(score) for label, score in zip(labels, scores, strict=True)},
+        )
+
+    def _most_certain(self, posteriors: Float32) -> Float32:
+        keywords = [self.metadata.labels.index(keyword) for keyword in self.keywords]
+        certain = posteriors[posteriors[:, keywords].max(axis=1).argmax()]
+        if certain.argmax() in keywords:
+            return certain
+        return np.asarray(posteriors.mean(axis=0), np.float32)
+
+    def _logits_at_rate(self, samples: Float32) -> Float32:
+        self.reset()
+        frames = self._log_mel.push(samples)
+        size = self._network.frames
+        steps = [self._network.step(frames[i : i + size]) for i in range(0, len(frames), size)]
+        if not steps:
+            return np.zeros((0, len(self.metadata.labels)), np.float32)
+        return np.concatenate([step.copy() for step in steps])
+
+    def _logits(self, samples: npt.NDArray[Any]) -> Float32:
+        samples = to_float(samples)
+        if self._resampler is not None:
+            self._resampler.reset()
+            samples = self._resampler.push(samples)
+        return self._logits_at_rate(samples)
+
+    def _remember(self, frames: Float32) -> None:
+        """Keep the level of each frame, in the ring that `_locate` reads."""
+        at = (self._steps % (len(self._levels) // len(frames))) * len(frames)
+        self._levels[at : at + len(frames)] = frames.max(axis=1)
+        self._steps += 1
+
+    def _locate(self, label: int, score: float) -> Detection | None:
+        """Find the word in the levels of the last frames, or None if it was detected already."""
+        front_end = self.metadata.front_end
+        size = self._network.frames
+        at = (self._steps % (len(self._levels) // size)) * size
+        levels = np.concatenate([self._levels[at:], self._levels[:at]])
+        first, last = loudest_stretch(
+            levels,
+            longest=round(self.metadata.detector.longest / front_end.hop_seconds),
+            logarithms_per_decibel=np.log(10) / (10 if front_end.spectrum == "power" else 20),
+        )
+        origin = self._steps * size - len(levels)  # number of the first frame in the ring
+        start = max(0.0, (origin + first) * front_end.hop_seconds)
+        end = (origin + last) * front_end.hop_seconds + front_end.window_seconds
+        # the same sound is not two keywords
+        if 0.5 * (start + end) < self._spoken_until:
+            return None
+        self._spoken_until = end
+        return Detection(self.metadata.labels[label], score, start, end)
+
+
+def loudest_stretch(
+    levels: npt.NDArray[np.float64], longest: int, logarithms_per_decibel: float
+) -> tuple[int, int]:
+    """Find the stretch of sound around the loudest of the latest frames.
+
+    Parameters
+    ----------
+    levels : float64 (frames,)
+        Level of each frame, natural logarithm.
+    longest : int
+        Most frames in the stretch.
+    logarithms_per_decibel : float
+        Size of a decibel in ``levels``.
+
+    Returns
+    -------
+    first, last : int
+        The stretch's frames. It reaches from the loudest frame, on both sides, to where the level
+        stays 25 dB below it, or near the quiet tenth of the frames, for 0.15 s.
+    """
+    window = levels[-longest:]
+    peak = int(window.argmax())
+    top = window[peak]
+    quiet = np.percentile(levels, 10)
+    loud = window > max(top - 25 * logarithms_per_decibel, quiet + 0.3 * (top - quiet))
+    gap = 15
+    first = last = peak
+    for frame in range(peak, -1, -1):
+        if loud[frame]:
+            if first - frame > gap:
+                break
+            first = frame
+    for frame in range(peak, len(window)):
+        if loud[frame]:
+            if frame - last > gap:
+                break
+            last = frame
+    offset = len(levels) - len(window)
+    return first + offset, last + offset
+
+
+def default_model() -> ModelFile:
+    """Return the model file in the package."""
+    name = "commands.tflite"
+    content = resources.files(__package__).joinpath("models", name).read_bytes()
+    return parse_model(content, name)

@@ -1,0 +1,194 @@
+"""The verbs of the device: spot, classify, listen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .audio import AUDIO_SUFFIXES, load_audio, read_stream
+from .cli import BAD_INPUT, Verb
+from .errors import AudioError
+from .frontend import Float32
+from .spotter import Detection, KeywordSpotter
+
+#: Audio is pushed in chunks of this length, as it would come from a microphone.
+CHUNK_SECONDS = 0.08
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="a model file; the one in the package if left out"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+
+
+def _spotter(model: Path | None, sample_rate: int | None = None) -> KeywordSpotter:
+    if model is None:
+        return KeywordSpotter.default(sample_rate=sample_rate)
+    return KeywordSpotter.load(model, sample_rate=sample_rate)
+
+
+def _print_detection(detection: Detection, file: str, *, as_json: bool, named: bool) -> None:
+    if as_json:
+        values = {
+            "file": file,
+            "keyword": detection.keyword,
+            "score": round(detection.score, 4),
+            "start": round(detection.start, 3),
+            "end": round(detection.end, 3),
+        }
+        print(json.dumps(values), flush=True)
+    else:
+        where = f"{file}: " if named else ""
+        print(
+            f"{where}{detection.start:8.2f} – {detection.end:.2f} s  "
+            f"{detection.keyword:<12} {detection.score:.2f}",
+            flush=True,
+        )
+
+
+def _recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
+    """Yield each recording, and whether it was found in a folder."""
+    for name in names:
+        folder = Path(name)
+        if name == "-" or not folder.is_dir():
+            yield name, False
+            continue
+        found = sorted(
+            path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES
+        )
+        if not found:
+            raise AudioError(f"{name}: no recordings in this folder")
+        for path in found:
+            yield str(path), True
+
+
+def _each(names: list[str], work: Callable[[str], None]) -> int:
+    """Do the work for every recording; those that cannot be read are named, and the work goes on.
+
+    Returns 0, or 2 if a file that was named could not be read, or none in a folder could.
+    """
+    failed = done = 0
+    for name, in_folder in _recordings(names):
+        try:
+            work(name)
+            done += 1
+        except AudioError as error:
+            print(f"kws: {'skipped: ' if in_folder else ''}{error}", file=sys.stderr)
+            failed += not in_folder
+    return BAD_INPUT if failed or not done else 0
+
+
+def _chunks(name: str, spotter: KeywordSpotter) -> Iterator[Float32]:
+    rate = spotter.sample_rate
+    if name == "-":
+        yield from read_stream(sys.stdin.buffer, CHUNK_SECONDS, rate)
+        return
+    samples = load_audio(name, rate)
+    size = round(CHUNK_SECONDS * rate)
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size]
+
+
+def _configure_spot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="recordings of any length, or folders of them; - reads 16-bit mono PCM from a pipe",
+    )  # fmt: skip
+    _add_model(parser)
+    _add_json(parser)
+    parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
+
+
+def _run_spot(options: argparse.Namespace) -> int:
+    spotter = _spotter(options.model, options.rate if "-" in options.files else None)
+    named = len(options.files) > 1 or Path(options.files[0]).is_dir()
+
+    def spot(name: str) -> None:
+        spotter.reset()
+        for chunk in _chunks(name, spotter):
+            for detection in spotter.process(chunk):
+                _print_detection(detection, name, as_json=options.json, named=named)
+        for detection in spotter.flush():
+            _print_detection(detection, name, as_json=options.json, named=named)
+
+    return _each(options.files, spot)
+
+
+def _configure_classify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="clips, or folders of them")
+    _add_model(parser)
+    _add_json(parser)
+
+
+def _run_classify(options: argparse.Namespace) -> int:
+    spotter = _spotter(options.model)
+
+    def classify(name: str) -> None:
+        result = spotter.classify(load_audio(name, spotter.sample_rate))
+        if options.json:
+            scores = {label: round(score, 4) for label, score in result.scores.items()}
+            values = {"file": name, "label": result.label, "score": round(result.score, 4)}
+            print(json.dumps({**values, "scores": scores}), flush=True)
+        else:
+            print(f"{name}: {result.label:<12} {result.score:.2f}", flush=True)
+
+    return _each(options.files, classify)
+
+
+def _configure_listen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="D", help="number or part of the name of a microphone")
+    parser.add_argument("--list-devices", action="store_true", help="show the microphones and stop")
+    _add_model(parser)
+    _add_json(parser)
+
+
+def _run_listen(options: argparse.Namespace) -> int:
+    from .microphone import Microphone, input_devices
+
+    if options.list_devices:
+        for device in input_devices():
+            mark = "*" if device.default else " "
+            print(f"{mark} {device.index:3}  {device.name}  {device.sample_rate} Hz")
+        return 0
+    device = options.device
+    if device is not None and device.isdecimal():
+        device = int(device)
+    source = Microphone(device)
+    spotter = _spotter(options.model, source.sample_rate)
+    overflows = 0
+    try:
+        with source as microphone:
+            print(
+                f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
+                f"{', '.join(spotter.keywords)}; Ctrl-C stops",
+                file=sys.stderr,
+            )
+            for chunk in microphone:
+                for detection in spotter.process(chunk):
+                    _print_detection(detection, "-", as_json=options.json, named=False)
+                if microphone.overflows != overflows:
+                    overflows = microphone.overflows
+                    print(f"kws: audio was lost ({overflows} overflows so far)", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"stopped; {overflows} overflows", file=sys.stderr)
+    return 0
+
+
+SPOT = Verb(
+    "spot", "find keywords in recordings, with times", "kws spot recording.wav",
+    _configure_spot, _run_spot,
+)  # fmt: skip
+CLASSIFY = Verb(
+    "classify", "say what each clip is", "kws classify clip.wav", _configure_classify, _run_classify
+)
+LISTEN = Verb(
+    "listen", "find keywords in what the microphone hears", "kws listen --device 1",
+    _configure_listen, _run_listen,
+)  # fmt: skip

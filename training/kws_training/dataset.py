@@ -1,0 +1,167 @@
+"""Folders of recordings: which file is which word, said by whom, and who validates."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.audio import AUDIO_SUFFIXES
+from kws.errors import KwsError
+from kws.modelfile import SILENCE, UNKNOWN
+
+#: Who speaks, from the file name: Speech Commands names its files ``<speaker>_nohash_<n>``.
+SPEAKER_RULE = r"^(.+)_nohash_\d+"
+
+
+class DataError(KwsError):
+    """A folder of recordings that cannot be trained on."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording of one word.
+
+    Attributes
+    ----------
+    path : Path
+    label : str
+        Keyword, ``_unknown_`` or ``_silence_``.
+    speaker : str
+        Who said it; the path where nobody knows, so that every file is a speaker of its own.
+    """
+
+    path: Path
+    label: str
+    speaker: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A recording that could not be used, and why."""
+
+    path: Path
+    reason: str
+
+
+def find_clips(
+    folders: Sequence[Path],
+    keywords: Sequence[str] | None = None,
+    speaker_rule: str = SPEAKER_RULE,
+) -> list[Clip]:
+    """Find the recordings in folders of words; the folder that holds a file names its word.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each with one sub-folder per word, at any depth.
+    keywords : sequence of str, optional
+        The words to keep apart; every other word becomes ``_unknown_``. All words unless said.
+    speaker_rule : str
+        Regular expression; its first group, found in the file name, is the speaker.
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no recordings, a keyword has none, or the rule is not
+        a regular expression with a group.
+    """
+    try:
+        rule = re.compile(speaker_rule)
+    except re.error as error:
+        raise DataError(f"speaker rule {speaker_rule!r}: no regular expression ({error})") from None
+    if rule.groups < 1:
+        raise DataError(f"speaker rule {speaker_rule!r}: needs a group, as in {SPEAKER_RULE!r}")
+    clips = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder: give one with a sub-folder per keyword")
+        found = list(_walk(folder))
+        if not found:
+            raise DataError(
+                f"{folder}: no recordings in sub-folders: one sub-folder per keyword is needed"
+            )
+        for path in found:
+            word = path.parent.name
+            known = keywords is None or word in keywords or word == SILENCE
+            match = rule.search(path.name)
+            clips.append(
+                Clip(path, word if known else UNKNOWN, match.group(1) if match else str(path))
+            )
+    if keywords is not None:
+        present = {clip.label for clip in clips}
+        for keyword in keywords:
+            if keyword not in present:
+                raise DataError(f"{keyword}: no recordings in {', '.join(map(str, folders))}")
+    return clips
+
+
+def _walk(folder: Path) -> Iterable[Path]:
+    """Yield the recordings below a folder (not in it) in a stable order."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        if Path(parent) == folder:
+            continue
+        for name in sorted(names):
+            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
+                yield Path(parent) / name
+
+
+def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
+    """Return ``_silence_``, ``_unknown_``, then the keywords in alphabetical order.
+
+    Raises
+    ------
+    DataError
+        If there is no keyword, or a single class.
+    """
+    present = {clip.label for clip in clips}
+    keywords = sorted(present - {SILENCE, UNKNOWN})
+    if not keywords:
+        raise DataError("no keyword: only _silence_ and _unknown_ recordings were found")
+    if len(present) < 2:
+        raise DataError(
+            f"one class only ({keywords[0]}): add a folder with another keyword, or _unknown_ "
+            "with other words"
+        )
+    return (SILENCE, UNKNOWN, *keywords)
+
+
+def share_of(speaker: str) -> float:
+    """Map a speaker to a number in 0 .. 1, the same for ever, evenly spread.
+
+    The idea is Speech Commands' ``which_set`` (arXiv 1804.03209, section 7): a hash decides, so
+    that a speaker stays on the same side when recordings are added.
+    """
+    return int(hashlib.sha1(speaker.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
+    """Split by speaker into training and validation clips.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    fraction : float
+        Share of the speakers that validate.
+
+    Raises
+    ------
+    DataError
+        If a keyword would be left without training or validation recordings.
+    """
+    train = [clip for clip in clips if share_of(clip.speaker) >= fraction]
+    validation = [clip for clip in clips if share_of(clip.speaker) < fraction]
+    for name, part in (("training", train), ("validation", validation)):
+        present = Counter(clip.label for clip in part)
+        for label in {clip.label for clip in clips}:
+            if present[label] == 0 and label not in (SILENCE, UNKNOWN):
+                raise DataError(
+                    f"{label}: no recordings are left for {name}: more speakers are needed "
+                    f"({len({c.speaker for c in clips if c.label == label})} now)"
+                )
+    return train, validation

@@ -1,0 +1,116 @@
+"""The frozen extractor: YAMNet up to a tap, as a stream or as the original whole network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+
+from .streaming import Time, over_time
+from .yamnet_file import ConvWeights, YamnetWeights
+
+Tensor = Any
+
+#: Layers of YAMNet: the first convolution, then 13 pairs of depthwise and pointwise.
+LAYERS = 14
+#: Front-end frames and mel bands of YAMNet's patch (tensorflow/models, yamnet/params.py).
+PATCH = (96, 64)
+
+
+class Patch:
+    """The original's reading of time: zeros around a patch of 96 frames, as padding SAME does."""
+
+    def join(self, x: Tensor, context: int) -> Tensor:
+        """Pad with zeros: before and after at stride 1, only after at stride 2 (even lengths)."""
+        import keras
+
+        return keras.ops.pad(x, [[0, 0], [context // 2, context - context // 2], [0, 0], [0, 0]])
+
+
+class YamnetTrunk:
+    """YAMNet's layers up to a tap, with fixed weights.
+
+    Parameters
+    ----------
+    weights : YamnetWeights
+    tap : int
+        The last layer, 1 to 14.
+
+    Raises
+    ------
+    KwsError
+        If there is no such layer.
+    """
+
+    def __init__(self, weights: YamnetWeights, tap: int) -> None:
+        import keras
+
+        if not 1 <= tap <= LAYERS:
+            raise KwsError(f"tap {tap}: YAMNet has layers 1 to {LAYERS}")
+        self.tap = tap
+        self.shape = (PATCH[1], 1)
+        self.bounded = weights.activation == "relu6"
+        self._activation = keras.activations.relu6 if weights.activation == "relu6" else "relu"
+        self._layers = [self._convolution(weights.stem, depthwise=False)]
+        for block in weights.blocks[: tap - 1]:
+            self._layers.append(self._convolution(block.depthwise, depthwise=True))
+            self._layers.append(self._convolution(block.pointwise, depthwise=False))
+
+    def _convolution(self, weights: ConvWeights, *, depthwise: bool) -> Any:
+        from keras import layers
+
+        options = {
+            "strides": weights.stride,
+            "activation": self._activation,
+            "trainable": False,
+        }
+        size = weights.kernel.shape[:2]
+        if depthwise:
+            layer = layers.DepthwiseConv2D(size, **options)
+            layer.build((None, None, None, weights.kernel.shape[2]))
+        else:
+            layer = layers.Conv2D(weights.kernel.shape[3], size, **options)
+            layer.build((None, None, None, weights.kernel.shape[2]))
+        layer.set_weights([weights.kernel, weights.bias])
+        return layer
+
+    def __call__(self, x: Tensor, time: Time) -> Tensor:
+        """Apply the layers to (batch, frames, 64, 1)."""
+        import keras
+
+        for layer in self._layers:
+            if layer.kernel_size[0] > 1:
+                # SAME in frequency: one band below and above at stride 1, one above at stride 2
+                below = 2 - layer.strides[1]
+                padding = [[0, 0], [0, 0], [below, 1], [0, 0]]
+                x = over_time(layer, keras.ops.pad(x, padding), time)
+            else:
+                x = layer(x)
+        return x
+
+
+def patch_scores(weights: YamnetWeights, patches: npt.NDArray[np.float32]) -> Any:
+    """Return the original network's class scores: the proof that the weights were read right.
+
+    Parameters
+    ----------
+    weights : YamnetWeights
+    patches : float32 (n, 96, 64)
+        Log-mel patches.
+
+    Returns
+    -------
+    float32 (n, 521)
+    """
+    import keras
+
+    x = keras.Input((*PATCH, 1))
+    columns = YamnetTrunk(weights, LAYERS)(x, Patch())
+    embedding = keras.ops.mean(columns, axis=(1, 2))
+    model = keras.Model(x, embedding)
+    embeddings = model.predict(patches[..., None], verbose=0)
+    logits = embeddings @ weights.dense_kernel + weights.dense_bias
+    return 1.0 / (1.0 + np.exp(-logits))

@@ -1,0 +1,285 @@
+"""Tap columns of augmented recordings, computed once, kept in a memory-mapped file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.audio import load_audio
+from kws.errors import AudioError
+from kws.frontend import YAMNET, LogMel
+from kws.modelfile import SILENCE, UNKNOWN
+
+from .augment import Augmentation, augment, noise_piece
+from .dataset import Clip, Skipped
+from .extractor import YamnetTrunk
+from .streaming import whole_model
+
+Float32 = npt.NDArray[np.float32]
+Progress = Callable[[Iterator[int], int, str], Iterator[int]]
+
+#: Windows that go through the trunk together.
+BATCH = 64
+#: Recordings longer than this are not clips of a word.
+LONGEST_CLIP = 10.0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Windows of a stream as tap columns, each column of results with its target.
+
+    Attributes
+    ----------
+    columns : uint8 (n, time, frequency, channels)
+        The tap's output; multiply by ``scale``. Memory-mapped.
+    scale : float
+    targets : int64 (n, results)
+        Index of the label of each result; -1 where the word is neither in nor out.
+    clip : int64 (n,)
+        Number of the clip that the window was made from; -1 for made-up silence.
+    """
+
+    columns: npt.NDArray[np.uint8]
+    scale: float
+    targets: npt.NDArray[np.int64]
+    clip: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Geometry of the windows that a head is trained on.
+
+    Attributes
+    ----------
+    receptive_field : int
+        Front-end frames that one result depends on.
+    stride : int
+        Front-end frames from one result to the next.
+    results : int
+        Results per window.
+    """
+
+    receptive_field: int
+    stride: int
+    results: int
+
+    @property
+    def frames(self) -> int:
+        """Front-end frames in a window."""
+        return self.receptive_field + (self.results - 1) * self.stride
+
+    @property
+    def samples(self) -> int:
+        """Samples in a window."""
+        return YAMNET.samples(self.frames)
+
+
+def word_span(samples: Float32) -> tuple[int, int]:
+    """Find where in a recording the word is, by its level in pieces of 10 ms.
+
+    Returns
+    -------
+    first, last : int
+        Samples between which the level is within 25 dB of its maximum or, in a noisy recording,
+        above 0.3 of the way from its quiet tenth to its maximum.
+    """
+    pieces = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+    if len(pieces) < 3:
+        return 0, len(samples)
+    level = 10 * np.log10(np.square(pieces).mean(axis=1) + 1e-9)
+    level = np.convolve(level, np.ones(3) / 3, mode="same")
+    top, quiet = level.max(), np.percentile(level, 10)
+    loud = np.flatnonzero(level >= max(top - 25, quiet + 0.3 * (top - quiet)))
+    return int(loud[0]) * 160, int(loud[-1] + 1) * 160
+
+
+def read_clips(
+    clips: Sequence[Clip], progress: Progress
+) -> tuple[list[Clip], list[npt.NDArray[np.int16]], list[Skipped]]:
+    """Read recordings at 16 kHz; those that cannot be used are listed, and the work goes on.
+
+    Returns
+    -------
+    clips : list of Clip
+        Those that were read.
+    audio : list of int16 (n,)
+        Two bytes a sample: an hour is 115 MB.
+    skipped : list of Skipped
+    """
+    good, audio, skipped = [], [], []
+    for number in progress(iter(range(len(clips))), len(clips), "reading"):
+        clip = clips[number]
+        try:
+            samples = load_audio(clip.path, YAMNET.sample_rate)
+            if clip.label == SILENCE:
+                samples = samples[: int(LONGEST_CLIP * YAMNET.sample_rate)]
+            if len(samples) > LONGEST_CLIP * YAMNET.sample_rate:
+                raise AudioError(f"{clip.path}: longer than {LONGEST_CLIP:g} s: cut it into words")
+        except AudioError as error:
+            skipped.append(Skipped(clip.path, str(error).removeprefix(f"{clip.path}: ")))
+            continue
+        good.append(clip)
+        audio.append((np.clip(samples, -1, 1) * 32767).astype(np.int16))
+    return good, audio, skipped
+
+
+def targets_of(
+    shape: WindowShape, first: int, last: int, label: int, silence: int, unknown: int
+) -> npt.NDArray[np.int64]:
+    """Return the target of each result of a window with one word in it.
+
+    A result is the word where it saw at least 95 % of it, unknown where it saw a part of up to
+    60 %, silence where it saw nothing.
+
+    Parameters
+    ----------
+    shape : WindowShape
+    first, last : int
+        Front-end frames of the window between which the word is.
+    label, silence, unknown : int
+        Indices of labels.
+    """
+    start = np.arange(shape.results) * shape.stride
+    end = start + shape.receptive_field
+    seen = np.minimum(end, last) - np.maximum(start, first)
+    share = np.maximum(seen, 0) / max(1, last - first)
+    targets = np.full(shape.results, -1, np.int64)
+    targets[share >= 0.95] = label
+    targets[share <= 0.6] = unknown
+    targets[share <= 0.02] = silence
+    return targets
+
+
+class WindowSource:
+    """Makes windows of a stream from recordings.
+
+    Parameters
+    ----------
+    clips, audio
+        As `read_clips` gives them.
+    labels : tuple of str
+    shape : WindowShape
+    noise : sequence of float32 arrays
+        Recorded noise, 16 kHz.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        audio: Sequence[npt.NDArray[np.int16]],
+        labels: tuple[str, ...],
+        shape: WindowShape,
+        noise: Sequence[Float32],
+        seed: int,
+    ) -> None:
+        self.clips = clips
+        self.audio = audio
+        self.labels = labels
+        self.shape = shape
+        self.noise = noise
+        self.seed = seed
+
+    def window(
+        self, number: int, copy: int, augmentation: Augmentation | None
+    ) -> tuple[Float32, npt.NDArray[np.int64]]:
+        """Make the window of one copy of one clip; the same arguments give the same window."""
+        rng = np.random.default_rng((self.seed, number, copy))
+        samples = self.audio[number].astype(np.float32) / 32768
+        label = self.clips[number].label
+        shape = self.shape
+        silence, unknown = self.labels.index(SILENCE), self.labels.index(UNKNOWN)
+        # all of the clip is seen by every result; at times, by some only, so that the network
+        # learns what a word looks like that has not ended or has begun to leave
+        latest = shape.receptive_field * YAMNET.hop - len(samples)
+        cut = copy > 0 and rng.random() < 0.25
+        window, start = augment(
+            rng, samples, shape.samples, max(0, latest), self.noise, augmentation
+        )
+        if cut:
+            slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
+            window = np.roll(window, slide)
+            if slide > 0:
+                window[:slide] = 0
+            else:
+                window[slide:] = 0
+            start += slide
+        if label == SILENCE:
+            return window, np.full(shape.results, silence)
+        first, last = word_span(samples)
+        return window, targets_of(
+            shape,
+            (start + first) // YAMNET.hop,
+            (start + last) // YAMNET.hop,
+            self.labels.index(label),
+            silence,
+            unknown,
+        )
+
+    def silence(self, number: int) -> tuple[Float32, npt.NDArray[np.int64]]:
+        """Make a window without any word: noise at some level, rarely digital silence."""
+        rng = np.random.default_rng((self.seed, number, 10**6))
+        window = noise_piece(rng, self.noise, self.shape.samples)
+        power = float(np.sqrt(np.mean(np.square(window)))) + 1e-9
+        level = 10 ** rng.uniform(-4.5, -0.9) * float(rng.random() > 0.05)
+        targets = np.full(self.shape.results, self.labels.index(SILENCE))
+        return (window * np.float32(level / power)).astype(np.float32), targets
+
+
+def compute(
+    source: WindowSource,
+    trunk: YamnetTrunk,
+    copies: int,
+    augmentation: Augmentation,
+    path: Path,
+    progress: Progress,
+    silence_share: float = 0.06,
+) -> Examples:
+    """Run the trunk over every copy of every clip.
+
+    Parameters
+    ----------
+    source : WindowSource
+    trunk : YamnetTrunk
+    copies : int
+        Copies of each clip; the first is as recorded, the others are augmented.
+    augmentation : Augmentation
+    path : Path
+        Of the memory-mapped file.
+    progress : callable
+    silence_share : float
+        Windows of made-up silence, relative to the others.
+    """
+    shape = source.shape
+    clips = len(source.clips)
+    silences = round(silence_share * clips * copies)
+    total = clips * copies + silences
+    model = whole_model(trunk, shape.frames, trunk.shape)
+    out_shape = (total, *model.output_shape[1:])
+    front_end = LogMel(YAMNET, block=shape.frames)
+    memory = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=out_shape)
+    targets = np.empty((total, shape.results), np.int64)
+    scale = 0.0
+    for start in progress(iter(range(0, total, BATCH)), -(-total // BATCH), "features"):
+        numbers = range(start, min(start + BATCH, total))
+        frames = np.empty((len(numbers), shape.frames, *trunk.shape), np.float32)
+        for row, number in enumerate(numbers):
+            copy, clip = divmod(number, clips) if number < clips * copies else (-1, number)
+            if copy < 0:
+                window, targets[number] = source.silence(number)
+            else:
+                window, targets[number] = source.window(
+                    clip, copy, augmentation if copy else None
+                )
+            front_end.reset()
+            frames[row, :, :, 0] = front_end.push(window)
+        columns = np.asarray(model(frames, training=False))
+        if scale == 0.0:  # ReLU6 gives 6; a ReLU trunk has no bound, so leave room
+            scale = 6.0 / 255 if trunk.bounded else 1.25 * float(columns.max()) / 255
+        memory[start : numbers.stop] = np.clip(np.rint(columns / scale), 0, 255)
+    clip_of = np.concatenate([np.tile(np.arange(clips), copies), np.full(silences, -1)])
+    return Examples(memory, scale, targets, clip_of)

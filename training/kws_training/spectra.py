@@ -1,0 +1,245 @@
+"""Augmentation in the power spectrum: words become windows of a stream, without the waveform.
+
+Everything here works on log-mel frames of a front end with ``spectrum="power"`` (natural
+logarithm of power). Powers of independent sounds add up, a filter is a sum in the logarithm, and
+the tail of a room is a decay along time, so that a batch costs a few array operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+
+#: Natural logarithm of power per decibel.
+LN_PER_DB = float(np.log(10) / 10)
+
+
+@dataclass(frozen=True)
+class SpectralAugmentation:
+    """Ranges and probabilities of the augmentation (decibels unless said otherwise).
+
+    Attributes
+    ----------
+    stretch, warp : float
+        Largest relative change of tempo and of vocal-tract length.
+    gain, equalisation : float
+        Largest change of level, and of the level of a band (a smooth random curve).
+    snr : (float, float)
+        Range of the signal-to-noise ratio, against the loudest frames of the word.
+    noise, neighbours, reverberation, masks : float
+        Probabilities: of noise; of other words before and after; of a decaying tail; of each of
+        two SpecAugment masks along time and two along frequency.
+    """
+
+    stretch: float = 0.15
+    warp: float = 0.1
+    gain: float = 12.0
+    equalisation: float = 5.0
+    snr: tuple[float, float] = (0.0, 30.0)
+    noise: float = 0.7
+    neighbours: float = 0.25
+    reverberation: float = 0.3
+    masks: float = 0.4
+
+
+def word_extent(frames: Float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find where the word is in each clip, by energy.
+
+    Parameters
+    ----------
+    frames : float32 (n, time, bands)
+        Natural logarithm of power.
+
+    Returns
+    -------
+    first, last : int64 (n,)
+        The frames between which the level stays within 25 dB of its maximum or, in a noisy clip,
+        above 0.3 of the way from its quiet tenth to its maximum.
+    """
+    level = np.log(np.exp(frames.astype(np.float32)).sum(-1))
+    level = (level + np.roll(level, 1, 1) + np.roll(level, -1, 1)) / 3
+    top = level.max(1, keepdims=True)
+    quiet = np.percentile(level, 10, axis=1, keepdims=True)
+    loud = level > np.maximum(top - 25 * LN_PER_DB, quiet + 0.3 * (top - quiet))
+    first = loud.argmax(1)
+    final = level.shape[1] - 1 - loud[:, ::-1].argmax(1)
+    return first, final
+
+
+def _resample(frames: Float32, tempo: Float32, length: int) -> Float32:
+    """Read each clip at a tempo of its own, by linear interpolation: (n, length, bands)."""
+    at = np.clip(np.arange(length) * tempo[:, None], 0, frames.shape[1] - 1.001)
+    low = at.astype(np.int64)
+    part = (at - low).astype(np.float32)[..., None]
+    rows = np.arange(len(frames))[:, None]
+    return frames[rows, low] * (1 - part) + frames[rows, low + 1] * part
+
+
+def _warp(frames: Float32, factor: Float32) -> Float32:
+    """Scale the frequency axis of each clip by a factor of its own."""
+    bands = frames.shape[2]
+    at = np.clip(np.arange(bands) * factor[:, None], 0, bands - 1.001)
+    low = at.astype(np.int64)
+    part = (at - low).astype(np.float32)[:, None, :]
+    lower = np.take_along_axis(frames, low[:, None, :], axis=2)
+    upper = np.take_along_axis(frames, low[:, None, :] + 1, axis=2)
+    return lower * (1 - part) + upper * part
+
+
+def _curves(rng: np.random.Generator, count: int, bands: int, size: float) -> Float32:
+    """Draw smooth random curves over the bands, each within about ``size``: (count, 1, bands)."""
+    knots = rng.uniform(-size, size, (count, 6)).astype(np.float32)
+    at = np.linspace(0, 4.999, bands)
+    low = at.astype(np.int64)
+    part = (at - low).astype(np.float32)
+    return (knots[:, low] * (1 - part) + knots[:, low + 1] * part)[:, None, :]
+
+
+def coloured_noise(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
+    """Draw stationary noise of random colour as ln(power): (count, length, bands).
+
+    The power of a band of Gaussian noise over about as many FFT bins as a mel band has is
+    chi-square distributed with a few degrees of freedom: here 6.
+    """
+    power = rng.standard_gamma(3.0, (count, length, bands), dtype=np.float32) / 3.0
+    return np.log(power + 1e-3) + _curves(rng, count, bands, 3.0)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch of windows of a stream with one word each.
+
+    Attributes
+    ----------
+    frames : float32 (n, length, bands)
+        ln(power), within the front end's range.
+    first, last : int64 (n,)
+        Frames of the window between which the word is.
+    """
+
+    frames: Float32
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+
+
+class WindowMaker:
+    """Makes windows of a stream from clips of words and noise.
+
+    Parameters
+    ----------
+    noise : float32 (time, bands)
+        ln(power) of recorded noise, one long piece.
+    floor, ceiling : float
+        The front end's range.
+    augmentation : SpectralAugmentation
+        What is done to the words.
+    """
+
+    def __init__(
+        self, noise: Float32, floor: float, ceiling: float, augmentation: SpectralAugmentation
+    ) -> None:
+        self.noise_bank = noise
+        self.floor = floor
+        self.ceiling = ceiling
+        self.augmentation = augmentation
+
+    def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
+        """Draw noise, recorded or coloured, its mean power 1: ln(power) (count, length, bands)."""
+        bands = self.noise_bank.shape[1]
+        out = coloured_noise(rng, count, length, bands)
+        recorded = np.flatnonzero(rng.random(count) < 0.6)
+        starts = rng.integers(0, len(self.noise_bank) - length, len(recorded))
+        out[recorded] = self.noise_bank[starts[:, None] + np.arange(length)]
+        return out - np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
+
+    def silence(self, rng: np.random.Generator, count: int, length: int) -> Float32:
+        """Draw windows without any word: noise at any level, or digital silence."""
+        level = rng.uniform(-16, 4, (count, 1, 1)).astype(np.float32)
+        frames = self.noise(rng, count, length) + level
+        frames[rng.random(count) < 0.05] = self.floor
+        return np.clip(frames, self.floor, self.ceiling)
+
+    def words(
+        self,
+        rng: np.random.Generator,
+        clips: Float32,
+        neighbours: Float32,
+        length: int,
+        latest_end: int,
+    ) -> Windows:
+        """Place each clip in a window of a stream.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of all that is random.
+        clips, neighbours : float32 (n, time, bands)
+            ln(power) of the words, and of other words to put beside some of them.
+        length : int
+            Frames in a window; more than a clip has.
+        latest_end : int
+            No word ends after this frame of the window.
+        """
+        a = self.augmentation
+        count, time, bands = clips.shape
+        tempo = np.exp(rng.uniform(-a.stretch, a.stretch, count)).astype(np.float32)
+        clips = _resample(clips, tempo, time)
+        clips = _warp(clips, np.exp(rng.uniform(-a.warp, a.warp, count)).astype(np.float32))
+        first, final = word_extent(clips)
+        # the word ends anywhere from a third of a second before latest_end to latest_end
+        end = rng.integers(max(0, latest_end - 34), latest_end + 1, count)
+        offset = end - final
+        at = np.arange(length) - offset[:, None]
+        inside = ((at >= 0) & (at < time))[..., None]
+        rows = np.arange(count)[:, None]
+        window = np.where(inside, clips[rows, np.clip(at, 0, time - 1)], self.floor)
+        # other words fill the time before and after this clip
+        beside = (rng.random(count) < a.neighbours)[:, None]
+        before = beside & (at < np.minimum(first - 4, 0)[:, None])
+        after = beside & (at >= time)
+        other = neighbours[rows, (at - time) % time]
+        window = np.where((before | after)[..., None], other, window)
+        window += _curves(rng, count, bands, a.equalisation * LN_PER_DB)
+        power = np.exp(window)
+        wet = rng.random(count) < a.reverberation
+        if wet.any():
+            power[wet] = self._reverberate(rng, power[wet])
+        loudness = np.percentile(power.mean(2), 90, axis=1)[:, None, None]
+        noisy = (rng.random(count) < a.noise)[:, None, None]
+        snr = rng.uniform(*a.snr, (count, 1, 1)).astype(np.float32)
+        # a clip without added noise still gets a noise floor far below: no digital silence
+        snr = np.where(noisy, snr, rng.uniform(40, 60, (count, 1, 1)).astype(np.float32))
+        power += np.exp(self.noise(rng, count, length) - snr * LN_PER_DB) * loudness
+        gain = rng.uniform(-a.gain, a.gain, (count, 1, 1)).astype(np.float32) * LN_PER_DB
+        window = np.log(power + 1e-12) + gain
+        self._mask(rng, window)
+        return Windows(np.clip(window, self.floor, self.ceiling), offset + first, offset + final)
+
+    def _reverberate(self, rng: np.random.Generator, power: Float32) -> Float32:
+        """Add an exponentially decaying tail (60 dB in 0.1 to 0.7 s of 10 ms frames)."""
+        decay = 10 ** (-6.0 / rng.uniform(10, 70, len(power))).astype(np.float32)[:, None]
+        share = rng.uniform(0.05, 0.5, len(power)).astype(np.float32)[:, None]
+        tail = np.zeros_like(power[:, 0])
+        out = np.empty_like(power)
+        for t in range(power.shape[1]):
+            out[:, t] = power[:, t] + share * tail
+            tail = (tail + power[:, t]) * decay
+        return out
+
+    def _mask(self, rng: np.random.Generator, window: Float32) -> None:
+        """Put SpecAugment masks (arXiv 1904.08779) of up to 10 frames and 6 bands, in place."""
+        count, length, bands = window.shape
+        level = window.mean((1, 2), keepdims=True)
+        for _ in range(2):
+            for axis, size, most in ((1, length, 10), (2, bands, 6)):
+                width = rng.integers(1, most + 1, count)
+                width[rng.random(count) >= self.augmentation.masks] = 0
+                start = rng.integers(0, size - most, count)
+                at = np.arange(size)
+                hit = (at >= start[:, None]) & (at < (start + width)[:, None])
+                hit = hit[:, :, None] if axis == 1 else hit[:, None, :]
+                np.copyto(window, level, where=hit)

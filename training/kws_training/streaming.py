@@ -1,0 +1,142 @@
+"""One network, two readings of time: a whole window for training, one step for the device.
+
+A network is written once, as a function ``network(x, time)`` of tensors (batch, time, frequency,
+channels) whose convolutions are valid in time. ``time`` is `Whole` or `Step`:
+
+- `Whole` gives the convolution what the window holds, so that time shrinks by the context;
+- `Step` puts the columns of the last step before the new ones, so that time does not shrink and
+  every column is computed once. What was put before is an input of the step, and what the next
+  step needs is an output: the state is explicit.
+
+The layers are the same objects, so the weights are too, and the stream equals the whole window.
+(The idea of explicit states in a functional model: google-research/kws_streaming, "external
+state".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Tensor = Any
+
+
+class Time(Protocol):
+    """A reading of time."""
+
+    def join(self, x: Tensor, context: int) -> Tensor:
+        """Return x with so many earlier columns before it."""
+
+
+class Whole:
+    """The window holds all the time that there is."""
+
+    def join(self, x: Tensor, context: int) -> Tensor:  # noqa: ARG002, D102
+        return x
+
+
+@dataclass
+class Step:
+    """One step of the stream; collects the states in the order in which they are met.
+
+    Attributes
+    ----------
+    frames : int
+        Front-end frames taken by a step.
+    inputs, outputs : list of Keras tensors
+        The states before and after the step: (1, context, frequency, channels).
+    context : int
+        Front-end frames before the step that its result depends on.
+    """
+
+    frames: int
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    context: int = 0
+
+    def join(self, x: Tensor, context: int) -> Tensor:
+        """Put the last columns of the step before in front of x, and keep the last of both."""
+        import keras
+
+        if context == 0:
+            return x
+        state = keras.Input(
+            batch_shape=(1, context, *x.shape[2:]), name=f"state_{len(self.inputs):02d}"
+        )
+        joined = keras.ops.concatenate([state, x], axis=1)
+        self.inputs.append(state)
+        self.outputs.append(joined[:, -context:])
+        self.context += context * (self.frames // x.shape[1])
+        return joined
+
+    @property
+    def receptive_field(self) -> int:
+        """Front-end frames that one result depends on."""
+        return self.frames + self.context
+
+
+def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
+    """Apply a convolution or pooling layer that is valid in time."""
+    window = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size
+    return layer(time.join(x, window[0] - layer.strides[0]))
+
+
+def last(x: Tensor, like: Tensor) -> Tensor:
+    """Return the last columns of x, as many as ``like`` has: the partner of a residual sum."""
+    return x if x.shape[1] == like.shape[1] else x[:, -like.shape[1] :]
+
+
+Network = Callable[[Tensor, Time], Tensor]
+
+
+@dataclass(frozen=True)
+class StepModel:
+    """The streaming form of a network.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Inputs: frames (1, frames, frequency, channels), then the states; outputs: the result of
+        the newest column or columns, then the new states in the same order.
+    states : int
+        Number of states.
+    frames : int
+        Front-end frames taken by a step.
+    receptive_field : int
+        Front-end frames that one result depends on.
+    """
+
+    model: Any
+    states: int
+    frames: int
+    receptive_field: int
+
+
+def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepModel:
+    """Build the streaming form of a network.
+
+    Parameters
+    ----------
+    network : callable
+        ``network(x, time)``; called once, its layers' weights are shared.
+    frames : int
+        Front-end frames per step: a multiple of the network's stride.
+    shape : (frequency, channels)
+        Of the network's input.
+    """
+    import keras
+
+    time = Step(frames)
+    x = keras.Input(batch_shape=(1, frames, *shape), name="frames")
+    result = network(x, time)
+    model = keras.Model([x, *time.inputs], [result, *time.outputs])
+    return StepModel(model, len(time.inputs), frames, time.receptive_field)
+
+
+def whole_model(network: Network, frames: int, shape: tuple[int, int]) -> Any:
+    """Build the training form of a network, for windows of so many frames."""
+    import keras
+
+    x = keras.Input(shape=(frames, *shape), name="frames")
+    return keras.Model(x, network(x, Whole()))

@@ -1,0 +1,470 @@
+"""Read YAMNet's weights from a file into plain numpy arrays, batch norm folded.
+
+Three files are known: the official ``.tflite`` (int8), a dynamic-range conversion of the Keras
+weights (int8 and float32) and the official Keras ``.h5`` (float32). The first and the other two
+are different trainings of one architecture: their activations and embeddings differ, so a head
+fits only the file that it was trained on, and the digest goes wherever the weights go.
+
+A file is untrusted: its size is bounded, every shape, type and option is checked against the
+architecture, and whatever is wrong in it comes out as one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import ModelError
+
+Float32 = npt.NDArray[np.float32]
+
+#: The architecture (tensorflow/models, research/audioset/yamnet: yamnet.py, _YAMNET_LAYER_DEFS):
+#: layer 1 is a convolution, layers 2 to 14 a depthwise and a pointwise convolution each.
+STEM_CHANNELS = 32
+STEM_STRIDE = 2
+#: Output channels of layers 2 to 14.
+CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+#: Strides of the depthwise convolutions of layers 2 to 14.
+STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+#: Classes of AudioSet that it tells apart (params.py).
+CLASSES = 521
+
+#: Of the Keras model's batch norm, which has no gamma (params.py: batchnorm_epsilon,
+#: batchnorm_scale).
+EPSILON = 1e-4
+
+#: A file may have so many bytes; the largest known one has 15.3 million.
+LIMIT = 64_000_000
+
+#: More operators than this are not YAMNet's (47), but a damaged count.
+_MAX_OPERATORS = 1000
+
+#: What the parsers of a damaged file raise: offsets and counts can have any value.
+_DAMAGE = (
+    AttributeError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
+    TypeError, ValueError, struct.error,
+)  # fmt: skip
+
+_EXPECTED = "give yamnet.tflite, or leave --yamnet out to have it downloaded"
+
+
+@dataclass(frozen=True, eq=False)
+class ConvWeights:
+    """A convolution with "same" padding; batch norm is folded in, the activation follows.
+
+    Attributes
+    ----------
+    kernel : float32 (height, width, channels in, channels out)
+        Of a depthwise convolution: (3, 3, channels, 1). Read-only, as all arrays here.
+    bias : float32 (channels out,)
+        Of a depthwise convolution: (channels,).
+    stride : int
+        In time and in frequency.
+    """
+
+    kernel: Float32
+    bias: Float32
+    stride: int
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One of the layers 2 to 14: a depthwise (3 x 3) and a pointwise (1 x 1) convolution."""
+
+    depthwise: ConvWeights
+    pointwise: ConvWeights
+
+
+@dataclass(frozen=True, eq=False)
+class YamnetWeights:
+    """All weights of YAMNet.
+
+    Attributes
+    ----------
+    stem : ConvWeights
+        Layer 1, kernel (3, 3, 1, 32).
+    blocks : tuple of Block
+        Layers 2 to 14; ``blocks[n - 2]`` is layer n.
+    dense_kernel : float32 (1024, 521)
+        From the embedding, the mean of layer 14 over time and frequency, to the classes' logits.
+    dense_bias : float32 (521,)
+    activation : {"relu", "relu6"}
+        After each of the 27 convolutions.
+    digest : str
+        SHA-256 of the file, in hexadecimal.
+    """
+
+    stem: ConvWeights
+    blocks: tuple[Block, ...]
+    dense_kernel: Float32
+    dense_bias: Float32
+    activation: Literal["relu", "relu6"]
+    digest: str
+
+    @property
+    def convolutions(self) -> tuple[ConvWeights, ...]:
+        """The 27 convolutions, in the order in which they run."""
+        pairs = ((block.depthwise, block.pointwise) for block in self.blocks)
+        return (self.stem, *(convolution for pair in pairs for convolution in pair))
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """A convolution of the architecture; ``shape`` as in `ConvWeights`."""
+
+    name: str
+    shape: tuple[int, int, int, int]
+    stride: int
+
+    @property
+    def depthwise(self) -> bool:
+        return self.name.endswith("depthwise_conv")
+
+    @property
+    def outputs(self) -> int:
+        return self.shape[2] if self.depthwise else self.shape[3]
+
+
+def _architecture() -> Iterator[_Spec]:
+    """Yield the 27 convolutions with their names in the Keras model."""
+    yield _Spec("layer1/conv", (3, 3, 1, STEM_CHANNELS), STEM_STRIDE)
+    inputs = STEM_CHANNELS
+    for layer, (outputs, stride) in enumerate(zip(CHANNELS, STRIDES, strict=True), 2):
+        yield _Spec(f"layer{layer}/depthwise_conv", (3, 3, inputs, 1), stride)
+        yield _Spec(f"layer{layer}/pointwise_conv", (1, 1, inputs, outputs), 1)
+        inputs = outputs
+
+
+class _MisfitError(Exception):
+    """What is wrong in the file, without the file's name."""
+
+
+def read_yamnet(path: Path) -> YamnetWeights:
+    """Read a weights file; which kind it is, its first bytes tell.
+
+    Parameters
+    ----------
+    path : Path
+        The official ``.tflite``, its dynamic-range sibling or the official Keras ``.h5``.
+
+    Returns
+    -------
+    YamnetWeights
+        Float32, finite, of the shapes of the architecture.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is too large, damaged or not YAMNet.
+    """
+    data = _read(path)
+    try:
+        with np.errstate(all="ignore"):  # what overflows is found below
+            if data[4:8] == b"TFL3":
+                parts = _read_tflite(data)
+            elif data[:8] == b"\x89HDF\r\n\x1a\n":
+                parts = _read_h5(data)
+            else:
+                raise _MisfitError("neither a .tflite nor an .h5 file")
+        convolutions, dense_kernel, dense_bias, activation = parts
+        arrays = [array for each in convolutions for array in (each.kernel, each.bias)]
+        for array in (*arrays, dense_kernel, dense_bias):
+            if not np.isfinite(array).all():
+                raise _MisfitError("weights that are not finite")
+            array.setflags(write=False)
+    except _MisfitError as error:
+        raise ModelError(f"{path}: not YAMNet's weights: {error}; {_EXPECTED}") from error
+    except _DAMAGE as error:
+        raise ModelError(f"{path}: damaged or truncated weights file; {_EXPECTED}") from error
+    stem, *rest = convolutions
+    return YamnetWeights(
+        stem=stem,
+        blocks=tuple(Block(*pair) for pair in zip(rest[::2], rest[1::2], strict=True)),
+        dense_kernel=dense_kernel,
+        dense_bias=dense_bias,
+        activation=activation,
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+_Parts = tuple[list[ConvWeights], Float32, Float32, Literal["relu", "relu6"]]
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a file that is not too large."""
+    try:
+        if not path.is_file():  # a pipe would block, a folder has no bytes
+            raise ModelError(f"{path}: not a file; {_EXPECTED}")
+        size = path.stat().st_size
+        if size > LIMIT:
+            raise ModelError(
+                f"{path}: {size} bytes are too many for YAMNet's weights (limit {LIMIT}); "
+                f"{_EXPECTED}"
+            )
+        with path.open("rb") as file:
+            return file.read(LIMIT)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror or error}); {_EXPECTED}"
+        ) from error
+
+
+# --- TFLite ---------------------------------------------------------------------------------------
+
+
+def _read_tflite(data: bytes) -> _Parts:
+    """Read the part of the graph from the first convolution to the scores."""
+    graph = _Graph(data)
+    specs = list(_architecture())
+    wanted = [
+        *("DEPTHWISE_CONV_2D" if spec.depthwise else "CONV_2D" for spec in specs),
+        "MEAN",
+        "FULLY_CONNECTED",
+        "LOGISTIC",
+    ]
+    names = graph.operators
+    # Before the first convolution is the front end, which `kws.frontend` replaces.
+    first = names.index("CONV_2D") if "CONV_2D" in names else len(names)
+    found = names[first : first + len(wanted)]
+    for place, (want, have) in enumerate(zip(wanted, found, strict=False)):
+        if want != have:
+            raise _MisfitError(f"operator {first + place} is {have} instead of {want}")
+    if len(found) < len(wanted):
+        raise _MisfitError(
+            f"{len(found)} operators from the first convolution on, not {len(wanted)}"
+        )
+    for index in range(first, first + len(wanted) - 1):
+        if graph.output(index) != graph.inputs(index + 1)[0]:
+            raise _MisfitError(f"operator {index + 1} does not follow operator {index}")
+    convolutions = []
+    activations = set()
+    for index, spec in enumerate(specs, first):
+        convolution, activation = _tflite_convolution(graph, index, spec)
+        convolutions.append(convolution)
+        activations.add(activation)
+    if len(activations) != 1 or not activations <= {"relu", "relu6"}:
+        raise _MisfitError(f"activations {', '.join(sorted(activations))} instead of relu or relu6")
+    dense = first + len(specs) + 1
+    _check(graph.dense_activation(dense), "none", f"activation of operator {dense}")
+    _, kernel, bias = graph.inputs(dense)
+    return (
+        convolutions,
+        np.ascontiguousarray(graph.weights(kernel, (CLASSES, CHANNELS[-1])).T),
+        graph.weights(bias, (CLASSES,)),
+        activations.pop(),
+    )
+
+
+def _tflite_convolution(graph: _Graph, index: int, spec: _Spec) -> tuple[ConvWeights, str]:
+    """Read one convolution and the name of its fused activation."""
+    options = graph.convolution(index, depthwise=spec.depthwise)
+    where = f"of operator {index}"
+    _check((options.StrideH(), options.StrideW()), (spec.stride, spec.stride), f"strides {where}")
+    _check(options.Padding(), 0, f"padding {where}")  # Padding.SAME
+    dilation = options.DilationHFactor(), options.DilationWFactor()
+    _check(dilation, (1, 1), f"dilations {where}")
+    _, kernel, bias = graph.inputs(index)
+    height, width, inputs, outputs = spec.shape
+    if spec.depthwise:
+        _check(options.DepthMultiplier(), 1, f"depth multiplier {where}")
+        stored = graph.weights(kernel, (1, height, width, inputs))  # 1HWC
+        array = stored.reshape(spec.shape)
+    else:
+        stored = graph.weights(kernel, (outputs, height, width, inputs))  # OHWI
+        array = np.ascontiguousarray(stored.transpose(1, 2, 3, 0))
+    weights = ConvWeights(array, graph.weights(bias, (spec.outputs,)), spec.stride)
+    return weights, graph.activation(options)
+
+
+def _check(have: object, want: object, what: str) -> None:
+    """Refuse a value that the architecture does not have."""
+    if have != want:
+        raise _MisfitError(f"{what}: {have} instead of {want}")
+
+
+class _Graph:
+    """What is needed of the first subgraph of a TFLite flatbuffer.
+
+    Read with the classes that flatc makes from TFLite's schema, not with an interpreter, which
+    would run the file. They check nothing; their errors are those of `_DAMAGE`.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            from ai_edge_litert import schema_py_generated as schema
+        except ImportError as error:
+            raise ModelError(
+                "ai-edge-litert has no TFLite schema here: install it anew with "
+                "pip install --upgrade ai-edge-litert"
+            ) from error
+        self._schema = schema
+        self._model = schema.Model.GetRootAsModel(data, 0)
+        self._subgraph = self._model.Subgraphs(0)
+        count = self._subgraph.OperatorsLength()
+        if count > _MAX_OPERATORS:
+            raise _MisfitError(f"{count} operators")
+        names = {code: name for name, code in vars(schema.BuiltinOperator).items()
+                 if isinstance(code, int)}  # fmt: skip
+        #: Names of the operators, in the order in which they run.
+        self.operators = []
+        for index in range(count):
+            code = self._model.OperatorCodes(self._subgraph.Operators(index).OpcodeIndex())
+            # Codes below 127 are in the old field, later ones in the new: the larger one counts.
+            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+            self.operators.append(names.get(number, f"operator code {number}"))
+
+    def inputs(self, index: int) -> list[int]:
+        """Return the numbers of an operator's input tensors."""
+        operator = self._subgraph.Operators(index)
+        return [operator.Inputs(place) for place in range(min(operator.InputsLength(), 8))]
+
+    def output(self, index: int) -> int:
+        """Return the number of an operator's only output tensor."""
+        operator = self._subgraph.Operators(index)
+        _check(operator.OutputsLength(), 1, f"outputs of operator {index}")
+        return operator.Outputs(0)
+
+    def convolution(self, index: int, *, depthwise: bool) -> Any:
+        """Return a convolution's options."""
+        return self._options(index, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions")
+
+    def dense_activation(self, index: int) -> str:
+        """Return the name of the activation fused into a dense layer."""
+        return self.activation(self._options(index, "FullyConnectedOptions"))
+
+    def activation(self, options: Any) -> str:
+        """Return the name of the activation fused into an operator with these options."""
+        number = options.FusedActivationFunction()
+        kinds = vars(self._schema.ActivationFunctionType).items()
+        return next((name.lower() for name, kind in kinds if kind == number), f"code {number}")
+
+    def _options(self, index: int, kind: str) -> Any:
+        """Return an operator's options, which must be of this kind."""
+        operator = self._subgraph.Operators(index)
+        wanted = getattr(self._schema.BuiltinOptions, kind)
+        _check(operator.BuiltinOptionsType(), wanted, f"kind of options of operator {index}")
+        options = getattr(self._schema, kind)()
+        table = operator.BuiltinOptions()
+        options.Init(table.Bytes, table.Pos)
+        return options
+
+    def weights(self, number: int, shape: tuple[int, ...]) -> Float32:
+        """Return a constant tensor as float32; integers are taken times their scales."""
+        _check(number >= 0, True, f"tensor {number} is there")
+        tensor = self._subgraph.Tensors(number)
+        have = tuple(tensor.Shape(axis) for axis in range(min(tensor.ShapeLength(), 8)))
+        _check(have, shape, f"shape of tensor {number}")
+        kinds = self._schema.TensorType
+        types = {kinds.FLOAT32: "<f4", kinds.INT8: "<i1", kinds.INT32: "<i4"}
+        if tensor.Type() not in types:
+            raise _MisfitError(f"tensor {number} is neither float32 nor int8 nor int32")
+        dtype = np.dtype(types[tensor.Type()])
+        # The length first: DataAsNumpy is 0 for an empty buffer, and a count can be anything.
+        buffer = self._model.Buffers(tensor.Buffer())
+        size = math.prod(shape) * dtype.itemsize
+        _check(buffer.DataLength(), size, f"bytes of tensor {number}")
+        values = buffer.DataAsNumpy().view(dtype).reshape(shape)
+        if dtype.kind == "f":
+            return values.astype(np.float32)
+        # In float64, because biases are int32.
+        return (values * self._scales(tensor, number, shape)).astype(np.float32)
+
+    def _scales(self, tensor: Any, number: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        """Return the scales of an integer tensor, in a shape that broadcasts over it.
+
+        The zero points of weights are 0 (TFLite's 8-bit quantization specification).
+        """
+        quantization = tensor.Quantization()
+        if quantization is None:
+            raise _MisfitError(f"tensor {number} has integers without scales")
+        axis = quantization.QuantizedDimension()
+        count = quantization.ScaleLength()
+        _check(0 <= axis < len(shape), True, f"tensor {number} is quantized along an axis it has")
+        _check(
+            count in (1, shape[axis]), True, f"tensor {number} has one scale, or one per channel"
+        )
+        points = quantization.ZeroPointLength()
+        _check(points in (0, count), True, f"tensor {number} has as many zero points as scales")
+        zeros = {quantization.ZeroPoint(place) for place in range(points)}
+        _check(zeros <= {0}, True, f"zero points of tensor {number} are 0")
+        scales = np.array([quantization.Scale(place) for place in range(count)], np.float64)
+        along = [1] * len(shape)
+        along[axis] = count
+        return scales.reshape(along)
+
+
+# --- Keras ----------------------------------------------------------------------------------------
+
+
+def _read_h5(data: bytes) -> _Parts:
+    """Read the Keras model's weights; its activation is ReLU (yamnet.py, layers.ReLU)."""
+    import h5py
+
+    with h5py.File(io.BytesIO(data), "r") as file:
+        datasets: dict[str, Any] = {}
+
+        def collect(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                datasets[name] = item
+
+        # Goes into groups only: links to other files are not followed.
+        file.visititems(collect)
+        convolutions = [_h5_convolution(datasets, spec) for spec in _architecture()]
+        kernel = _h5_array(datasets, "dense/", "kernel", (CHANNELS[-1], CLASSES))
+        bias = _h5_array(datasets, "dense/", "bias", (CLASSES,))
+    return convolutions, kernel.astype(np.float32), bias.astype(np.float32), "relu"
+
+
+def _h5_convolution(datasets: dict[str, Any], spec: _Spec) -> ConvWeights:
+    """Read one convolution and fold the batch norm after it."""
+    prefix = f"{spec.name}/"
+    norm = f"{spec.name}/bn/"
+    kind = "depthwise_kernel" if spec.depthwise else "kernel"
+    kernel = _h5_array(datasets, prefix, kind, spec.shape)
+    if _h5_names(datasets, norm, "gamma"):
+        raise _MisfitError(f"{norm} has a gamma, which YAMNet's batch norm has not")
+    beta = _h5_array(datasets, norm, "beta", (spec.outputs,))
+    mean = _h5_array(datasets, norm, "moving_mean", (spec.outputs,))
+    variance = _h5_array(datasets, norm, "moving_variance", (spec.outputs,))
+    if not (variance >= 0).all():
+        raise _MisfitError(f"{norm} has a variance below 0")
+    scale = 1 / np.sqrt(variance + EPSILON)
+    # Channels out are the last axis, but the third of a depthwise kernel.
+    folded = kernel * (scale[:, None] if spec.depthwise else scale)
+    bias = beta - mean * scale
+    return ConvWeights(folded.astype(np.float32), bias.astype(np.float32), spec.stride)
+
+
+def _h5_names(datasets: dict[str, Any], prefix: str, kind: str) -> list[str]:
+    """Return the names of the datasets of a layer and kind.
+
+    Keras repeats the layer's name: ``layer1/conv/layer1/conv/kernel:0``; how often is its affair.
+    """
+    pattern = re.compile(rf"{re.escape(prefix)}(.*/)?{kind}(:0)?")
+    return [name for name in datasets if pattern.fullmatch(name)]
+
+
+def _h5_array(
+    datasets: dict[str, Any], prefix: str, kind: str, shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    """Return the only dataset of a layer and kind, as float64."""
+    names = _h5_names(datasets, prefix, kind)
+    if len(names) != 1:
+        raise _MisfitError(f"{len(names) or 'no'} datasets {prefix}…/{kind}:0")
+    dataset = datasets[names[0]]
+    # Its bytes must be in this very file.
+    if dataset.is_virtual or dataset.external:
+        raise _MisfitError(f"{names[0]} is kept in another file")
+    _check(dataset.shape, shape, f"shape of {names[0]}")
+    _check(dataset.dtype.kind, "f", f"kind of numbers of {names[0]}")
+    return dataset[()].astype(np.float64)
