@@ -94,7 +94,7 @@ class KeywordSpotter:
     ) -> None:
         self.metadata: Metadata = model.metadata
         front_end = model.metadata.front_end
-        self.sample_rate = sample_rate or front_end.sample_rate
+        self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = StreamingNetwork(model, threads)
         self._log_mel = LogMel(front_end, block=self._network.frames)
         self._resampler = (
@@ -102,11 +102,10 @@ class KeywordSpotter:
             if self.sample_rate != front_end.sample_rate
             else None
         )
-        self._step_seconds = self._network.frames * front_end.hop_seconds
         self._detector = Detector(
             model.metadata.labels,
             model.metadata.detector,
-            self._step_seconds / self._network.columns,
+            self.column_seconds,
         )
         # frame levels of the last receptive field, to find where the word was
         history = max(
@@ -125,6 +124,12 @@ class KeywordSpotter:
     def default(cls, **options: Any) -> KeywordSpotter:
         """Load the model in the package: ten English commands."""
         return cls(default_model(), **options)
+
+    @property
+    def column_seconds(self) -> float:
+        """Time from one column of posteriors to the next."""
+        per_step = self._network.frames * self.metadata.front_end.hop_seconds
+        return per_step / self._network.columns
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .audio import AUDIO_SUFFIXES, load_audio, read_stream
@@ -28,10 +30,29 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off stderr what the interpreter notes there while it loads a network."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _spotter(model: Path | None, sample_rate: int | None = None) -> KeywordSpotter:
-    if model is None:
-        return KeywordSpotter.default(sample_rate=sample_rate)
-    return KeywordSpotter.load(model, sample_rate=sample_rate)
+    with _quiet():
+        if model is None:
+            return KeywordSpotter.default(sample_rate=sample_rate)
+        return KeywordSpotter.load(model, sample_rate=sample_rate)
 
 
 def _print_detection(detection: Detection, file: str, *, as_json: bool, named: bool) -> None:
@@ -88,6 +109,8 @@ def _each(names: list[str], work: Callable[[str], None]) -> int:
 def _chunks(name: str, spotter: KeywordSpotter) -> Iterator[Float32]:
     rate = spotter.sample_rate
     if name == "-":
+        if sys.stdin is None:
+            raise AudioError("-: standard input is closed: pipe 16-bit mono PCM into it")
         yield from read_stream(sys.stdin.buffer, CHUNK_SECONDS, rate)
         return
     samples = load_audio(name, rate)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .spectra import LN_PER_DB, curves, mask, warp
+
 Float32 = npt.NDArray[np.float32]
 
 
@@ -25,12 +27,21 @@ class Augmentation:
         Probability of added noise.
     snr : (float, float)
         Range of the signal-to-noise ratio, in decibels, against the loudest tenth of a second.
+    warp : float
+        Largest relative change of the vocal tract's length.
+    equalisation : float
+        Largest change of the level of a band, in decibels.
+    masks : float
+        Probability of each SpecAugment mask.
     """
 
     speed: float = 0.1
     gain: float = 10.0
     noise: float = 0.7
     snr: tuple[float, float] = (0.0, 30.0)
+    warp: float = 0.08
+    equalisation: float = 6.0
+    masks: float = 0.3
 
 
 def loudness(samples: Float32, piece: int = 1600) -> float:
@@ -119,3 +130,27 @@ def augment(
         window *= np.float32(10 ** (gain / 20))
         np.clip(window, -1.0, 1.0, out=window)
     return window, start
+
+
+def perturb(
+    rng: np.random.Generator, frames: Float32, offset: float, augmentation: Augmentation
+) -> Float32:
+    """Change log-mel frames as other voices, rooms and microphones would.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    frames : float32 (n, time, bands)
+        ``log(magnitude + offset)``.
+    offset : float
+        The front end's.
+    augmentation : Augmentation
+    """
+    count, _, bands = frames.shape
+    most = augmentation.warp
+    frames = warp(frames, np.exp(rng.uniform(-most, most, count)).astype(np.float32))
+    gain = curves(rng, count, bands, augmentation.equalisation * LN_PER_DB / 2)
+    magnitude = np.maximum(np.exp(frames) - np.float32(offset), 0)
+    frames = np.log(magnitude * np.exp(gain) + np.float32(offset))
+    mask(rng, frames, augmentation.masks)
+    return frames

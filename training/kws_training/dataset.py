@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +66,8 @@ def find_clips(
     Raises
     ------
     DataError
-        If a folder does not exist or holds no recordings, a keyword has none, or the rule is not
-        a regular expression with a group.
+        If a folder does not exist or holds no recordings, or the rule is not a regular expression
+        with a group.
     """
     try:
         rule = re.compile(speaker_rule)
@@ -92,11 +91,6 @@ def find_clips(
             clips.append(
                 Clip(path, word if known else UNKNOWN, match.group(1) if match else str(path))
             )
-    if keywords is not None:
-        present = {clip.label for clip in clips}
-        for keyword in keywords:
-            if keyword not in present:
-                raise DataError(f"{keyword}: no recordings in {', '.join(map(str, folders))}")
     return clips
 
 
@@ -109,6 +103,23 @@ def _walk(folder: Path) -> Iterable[Path]:
         for name in sorted(names):
             if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
                 yield Path(parent) / name
+
+
+def find_noise(folders: Sequence[Path]) -> list[Path]:
+    """Find recordings of noise, anywhere below the folders.
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no recordings.
+    """
+    found = []
+    for folder in folders:
+        here = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+        if not here:
+            raise DataError(f"{folder}: no recordings of noise in this folder")
+        found += here
+    return found
 
 
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
@@ -140,8 +151,25 @@ def share_of(speaker: str) -> float:
     return int(hashlib.sha1(speaker.encode()).hexdigest()[:8], 16) / 2**32
 
 
+def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:
+    """Choose speakers that nothing is trained, stopped or chosen on."""
+    # another hash than that of `split`, so that the shares are independent
+    return {speaker for speaker in speakers if share_of("held out " + speaker) < fraction}
+
+
+def hold_out(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
+    """Split off the clips of held-out speakers: (kept, held out)."""
+    speakers = hold_out_speakers((clip.speaker for clip in clips), fraction)
+    return (
+        [clip for clip in clips if clip.speaker not in speakers],
+        [clip for clip in clips if clip.speaker in speakers],
+    )
+
+
 def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
     """Split by speaker into training and validation clips.
+
+    Every label has validation clips: where the hash gives it none, its next speaker is taken.
 
     Parameters
     ----------
@@ -152,16 +180,21 @@ def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip
     Raises
     ------
     DataError
-        If a keyword would be left without training or validation recordings.
+        If a keyword would be left without training recordings.
     """
-    train = [clip for clip in clips if share_of(clip.speaker) >= fraction]
-    validation = [clip for clip in clips if share_of(clip.speaker) < fraction]
-    for name, part in (("training", train), ("validation", validation)):
-        present = Counter(clip.label for clip in part)
-        for label in {clip.label for clip in clips}:
-            if present[label] == 0 and label not in (SILENCE, UNKNOWN):
-                raise DataError(
-                    f"{label}: no recordings are left for {name}: more speakers are needed "
-                    f"({len({c.speaker for c in clips if c.label == label})} now)"
-                )
+    validating = {clip.speaker for clip in clips if share_of(clip.speaker) < fraction}
+    for label in sorted({clip.label for clip in clips}):
+        speakers = {clip.speaker for clip in clips if clip.label == label}
+        if not speakers & validating:
+            validating.add(min(speakers, key=share_of))
+    train = [clip for clip in clips if clip.speaker not in validating]
+    validation = [clip for clip in clips if clip.speaker in validating]
+    trained = {clip.label for clip in train}
+    for label in sorted({clip.label for clip in clips}):
+        if label not in trained and label not in (SILENCE, UNKNOWN):
+            speakers = {clip.speaker for clip in clips if clip.label == label}
+            raise DataError(
+                f"{label}: {len(speakers)} speaker(s) are too few to train and validate: record "
+                "more, or split by file with --speaker-rule '(.+)'"
+            )
     return train, validation

@@ -53,6 +53,10 @@ class YamnetTrunk:
         self.tap = tap
         self.shape = (PATCH[1], 1)
         self.bounded = weights.activation == "relu6"
+        #: Front-end frames per column: layers 1, 3, 5, 7 and 13 halve time and frequency.
+        self.stride = 2 ** sum(layer <= tap for layer in (1, 3, 5, 7, 13))
+        #: Frequencies of a column.
+        self.frequencies = PATCH[1] // self.stride
         self._activation = keras.activations.relu6 if weights.activation == "relu6" else "relu"
         self._layers = [self._convolution(weights.stem, depthwise=False)]
         for block in weights.blocks[: tap - 1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,18 @@ import numpy.typing as npt
 from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET, LogMel
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.modelfile import SILENCE
 
-from .augment import Augmentation, augment, noise_piece
+from .augment import Augmentation, augment, noise_piece, perturb
 from .dataset import Clip, Skipped
 from .extractor import YamnetTrunk
+from .progress import Progress
 from .streaming import whole_model
+from .windows import WindowShape, window_targets
 
 Float32 = npt.NDArray[np.float32]
-Progress = Callable[[Iterator[int], int, str], Iterator[int]]
+
+Audio = npt.NDArray[np.int16]
 
 #: Windows that go through the trunk together.
 BATCH = 64
@@ -49,35 +52,6 @@ class Examples:
     clip: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class WindowShape:
-    """Geometry of the windows that a head is trained on.
-
-    Attributes
-    ----------
-    receptive_field : int
-        Front-end frames that one result depends on.
-    stride : int
-        Front-end frames from one result to the next.
-    results : int
-        Results per window.
-    """
-
-    receptive_field: int
-    stride: int
-    results: int
-
-    @property
-    def frames(self) -> int:
-        """Front-end frames in a window."""
-        return self.receptive_field + (self.results - 1) * self.stride
-
-    @property
-    def samples(self) -> int:
-        """Samples in a window."""
-        return YAMNET.samples(self.frames)
-
-
 def word_span(samples: Float32) -> tuple[int, int]:
     """Find where in a recording the word is, by its level in pieces of 10 ms.
 
@@ -99,7 +73,7 @@ def word_span(samples: Float32) -> tuple[int, int]:
 
 def read_clips(
     clips: Sequence[Clip], progress: Progress
-) -> tuple[list[Clip], list[npt.NDArray[np.int16]], list[Skipped]]:
+) -> tuple[list[Clip], list[Audio], list[Skipped]]:
     """Read recordings at 16 kHz; those that cannot be used are listed, and the work goes on.
 
     Returns
@@ -127,33 +101,6 @@ def read_clips(
     return good, audio, skipped
 
 
-def targets_of(
-    shape: WindowShape, first: int, last: int, label: int, silence: int, unknown: int
-) -> npt.NDArray[np.int64]:
-    """Return the target of each result of a window with one word in it.
-
-    A result is the word where it saw at least 95 % of it, unknown where it saw a part of up to
-    60 %, silence where it saw nothing.
-
-    Parameters
-    ----------
-    shape : WindowShape
-    first, last : int
-        Front-end frames of the window between which the word is.
-    label, silence, unknown : int
-        Indices of labels.
-    """
-    start = np.arange(shape.results) * shape.stride
-    end = start + shape.receptive_field
-    seen = np.minimum(end, last) - np.maximum(start, first)
-    share = np.maximum(seen, 0) / max(1, last - first)
-    targets = np.full(shape.results, -1, np.int64)
-    targets[share >= 0.95] = label
-    targets[share <= 0.6] = unknown
-    targets[share <= 0.02] = silence
-    return targets
-
-
 class WindowSource:
     """Makes windows of a stream from recordings.
 
@@ -171,7 +118,7 @@ class WindowSource:
     def __init__(
         self,
         clips: Sequence[Clip],
-        audio: Sequence[npt.NDArray[np.int16]],
+        audio: Sequence[Audio],
         labels: tuple[str, ...],
         shape: WindowShape,
         noise: Sequence[Float32],
@@ -192,13 +139,13 @@ class WindowSource:
         samples = self.audio[number].astype(np.float32) / 32768
         label = self.clips[number].label
         shape = self.shape
-        silence, unknown = self.labels.index(SILENCE), self.labels.index(UNKNOWN)
+        length = YAMNET.samples(shape.frames)
         # all of the clip is seen by every result; at times, by some only, so that the network
         # learns what a word looks like that has not ended or has begun to leave
         latest = shape.receptive_field * YAMNET.hop - len(samples)
         cut = copy > 0 and rng.random() < 0.25
         window, start = augment(
-            rng, samples, shape.samples, max(0, latest), self.noise, augmentation
+            rng, samples, length, max(0, latest), self.noise, augmentation
         )
         if cut:
             slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
@@ -208,22 +155,19 @@ class WindowSource:
             else:
                 window[slide:] = 0
             start += slide
-        if label == SILENCE:
-            return window, np.full(shape.results, silence)
         first, last = word_span(samples)
-        return window, targets_of(
+        return window, window_targets(
             shape,
-            (start + first) // YAMNET.hop,
-            (start + last) // YAMNET.hop,
-            self.labels.index(label),
-            silence,
-            unknown,
-        )
+            np.array([(start + first) // YAMNET.hop]),
+            np.array([(start + last) // YAMNET.hop]),
+            np.array([self.labels.index(label)]),
+            self.labels,
+        )[0]
 
     def silence(self, number: int) -> tuple[Float32, npt.NDArray[np.int64]]:
         """Make a window without any word: noise at some level, rarely digital silence."""
         rng = np.random.default_rng((self.seed, number, 10**6))
-        window = noise_piece(rng, self.noise, self.shape.samples)
+        window = noise_piece(rng, self.noise, YAMNET.samples(self.shape.frames))
         power = float(np.sqrt(np.mean(np.square(window)))) + 1e-9
         level = 10 ** rng.uniform(-4.5, -0.9) * float(rng.random() > 0.05)
         targets = np.full(self.shape.results, self.labels.index(SILENCE))
@@ -277,6 +221,12 @@ def compute(
                 )
             front_end.reset()
             frames[row, :, :, 0] = front_end.push(window)
+        changed = np.array([clips <= number < clips * copies for number in numbers])
+        if changed.any():
+            rng = np.random.default_rng((source.seed, start))
+            frames[changed, :, :, 0] = perturb(
+                rng, frames[changed, :, :, 0], YAMNET.offset, augmentation
+            )
         columns = np.asarray(model(frames, training=False))
         if scale == 0.0:  # ReLU6 gives 6; a ReLU trunk has no bound, so leave room
             scale = 6.0 / 255 if trunk.bounded else 1.25 * float(columns.max()) / 255

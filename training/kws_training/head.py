@@ -20,6 +20,8 @@ class ConvolutionalHead:
     ----------
     labels : int
         Number of classes.
+    frequencies : int
+        Of a column of the tap.
     squeeze, width : int
         Channels after the first and after the other convolutions.
     pool : int

@@ -79,8 +79,15 @@ def _resample(frames: Float32, tempo: Float32, length: int) -> Float32:
     return frames[rows, low] * (1 - part) + frames[rows, low + 1] * part
 
 
-def _warp(frames: Float32, factor: Float32) -> Float32:
-    """Scale the frequency axis of each clip by a factor of its own."""
+def warp(frames: Float32, factor: Float32) -> Float32:
+    """Scale the frequency axis of each clip, as another length of the vocal tract does.
+
+    Parameters
+    ----------
+    frames : float32 (n, time, bands)
+    factor : float32 (n,)
+        Mel bands are read at their number times this.
+    """
     bands = frames.shape[2]
     at = np.clip(np.arange(bands) * factor[:, None], 0, bands - 1.001)
     low = at.astype(np.int64)
@@ -90,13 +97,31 @@ def _warp(frames: Float32, factor: Float32) -> Float32:
     return lower * (1 - part) + upper * part
 
 
-def _curves(rng: np.random.Generator, count: int, bands: int, size: float) -> Float32:
+def curves(rng: np.random.Generator, count: int, bands: int, size: float) -> Float32:
     """Draw smooth random curves over the bands, each within about ``size``: (count, 1, bands)."""
     knots = rng.uniform(-size, size, (count, 6)).astype(np.float32)
     at = np.linspace(0, 4.999, bands)
     low = at.astype(np.int64)
     part = (at - low).astype(np.float32)
     return (knots[:, low] * (1 - part) + knots[:, low + 1] * part)[:, None, :]
+
+
+def mask(rng: np.random.Generator, frames: Float32, probability: float) -> None:
+    """Put SpecAugment masks (arXiv 1904.08779) on clips (n, time, bands), in place.
+
+    Two of up to 10 frames and two of up to 6 bands, each with a probability; what is under a mask
+    becomes the clip's mean.
+    """
+    count, length, bands = frames.shape
+    level = frames.mean((1, 2), keepdims=True)
+    for _ in range(2):
+        for axis, size, most in ((1, length, 10), (2, bands, 6)):
+            width = rng.integers(1, most + 1, count)
+            width[rng.random(count) >= probability] = 0
+            start = rng.integers(0, size - most, count)
+            at = np.arange(size)
+            hit = (at >= start[:, None]) & (at < (start + width)[:, None])
+            np.copyto(frames, level, where=hit[:, :, None] if axis == 1 else hit[:, None, :])
 
 
 def coloured_noise(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
@@ -106,7 +131,7 @@ def coloured_noise(rng: np.random.Generator, count: int, length: int, bands: int
     chi-square distributed with a few degrees of freedom: here 6.
     """
     power = rng.standard_gamma(3.0, (count, length, bands), dtype=np.float32) / 3.0
-    return np.log(power + 1e-3) + _curves(rng, count, bands, 3.0)
+    return np.log(power + 1e-3) + curves(rng, count, bands, 3.0)
 
 
 @dataclass(frozen=True)
@@ -157,9 +182,16 @@ class WindowMaker:
         return out - np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
 
     def silence(self, rng: np.random.Generator, count: int, length: int) -> Float32:
-        """Draw windows without any word: noise at any level, or digital silence."""
+        """Draw windows without any word: noise at any level, or digital silence.
+
+        Half of the noise begins and ends in digital silence, as a clip does that is judged alone.
+        """
         level = rng.uniform(-16, 4, (count, 1, 1)).astype(np.float32)
         frames = self.noise(rng, count, length) + level
+        at = np.arange(length)
+        begin = rng.integers(0, length // 2, count)[:, None]
+        cut = (rng.random(count) < 0.5)[:, None] & ((at < begin) | (at >= begin + length // 2))
+        frames[cut] = self.floor
         frames[rng.random(count) < 0.05] = self.floor
         return np.clip(frames, self.floor, self.ceiling)
 
@@ -182,16 +214,19 @@ class WindowMaker:
         length : int
             Frames in a window; more than a clip has.
         latest_end : int
-            No word ends after this frame of the window.
+            Most words end within the third of a second before this frame of the window; one in
+            six ends anywhere, so that the network learns what a word looks like that has not
+            ended or has begun to leave.
         """
         a = self.augmentation
         count, time, bands = clips.shape
         tempo = np.exp(rng.uniform(-a.stretch, a.stretch, count)).astype(np.float32)
         clips = _resample(clips, tempo, time)
-        clips = _warp(clips, np.exp(rng.uniform(-a.warp, a.warp, count)).astype(np.float32))
+        clips = warp(clips, np.exp(rng.uniform(-a.warp, a.warp, count)).astype(np.float32))
         first, final = word_extent(clips)
-        # the word ends anywhere from a third of a second before latest_end to latest_end
         end = rng.integers(max(0, latest_end - 34), latest_end + 1, count)
+        stray = rng.random(count) < 1 / 6
+        end[stray] = rng.integers(0, length + 40, stray.sum())
         offset = end - final
         at = np.arange(length) - offset[:, None]
         inside = ((at >= 0) & (at < time))[..., None]
@@ -203,7 +238,7 @@ class WindowMaker:
         after = beside & (at >= time)
         other = neighbours[rows, (at - time) % time]
         window = np.where((before | after)[..., None], other, window)
-        window += _curves(rng, count, bands, a.equalisation * LN_PER_DB)
+        window += curves(rng, count, bands, a.equalisation * LN_PER_DB)
         power = np.exp(window)
         wet = rng.random(count) < a.reverberation
         if wet.any():
@@ -211,12 +246,15 @@ class WindowMaker:
         loudness = np.percentile(power.mean(2), 90, axis=1)[:, None, None]
         noisy = (rng.random(count) < a.noise)[:, None, None]
         snr = rng.uniform(*a.snr, (count, 1, 1)).astype(np.float32)
-        # a clip without added noise still gets a noise floor far below: no digital silence
-        snr = np.where(noisy, snr, rng.uniform(40, 60, (count, 1, 1)).astype(np.float32))
+        # most clips without added noise still get a noise floor far below, because digital
+        # silence is rare; some keep it, because clips are padded with it
+        faint = rng.uniform(40, 60, (count, 1, 1)).astype(np.float32)
+        faint[rng.random(count) < 0.5] = 200.0
+        snr = np.where(noisy, snr, faint)
         power += np.exp(self.noise(rng, count, length) - snr * LN_PER_DB) * loudness
         gain = rng.uniform(-a.gain, a.gain, (count, 1, 1)).astype(np.float32) * LN_PER_DB
         window = np.log(power + 1e-12) + gain
-        self._mask(rng, window)
+        mask(rng, window, a.masks)
         return Windows(np.clip(window, self.floor, self.ceiling), offset + first, offset + final)
 
     def _reverberate(self, rng: np.random.Generator, power: Float32) -> Float32:
@@ -229,17 +267,3 @@ class WindowMaker:
             out[:, t] = power[:, t] + share * tail
             tail = (tail + power[:, t]) * decay
         return out
-
-    def _mask(self, rng: np.random.Generator, window: Float32) -> None:
-        """Put SpecAugment masks (arXiv 1904.08779) of up to 10 frames and 6 bands, in place."""
-        count, length, bands = window.shape
-        level = window.mean((1, 2), keepdims=True)
-        for _ in range(2):
-            for axis, size, most in ((1, length, 10), (2, bands, 6)):
-                width = rng.integers(1, most + 1, count)
-                width[rng.random(count) >= self.augmentation.masks] = 0
-                start = rng.integers(0, size - most, count)
-                at = np.arange(size)
-                hit = (at >= start[:, None]) & (at < (start + width)[:, None])
-                hit = hit[:, :, None] if axis == 1 else hit[:, None, :]
-                np.copyto(window, level, where=hit)

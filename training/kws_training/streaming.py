@@ -32,7 +32,7 @@ class Time(Protocol):
 class Whole:
     """The window holds all the time that there is."""
 
-    def join(self, x: Tensor, context: int) -> Tensor:  # noqa: ARG002, D102
+    def join(self, x: Tensor, context: int) -> Tensor:  # noqa: D102
         return x
 
 
@@ -70,10 +70,6 @@ class Step:
         self.context += context * (self.frames // x.shape[1])
         return joined
 
-    @property
-    def receptive_field(self) -> int:
-        """Front-end frames that one result depends on."""
-        return self.frames + self.context
 
 
 def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
@@ -104,13 +100,21 @@ class StepModel:
     frames : int
         Front-end frames taken by a step.
     receptive_field : int
-        Front-end frames that one result depends on.
+        Front-end frames that the results of a step depend on.
+    stride : int
+        Front-end frames from one result to the next.
     """
 
     model: Any
     states: int
     frames: int
     receptive_field: int
+    stride: int
+
+    @property
+    def result_field(self) -> int:
+        """Front-end frames that a single result depends on."""
+        return self.receptive_field - self.frames + self.stride
 
 
 def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepModel:
@@ -131,7 +135,9 @@ def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepMod
     x = keras.Input(batch_shape=(1, frames, *shape), name="frames")
     result = network(x, time)
     model = keras.Model([x, *time.inputs], [result, *time.outputs])
-    return StepModel(model, len(time.inputs), frames, time.receptive_field)
+    return StepModel(
+        model, len(time.inputs), frames, frames + time.context, frames // result.shape[1]
+    )
 
 
 def whole_model(network: Network, frames: int, shape: tuple[int, int]) -> Any:

@@ -1,0 +1,53 @@
+# Two commands to begin with: make demo, make test.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DATA ?= ../shared/audio
+COMMANDS = yes,no,up,down,left,right,on,off,stop,go
+
+.PHONY: demo test test-slow lint models clean
+
+demo: $(VENV)/.kws
+	@echo
+	@echo "Spotting commands in demo/synthesized_commands.wav (a synthesized voice says 13 words):"
+	@$(BIN)/kws spot demo/synthesized_commands.wav
+	@echo
+	@echo "Your own file:   $(BIN)/kws spot your.wav    Your microphone: $(BIN)/pip install '.[mic]' && $(BIN)/kws listen"
+	@echo "Your own words:  $(BIN)/pip install '.[train]' && $(BIN)/kws train --data recordings --output model.tflite   (README: The maker)"
+
+test: $(VENV)/.kws-test lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.kws-test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.kws-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES).
+FEATURES ?= build/features.npz
+models: $(VENV)/.kws-test
+	mkdir -p build
+	test -f $(FEATURES) || { $(BIN)/pip install -q pillow && $(BIN)/python $(DATA)/../speech_commands_features/unpack.py $(FEATURES); }
+	$(BIN)/kws train --data $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
+	  --keywords $(COMMANDS) --noise $(DATA)/noise/speech_commands --hold-out 0.1 --output build/teacher.tflite
+	$(BIN)/kws distill build/teacher.tflite --features $(FEATURES) \
+	  --data $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
+	  --noise $(DATA)/noise/speech_commands --output kws/models/commands.tflite
+
+# The stamps are newer than pyproject.toml when what it asks for is installed.
+$(VENV)/.kws: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kws needs Python 3.11 to 3.13: make PYTHON=python3.12 demo")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.kws-test: pyproject.toml $(VENV)/.kws
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,165 @@
+"""From a teacher and recordings to a student's model file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import Metadata, ModelFile, pack, parse_model
+from kws.spotter import KeywordSpotter
+from kws_training.convert import convert
+from kws_training.dataset import find_clips, find_noise, hold_out, split
+from kws_training.evaluate import ClipReport, judge_clips
+from kws_training.fit import set_seed
+from kws_training.progress import bar, say
+from kws_training.train import Part, read_noise, with_thresholds
+
+from .distill import Recipe, join, train_student
+from .material import clip_frames, noise_frames, read_images, second_of, taught
+from .students import StudentShape
+
+#: Share of a recording's target that is its label; the rest is the teacher's posteriors.
+LABEL_SHARE = 0.5
+#: Speakers of the data who validate.
+VALIDATION = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user decides about distillation."""
+
+    width: int
+    epochs: int
+    copies: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A student's model file, and how teacher and student do on the same clips.
+
+    Attributes
+    ----------
+    network : bytes
+    metadata : Metadata
+    teacher, student : ClipReport
+    judges : str
+        "held-out" if the teacher was trained with held-out speakers, else "validation".
+    """
+
+    network: bytes
+    metadata: Metadata
+    teacher: ClipReport
+    student: ClipReport
+    judges: str
+
+
+def distill(
+    teacher: ModelFile,
+    folders: Sequence[Path],
+    speaker_rule: str,
+    features: Path | None,
+    noise_folders: Sequence[Path],
+    options: Options,
+) -> Distilled:
+    """Train a student of a teacher, for the same labels and held-out speakers.
+
+    Parameters
+    ----------
+    teacher : ModelFile
+        Its provenance names the share of held-out speakers, who are held out here too.
+    folders, speaker_rule
+        As for `find_clips`.
+    features : Path or None
+        Log-mel images, learned from their labels alone.
+    noise_folders : sequence of Path
+    options : Options
+
+    Raises
+    ------
+    KwsError
+        If a folder or file cannot be used.
+    """
+    set_seed(options.seed)
+    labels = teacher.metadata.labels
+    trained_with = teacher.metadata.provenance.get("options", {})
+    share = float(trained_with.get("hold_out", 0.0)) if isinstance(trained_with, dict) else 0.0
+    clips = find_clips(folders, teacher.metadata.keywords, speaker_rule)
+    kept, out = hold_out(clips, share)
+    training, validation, held_out = (
+        Part.read(part) for part in (*split(kept, VALIDATION), out)
+    )
+    noise, _ = read_noise(find_noise(noise_folders))
+    if not noise:
+        raise KwsError(f"{noise_folders[0]}: no recording of noise could be read")
+    say(f"{len(training.clips)} recordings; the teacher judges {options.copies} copies of each")
+    judge = KeywordSpotter(teacher, threads=2)
+    parts = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
+    if features is not None:
+        validating = {clip.speaker for clip in validation.clips}
+        parts.append(read_images(features, labels, share, validating))
+    material = join(parts)
+    say(f"{len(material.images)} clips to learn from")
+
+    frames = np.stack(
+        [clip_frames(second_of(audio.astype(np.float32) / 32768)) for audio in validation.audio]
+    )
+    said = np.array([labels.index(clip.label) for clip in validation.clips])
+
+    def report(epoch: int, loss: float, predict: Any) -> None:
+        right = float((predict(frames).argmax(axis=1) == said).mean())
+        say(f"epoch {epoch:2}/{options.epochs}: loss {loss:.3f}, validation accuracy {right:.1%}")
+
+    recipe = Recipe(epochs=options.epochs)
+    student = train_student(
+        material, noise_frames(noise, training), labels, StudentShape(width=options.width),
+        recipe, options.seed, report,
+    )  # fmt: skip
+    streams = _calibration(student.windows, material, options.seed)
+    converted = convert(student.step, "int8", streams)
+    metadata = Metadata(
+        task=teacher.metadata.task,
+        labels=labels,
+        front_end=WORDS,
+        streaming=converted.streaming,
+        detector=teacher.metadata.detector,
+        provenance={
+            "student": asdict(StudentShape(width=options.width)),
+            "options": {**asdict(options), "hold_out": share},
+            "recipe": asdict(recipe),
+            "teacher_sha256": hashlib.sha256(teacher.network).hexdigest(),
+            "clips": {"taught": len(parts[0].images), "all": len(material.images)},
+            "versions": {name: version(name) for name in ("kws", "tensorflow", "keras", "numpy")},
+        },
+    )
+    content = with_thresholds(pack(converted.network, metadata), validation, options.seed)
+    model = parse_model(content, "the student")
+    judged = held_out if held_out.clips else validation
+    reports = [
+        judge_clips(KeywordSpotter(one), judged.clips, judged.audio, judged.skipped, bar)
+        for one in (teacher, model)
+    ]
+    return Distilled(
+        model.network, model.metadata, *reports, "held-out" if held_out.clips else "validation"
+    )
+
+
+def _calibration(windows: Any, material: Any, seed: int) -> Any:
+    """Make representative streams: words, noise, and the front end's extremes."""
+    rng = np.random.default_rng(seed)
+    streams = []
+    for _ in range(16):
+        rows = rng.integers(len(material.images), size=3)
+        words = windows.words(rng, material.frames(rows), material.frames(rows[::-1]), 160, 140)
+        streams.append(np.concatenate([*words.frames, windows.silence(rng, 1, 80)[0]]))
+    streams.append(np.full_like(streams[0], WORDS.floor))
+    streams.append(streams[0] + WORDS.ceiling - streams[0].max())
+    return np.stack(streams)

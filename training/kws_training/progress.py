@@ -1,0 +1,21 @@
+"""Progress of long work: a bar on a terminal, nothing in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+#: Passes numbers on; told how many there will be and what they are.
+Progress = Callable[[Iterator[int], int, str], Iterator[int]]
+
+
+def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
+    """Pass numbers on while showing how far the work is."""
+    from tqdm import tqdm
+
+    return iter(tqdm(numbers, total=total, desc=what, file=sys.stderr, disable=None, leave=False))
+
+
+def say(message: str) -> None:
+    """Say what was done, on stderr, so that stdout stays for results."""
+    print(message, file=sys.stderr, flush=True)

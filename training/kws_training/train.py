@@ -1,0 +1,280 @@
+"""The main job: folders of recordings in, one streaming model file out."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.audio import load_audio
+from kws.errors import AudioError
+from kws.frontend import YAMNET, log_mel
+from kws.modelfile import UNKNOWN, DetectorDefaults, Metadata, keywords_of, pack, parse_model
+from kws.spotter import KeywordSpotter
+
+from . import features
+from .augment import Augmentation
+from .convert import Precision, convert
+from .dataset import Clip, DataError, Skipped, hold_out, labels_of, split
+from .evaluate import ClipReport, choose_thresholds, judge_clips, operating_points, score_stream
+from .extractor import YamnetTrunk
+from .features import Audio, WindowSource, read_clips, word_span
+from .fit import Epoch, Recipe, fit, set_seed
+from .head import ConvolutionalHead
+from .progress import bar, say
+from .streaming import Time, step_model
+from .windows import WindowShape
+from .yamnet_file import YamnetWeights
+
+Float32 = npt.NDArray[np.float32]
+
+#: Front-end frames per step (80 ms), where the trunk's stride is not longer.
+STEP_FRAMES = 8
+#: Front-end frames over which the head joins what was heard.
+POOL_FRAMES = 80
+#: Results per training window.
+RESULTS = 3
+#: Seconds over which scores are averaged, and in which a keyword is not detected again.
+SMOOTHING = 0.24
+REFRACTORY = 0.8
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user decides about training.
+
+    Attributes
+    ----------
+    tap : int
+        YAMNet's layer that the head sits on.
+    copies : int
+        Windows made from each clip: one as recorded, the others augmented.
+    validation, hold_out : float
+        Share of the speakers that decide when to stop and which threshold; and of those that
+        nothing is decided on, for the figures in the end.
+    precision : {"int8", "float32"}
+    seed : int
+    """
+
+    tap: int = 6
+    copies: int = 5
+    validation: float = 0.1
+    hold_out: float = 0.0
+    precision: Precision = "int8"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model.
+
+    Attributes
+    ----------
+    content : bytes
+        The model file.
+    validation : ClipReport
+        Of the model file, through the runtime, on the validation speakers.
+    held_out : ClipReport or None
+    skipped : tuple of Skipped
+    """
+
+    content: bytes
+    validation: ClipReport
+    held_out: ClipReport | None
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Clips of some speakers, read."""
+
+    clips: list[Clip]
+    audio: list[Audio]
+    skipped: list[Skipped]
+
+    @classmethod
+    def read(cls, clips: Sequence[Clip]) -> Part:
+        """Read clips; those that cannot be used are in ``skipped``."""
+        return cls(*read_clips(clips, bar))
+
+
+def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
+    """Read recordings of noise at 16 kHz; those that cannot be used are listed."""
+    noise, skipped = [], []
+    for path in paths:
+        try:
+            noise.append(load_audio(path, YAMNET.sample_rate))
+        except AudioError as error:
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+    return noise, skipped
+
+
+def train(
+    clips: Sequence[Clip], weights: YamnetWeights, noise_paths: Sequence[Path], options: Options
+) -> Trained:
+    """Train a head on tapped YAMNet and make the streaming model file.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    weights : YamnetWeights
+    noise_paths : sequence of Path
+        Recordings of noise; coloured noise is drawn where there are none.
+    options : Options
+
+    Raises
+    ------
+    DataError
+        If there is one class only, too few speakers, or nothing could be read.
+    """
+    set_seed(options.seed)
+    labels = labels_of(clips)
+    kept, out = hold_out(clips, options.hold_out)
+    parts = [Part.read(part) for part in (*split(kept, options.validation), out)]
+    training, validation, held_out = parts
+    noise, skipped = read_noise(noise_paths)
+    skipped += [skip for part in parts for skip in part.skipped]
+    for label in labels[2:]:
+        for part, name in ((training, "train"), (validation, "validate")):
+            if all(clip.label != label for clip in part.clips):
+                raise DataError(f"{label}: no recording to {name} with could be read")
+    if all(clip.label != UNKNOWN for clip in training.clips):
+        say("no _unknown_ folder: other words are stood in for by words played backwards")
+        training = _with_backward_words(training)
+    say(
+        f"{len(training.clips)} clips to train, {len(validation.clips)} to validate, "
+        f"{len(held_out.clips)} held out, {len(skipped)} skipped; "
+        f"{len({c.speaker for c in training.clips})} speakers train; labels: {', '.join(labels)}"
+    )
+
+    trunk = YamnetTrunk(weights, options.tap)
+    head = ConvolutionalHead(len(labels), trunk.frequencies, pool=POOL_FRAMES // trunk.stride)
+
+    def network(x: Any, time: Time) -> Any:
+        return head(trunk(x, time), time)
+
+    step = step_model(network, max(STEP_FRAMES, trunk.stride), trunk.shape)
+    shape = WindowShape(step.result_field, step.stride, RESULTS)
+    augmentation = Augmentation()
+    source = WindowSource(training.clips, training.audio, labels, shape, noise, options.seed)
+    check = WindowSource(validation.clips, validation.audio, labels, shape, noise, options.seed)
+    recipe = Recipe()
+    with tempfile.TemporaryDirectory(prefix="kws-train-") as folder:
+        examples = features.compute(
+            source, trunk, options.copies, augmentation, Path(folder, "train.npy"), bar
+        )
+        checks = features.compute(check, trunk, 1, augmentation, Path(folder, "check.npy"), bar)
+        fit(head, examples, checks, len(labels), recipe, options.seed, _report)
+    converted = convert(step, options.precision, calibration_streams(source))
+
+    longest = float(np.percentile([_seconds(audio) for audio in training.audio], 95))
+    defaults = DetectorDefaults(
+        smoothing=SMOOTHING,
+        refractory=REFRACTORY,
+        longest=min(2.0, max(0.6, 1.2 * longest)),
+        thresholds=dict.fromkeys(keywords_of(labels), 0.5),
+    )
+    metadata = Metadata(
+        task="commands",
+        labels=labels,
+        front_end=YAMNET,
+        streaming=converted.streaming,
+        detector=defaults,
+        provenance={
+            "extractor": f"YAMNet, tap {options.tap}",
+            "yamnet_sha256": weights.digest,
+            "options": asdict(options),
+            "recipe": asdict(recipe),
+            "augmentation": asdict(augmentation),
+            "data_sha256": _digest(parts),
+            "clips": [len(part.clips) for part in parts],
+            "versions": {name: version(name) for name in ("kws", "tensorflow", "keras", "numpy")},
+        },
+    )
+    content = pack(converted.network, metadata)
+    content = with_thresholds(content, validation, options.seed)
+    spotter = KeywordSpotter(parse_model(content, "the trained model"))
+    reports = [
+        judge_clips(spotter, part.clips, part.audio, part.skipped, bar) if part.clips else None
+        for part in (validation, held_out)
+    ]
+    assert reports[0] is not None  # every keyword has validation clips
+    return Trained(content, reports[0], reports[1], tuple(skipped))
+
+
+def with_thresholds(content: bytes, validation: Part, seed: int) -> bytes:
+    """Choose thresholds on half of the validation speakers, and state them on the other half."""
+    model = parse_model(content, "the trained model")
+    spotter = KeywordSpotter(model)
+    speakers = sorted({clip.speaker for clip in validation.clips})
+    choosing = set(speakers[::2])
+    streams = []
+    for chosen in (True, False):
+        rows = [n for n, c in enumerate(validation.clips) if (c.speaker in choosing) == chosen]
+        clips, audio = [validation.clips[n] for n in rows], [validation.audio[n] for n in rows]
+        streams.append(score_stream(spotter, clips, audio, seed) if rows else None)
+    metadata = model.metadata
+    if streams[0] is None or streams[1] is None:
+        return content
+    thresholds = choose_thresholds(streams[0], metadata.labels, metadata.detector)
+    defaults = DetectorDefaults(**{**vars(metadata.detector), "thresholds": thresholds})
+    points = operating_points(streams[1], metadata.labels, defaults)
+    return pack(
+        model.network,
+        Metadata(**{**vars(metadata), "detector": defaults, "operating_points": points}),
+    )
+
+
+def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 3) -> Float32:
+    """Make representative streams: augmented windows, and the front end's extremes.
+
+    Returns
+    -------
+    float32 (streams + 2, frames, bands)
+        The last two are digital silence, and the first one at full scale.
+    """
+    rng = np.random.default_rng(source.seed)
+    out = []
+    for _ in range(streams):
+        numbers = rng.integers(len(source.clips), size=windows)
+        audio = [source.window(int(n), 1, Augmentation())[0] for n in numbers]
+        out.append(np.concatenate(audio))
+    out.append(np.zeros_like(out[0]))
+    out.append(out[0] / max(1e-9, float(np.abs(out[0]).max())))
+    return np.stack([log_mel(stream, YAMNET) for stream in out])
+
+
+def _with_backward_words(part: Part) -> Part:
+    rows = range(0, len(part.clips), 2)
+    backward = [Clip(part.clips[n].path, UNKNOWN, part.clips[n].speaker) for n in rows]
+    audio = [np.ascontiguousarray(part.audio[n][::-1]) for n in rows]
+    return Part([*part.clips, *backward], [*part.audio, *audio], part.skipped)
+
+
+def _seconds(audio: Audio) -> float:
+    first, last = word_span(audio.astype(np.float32) / 32768)
+    return (last - first) / YAMNET.sample_rate
+
+
+def _digest(parts: Sequence[Part]) -> str:
+    """Return a digest of everything that was read, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for clip, audio in zip(part.clips, part.audio, strict=True):
+            digest.update(clip.label.encode() + b"\0")
+            digest.update(audio.tobytes())
+    return digest.hexdigest()
+
+
+def _report(epoch: Epoch) -> None:
+    say(
+        f"epoch {epoch.number:2}/{epoch.of}: loss {epoch.loss:.3f}, validation loss "
+        f"{epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.1%}"
+    )

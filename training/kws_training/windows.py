@@ -1,0 +1,77 @@
+"""Windows of a stream with one word in them: their geometry, and what each result should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.modelfile import SILENCE, UNKNOWN
+
+Integers = npt.NDArray[np.int64]
+
+#: A result is the word where it saw at least this share of it; unknown, where it saw a part of up
+#: to this share; silence, where it saw nothing. In between it is neither, and is not trained on.
+ALL_OF_IT = 0.95
+A_PART = 0.6
+NOTHING = 0.02
+#: The target of a result that is not trained on.
+NEITHER = -1
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Geometry of the windows that a network is trained on.
+
+    Attributes
+    ----------
+    receptive_field : int
+        Front-end frames that one result depends on.
+    stride : int
+        Front-end frames from one result to the next.
+    results : int
+        Results per window.
+    """
+
+    receptive_field: int
+    stride: int
+    results: int
+
+    @property
+    def frames(self) -> int:
+        """Front-end frames in a window."""
+        return self.receptive_field + (self.results - 1) * self.stride
+
+
+def window_targets(
+    shape: WindowShape, first: Integers, last: Integers, label: Integers, labels: tuple[str, ...]
+) -> Integers:
+    """Return the target of each result of windows with one word each.
+
+    Parameters
+    ----------
+    shape : WindowShape
+    first, last : int64 (n,)
+        Front-end frames of the window between which the word is.
+    label : int64 (n,)
+        Index of the word in the labels.
+    labels : tuple of str
+
+    Returns
+    -------
+    int64 (n, results)
+        An index in the labels, or `NEITHER`.
+    """
+    start = np.arange(shape.results) * shape.stride
+    seen = np.minimum(start + shape.receptive_field, last[:, None]) - np.maximum(
+        start, first[:, None]
+    )
+    share = np.maximum(seen, 0) / np.maximum(1, last - first)[:, None]
+    targets = np.full(share.shape, NEITHER, np.int64)
+    targets[share <= A_PART] = labels.index(UNKNOWN)
+    targets[share <= NOTHING] = labels.index(SILENCE)
+    whole = share >= ALL_OF_IT
+    targets[whole] = np.broadcast_to(label[:, None], share.shape)[whole]
+    targets[label == labels.index(SILENCE)] = labels.index(SILENCE)
+    return targets
