@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -63,7 +64,14 @@ def _find_verbs(name: str | None) -> list[Verb]:
         return _device_verbs()
     further = list(entry_points(group=GROUP))
     named = [entry for entry in further if entry.name == name]
-    return [*_device_verbs(), *(cast(Verb, entry.load()) for entry in named or further)]
+    verbs = _device_verbs()
+    for entry in named or further:
+        try:
+            verbs.append(cast(Verb, entry.load()))
+        except ImportError:  # where its packages are missing the others still work
+            if named:
+                raise
+    return verbs
 
 
 def _parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
@@ -94,17 +102,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given and not given[0].startswith("-") else None
-    options = _parser(_find_verbs(name)).parse_args(given)
+    debug = "--debug" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a file or the locale
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        options = _parser(_find_verbs(name)).parse_args(given)
         status: int = options.run(options)
-        sys.stdout.flush()
+        _flush()
         return status
     except KwsError as error:
-        if options.debug:
+        if debug:
             raise
         return _complain(str(error), BAD_INPUT)
     except ModuleNotFoundError as error:
-        if options.debug:
+        if debug:
             raise
         extra = "deploy" if name == "distill" else "train"
         return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
@@ -115,14 +126,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("stopped", INTERRUPTED)
     except Exception as error:
-        if options.debug:
+        if debug:
             raise
         return _complain(
             f"unexpected {type(error).__name__}: {error} (--debug shows where)", UNEXPECTED
         )
 
 
+def _flush() -> None:
+    if sys.stdout is not None:  # None where it was closed from the start
+        sys.stdout.flush()
+
+
 def _complain(message: str, status: int) -> int:
-    sys.stdout.flush()
-    print("kws: " + " ".join(message.split()), file=sys.stderr)
+    _flush()
+    note("kws: " + " ".join(message.split()))
     return status
+
+
+def note(line: str) -> None:
+    """Print a line for people, on stderr; nowhere if that is closed."""
+    if sys.stderr is not None:  # print would take None for stdout
+        print(line, file=sys.stderr, flush=True)

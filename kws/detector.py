@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,7 @@ class Detector:
             [defaults.thresholds.get(label, np.inf) for label in labels], np.float32
         )
         self._window = max(1, round(defaults.smoothing / step_seconds))
-        self._refractory = round(defaults.refractory / step_seconds)
+        self._refractory = math.ceil(round(defaults.refractory / step_seconds, 6))
         self._scores = np.zeros((self._window, len(labels)), np.float32)
         self._blocked_until = np.zeros(len(labels), np.int64)
         self._armed = np.ones(len(labels), np.bool_)

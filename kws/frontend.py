@@ -87,7 +87,7 @@ class LogMelConfig:
         for key in values.keys() - known.keys():
             raise ModelError(f"front end: unknown key {key!r}")
         for key, kind in known.items():
-            wanted = {"int": int, "float": (int, float)}.get(str(kind), str)
+            wanted: Any = {"int": int, "float": (int, float)}.get(str(kind), str)
             if not isinstance(values[key], wanted) or isinstance(values[key], bool):
                 raise ModelError(f"front end: {key!r} has the wrong type: {values[key]!r}")
         return cls(**values)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import os
+import stat
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,10 +174,16 @@ def read_model(path: str | Path) -> ModelFile:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelError(f"{path}: {size} bytes is no model: at most {MAX_FILE_BYTES} are read")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: is no file: give a .tflite file that kws wrote")
+        if status.st_size > MAX_FILE_BYTES:
+            raise ModelError(
+                f"{path}: {status.st_size} bytes is no model: at most {MAX_FILE_BYTES} are read"
+            )
         content = path.read_bytes()
+    except ValueError:
+        raise ModelError(f"{str(path)!r}: is not a path: take out the null byte") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}): check the path") from None
     return parse_model(content, str(path))
@@ -195,13 +202,13 @@ def parse_model(content: bytes, path: str) -> ModelFile:
                 text = stream.read(MAX_METADATA_BYTES + 1)
     except KeyError:
         raise ModelError(f"{path}: has no {METADATA_NAME}: it is a model of another tool") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
         raise ModelError(
             f"{path}: no {METADATA_NAME} behind the network: the file was cut short, "
             "or is a model of another tool"
         ) from None
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise ModelError(f"{path}: {METADATA_NAME} is not JSON") from None
     try:
@@ -232,14 +239,21 @@ def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
     path = Path(path)
     content = pack(network, metadata)
     parse_model(content, str(path))  # what would not be read is not written
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelError(f"{path}: {len(content)} bytes: a model has at most {MAX_FILE_BYTES}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            part.write(content)
-        # NamedTemporaryFile makes files for this user alone; a model is as readable as any file
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(part.name).chmod(0o666 & ~mask)
-        Path(part.name).replace(path)
+        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            # mkstemp makes files for this user alone; a model is as readable as any file
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(part).chmod(0o666 & ~mask)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink()
+            raise
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -252,7 +266,10 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
         "labels": list(metadata.labels),
         "network": {"bytes": len(network), "sha256": hashlib.sha256(network).hexdigest()},
         "front_end": metadata.front_end.to_dict(),
-        "streaming": {**vars(metadata.streaming), "states": [*map(list, metadata.streaming.states)]},
+        "streaming": {
+            **vars(metadata.streaming),
+            "states": [*map(list, metadata.streaming.states)],
+        },
         "detector": vars(metadata.detector),
         "operating_points": [vars(point) for point in metadata.operating_points],
         "provenance": metadata.provenance,
@@ -264,6 +281,10 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
         entry.external_attr = 0o644 << 16
         archive.writestr(entry, json.dumps(values, indent=1), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 class _Reader:
@@ -283,7 +304,7 @@ class _Reader:
     def number(self, key: str, low: float, high: float) -> float:
         value = self.get(key)
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or not low <= value <= high:
+        if not good or not low <= value <= high:  # NaN is in no range
             raise ModelError(f"{self.where}: {key!r} must be {low} to {high}, not {value!r:.40}")
         return float(value) if isinstance(value, float) else value
 
@@ -330,7 +351,9 @@ def _metadata(reader: _Reader) -> Metadata:
     streaming = reader.group("streaming")
     states = []
     for pair in streaming.items("states", 1000):
-        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)):
+        if not (
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)
+        ):
             raise ModelError("streaming: each state must be a pair of tensor names")
         states.append((pair[0], pair[1]))
     detector = reader.group("detector")

@@ -85,6 +85,8 @@ class StreamingNetwork:
                 f"{model.path}: the network has {len(inputs) - 1} states, "
                 f"but kws.json names {len(contract.states)}"
             )
+        if len({contract.input, *(before for before, _ in contract.states)}) != len(inputs):
+            raise ModelError(f"{model.path}: kws.json names an input of the network twice")
         self._states: list[tuple[int, int]] = []
         for before, after in contract.states:
             old, new = self._tensor(inputs, before), self._tensor(outputs, after)

@@ -19,6 +19,11 @@ from .resample import Resampler
 
 Float32 = npt.NDArray[np.float32]
 
+#: Sound this far below the loudest belongs to no word, in dB.
+RANGE = 25
+#: Fewest frames of a word that follows another.
+SHORTEST = 10
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -89,9 +94,7 @@ class KeywordSpotter:
     ('yes', 'no', 'up', 'down', 'left', 'right', 'on', 'off', 'stop', 'go')
     """
 
-    def __init__(
-        self, model: ModelFile, sample_rate: int | None = None, threads: int = 1
-    ) -> None:
+    def __init__(self, model: ModelFile, sample_rate: int | None = None, threads: int = 1) -> None:
         self.metadata: Metadata = model.metadata
         front_end = model.metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
@@ -183,13 +186,19 @@ class KeywordSpotter:
         return self.process(np.zeros(round(seconds * self.sample_rate), np.float32))
 
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
-        """Return the posteriors of every column of a recording, after a reset.
+        """Return the posteriors of every column of a recording; the stream starts anew.
 
         Returns
         -------
         float32 (columns, labels)
         """
-        return softmax(self._logits(samples))
+        samples = to_float(samples)
+        if self._resampler is not None:
+            self._resampler.reset()
+            samples = np.concatenate([self._resampler.push(samples), self._resampler.flush()])
+        logits = self._logits_at_rate(samples)
+        self.reset()
+        return softmax(logits)
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
@@ -226,7 +235,7 @@ class KeywordSpotter:
         keywords = [self.metadata.labels.index(keyword) for keyword in self.keywords]
         certain = posteriors[posteriors[:, keywords].max(axis=1).argmax()]
         if certain.argmax() in keywords:
-            return certain
+            return np.asarray(certain, np.float32)
         return np.asarray(posteriors.mean(axis=0), np.float32)
 
     def _logits_at_rate(self, samples: Float32) -> Float32:
@@ -237,13 +246,6 @@ class KeywordSpotter:
         if not steps:
             return np.zeros((0, len(self.metadata.labels)), np.float32)
         return np.concatenate([step.copy() for step in steps])
-
-    def _logits(self, samples: npt.NDArray[Any]) -> Float32:
-        samples = to_float(samples)
-        if self._resampler is not None:
-            self._resampler.reset()
-            samples = self._resampler.push(samples)
-        return self._logits_at_rate(samples)
 
     def _remember(self, frames: Float32) -> None:
         """Keep the level of each frame, in the ring that `_locate` reads."""
@@ -257,17 +259,21 @@ class KeywordSpotter:
         size = self._network.frames
         at = (self._steps % (len(self._levels) // size)) * size
         levels = np.concatenate([self._levels[at:], self._levels[:at]])
-        first, last = loudest_stretch(
-            levels,
-            longest=round(self.metadata.detector.longest / front_end.hop_seconds),
-            logarithms_per_decibel=np.log(10) / (10 if front_end.spectrum == "power" else 20),
-        )
+        longest = round(self.metadata.detector.longest / front_end.hop_seconds)
+        decibel = np.log(10) / (10 if front_end.spectrum == "power" else 20)
+        # the same sound is not two keywords: this one is in what followed the last one
+        since = round(self._steps * size - self._spoken_until / front_end.hop_seconds)
+        if since < SHORTEST:
+            return None
+        first, last = loudest_stretch(levels, min(longest, since), decibel)
+        if since < longest and (
+            last - first + 1 < SHORTEST
+            or levels[first : last + 1].max() < levels[-longest:].max() - RANGE * decibel
+        ):
+            return None
         origin = self._steps * size - len(levels)  # number of the first frame in the ring
         start = max(0.0, (origin + first) * front_end.hop_seconds)
         end = (origin + last) * front_end.hop_seconds + front_end.window_seconds
-        # the same sound is not two keywords
-        if 0.5 * (start + end) < self._spoken_until:
-            return None
         self._spoken_until = end
         return Detection(self.metadata.labels[label], score, start, end)
 
@@ -290,13 +296,13 @@ def loudest_stretch(
     -------
     first, last : int
         The stretch's frames. It reaches from the loudest frame, on both sides, to where the level
-        stays 25 dB below it, or near the quiet tenth of the frames, for 0.15 s.
+        stays `RANGE` dB below it, or near the quiet tenth of the frames, for 0.15 s.
     """
     window = levels[-longest:]
     peak = int(window.argmax())
     top = window[peak]
     quiet = np.percentile(levels, 10)
-    loud = window > max(top - 25 * logarithms_per_decibel, quiet + 0.3 * (top - quiet))
+    loud = window > max(top - RANGE * logarithms_per_decibel, quiet + 0.3 * (top - quiet))
     gap = 15
     first = last = peak
     for frame in range(peak, -1, -1):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .audio import AUDIO_SUFFIXES, load_audio, read_stream
-from .cli import BAD_INPUT, Verb
+from .cli import BAD_INPUT, Verb, note
 from .errors import AudioError
 from .frontend import Float32
 from .spotter import Detection, KeywordSpotter
@@ -22,7 +22,10 @@ CHUNK_SECONDS = 0.08
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="a model file; the one in the package if left out"
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a model file; the one in the package if left out",
     )
 
 
@@ -74,18 +77,23 @@ def _print_detection(detection: Detection, file: str, *, as_json: bool, named: b
         )
 
 
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # a name that is too long, or a folder above that may not be entered
+        return False
+
+
 def _recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
     """Yield each recording, and whether it was found in a folder."""
     for name in names:
         folder = Path(name)
-        if name == "-" or not folder.is_dir():
+        if name == "-" or not _is_folder(name):
             yield name, False
             continue
-        found = sorted(
-            path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES
-        )
-        if not found:
-            raise AudioError(f"{name}: no recordings in this folder")
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        if not found:  # reading it will say what is wrong, and the work goes on
+            yield name, False
         for path in found:
             yield str(path), True
 
@@ -101,7 +109,7 @@ def _each(names: list[str], work: Callable[[str], None]) -> int:
             work(name)
             done += 1
         except AudioError as error:
-            print(f"kws: {'skipped: ' if in_folder else ''}{error}", file=sys.stderr)
+            note(f"kws: {'skipped: ' if in_folder else ''}{error}")
             failed += not in_folder
     return BAD_INPUT if failed or not done else 0
 
@@ -131,7 +139,7 @@ def _configure_spot(parser: argparse.ArgumentParser) -> None:
 
 def _run_spot(options: argparse.Namespace) -> int:
     spotter = _spotter(options.model, options.rate if "-" in options.files else None)
-    named = len(options.files) > 1 or Path(options.files[0]).is_dir()
+    named = len(options.files) > 1 or _is_folder(options.files[0])
 
     def spot(name: str) -> None:
         spotter.reset()
@@ -180,27 +188,24 @@ def _run_listen(options: argparse.Namespace) -> int:
             mark = "*" if device.default else " "
             print(f"{mark} {device.index:3}  {device.name}  {device.sample_rate} Hz")
         return 0
-    device = options.device
-    if device is not None and device.isdecimal():
-        device = int(device)
-    source = Microphone(device)
+    wanted = options.device
+    source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
     spotter = _spotter(options.model, source.sample_rate)
     overflows = 0
     try:
         with source as microphone:
-            print(
+            note(
                 f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
-                f"{', '.join(spotter.keywords)}; Ctrl-C stops",
-                file=sys.stderr,
+                f"{', '.join(spotter.keywords)}; Ctrl-C stops"
             )
             for chunk in microphone:
                 for detection in spotter.process(chunk):
                     _print_detection(detection, "-", as_json=options.json, named=False)
                 if microphone.overflows != overflows:
                     overflows = microphone.overflows
-                    print(f"kws: audio was lost ({overflows} overflows so far)", file=sys.stderr)
+                    note(f"kws: audio was lost ({overflows} overflows so far)")
     except KeyboardInterrupt:
-        print(f"stopped; {overflows} overflows", file=sys.stderr)
+        note(f"stopped; {overflows} overflows")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kws.cli import Verb
 from kws.errors import KwsError
-from kws_training.commands import add_data, check_output, quiet_tensorflow
+from kws_training.commands import add_data, check_output, import_tensorflow
 
 
 def _configure_distill(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def _run_distill(options: argparse.Namespace) -> int:
     from kws.modelfile import read_model, write_model
 
     teacher = read_model(options.teacher)
-    quiet_tensorflow()
+    import_tensorflow()
     from .pipeline import Options, distill
 
     result = distill(
@@ -46,9 +46,7 @@ def _run_distill(options: argparse.Namespace) -> int:
     )  # fmt: skip
     write_model(options.output, result.network, result.metadata)
     for name, report in (("teacher", result.teacher), ("student", result.student)):
-        print(
-            f"{name}: {report.accuracy:.1%} of {report.clips} clips of {result.judges} speakers"
-        )
+        print(f"{name}: {report.accuracy:.1%} of {report.clips} clips of {result.judges} speakers")
     print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB, int8)")
     return 0
 

@@ -47,9 +47,7 @@ def read_images(
         raise KwsError(f"{path}: images of {images.shape[1:]}, wanted (98, 40)")
     out = left_out | hold_out_speakers(speakers.tolist(), hold_out)
     kept = np.array([speaker not in out for speaker in speakers])
-    numbers = np.array(
-        [labels.index(word if word in labels else UNKNOWN) for word in words[kept]]
-    )
+    numbers = np.array([labels.index(word if word in labels else UNKNOWN) for word in words[kept]])
     return Material(images[kept], np.eye(len(labels), dtype=np.float32)[numbers], numbers)
 
 

@@ -94,9 +94,7 @@ def distill(
     share = float(trained_with.get("hold_out", 0.0)) if isinstance(trained_with, dict) else 0.0
     clips = find_clips(folders, teacher.metadata.keywords, speaker_rule)
     kept, out = hold_out(clips, share)
-    training, validation, held_out = (
-        Part.read(part) for part in (*split(kept, VALIDATION), out)
-    )
+    training, validation, held_out = (Part.read(part) for part in (*split(kept, VALIDATION), out))
     noise, _ = read_noise(find_noise(noise_folders))
     if not noise:
         raise KwsError(f"{noise_folders[0]}: no recording of noise could be read")

@@ -61,16 +61,12 @@ class TemporalStudent:
         from keras import layers
 
         def convolution(kernel: int, stride: int) -> tuple[Any, Any]:
-            conv = layers.Conv2D(
-                shape.width, (kernel, 1), strides=(stride, 1), use_bias=False
-            )
+            conv = layers.Conv2D(shape.width, (kernel, 1), strides=(stride, 1), use_bias=False)
             return conv, layers.BatchNormalization(momentum=0.97)
 
         def depthwise(kernel: int, stride: int) -> tuple[Any, Any]:
             # Keras wants equal strides; along frequency, of which there is one, it changes nothing
-            conv = layers.DepthwiseConv2D(
-                (kernel, 1), strides=(stride, stride), use_bias=False
-            )
+            conv = layers.DepthwiseConv2D((kernel, 1), strides=(stride, stride), use_bias=False)
             return conv, layers.BatchNormalization(momentum=0.97)
 
         def block(kernel: int, stride: int = 1) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import soundfile
+
 from kws_training import yamnet_file
 
 RATE = 16000

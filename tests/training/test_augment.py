@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+from kws.frontend import YAMNET, log_mel
 from kws_training.augment import (
     Augmentation,
     add_noise,
@@ -12,8 +14,6 @@ from kws_training.augment import (
     noise_piece,
     perturb,
 )
-
-from kws.frontend import YAMNET, log_mel
 
 
 @pytest.fixture

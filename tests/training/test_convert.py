@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from kws_deploy.students import STRIDE, StudentShape, TemporalStudent
-from kws_training.convert import ConversionError, convert
-from kws_training.streaming import step_model
 
 from kws.frontend import WORDS
 from kws.modelfile import DetectorDefaults, Metadata, ModelFile
 from kws.network import StreamingNetwork, interpreter_class
+from kws_deploy.students import STRIDE, StudentShape, TemporalStudent
+from kws_training.convert import ConversionError, convert
+from kws_training.streaming import step_model
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
 

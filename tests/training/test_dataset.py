@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kws_training.dataset import (
     Clip,
     DataError,
@@ -67,7 +68,7 @@ def test_folders_that_hold_nothing(tmp_path):
 
 def test_labels():
     def clips(*labels):
-        return [Clip(Path(label), label, label) for label in labels]
+        return [Clip(Path(label), label, label, label) for label in labels]
 
     assert labels_of(clips("no", "yes", "_unknown_")) == ("_silence_", "_unknown_", "no", "yes")
     with pytest.raises(DataError, match="one class only"):
@@ -78,7 +79,9 @@ def test_labels():
 
 clips_of_speakers = st.lists(
     st.tuples(st.sampled_from(["yes", "no", "_unknown_"]), st.integers(0, 40)), min_size=1
-).map(lambda rows: [Clip(Path(str(n)), word, f"s{who}") for n, (word, who) in enumerate(rows)])
+).map(
+    lambda rows: [Clip(Path(str(n)), word, word, f"s{who}") for n, (word, who) in enumerate(rows)]
+)
 
 
 @given(clips_of_speakers, st.floats(0, 0.9))
@@ -97,7 +100,7 @@ def test_splits_never_share_speakers_and_lose_nothing(clips, fraction):
 
 
 def test_split_is_stable_when_recordings_are_added():
-    clips = [Clip(Path(str(n)), "yes", f"s{n}") for n in range(300)]
+    clips = [Clip(Path(str(n)), "yes", "yes", f"s{n}") for n in range(300)]
     _, before = split(clips[:200], 0.2)
     _, after = split(clips, 0.2)
     assert set(before) <= set(after)

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from kws import KeywordSpotter
+from kws.modelfile import DetectorDefaults
 from kws_training.dataset import Clip, Skipped
 from kws_training.evaluate import (
     ScoredStream,
@@ -16,9 +19,6 @@ from kws_training.evaluate import (
     score_stream,
     share_interval,
 )
-
-from kws import KeywordSpotter
-from kws.modelfile import DetectorDefaults
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
 STEP = 0.1
@@ -94,7 +94,7 @@ def test_clips_and_streams_through_the_model_in_the_package():
     spotter = KeywordSpotter.default()
     rng = np.random.default_rng(0)
     audio = [rng.integers(-300, 300, 16000).astype(np.int16) for _ in range(4)]
-    clips = [Clip(Path(str(n)), label, str(n)) for n, label in enumerate(
+    clips = [Clip(Path(str(n)), label, label, str(n)) for n, label in enumerate(
         ["_silence_", "_silence_", "_silence_", "yes"])]  # fmt: skip
     skipped = [Skipped(Path("bad.wav"), "is empty")]
     report = judge_clips(spotter, clips, audio, skipped, lambda numbers, *_: numbers)

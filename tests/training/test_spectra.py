@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from kws_training.spectra import SpectralAugmentation, WindowMaker, mask, warp, word_extent
 
 from kws.frontend import WORDS, log_mel
+from kws_training.spectra import SpectralAugmentation, WindowMaker, mask, warp, word_extent
 
 NOTHING = SpectralAugmentation(
     stretch=0, warp=0, gain=0, equalisation=0, noise=0, neighbours=0, reverberation=0, masks=0
@@ -48,9 +48,7 @@ def test_window_without_augmentation_holds_the_clip_where_it_says(rng):
 
 def test_everything_stays_in_the_front_end_range(rng):
     clips = np.stack([clip(20, 60)] * 64)
-    maker = WindowMaker(
-        clips[0].repeat(4, 0), WORDS.floor, WORDS.ceiling, SpectralAugmentation()
-    )
+    maker = WindowMaker(clips[0].repeat(4, 0), WORDS.floor, WORDS.ceiling, SpectralAugmentation())
     for frames in (
         maker.words(rng, clips, clips, 160, 136).frames,
         maker.silence(rng, 64, 160),
@@ -63,9 +61,7 @@ def test_everything_stays_in_the_front_end_range(rng):
 
 def test_same_seed_same_windows():
     clips = np.stack([clip(20, 60)] * 8)
-    maker = WindowMaker(
-        clips[0].repeat(4, 0), WORDS.floor, WORDS.ceiling, SpectralAugmentation()
-    )
+    maker = WindowMaker(clips[0].repeat(4, 0), WORDS.floor, WORDS.ceiling, SpectralAugmentation())
     one, two = (
         maker.words(np.random.default_rng(5), clips, clips, 160, 136).frames for _ in range(2)
     )

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+
+from kws.frontend import WORDS, YAMNET
 from kws_deploy.students import STRIDE, StudentShape, TemporalStudent
 from kws_training.extractor import YamnetTrunk
 from kws_training.head import ConvolutionalHead
 from kws_training.streaming import step_model, whole_model
 from kws_training.yamnet_file import read_yamnet
-
-from kws.frontend import WORDS, YAMNET
 
 
 def randomize(model, rng):

@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from kws_training import weights
-from kws_training.weights import Download, find_yamnet
 
 from kws.errors import ModelError
+from kws_training import weights
+from kws_training.weights import Download, find_yamnet
 
 PAYLOAD = np.random.default_rng(1).bytes(400_000)
 

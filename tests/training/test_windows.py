@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kws_training.windows import NEITHER, WindowShape, window_targets
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
@@ -10,9 +11,9 @@ SHAPE = WindowShape(receptive_field=100, stride=10, results=5)
 
 
 def targets(first, last, label=2):
-    return window_targets(
-        SHAPE, np.array([first]), np.array([last]), np.array([label]), LABELS
-    )[0].tolist()
+    return window_targets(SHAPE, np.array([first]), np.array([last]), np.array([label]), LABELS)[
+        0
+    ].tolist()
 
 
 def test_a_word_inside_every_result_is_the_word_everywhere():

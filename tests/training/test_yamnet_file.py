@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from kws_training import yamnet_file
-from kws_training.yamnet_file import read_yamnet
 
 from kws.errors import ModelError
 from kws.frontend import YAMNET, log_mel
+from kws_training import yamnet_file
+from kws_training.yamnet_file import read_yamnet
 
 #: Samples and frames that the official model takes.
 WINDOW, FRAMES = 15_600, 96

@@ -37,7 +37,7 @@ class Augmentation:
 
     speed: float = 0.1
     gain: float = 10.0
-    noise: float = 0.7
+    noise: float = 0.5
     snr: tuple[float, float] = (0.0, 30.0)
     warp: float = 0.08
     equalisation: float = 6.0

@@ -11,6 +11,7 @@ from kws.cli import Verb
 from kws.errors import KwsError
 
 from .dataset import SPEAKER_RULE
+from .progress import silence
 
 
 def _share(text: str) -> float:
@@ -53,14 +54,18 @@ def check_output(path: Path) -> None:
         raise KwsError(f"{path.parent}: cannot be written to: name another output")
 
 
-def quiet_tensorflow() -> None:
-    """Keep TensorFlow's notes about the machine out of the output, unless asked for.
+def import_tensorflow() -> None:
+    """Import TensorFlow without its notes about the machine, which C++ prints on the way.
 
-    They are written by its C++ side when it is first imported.
+    Devices are for small models: a graphics card is left alone, so that a seed gives one model.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with silence():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # the last note comes when devices are looked for
 
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +119,7 @@ def _run_train(options: argparse.Namespace) -> int:
     labels_of(clips)
     noise = find_noise(options.noise)
     weights = read_yamnet(find_yamnet(options.yamnet))
-    quiet_tensorflow()
+    import_tensorflow()
     from .progress import say
     from .train import Options, train
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +13,7 @@ from kws.errors import KwsError
 from kws.modelfile import StreamingContract
 from kws.network import interpreter_class
 
+from .progress import silence
 from .streaming import StepModel
 
 Float32 = npt.NDArray[np.float32]
@@ -65,7 +61,7 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
         converter.representative_dataset = lambda: _calibrate(step, names, calibration)
-    with _silence():
+    with silence():
         content = converter.convert()
     network = _tidy(content, names, _results(names))
     contract = StreamingContract(
@@ -79,35 +75,11 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
     return Converted(network, contract)
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what the converter prints, from Python and from C++: signatures, progress, warnings.
-
-    Errors are raised, not printed.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [(stream, os.dup(stream)) for stream in (1, 2)]
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            for stream, _ in saved:
-                os.dup2(nowhere.fileno(), stream)
-            with contextlib.redirect_stdout(nowhere), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield
-    finally:
-        for stream, copy in saved:
-            os.dup2(copy, stream)
-            os.close(copy)
-
-
 def _results(names: list[str]) -> list[str]:
     return ["logits", *(name.replace("state", "next") for name in names[1:])]
 
 
-def _calibrate(
-    step: StepModel, names: list[str], streams: Float32
-) -> Iterator[dict[str, Float32]]:
+def _calibrate(step: StepModel, names: list[str], streams: Float32) -> Iterator[dict[str, Float32]]:
     """Yield the inputs of every step of every stream by name, states included."""
     import tensorflow as tf
 

@@ -30,12 +30,15 @@ class Clip:
     path : Path
     label : str
         Keyword, ``_unknown_`` or ``_silence_``.
+    word : str
+        The word that was said: the label, but for words that count as ``_unknown_``.
     speaker : str
         Who said it; the path where nobody knows, so that every file is a speaker of its own.
     """
 
     path: Path
     label: str
+    word: str
     speaker: str
 
 
@@ -88,9 +91,8 @@ def find_clips(
             word = path.parent.name
             known = keywords is None or word in keywords or word == SILENCE
             match = rule.search(path.name)
-            clips.append(
-                Clip(path, word if known else UNKNOWN, match.group(1) if match else str(path))
-            )
+            speaker = match.group(1) if match else str(path)
+            clips.append(Clip(path, word if known else UNKNOWN, word, speaker))
     return clips
 
 

@@ -271,4 +271,3 @@ def share_interval(events: int, of: int) -> tuple[float, float]:
     low = float(beta.ppf(0.025, events, of - events + 1)) if events else 0.0
     high = float(beta.ppf(0.975, events + 1, of - events)) if events < of else 1.0
     return low, high
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ Audio = npt.NDArray[np.int16]
 
 #: Windows that go through the trunk together.
 BATCH = 64
+#: Share of the augmented windows in which the word is shown in part.
+CUT = 0.15
 #: Recordings longer than this are not clips of a word.
 LONGEST_CLIP = 10.0
 
@@ -42,14 +45,11 @@ class Examples:
     scale : float
     targets : int64 (n, results)
         Index of the label of each result; -1 where the word is neither in nor out.
-    clip : int64 (n,)
-        Number of the clip that the window was made from; -1 for made-up silence.
     """
 
     columns: npt.NDArray[np.uint8]
     scale: float
     targets: npt.NDArray[np.int64]
-    clip: npt.NDArray[np.int64]
 
 
 def word_span(samples: Float32) -> tuple[int, int]:
@@ -143,10 +143,8 @@ class WindowSource:
         # all of the clip is seen by every result; at times, by some only, so that the network
         # learns what a word looks like that has not ended or has begun to leave
         latest = shape.receptive_field * YAMNET.hop - len(samples)
-        cut = copy > 0 and rng.random() < 0.25
-        window, start = augment(
-            rng, samples, length, max(0, latest), self.noise, augmentation
-        )
+        cut = copy > 0 and rng.random() < CUT
+        window, start = augment(rng, samples, length, max(0, latest), self.noise, augmentation)
         if cut:
             slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
             window = np.roll(window, slide)
@@ -174,6 +172,22 @@ class WindowSource:
         return (window * np.float32(level / power)).astype(np.float32), targets
 
 
+def plan_copies(clips: Sequence[Clip], copies: int) -> list[tuple[int, int]]:
+    """Decide how many windows each clip gives: (clip, copy) of each window.
+
+    Words that were recorded rarely give more, by the square root of their share, up to four times
+    ``copies``; on average a clip gives ``copies``. The first copy of a clip is as recorded.
+    """
+    counts = Counter(clip.word for clip in clips)
+    wanted = {word: count**-0.5 for word, count in counts.items()}
+    scale = copies * len(clips) / sum(wanted[clip.word] for clip in clips)
+    plan = []
+    for number, clip in enumerate(clips):
+        most = max(1, min(4 * copies, round(scale * wanted[clip.word])))
+        plan += [(number, copy) for copy in range(most)]
+    return plan
+
+
 def compute(
     source: WindowSource,
     trunk: YamnetTrunk,
@@ -183,14 +197,14 @@ def compute(
     progress: Progress,
     silence_share: float = 0.06,
 ) -> Examples:
-    """Run the trunk over every copy of every clip.
+    """Run the trunk over windows of every clip.
 
     Parameters
     ----------
     source : WindowSource
     trunk : YamnetTrunk
     copies : int
-        Copies of each clip; the first is as recorded, the others are augmented.
+        Windows per clip, on average; the first is as recorded, the others are augmented.
     augmentation : Augmentation
     path : Path
         Of the memory-mapped file.
@@ -199,37 +213,38 @@ def compute(
         Windows of made-up silence, relative to the others.
     """
     shape = source.shape
-    clips = len(source.clips)
-    silences = round(silence_share * clips * copies)
-    total = clips * copies + silences
+    plan = (
+        plan_copies(source.clips, copies)
+        if copies > 1
+        else [(number, 0) for number in range(len(source.clips))]
+    )
+    total = len(plan) + round(silence_share * len(plan))
     model = whole_model(trunk, shape.frames, trunk.shape)
     out_shape = (total, *model.output_shape[1:])
     front_end = LogMel(YAMNET, block=shape.frames)
     memory = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=out_shape)
     targets = np.empty((total, shape.results), np.int64)
     scale = 0.0
-    for start in progress(iter(range(0, total, BATCH)), -(-total // BATCH), "features"):
-        numbers = range(start, min(start + BATCH, total))
+    for batch in progress(iter(range(-(-total // BATCH))), -(-total // BATCH), "features"):
+        numbers = range(batch * BATCH, min((batch + 1) * BATCH, total))
         frames = np.empty((len(numbers), shape.frames, *trunk.shape), np.float32)
+        changed = np.zeros(len(numbers), np.bool_)
         for row, number in enumerate(numbers):
-            copy, clip = divmod(number, clips) if number < clips * copies else (-1, number)
-            if copy < 0:
-                window, targets[number] = source.silence(number)
+            if number < len(plan):
+                clip, copy = plan[number]
+                changed[row] = copy > 0
+                window, targets[number] = source.window(clip, copy, augmentation if copy else None)
             else:
-                window, targets[number] = source.window(
-                    clip, copy, augmentation if copy else None
-                )
+                window, targets[number] = source.silence(number)
             front_end.reset()
             frames[row, :, :, 0] = front_end.push(window)
-        changed = np.array([clips <= number < clips * copies for number in numbers])
         if changed.any():
-            rng = np.random.default_rng((source.seed, start))
+            rng = np.random.default_rng((source.seed, batch))
             frames[changed, :, :, 0] = perturb(
                 rng, frames[changed, :, :, 0], YAMNET.offset, augmentation
             )
         columns = np.asarray(model(frames, training=False))
         if scale == 0.0:  # ReLU6 gives 6; a ReLU trunk has no bound, so leave room
             scale = 6.0 / 255 if trunk.bounded else 1.25 * float(columns.max()) / 255
-        memory[start : numbers.stop] = np.clip(np.rint(columns / scale), 0, 255)
-    clip_of = np.concatenate([np.tile(np.arange(clips), copies), np.full(silences, -1)])
-    return Examples(memory, scale, targets, clip_of)
+        memory[numbers.start : numbers.stop] = np.clip(np.rint(columns / scale), 0, 255)
+    return Examples(memory, scale, targets)

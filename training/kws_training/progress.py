@@ -1,9 +1,13 @@
-"""Progress of long work: a bar on a terminal, nothing in a pipe."""
+"""What is said during long work, and what is not: a bar on a terminal, nothing in a pipe."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 #: Passes numbers on; told how many there will be and what they are.
 Progress = Callable[[Iterator[int], int, str], Iterator[int]]
@@ -19,3 +23,25 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
 def say(message: str) -> None:
     """Say what was done, on stderr, so that stdout stays for results."""
     print(message, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drop what a library prints, from Python and from C++: notes, progress, warnings.
+
+    Errors are raised, not printed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [(stream, os.dup(stream)) for stream in (1, 2)]
+    try:
+        with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for stream, _ in saved:
+                os.dup2(nowhere.fileno(), stream)
+            with contextlib.redirect_stdout(nowhere):
+                yield
+    finally:
+        for stream, copy in saved:
+            os.dup2(copy, stream)
+            os.close(copy)

@@ -71,7 +71,6 @@ class Step:
         return joined
 
 
-
 def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
     """Apply a convolution or pooling layer that is valid in time."""
     window = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size

@@ -253,7 +253,7 @@ def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 
 
 def _with_backward_words(part: Part) -> Part:
     rows = range(0, len(part.clips), 2)
-    backward = [Clip(part.clips[n].path, UNKNOWN, part.clips[n].speaker) for n in rows]
+    backward = [Clip(part.clips[n].path, UNKNOWN, UNKNOWN, part.clips[n].speaker) for n in rows]
     audio = [np.ascontiguousarray(part.audio[n][::-1]) for n in rows]
     return Part([*part.clips, *backward], [*part.audio, *audio], part.skipped)
 

@@ -1,0 +1,293 @@
+"""The log-mel front end: against its definition, against librosa, and as a stream."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kws.errors import ModelError
+from kws.frontend import WORDS, YAMNET, LogMel, LogMelConfig, log_mel, mel_filters
+
+
+def reference(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
+    """Log-mel frame by frame and band by band, in float64, straight from the definition."""
+
+    def mel(hz: float) -> float:
+        return 1127.0 * math.log(1.0 + hz / 700.0)
+
+    low, high = mel(config.low_hz), mel(config.high_hz)
+    edges = [low + (high - low) * i / (config.bands + 1) for i in range(config.bands + 2)]
+    weights = np.zeros((config.bands, config.fft // 2 + 1))
+    for band in range(config.bands):
+        left, peak, right = edges[band : band + 3]
+        for k in range(1, config.fft // 2 + 1):
+            at = mel(k * config.sample_rate / config.fft)
+            if left < at <= peak:
+                weights[band, k] = (at - left) / (peak - left)
+            elif peak < at < right:
+                weights[band, k] = (right - at) / (right - peak)
+    n = np.arange(config.window)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / config.window)  # periodic Hann
+    rows = []
+    for start in range(0, len(samples) - config.window + 1, config.hop):
+        part = samples[start : start + config.window].astype(np.float64) * window
+        spectrum = np.abs(np.fft.fft(part, config.fft))[: config.fft // 2 + 1]
+        if config.spectrum == "power":
+            spectrum = spectrum**2
+        with np.errstate(divide="ignore"):
+            logs = np.log(weights @ spectrum + config.offset)
+        rows.append(np.clip(logs, config.floor, config.ceiling))
+    return np.array(rows).reshape(-1, config.bands)
+
+
+def sounds() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    time = np.arange(12000) / 16000
+    sweep = 0.8 * np.sin(2 * np.pi * (100 * time + 2000 * time**2))
+    bursts = rng.normal(size=12000) * (np.sin(2 * np.pi * 4 * time) > 0) * 0.2
+    return {
+        "noise": rng.normal(size=12000) * 0.1,
+        "loud noise": rng.uniform(-1, 1, 12000),
+        "quiet noise": rng.normal(size=12000) * 1e-4,
+        "sweep": sweep,
+        "bursts": bursts,
+        "offset": np.full(12000, 0.3),
+    }
+
+
+@pytest.mark.parametrize("name", sounds())
+def test_yamnet_equals_the_definition(name: str) -> None:
+    samples = sounds()[name].astype(np.float32)
+    expected = reference(samples, YAMNET)
+    got = log_mel(samples, YAMNET)
+    assert got.dtype == np.float32
+    assert got.shape == expected.shape == (73, 64)
+    # of a pure tone the far bands hold only what float32 rounds: 1e-7 of it, beside 0.001
+    tolerance = 1e-3 if name in ("sweep", "offset") else 1e-4
+    np.testing.assert_allclose(got, expected, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["noise", "loud noise", "bursts"])
+def test_words_equal_the_definition(name: str) -> None:
+    samples = sounds()[name].astype(np.float32)
+    got = log_mel(samples, WORDS)
+    expected = reference(samples, WORDS)
+    # the logarithm of a bin that is almost empty magnifies rounding: float32 has 7 digits
+    assert got.shape == expected.shape == (73, 40)
+    np.testing.assert_allclose(got, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("config", [YAMNET, WORDS], ids=["yamnet", "words"])
+def test_filters_against_librosa(config: LogMelConfig) -> None:
+    librosa = pytest.importorskip("librosa")
+    theirs = librosa.filters.mel(
+        sr=config.sample_rate, n_fft=config.fft, n_mels=config.bands, fmin=config.low_hz,
+        fmax=config.high_hz, htk=True, norm=None, dtype=np.float64,
+    ).T  # fmt: skip
+    ours = mel_filters(config)
+    # librosa's triangles are linear in Hz, TensorFlow's in mel: same corners, bent sides
+    assert ((ours > 0) == (theirs > 0)).all()
+    assert (ours.argmax(axis=0) == theirs.argmax(axis=0)).all()
+    assert np.abs(ours - theirs).max() < 0.01
+
+
+def test_a_tone_is_in_its_band() -> None:
+    for hz in (200.0, 1000.0, 3000.0, 7000.0):
+        tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(8000) / 16000)
+        frames = log_mel(tone.astype(np.float32), YAMNET)
+        edges = np.linspace(
+            1127 * math.log1p(125 / 700), 1127 * math.log1p(7500 / 700), YAMNET.bands + 2
+        )
+        nearest = int(np.abs(edges[1:-1] - 1127 * math.log1p(hz / 700)).argmin())
+        assert np.abs(frames.argmax(axis=1) - nearest).max() <= 1
+
+
+# --- streaming ---
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 3000), min_size=1, max_size=25),
+    block=st.sampled_from([1, 2, 8, 13]),
+    config=st.sampled_from([YAMNET, WORDS]),
+)
+def test_stream_equals_offline(sizes: list[int], block: int, config: LogMelConfig) -> None:
+    samples = np.random.default_rng(len(sizes)).normal(size=sum(sizes)).astype(np.float32) * 0.1
+    stream = LogMel(config, block)
+    parts = np.split(samples, np.cumsum(sizes)[:-1])
+    frames = [stream.push(part) for part in parts]
+    assert all(len(part) % block == 0 for part in frames)
+    got = np.concatenate(frames)
+    whole = log_mel(samples, config)
+    assert 0 <= len(whole) - len(got) < block
+    np.testing.assert_allclose(got, whole[: len(got)], atol=1e-6, rtol=0)
+
+
+def test_chunks_give_the_same_bits() -> None:
+    samples = np.random.default_rng(0).normal(size=40000).astype(np.float32)
+    once = LogMel(YAMNET).push(samples)
+    for size in (1, 7, 160, 1280, 4096):
+        stream = LogMel(YAMNET)
+        many = [stream.push(samples[i : i + size]) for i in range(0, len(samples), size)]
+        assert (np.concatenate(many) == once).all()
+    assert (log_mel(samples, YAMNET)[: len(once)] == once).all()
+
+
+def test_frames_are_the_callers_to_keep() -> None:
+    stream = LogMel(YAMNET)
+    rng = np.random.default_rng(0)
+    first = stream.push(rng.normal(size=4000).astype(np.float32))
+    kept = first.copy()
+    stream.push(rng.normal(size=4000).astype(np.float32))
+    assert (first == kept).all()
+
+
+def test_pushed_samples_are_not_changed() -> None:
+    samples = np.random.default_rng(0).normal(size=4000).astype(np.float32)
+    kept = samples.copy()
+    LogMel(YAMNET).push(samples)
+    log_mel(samples, YAMNET)
+    assert (samples == kept).all()
+
+
+def test_reset_forgets() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=5000).astype(np.float32)
+    stream = LogMel(YAMNET)
+    fresh = stream.push(samples)
+    stream.push(rng.normal(size=777).astype(np.float32))
+    stream.reset()
+    assert (stream.push(samples) == fresh).all()
+
+
+# --- lengths and silence ---
+
+
+@given(
+    frames=st.integers(0, 10_000), more=st.integers(0, 159), config=st.sampled_from([YAMNET, WORDS])
+)
+def test_frames_and_samples_are_inverse(frames: int, more: int, config: LogMelConfig) -> None:
+    assert config.frames(config.samples(frames)) == frames
+    if frames:
+        assert config.frames(config.samples(frames) + more) == frames
+        assert config.frames(config.samples(frames) - 1) == frames - 1
+    assert config.frames(more) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 399, 400, 559, 560, 16000])
+def test_number_of_frames(count: int) -> None:
+    got = log_mel(np.zeros(count, np.float32), YAMNET)
+    assert got.shape == (YAMNET.frames(count), 64)
+    assert YAMNET.frames(count) == (0 if count < 400 else (count - 400) // 160 + 1)
+
+
+@pytest.mark.parametrize("config", [YAMNET, WORDS], ids=["yamnet", "words"])
+def test_silence(config: LogMelConfig) -> None:
+    frames = log_mel(np.zeros(8000, np.float32), config)
+    np.testing.assert_allclose(frames, config.silence, atol=1e-5)
+    assert config.floor <= config.silence <= config.ceiling
+    assert np.isfinite(frames).all()
+
+
+def test_values_of_silence() -> None:
+    assert YAMNET.silence == pytest.approx(math.log(0.001))
+    assert WORDS.silence == WORDS.floor
+
+
+def test_times() -> None:
+    assert YAMNET.hop_seconds == 0.01
+    assert YAMNET.window_seconds == 0.025
+
+
+# --- configurations as data ---
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> LogMelConfig:
+    rate = draw(st.integers(8000, 48000))
+    fft = draw(st.integers(2, 8192))
+    window = draw(st.integers(1, fft))
+    low = draw(st.floats(0, rate / 2 - 1))
+    floor = draw(st.floats(-100, 99))
+    return LogMelConfig(
+        sample_rate=rate,
+        window=window,
+        hop=draw(st.integers(1, window)),
+        fft=fft,
+        bands=draw(st.integers(1, 256)),
+        low_hz=low,
+        high_hz=draw(st.floats(low + 1, rate / 2)),
+        spectrum=draw(st.sampled_from(["magnitude", "power"])),
+        offset=draw(st.floats(0, 1)),
+        floor=floor,
+        ceiling=draw(st.floats(floor, 100, exclude_min=True)),
+    )
+
+
+@given(configs())
+def test_round_trip_through_json(config: LogMelConfig) -> None:
+    assert LogMelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@settings(max_examples=25, deadline=None)
+@given(configs())
+def test_every_configuration_gives_finite_frames(config: LogMelConfig) -> None:
+    samples = np.random.default_rng(0).normal(size=config.samples(3)).astype(np.float32)
+    frames = log_mel(samples, config)
+    assert frames.shape == (3, config.bands)
+    assert np.isfinite(frames).all()
+    assert frames.min() >= np.float32(config.floor) - 1e-5
+    assert frames.max() <= np.float32(config.ceiling) + 1e-5
+
+
+@pytest.mark.parametrize("key", YAMNET.to_dict())
+def test_missing_key(key: str) -> None:
+    values = YAMNET.to_dict()
+    del values[key]
+    with pytest.raises(ModelError, match=key):
+        LogMelConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("key", YAMNET.to_dict())
+@pytest.mark.parametrize("value", [None, True, [], {}, "x", b"16000"])
+def test_wrong_type(key: str, value: object) -> None:
+    with pytest.raises(ModelError, match="front end: "):
+        LogMelConfig.from_dict({**YAMNET.to_dict(), key: value})
+
+
+@pytest.mark.parametrize("key", ["sample_rate", "window", "hop", "fft", "bands"])
+def test_counts_are_whole(key: str) -> None:
+    values = YAMNET.to_dict()
+    with pytest.raises(ModelError, match=key):
+        LogMelConfig.from_dict({**values, key: float(values[key])})
+
+
+def test_whole_numbers_are_floats_too() -> None:
+    values = {**YAMNET.to_dict(), "low_hz": 125, "high_hz": 7500}
+    assert LogMelConfig.from_dict(values) == YAMNET
+
+
+def test_unknown_key() -> None:
+    with pytest.raises(ModelError, match="preemphasis"):
+        LogMelConfig.from_dict({**YAMNET.to_dict(), "preemphasis": 0.97})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sample_rate", 7999), ("sample_rate", 48001), ("sample_rate", -16000), ("hop", 0),
+        ("hop", 401), ("window", 513), ("fft", 8193), ("fft", 399), ("bands", 0), ("bands", 257),
+        ("low_hz", -1.0), ("low_hz", 7500.0), ("high_hz", 8000.5), ("high_hz", 100.0),
+        ("spectrum", "decibel"), ("offset", -0.1), ("offset", 1.1), ("floor", 10.0),
+        ("floor", -101.0), ("ceiling", 101.0), ("ceiling", math.inf), ("floor", -math.inf),
+        ("low_hz", math.nan), ("offset", math.nan), ("bands", 10**400), ("low_hz", 10**400),
+    ],
+)  # fmt: skip
+def test_out_of_range(key: str, value: object) -> None:
+    with pytest.raises(ModelError, match="front end"):
+        LogMelConfig.from_dict({**YAMNET.to_dict(), key: value})

@@ -1,0 +1,80 @@
+"""Every example in the README runs, and prints what the README says."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+#: Commands that need a microphone, a network, or an hour; what they call is tested elsewhere.
+ELSEWHERE = ("make ", "pip install ", "arecord ", "kws listen", "kws distill")
+
+
+def commands():
+    for kind, text in BLOCKS:
+        if kind == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                command = line.split("#")[0].strip()
+                if command:
+                    yield command
+
+
+def run(command, folder):
+    arguments = shlex.split(command)
+    assert arguments[0] == "kws"
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_opens_with_the_two_commands():
+    assert list(commands())[:2] == ["make demo", "make test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^demo:", makefile, re.MULTILINE)
+    assert re.search(r"^test:", makefile, re.MULTILINE)
+
+
+def test_demo_prints_what_the_readme_shows():
+    shown = next(text for kind, text in BLOCKS if kind == "text")
+    result = run("kws spot demo/synthesized_commands.wav", ROOT)
+    assert result.stdout == shown
+
+
+def test_python_examples(tmp_path):
+    examples = [text for kind, text in BLOCKS if kind == "python"]
+    assert examples
+    for example in examples:
+        subprocess.run([sys.executable, "-c", example], check=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if not c.startswith(ELSEWHERE)])
+def test_shell_examples(command, tmp_path, request):
+    for name in ("demo", "kws", "benchmarks"):
+        if (ROOT / name).exists():
+            (tmp_path / name).symlink_to(ROOT / name)
+    if "train" in command or "recordings" in command:
+        pytest.skip("run as a process by tests/training/test_train.py, with made-up words")
+    default = ROOT / "kws" / "models" / "commands.tflite"
+    (tmp_path / "model.tflite").write_bytes(default.read_bytes())
+    recording = ROOT / "demo" / "synthesized_commands.wav"
+    (tmp_path / "your.wav").write_bytes(recording.read_bytes())
+    result = run(command, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_every_verb_of_the_readme_exists():
+    help_text = run("kws --help", ROOT).stdout
+    for verb in set(re.findall(r"\bkws (\w+)", "\n".join(commands()))):
+        assert re.search(rf"^\s+{verb}\b", help_text, re.MULTILINE), verb
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
