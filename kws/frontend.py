@@ -61,7 +61,7 @@ class LogMelConfig:
             (1 <= self.hop <= self.window <= self.fft <= 8192, "1 <= hop <= window <= fft <= 8192"),
             (1 <= self.bands <= 256, "bands must be 1 to 256"),
             (
-                0 <= self.low_hz < self.high_hz <= self.sample_rate / 2,
+                0 <= self.low_hz < self.high_hz and 2 * self.high_hz <= self.sample_rate,
                 "0 <= low_hz < high_hz <= sample_rate / 2",
             ),
             (self.spectrum in ("magnitude", "power"), "spectrum must be magnitude or power"),
@@ -85,11 +85,11 @@ class LogMelConfig:
         for key in known.keys() - values.keys():
             raise ModelError(f"front end: key {key!r} is missing")
         for key in values.keys() - known.keys():
-            raise ModelError(f"front end: unknown key {key!r}")
+            raise ModelError(f"front end: unknown key {key!r:.40}")
         for key, kind in known.items():
             wanted: Any = {"int": int, "float": (int, float)}.get(str(kind), str)
             if not isinstance(values[key], wanted) or isinstance(values[key], bool):
-                raise ModelError(f"front end: {key!r} has the wrong type: {values[key]!r}")
+                raise ModelError(f"front end: {key!r} has the wrong type: {values[key]!r:.40}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,223 @@
+"""The network as a stream: what it refuses, and that its state is its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kws.errors import ModelError
+from kws.frontend import log_mel
+from kws.modelfile import DetectorDefaults, Metadata, ModelFile, StreamingContract
+from kws.network import StreamingNetwork, interpreter_class
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def frames(model: ModelFile) -> np.ndarray:
+    """Something with changes in it, float32 (STEPS, frames, bands)."""
+    front_end = model.metadata.front_end
+    size = model.metadata.streaming.frames
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=front_end.samples(STEPS * size)).astype(np.float32)
+    time = np.arange(len(samples)) / front_end.sample_rate
+    samples *= 0.05 + 0.2 * (np.sin(2 * np.pi * 2 * time) > 0.5)
+    samples += (0.3 * np.sin(2 * np.pi * (300 + 200 * np.sin(9 * time)) * time)).astype(np.float32)
+    return log_mel(samples, front_end).reshape(STEPS, size, front_end.bands)
+
+
+def run(network: StreamingNetwork, frames: np.ndarray) -> np.ndarray:
+    return np.concatenate([network.step(step).copy() for step in frames])
+
+
+def test_shapes(model: ModelFile, frames: np.ndarray) -> None:
+    network = StreamingNetwork(model)
+    assert network.frames == model.metadata.streaming.frames
+    logits = network.step(frames[0])
+    assert logits.shape == (network.columns, len(model.metadata.labels))
+    assert logits.dtype == np.float32
+    assert network.columns >= 1
+
+
+def test_sound_changes_the_logits(model: ModelFile, frames: np.ndarray) -> None:
+    logits = run(StreamingNetwork(model), frames)
+    assert np.ptp(logits, axis=0).max() > 1
+
+
+def test_reset_is_a_fresh_instance(model: ModelFile, frames: np.ndarray) -> None:
+    network = StreamingNetwork(model)
+    fresh = run(network, frames)
+    assert (run(network, frames) != fresh).any()  # the past matters
+    network.reset()
+    assert (run(network, frames) == fresh).all()
+    assert (run(StreamingNetwork(model), frames) == fresh).all()
+
+
+def test_the_past_ends_with_the_receptive_field(model: ModelFile, frames: np.ndarray) -> None:
+    receptive = -(-model.metadata.streaming.receptive_field // model.metadata.streaming.frames)
+    network = StreamingNetwork(model)
+    fresh = run(network, frames[:receptive])
+    run(network, frames[receptive:])
+    again = run(network, frames[:receptive])
+    columns = network.columns
+    assert (again[-columns:] == fresh[-columns:]).all()
+    assert (again[:columns] != fresh[:columns]).any()
+
+
+def test_silence_changes_nothing_after_reset(model: ModelFile) -> None:
+    network = StreamingNetwork(model)
+    silence = np.full((network.frames, model.metadata.front_end.bands), 0, np.float32)
+    silence[:] = model.metadata.front_end.silence
+    steps = [network.step(silence).copy() for _ in range(30)]
+    assert all((step == steps[0]).all() for step in steps)
+
+
+def test_instances_share_no_state(model: ModelFile, frames: np.ndarray) -> None:
+    alone = run(StreamingNetwork(model), frames)
+    alone_backwards = run(StreamingNetwork(model), frames[::-1])
+    one, other = StreamingNetwork(model), StreamingNetwork(model)
+    together = [
+        (one.step(forth).copy(), other.step(back).copy())
+        for forth, back in zip(frames, frames[::-1], strict=True)
+    ]
+    assert (np.concatenate([pair[0] for pair in together]) == alone).all()
+    assert (np.concatenate([pair[1] for pair in together]) == alone_backwards).all()
+
+
+def test_frames_are_not_changed(model: ModelFile, frames: np.ndarray) -> None:
+    kept = frames[0].copy()
+    StreamingNetwork(model).step(frames[0])
+    assert (frames[0] == kept).all()
+
+
+def test_two_threads_give_the_same(model: ModelFile, frames: np.ndarray) -> None:
+    assert (run(StreamingNetwork(model, 2), frames) == run(StreamingNetwork(model), frames)).all()
+
+
+def test_the_stream_equals_the_whole_clip(model: ModelFile, frames: np.ndarray) -> None:
+    """All steps in one call of the interpreter, column by column, against step by step."""
+    stepwise = run(StreamingNetwork(model), frames)
+    stream = StreamingNetwork(model)
+    stream.reset()
+    interpreter = interpreter_class()(model_content=model.network)
+    inputs = {t["name"]: t for t in interpreter.get_input_details()}
+    taken = inputs[model.metadata.streaming.input]
+    shape = [1, STEPS * stream.frames, *taken["shape"][2:]]
+    interpreter.resize_tensor_input(taken["index"], shape)
+    interpreter.allocate_tensors()
+    for before, _ in model.metadata.streaming.states:
+        # both interpreters were made from the same bytes: their tensors have the same numbers
+        state = stream._interpreter.get_tensor(inputs[before]["index"])
+        interpreter.set_tensor(inputs[before]["index"], state)
+    whole = frames.reshape(shape)
+    scale, zero = taken["quantization"]
+    if taken["dtype"] == np.int8:
+        whole = np.clip(np.rint(whole / scale) + zero, -128, 127).astype(np.int8)
+    interpreter.set_tensor(taken["index"], whole)
+    interpreter.invoke()
+    (output,) = (
+        t for t in interpreter.get_output_details() if t["name"] == model.metadata.streaming.output
+    )
+    logits = interpreter.get_tensor(output["index"])[0].astype(np.float32)
+    step = 1e-4
+    if output["dtype"] == np.int8:
+        step, zero = output["quantization"]
+        logits = (logits - zero) * step
+    assert logits.shape == stepwise.shape == (STEPS * stream.columns, len(model.metadata.labels))
+    # one step of quantization: rounding of the last bit may differ with the kernel's blocks
+    np.testing.assert_allclose(logits, stepwise, atol=1.01 * step, rtol=0)
+    assert np.ptp(stepwise, axis=0).max() > 10 * step
+
+
+# --- metadata that says otherwise ---
+
+
+def refusal(model: ModelFile, **changes: Any) -> str:
+    changed = dataclasses.replace(model.metadata, **changes)
+    with pytest.raises(ModelError) as caught:
+        StreamingNetwork(dataclasses.replace(model, path="my/model.tflite", metadata=changed))
+    line = str(caught.value)
+    assert line.startswith("my/model.tflite: ")
+    assert "\n" not in line
+    return line
+
+
+def contract(model: ModelFile, **changes: Any) -> StreamingContract:
+    return dataclasses.replace(model.metadata.streaming, **changes)
+
+
+def with_labels(metadata: Metadata, labels: tuple[str, ...]) -> dict[str, Any]:
+    thresholds = {label: 0.5 for label in labels if not label.startswith("_")}
+    return {"labels": labels, "detector": DetectorDefaults(0.2, 1.0, 1.0, thresholds)}
+
+
+def test_bands(model: ModelFile) -> None:
+    front_end = dataclasses.replace(
+        model.metadata.front_end, bands=model.metadata.front_end.bands + 1
+    )
+    assert "bands" in refusal(model, front_end=front_end)
+
+
+def test_frames_per_step(model: ModelFile) -> None:
+    for frames in (1, model.metadata.streaming.frames * 2):
+        line = refusal(model, streaming=contract(model, frames=frames))
+        assert f"{frames} frames" in line
+
+
+def test_frames_and_bands_whose_product_is_right(model: ModelFile) -> None:
+    front_end = dataclasses.replace(
+        model.metadata.front_end, bands=model.metadata.front_end.bands * 2
+    )
+    frames = model.metadata.streaming.frames // 2
+    refusal(model, front_end=front_end, streaming=contract(model, frames=frames))
+
+
+def test_labels(model: ModelFile) -> None:
+    labels = model.metadata.labels
+    for other in (labels[:-1], (*labels, "more")):
+        line = refusal(model, **with_labels(model.metadata, other))
+        assert f"{len(other)} labels" in line
+
+
+@pytest.mark.parametrize("which", ["input", "output"])
+def test_tensor_names(model: ModelFile, which: str) -> None:
+    assert "'nowhere'" in refusal(model, streaming=contract(model, **{which: "nowhere"}))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_state_names(model: ModelFile, side: int) -> None:
+    states = [list(pair) for pair in model.metadata.streaming.states]
+    states[0][side] = "nowhere"
+    line = refusal(model, streaming=contract(model, states=tuple(map(tuple, states))))
+    assert "'nowhere'" in line
+
+
+def test_a_state_that_is_not_named(model: ModelFile) -> None:
+    states = model.metadata.streaming.states
+    line = refusal(model, streaming=contract(model, states=states[1:]))
+    assert f"{len(states)} states" in line
+    assert "states" in refusal(model, streaming=contract(model, states=()))
+
+
+def test_a_state_that_is_named_twice(model: ModelFile) -> None:
+    states = model.metadata.streaming.states
+    assert len(states) > 1
+    line = refusal(model, streaming=contract(model, states=(states[1], *states[1:])))
+    assert "twice" in line
+
+
+def test_states_that_are_exchanged(model: ModelFile) -> None:
+    states = model.metadata.streaming.states
+    (first, one), (second, other), *rest = states
+    exchanged = ((first, other), (second, one), *rest)
+    assert "differ" in refusal(model, streaming=contract(model, states=exchanged))
+
+
+@pytest.mark.parametrize("length", [8, 100, 5000])
+def test_networks_that_are_none(model: ModelFile, length: int) -> None:
+    damaged = dataclasses.replace(model, network=model.network[:length])
+    with pytest.raises(ModelError, match="interpreter refuses"):
+        StreamingNetwork(damaged)

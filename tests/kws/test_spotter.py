@@ -1,0 +1,522 @@
+"""`KeywordSpotter` with the model in the package: chunks, rates, quiet, times, memory.
+
+What is said is the demo recording where it is; the rest of the tests needs no speech.
+"""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import kws
+from kws import AudioError, Detection, KeywordSpotter, ModelError
+from kws.audio import load_audio
+from kws.detector import Event
+from kws.modelfile import ModelFile
+from kws.spotter import loudest_stretch
+
+from .conftest import RATE, Demo
+
+
+def spotted(spotter: KeywordSpotter, samples: np.ndarray, chunk: int = 1280) -> list[Detection]:
+    """Detections of a stream that ends."""
+    spotter.reset()
+    found = []
+    for start in range(0, len(samples), chunk):
+        found += spotter.process(samples[start : start + chunk])
+    return found + spotter.flush()
+
+
+def babble(seconds: float, seed: int = 0) -> np.ndarray:
+    """Sound that comes and goes, with moving tones: no word, but no two steps alike."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    pitch = 2 * np.pi * np.cumsum(150 + 60 * np.sin(5 * time)) / RATE
+    voice = sum(np.sin(n * pitch) / n for n in range(1, 12))
+    loudness = np.clip(np.sin(2 * np.pi * 2.3 * time) + 0.3 * np.sin(11 * time), 0, None)
+    return (0.15 * voice * loudness + rng.normal(size=len(time)) * 0.003).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def spotter() -> KeywordSpotter:
+    return KeywordSpotter.default()
+
+
+class EveryEighth:
+    """A detector that hears a keyword at every eighth step, so that no speech is needed."""
+
+    def __init__(self, labels: tuple[str, ...], *_: object) -> None:
+        self.words = [i for i, label in enumerate(labels) if not label.startswith("_")]
+        self.reset()
+
+    def reset(self) -> None:
+        self.step = 0
+
+    def update(self, scores: np.ndarray) -> Event | None:
+        self.step += 1
+        if self.step % 8:
+            return None
+        label = max(self.words, key=lambda word: float(scores[word]))
+        return Event(label, float(scores[label]), self.step)
+
+
+@pytest.fixture
+def eager(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> KeywordSpotter:
+    monkeypatch.setattr("kws.spotter.Detector", EveryEighth)
+    return KeywordSpotter(model)
+
+
+# --- the interface ---
+
+
+def test_the_packages_model(spotter: KeywordSpotter) -> None:
+    assert spotter.keywords == (
+        "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go",
+    )  # fmt: skip
+    assert spotter.sample_rate == RATE
+    assert spotter.metadata.front_end.bands == 40
+    assert spotter.column_seconds == pytest.approx(0.08)
+
+
+def test_load(tmp_path: Path, model: ModelFile, spotter: KeywordSpotter) -> None:
+    from kws.modelfile import write_model
+
+    write_model(tmp_path / "model.tflite", model.network, model.metadata)
+    loaded = KeywordSpotter.load(str(tmp_path / "model.tflite"), threads=2)
+    samples = babble(2)
+    assert (loaded.posteriors(samples) == spotter.posteriors(samples)).all()
+    with pytest.raises(ModelError, match="absent"):
+        KeywordSpotter.load(tmp_path / "absent.tflite")
+
+
+@pytest.mark.parametrize("rate", [0, -1, 3999, 400_000])
+def test_rates_that_are_none(rate: int) -> None:
+    with pytest.raises(AudioError):
+        KeywordSpotter.default(sample_rate=rate)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros((10, 2), np.float32),
+        np.zeros(10, np.int32),
+        np.array([0, np.nan], np.float32),
+        np.array([np.inf], np.float32),
+        [0.0, 0.1],
+    ],
+)
+def test_samples_that_are_none(spotter: KeywordSpotter, samples: object) -> None:
+    sound = babble(2)
+    expected = spotter.posteriors(sound)
+    for method in (spotter.process, spotter.posteriors, spotter.classify):
+        with pytest.raises(AudioError):
+            method(samples)  # type: ignore[operator]
+    assert (spotter.posteriors(sound) == expected).all()
+
+
+def test_a_refused_chunk_leaves_the_stream_as_it_was(eager: KeywordSpotter) -> None:
+    sound = babble(6)
+    expected = spotted(eager, sound)
+    assert expected
+    eager.reset()
+    found = eager.process(sound[:50_000])
+    with pytest.raises(AudioError):
+        eager.process(np.full(3000, np.nan, np.float32))
+    found += eager.process(sound[50_000:]) + eager.flush()
+    assert found == expected
+
+
+# --- posteriors ---
+
+
+def test_posteriors_add_up_to_one(spotter: KeywordSpotter) -> None:
+    posteriors = spotter.posteriors(babble(5))
+    assert posteriors.shape == (62, len(spotter.metadata.labels))
+    assert posteriors.dtype == np.float32
+    assert (posteriors >= 0).all()
+    np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
+
+
+def test_posteriors_do_not_hang_on_what_was_before(spotter: KeywordSpotter) -> None:
+    one, other = babble(2, seed=1), babble(3, seed=2)
+    expected = spotter.posteriors(one)
+    spotter.process(other)
+    assert (spotter.posteriors(one) == expected).all()
+
+
+def test_posteriors_and_classify_leave_a_new_stream(eager: KeywordSpotter) -> None:
+    sound = babble(4)
+    eager.reset()
+    expected = eager.process(sound)
+    assert expected
+    for method in (eager.posteriors, eager.classify):
+        method(babble(3, seed=5))
+        assert eager.process(sound) == expected
+        eager.reset()
+
+
+def test_posteriors_of_nothing(spotter: KeywordSpotter) -> None:
+    for count in (0, 1, 479, 1599):
+        assert spotter.posteriors(np.zeros(count, np.float32)).shape == (0, 12)
+
+
+def test_posteriors_at_another_rate_have_every_column() -> None:
+    for rate in (8000, 44100, 48000):
+        resampling = KeywordSpotter.default(sample_rate=rate)
+        assert len(resampling.posteriors(np.zeros(rate, np.float32))) == 12
+
+
+# --- chunks and types ---
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sizes=st.lists(st.integers(0, 20_000), min_size=1, max_size=30))
+def test_any_chunks_give_the_same_detections(eager: KeywordSpotter, sizes: list[int]) -> None:
+    samples = babble(6)
+    expected = spotted(eager, samples)
+    assert len(expected) >= 3
+    eager.reset()
+    found, start = [], 0
+    while start < len(samples):
+        for size in [*sizes, 1000]:
+            found += eager.process(samples[start : start + size])
+            start += size
+    assert found + eager.flush() == expected
+
+
+@pytest.mark.parametrize("chunk", [100, 1000, 1280, 16_000, 10**6])
+def test_demo_in_chunks(spotter: KeywordSpotter, demo: Demo, chunk: int) -> None:
+    assert spotted(spotter, demo.samples, chunk) == spotted(spotter, demo.samples, 4096)
+
+
+def test_single_samples(eager: KeywordSpotter) -> None:
+    samples = babble(1.5)
+    assert spotted(eager, samples, 1) == spotted(eager, samples)
+
+
+def test_integers_are_floats(eager: KeywordSpotter) -> None:
+    integers = np.round(babble(6) * 32767).astype(np.int16)
+    floats = integers.astype(np.float32) / 32768
+    found = spotted(eager, integers)
+    assert found
+    assert found == spotted(eager, floats) == spotted(eager, floats.astype(np.float64))
+    assert eager.classify(integers) == eager.classify(floats)
+
+
+def test_reset_is_a_new_spotter(eager: KeywordSpotter) -> None:
+    sound = babble(6)
+    first = spotted(eager, sound)
+    eager.process(babble(3.333, seed=3))
+    assert spotted(eager, sound) == first
+
+
+def test_instances_share_nothing(spotter: KeywordSpotter) -> None:
+    other = KeywordSpotter.default()
+    sound = babble(3)
+    expected = spotter.posteriors(sound)
+    spotter.process(sound[:10_000])
+    other.process(babble(1, seed=9))
+    assert (spotter.posteriors(sound) == expected).all()
+    assert (other.posteriors(sound) == expected).all()
+
+
+# --- other sample rates ---
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100, 48_000])
+def test_demo_at_other_rates(spotter: KeywordSpotter, demo: Demo, rate: int) -> None:
+    soxr = pytest.importorskip("soxr")
+    samples = np.asarray(soxr.resample(demo.samples, RATE, rate, "VHQ"), np.float32)
+    expected = spotted(spotter, demo.samples)
+    found = spotted(KeywordSpotter.default(sample_rate=rate), samples, rate // 10)
+    assert [d.keyword for d in found] == [d.keyword for d in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert abs(one.start - other.start) <= 0.1
+        assert abs(one.end - other.end) <= 0.1
+
+
+# --- what is no keyword ---
+
+
+def test_silence(spotter: KeywordSpotter) -> None:
+    assert not spotted(spotter, np.zeros(30 * RATE, np.int16))
+
+
+@pytest.mark.parametrize("level", [1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
+def test_white_noise(spotter: KeywordSpotter, level: float) -> None:
+    noise = np.random.default_rng(7).normal(size=20 * RATE) * level
+    assert not spotted(spotter, np.clip(noise, -1, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("hz", [50, 440, 1000, 3500])
+def test_full_scale_sine(spotter: KeywordSpotter, hz: int) -> None:
+    tone = np.sin(2 * np.pi * hz * np.arange(10 * RATE) / RATE)
+    assert not spotted(spotter, tone.astype(np.float32))
+
+
+@pytest.mark.parametrize("level", [1.0, -1.0, 0.5])
+def test_constant_offset(spotter: KeywordSpotter, level: float) -> None:
+    assert not spotted(spotter, np.full(5 * RATE, level, np.float32))
+
+
+# --- times ---
+
+
+def test_demo_keywords_and_times(spotter: KeywordSpotter, demo: Demo) -> None:
+    """Half of the words at least, each once, where they are; and little that is none."""
+    found = spotted(spotter, demo.samples)
+    keywords = [word for word in demo.words if word.keyword in spotter.keywords]
+    hits = 0
+    for word in keywords:
+        own = [d for d in found if d.keyword == word.keyword and d.end > word.start - 0.3]
+        own = [d for d in own if d.start < word.end + 0.3]
+        assert len(own) <= 1, word
+        hits += len(own)
+        for detection in own:
+            assert abs(detection.start - word.start) <= 0.3, word
+            assert abs(detection.end - word.end) <= 0.3, word
+    assert hits >= 0.5 * len(keywords)
+    assert len(found) - hits <= 0.2 * len(keywords)
+
+
+def test_detections_are_in_the_stream_and_in_order(eager: KeywordSpotter) -> None:
+    eager.reset()
+    sound = babble(60)
+    ends = []
+    pushed = 0
+    for start in range(0, len(sound), 3000):
+        for detection in eager.process(sound[start : start + 3000]):
+            pushed = min(start + 3000, len(sound)) / RATE
+            assert 0 <= detection.start < detection.end <= pushed + 1e-9
+            assert pushed - detection.end < 2  # it is told soon
+            assert 0 < detection.score <= 1
+            ends.append((detection.start, detection.end))
+    assert len(ends) > 20
+    for (start, end), (next_start, next_end) in pairwise(ends):
+        assert start < next_start
+        assert end < next_end
+        assert end <= next_start + eager.metadata.front_end.window_seconds  # no sound twice
+
+
+def test_demo_after_ten_minutes(spotter: KeywordSpotter, demo: Demo) -> None:
+    expected = spotted(spotter, demo.samples)
+    silence = np.zeros(600 * RATE, np.float32)
+    found = spotted(spotter, np.concatenate([silence, demo.samples]), RATE)
+    assert [d.keyword for d in found] == [d.keyword for d in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.start - 600 == pytest.approx(other.start, abs=0.05)
+        assert one.end - 600 == pytest.approx(other.end, abs=0.05)
+
+
+def test_flush_ends_what_was_said_last(eager: KeywordSpotter) -> None:
+    eager.reset()
+    sound = babble(0.6)
+    assert eager.process(sound) + eager.flush()
+
+
+@pytest.mark.parametrize("peak", [0, 50, 150, 199])
+def test_loudest_stretch(peak: int) -> None:
+    levels = np.full(200, -14.0)
+    levels[max(0, peak - 10) : peak + 10] = -3.0
+    levels[peak] = 0.0
+    first, last = loudest_stretch(levels, 200, math.log(10) / 10)
+    assert (first, last) == (max(0, peak - 10), min(199, peak + 9))
+
+
+def test_loudest_stretch_spans_short_gaps_alone() -> None:
+    levels = np.full(200, -14.0)
+    levels[20:50] = -1.0
+    levels[60:80] = 0.0  # 0.1 s later: the closure of a stop
+    levels[110:130] = -1.0  # 0.3 s later: another sound
+    assert loudest_stretch(levels, 200, math.log(10) / 10) == (20, 79)
+    assert loudest_stretch(levels, 100, math.log(10) / 10) == (110, 129)
+
+
+# --- clips ---
+
+
+@pytest.mark.parametrize(
+    "count", [0, 1, 2, 159, 160, 479, 480, 1279, 1280, 8000, 15_999, 16_000, 22_080, 22_081, 80_000]
+)
+def test_clips_of_any_length(spotter: KeywordSpotter, count: int) -> None:
+    result = spotter.classify(babble(6)[:count])
+    assert result.label in spotter.metadata.labels
+    assert list(result.scores) == list(spotter.metadata.labels)
+    assert sum(result.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert result.score == result.scores[result.label] == max(result.scores.values())
+
+
+def test_clips_at_another_rate(spotter: KeywordSpotter) -> None:
+    resampling = KeywordSpotter.default(sample_rate=48_000)
+    for count in (1, 100, 48_000, 200_000):
+        scores = resampling.classify(np.zeros(count, np.float32)).scores
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_silence_is_no_keyword(spotter: KeywordSpotter) -> None:
+    for seconds in (0.1, 1, 3):
+        label = spotter.classify(np.zeros(round(seconds * RATE), np.float32)).label
+        assert label not in spotter.keywords
+
+
+def test_demo_words_as_clips(spotter: KeywordSpotter, demo: Demo) -> None:
+    right = 0
+    keywords = [word for word in demo.words if word.keyword in spotter.keywords]
+    for word in keywords:
+        first = max(0, round((word.start - 0.1) * RATE))
+        clip = demo.samples[first : round((word.end + 0.1) * RATE)]
+        right += spotter.classify(clip).label == word.keyword
+    assert right >= 0.5 * len(keywords)
+
+
+# --- memory ---
+
+
+def test_memory_does_not_grow(eager: KeywordSpotter) -> None:
+    sound = babble(2)
+    eager.process(sound)
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            eager.process(sound)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(60):
+            eager.process(sound)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 10_000  # 1,500 steps: seven bytes each
+
+
+def test_memory_does_not_grow_at_another_rate() -> None:
+    resampling = KeywordSpotter.default(sample_rate=44_100)
+    chunk = babble(0.0625)
+    tracemalloc.start()
+    try:
+        for _ in range(1500):  # numpy keeps a few free blocks of every size: they come first
+            resampling.process(chunk)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(500):
+            resampling.process(chunk)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 10_000
+
+
+# --- recordings ---
+
+
+def extent(samples: np.ndarray) -> tuple[float, float]:
+    """Seconds between which the clip has all but 1 % of its energy on either side."""
+    power = np.cumsum(np.diff(samples, prepend=0) ** 2)
+    first, last = np.searchsorted(power, [0.01 * power[-1], 0.99 * power[-1]])
+    return first / RATE, last / RATE
+
+
+def clips(shared: Path, spotter: KeywordSpotter, each: int) -> list[tuple[str, np.ndarray]]:
+    pytest.importorskip("soundfile")
+    found = []
+    for keyword in spotter.keywords:
+        paths = sorted((shared / "audio" / "speech_commands" / keyword).iterdir())
+        assert len(paths) > 50
+        for path in paths[:: -(-len(paths) // each)]:
+            samples = load_audio(path, RATE)
+            found.append((keyword, samples / np.abs(samples).max() * 0.5))
+    return found
+
+
+@pytest.mark.data
+def test_said_once_is_one_detection_at_its_place(
+    spotter: KeywordSpotter, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    hits = others = placed = 0
+    said = clips(shared, spotter, 20)
+    for keyword, samples in said:
+        stream = rng.normal(size=4 * RATE).astype(np.float32) * 0.001
+        at = int(rng.integers(RATE, 2 * RATE))
+        stream[at : at + len(samples)] += samples
+        found = spotted(spotter, stream)
+        own = [d for d in found if d.keyword == keyword]
+        assert len(own) <= 1
+        others += len(found) - len(own)
+        if own:
+            start, end = extent(samples)
+            hits += 1
+            placed += (
+                abs(own[0].start - at / RATE - start) <= 0.3
+                and abs(own[0].end - at / RATE - end) <= 0.3
+            )
+    with capsys.disabled():
+        print(f"\n{hits} of {len(said)} found, {placed} at their place, {others} others")
+    assert hits >= 0.8 * len(said)
+    assert placed >= 0.9 * hits
+    assert others <= 0.1 * len(said)
+
+
+@pytest.mark.data
+def test_one_word_after_another(spotter: KeywordSpotter, shared: Path) -> None:
+    """Two commands, 0.3 s of quiet between them, the second of a fourth of the amplitude."""
+    rng = np.random.default_rng(1)
+    alone = []
+    for keyword, samples in clips(shared, spotter, 12):
+        if [d.keyword for d in spotted(spotter, samples)] == [keyword]:
+            start, end = extent(samples)
+            first = max(0, round((start - 0.05) * RATE))
+            alone.append((keyword, samples[first : round((end + 0.05) * RATE)]))
+    assert len(alone) > 60
+    pairs = both = 0
+    for number in rng.permutation(len(alone)):
+        (one, first), (other, second) = alone[number], alone[number - 1 - len(alone) // 3]
+        if one == other:
+            continue
+        gap = np.zeros(round(0.2 * RATE), np.float32)
+        stream = np.concatenate([np.zeros(RATE, np.float32), first, gap, second * 0.25])
+        stream += rng.normal(size=len(stream)).astype(np.float32) * 0.001
+        found = [d.keyword for d in spotted(spotter, stream)]
+        pairs += 1
+        both += found == [one, other]
+    assert both >= 0.65 * pairs
+
+
+@pytest.mark.data
+def test_clips_are_classified(spotter: KeywordSpotter, shared: Path) -> None:
+    said = clips(shared, spotter, 20)
+    right = sum(spotter.classify(samples).label == keyword for keyword, samples in said)
+    assert right >= 0.8 * len(said)
+
+
+@pytest.mark.data
+def test_recordings_at_other_rates(shared: Path) -> None:
+    soxr = pytest.importorskip("soxr")
+    spotter = KeywordSpotter.default()
+    said = clips(shared, spotter, 4)
+    gap = np.zeros(RATE // 2, np.float32)
+    stream = np.concatenate([part for _, samples in said for part in (gap, samples)])
+    expected = spotted(spotter, stream)
+    assert len(expected) > 20
+    for rate in (8000, 44_100, 48_000):
+        samples = np.asarray(soxr.resample(stream, RATE, rate, "VHQ"), np.float32)
+        found = spotted(kws.KeywordSpotter.default(sample_rate=rate), samples, rate // 10)
+        same = sum(
+            any(
+                d.keyword == e.keyword
+                and abs(d.start - e.start) <= 0.1
+                and abs(d.end - e.end) <= 0.1
+                for d in found
+            )
+            for e in expected
+        )
+        # a score near its threshold may fall on either side
+        assert same >= 0.9 * len(expected), rate
+        assert len(found) <= 1.1 * len(expected), rate
