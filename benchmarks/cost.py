@@ -68,7 +68,9 @@ def main() -> None:
     print("model                   load s   MB after load   MB peak   CPU % of a core in real time")
     for model in sys.argv[1:] or [""]:
         rows = [json.loads(run(STREAM, model, str(DEMO))) for _ in range(RUNS)]
-        loaded, resident, peak, cpu = (statistics.median(column) for column in zip(*rows))
+        loaded, resident, peak, cpu = (
+            statistics.median(column) for column in zip(*rows, strict=True)
+        )
         name = Path(model).name if model else "(in the package)"
         print(f"{name:22} {loaded:7.2f} {resident:15.0f} {peak:9.0f} {100 * cpu:30.2f}")
 

@@ -79,7 +79,7 @@ def _print_detection(detection: Detection, file: str, *, as_json: bool, named: b
 
 def _is_folder(name: str) -> bool:
     try:
-        return Path(name).is_dir()
+        return name != "" and Path(name).is_dir()  # Path("") is the folder one is in
     except OSError:  # a name that is too long, or a folder above that may not be entered
         return False
 

@@ -52,6 +52,8 @@ def spotter() -> KeywordSpotter:
 class EveryEighth:
     """A detector that hears a keyword at every eighth step, so that no speech is needed."""
 
+    every = 8
+
     def __init__(self, labels: tuple[str, ...], *_: object) -> None:
         self.words = [i for i, label in enumerate(labels) if not label.startswith("_")]
         self.reset()
@@ -61,7 +63,7 @@ class EveryEighth:
 
     def update(self, scores: np.ndarray) -> Event | None:
         self.step += 1
-        if self.step % 8:
+        if self.step % self.every:
             return None
         label = max(self.words, key=lambda word: float(scores[word]))
         return Event(label, float(scores[label]), self.step)
@@ -238,10 +240,15 @@ def test_demo_at_other_rates(spotter: KeywordSpotter, demo: Demo, rate: int) -> 
     samples = np.asarray(soxr.resample(demo.samples, RATE, rate, "VHQ"), np.float32)
     expected = spotted(spotter, demo.samples)
     found = spotted(KeywordSpotter.default(sample_rate=rate), samples, rate // 10)
-    assert [d.keyword for d in found] == [d.keyword for d in expected]
-    for one, other in zip(found, expected, strict=True):
-        assert abs(one.start - other.start) <= 0.1
-        assert abs(one.end - other.end) <= 0.1
+    assert sum(one.score >= 0.7 for one in expected) >= 3
+    for some, others in ((found, expected), (expected, found)):
+        for one in some:  # a score near its threshold may fall on either side
+            assert one.score < 0.7 or any(
+                one.keyword == other.keyword
+                and abs(one.start - other.start) <= 0.1
+                and abs(one.end - other.end) <= 0.1
+                for other in others
+            )
 
 
 # --- what is no keyword ---
@@ -305,6 +312,17 @@ def test_detections_are_in_the_stream_and_in_order(eager: KeywordSpotter) -> Non
         assert start < next_start
         assert end < next_end
         assert end <= next_start + eager.metadata.front_end.window_seconds  # no sound twice
+
+
+def test_one_sound_is_one_word(eager: KeywordSpotter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the detector says, at every step even."""
+    monkeypatch.setattr(EveryEighth, "every", 1)
+    stream = np.zeros(3 * RATE, np.float32)
+    stream[RATE : RATE + 6400] = babble(1)[:6400]
+    found = [d for d in spotted(eager, stream) if d.end > 1]
+    assert found
+    for one, other in pairwise(found):
+        assert one.end <= other.start + eager.metadata.front_end.window_seconds
 
 
 def test_demo_after_ten_minutes(spotter: KeywordSpotter, demo: Demo) -> None:

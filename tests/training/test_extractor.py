@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from kws_training.extractor import YamnetTrunk, patch_scores
-from kws_training.streaming import step_model
-from kws_training.yamnet_file import read_yamnet
 
 from kws.audio import load_audio
 from kws.errors import KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.network import interpreter_class
+from kws_training.extractor import YamnetTrunk, patch_scores
+from kws_training.streaming import step_model
+from kws_training.yamnet_file import read_yamnet
 
 #: Samples of the official model's window.
 WINDOW = 15_600

@@ -1,0 +1,143 @@
+"""What an import brings along, and which side may know of which."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What importing the interpreter brings: its own package, and what its wheels depend on.
+INTERPRETER = {"ai_edge_litert", "tflite_runtime", "flatbuffers", "backports"}
+#: Namespaces that C extensions of these packages enter into sys.modules by themselves.
+HEAVY = {
+    "tensorflow", "keras", "librosa", "matplotlib", "scipy", "sklearn", "soundfile", "soxr",
+    "sounddevice", "h5py", "tqdm", "pooch", "requests", "kws_training", "kws_deploy", "jax",
+}  # fmt: skip
+
+
+def brought_by(code: str) -> set[str]:
+    """Top-level names of the modules that the code imports, the standard library left out."""
+    # what .pth files of the environment import before any code is none of ours
+    script = f"""
+import sys
+before = {{name.partition(".")[0] for name in sys.modules}}
+{code}
+after = {{name.partition(".")[0] for name in sys.modules}}
+import json
+print(json.dumps(sorted(after - before - set(sys.stdlib_module_names))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=60, cwd="/"
+    )
+    names = set(json.loads(done.stdout))
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_import_brings_numpy_alone() -> None:
+    assert brought_by("import kws") <= {"kws", "numpy"}
+
+
+@pytest.mark.parametrize("module", sorted(p.stem for p in (ROOT / "kws").glob("[a-z]*.py")))
+def test_each_module_brings_numpy_alone(module: str) -> None:
+    assert brought_by(f"import kws.{module}") <= {"kws", "numpy"}
+
+
+def test_the_model_brings_the_interpreter_alone() -> None:
+    found = brought_by("import kws; kws.KeywordSpotter.default()")
+    assert found - INTERPRETER <= {"kws", "numpy"}
+    assert found & INTERPRETER
+    assert not found & HEAVY
+
+
+def test_the_command_line_brings_the_interpreter_alone() -> None:
+    code = "import kws.cli\ntry: kws.cli.main(['spot', 'absent.wav'])\nexcept SystemExit: pass"
+    assert brought_by(code) - INTERPRETER <= {"kws", "numpy"}
+
+
+def test_import_needs_no_interpreter() -> None:
+    """A front end or a model file can be used where there is none; running one says what to do."""
+    script = """
+import sys
+class None_:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("ai_edge_litert", "tflite_runtime"):
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, None_())
+import kws, kws.frontend, kws.modelfile
+try:
+    kws.KeywordSpotter.default()
+except kws.KwsError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=60
+    )
+    assert b"pip install ai-edge-litert" in done.stdout
+
+
+def test_import_is_fast() -> None:
+    """0.3 s on a laptop's core, less what Python and numpy take; the best of three is judged."""
+    script = (
+        "import time, numpy; t = time.perf_counter(); import kws; print(time.perf_counter() - t)"
+    )
+    times = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, check=True, timeout=60
+        )
+        times.append(float(done.stdout))
+    assert min(times) < 0.3
+
+
+# --- one direction: kws knows of neither side, training not of deploy ---
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module or "")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called in ("import_module", "__import__"):
+                names |= {a.value for a in node.args if isinstance(a, ast.Constant)}
+    return {str(name).partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("folder", "never"),
+    [
+        ("kws", {"kws_training", "kws_deploy"}),
+        ("training/kws_training", {"kws_deploy"}),
+    ],
+)
+def test_directions(folder: str, never: set[str]) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    if not paths:
+        pytest.skip(f"no {folder} beside these tests")
+    for path in paths:
+        assert not imports(path) & never, path
+
+
+def test_the_device_needs_numpy_and_the_interpreter_alone() -> None:
+    optional = {"soundfile", "sounddevice"}  # extras, imported where they are used
+    may = {"numpy", "kws", "ai_edge_litert", "tflite_runtime", *optional}
+    for path in sorted((ROOT / "kws").rglob("*.py")):
+        assert imports(path) - set(sys.stdlib_module_names) <= may, path
+
+
+def test_imports_are_found() -> None:
+    found = imports(Path(__file__))
+    assert {"ast", "pytest", "subprocess"} <= found
+    assert "numpy" not in found
+    assert os.sep
