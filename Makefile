@@ -33,10 +33,12 @@ models: $(VENV)/.kws-test
 	mkdir -p build
 	test -f $(FEATURES) || { $(BIN)/pip install -q pillow && $(BIN)/python $(DATA)/../speech_commands_features/unpack.py $(FEATURES); }
 	$(BIN)/kws train --data $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
-	  --keywords $(COMMANDS) --noise $(DATA)/noise/speech_commands --hold-out 0.1 --output build/teacher.tflite
+	  --keywords $(COMMANDS) --noise $(DATA)/noise/speech_commands --negatives $(DATA)/speech/orders \
+	  --hold-out 0.1 --output build/teacher.tflite
 	$(BIN)/kws distill build/teacher.tflite --features $(FEATURES) \
 	  --data $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
-	  --noise $(DATA)/noise/speech_commands --output kws/models/commands.tflite
+	  --noise $(DATA)/noise/speech_commands --negatives $(DATA)/speech/orders \
+	  --output kws/models/commands.tflite
 
 # The stamps are newer than pyproject.toml when what it asks for is installed.
 $(VENV)/.kws: pyproject.toml

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kws.cli import Verb
 from kws.errors import KwsError
-from kws_training.commands import add_data, check_output, import_tensorflow
+from kws_training.commands import add_data, add_negatives, check_output, import_tensorflow
 
 
 def _configure_distill(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def _configure_distill(parser: argparse.ArgumentParser) -> None:
         "--noise", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
         help="folders of background noise",
     )  # fmt: skip
+    add_negatives(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--width", type=int, default=104, help="channels of the student")
     parser.add_argument("--epochs", type=int, default=24)
@@ -42,6 +43,7 @@ def _run_distill(options: argparse.Namespace) -> int:
 
     result = distill(
         teacher, options.data, options.speaker_rule, options.features, options.noise,
+        options.negatives,
         Options(options.width, options.epochs, options.copies, options.seed),
     )  # fmt: skip
     write_model(options.output, result.network, result.metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def read_images(
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, words, speakers = archive["x"], archive["label"], archive["speaker"]
-    except (OSError, KeyError, ValueError) as error:
-        raise KwsError(f"{path}: no log-mel images ({error}): see shared/README.md") from None
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise KwsError(f"{path}: no log-mel images of words ({error})") from None
     if images.ndim != 3 or images.shape[1:] != (CLIP_FRAMES, WORDS.bands):
         raise KwsError(f"{path}: images of {images.shape[1:]}, wanted (98, 40)")
     out = left_out | hold_out_speakers(speakers.tolist(), hold_out)

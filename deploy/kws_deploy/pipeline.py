@@ -16,11 +16,11 @@ from kws.frontend import WORDS
 from kws.modelfile import Metadata, ModelFile, pack, parse_model
 from kws.spotter import KeywordSpotter
 from kws_training.convert import convert
-from kws_training.dataset import find_clips, find_noise, hold_out, split
+from kws_training.dataset import find_clips, find_recordings, hold_out, split
 from kws_training.evaluate import ClipReport, judge_clips
 from kws_training.fit import set_seed
 from kws_training.progress import bar, say
-from kws_training.train import Part, read_noise, with_thresholds
+from kws_training.train import Negatives, Part, read_noise, with_thresholds
 
 from .distill import Recipe, join, train_student
 from .material import clip_frames, noise_frames, read_images, second_of, taught
@@ -68,6 +68,7 @@ def distill(
     speaker_rule: str,
     features: Path | None,
     noise_folders: Sequence[Path],
+    negative_folders: Sequence[Path],
     options: Options,
 ) -> Distilled:
     """Train a student of a teacher, for the same labels and held-out speakers.
@@ -80,7 +81,8 @@ def distill(
         As for `find_clips`.
     features : Path or None
         Log-mel images, learned from their labels alone.
-    noise_folders : sequence of Path
+    noise_folders, negative_folders : sequence of Path
+        Recordings of noise, and of speech without any keyword.
     options : Options
 
     Raises
@@ -95,9 +97,11 @@ def distill(
     clips = find_clips(folders, teacher.metadata.keywords, speaker_rule)
     kept, out = hold_out(clips, share)
     training, validation, held_out = (Part.read(part) for part in (*split(kept, VALIDATION), out))
-    noise, _ = read_noise(find_noise(noise_folders))
+    noise, _ = read_noise(find_recordings(noise_folders))
     if not noise:
         raise KwsError(f"{noise_folders[0]}: no recording of noise could be read")
+    negatives = Negatives.read(find_recordings(negative_folders))
+    training = training + negatives.training
     say(f"{len(training.clips)} recordings; the teacher judges {options.copies} copies of each")
     judge = KeywordSpotter(teacher, threads=2)
     parts = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
@@ -138,7 +142,9 @@ def distill(
             "versions": {name: version(name) for name in ("kws", "tensorflow", "keras", "numpy")},
         },
     )
-    content = with_thresholds(pack(converted.network, metadata), validation, options.seed)
+    content = with_thresholds(
+        pack(converted.network, metadata), validation, negatives, options.seed
+    )
     model = parse_model(content, "the student")
     judged = held_out if held_out.clips else validation
     reports = [

@@ -49,6 +49,18 @@ def words(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def speech(tmp_path_factory) -> Path:
+    """Folder of longer recordings without a keyword: only trembling tones, and one is damaged."""
+    folder = tmp_path_factory.mktemp("speech")
+    rng = np.random.default_rng(2)
+    for number in range(8):
+        samples = np.concatenate([word("shake", rng) for _ in range(4)])
+        soundfile.write(folder / f"talk{number}.wav", samples, RATE)
+    (folder / "damaged.wav").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def made_yamnet(tmp_path_factory) -> Path:
     """YAMNet's architecture with random weights of sensible size, in the layout of the .h5."""
     path = tmp_path_factory.mktemp("yamnet") / "made.h5"

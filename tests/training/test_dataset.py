@@ -11,7 +11,7 @@ from kws_training.dataset import (
     Clip,
     DataError,
     find_clips,
-    find_noise,
+    find_recordings,
     hold_out,
     labels_of,
     split,
@@ -62,8 +62,8 @@ def test_folders_that_hold_nothing(tmp_path):
     make(tmp_path, "loose.wav")
     with pytest.raises(DataError, match="no recordings in sub-folders"):
         find_clips([tmp_path])
-    with pytest.raises(DataError, match="no recordings of noise"):
-        find_noise([tmp_path / "missing"])
+    with pytest.raises(DataError, match="no recordings in this folder"):
+        find_recordings([tmp_path / "missing"])
 
 
 def test_labels():

@@ -21,12 +21,13 @@ def kws(*arguments, **options):
 
 
 @pytest.fixture(scope="module")
-def trained(words, made_yamnet, tmp_path_factory):
+def trained(words, speech, made_yamnet, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     (words / "rise" / "speaker1_nohash_9.wav").write_bytes(b"RIFF damaged")
     output = folder / "model.tflite"
     command = ("train", "--data", words, "--yamnet", made_yamnet, "--output", output,
-               "--tap", "3", "--copies", "2", "--hold-out", "0.2", "--seed", "1")  # fmt: skip
+               "--tap", "3", "--copies", "2", "--hold-out", "0.4", "--seed", "1",
+               "--negatives", speech)  # fmt: skip
     return output, command, kws(*command)
 
 
@@ -38,6 +39,7 @@ def test_train_says_what_it_did(trained):
     assert f"wrote {output}" in result.stdout
     assert "skipped: " in result.stderr
     assert "speaker1_nohash_9.wav" in result.stderr
+    assert "damaged.wav" in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in output.parent.iterdir()] == ["model.tflite"]
 
@@ -96,7 +98,8 @@ def test_same_seed_same_model(trained, tmp_path):
         (["--tap", "15"], "layers 1 to 14"),
         (["--copies", "0"], "at least 1"),
         (["--speaker-rule", "("], "speaker rule"),
-        (["--noise", "{tmp}"], "no recordings of noise"),
+        (["--noise", "{tmp}"], "no recordings in this folder"),
+        (["--negatives", "{tmp}"], "no recordings in this folder"),
         (["--hold-out", "2"], "0 to 0.9"),
     ],
 )

@@ -38,6 +38,15 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_negatives(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names speech without any keyword."""
+    parser.add_argument(
+        "--negatives", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of speech without any keyword: half of the recordings train, half are "
+        "listened to when thresholds are chosen and stated",
+    )  # fmt: skip
+
+
 def check_output(path: Path) -> None:
     """Find out before the work, not after it, that a file cannot be written.
 
@@ -84,6 +93,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         "--noise", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
         help="folders of background noise",
     )  # fmt: skip
+    add_negatives(parser)
     parser.add_argument(
         "--copies", type=int, default=5, metavar="N",
         help="windows made from each clip: one as recorded, the others augmented",
@@ -103,7 +113,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 def _run_train(options: argparse.Namespace) -> int:
     from kws.modelfile import parse_model, write_model
 
-    from .dataset import find_clips, find_noise, labels_of
+    from .dataset import find_clips, find_recordings, labels_of
     from .weights import find_yamnet
     from .yamnet_file import read_yamnet
 
@@ -117,14 +127,15 @@ def _run_train(options: argparse.Namespace) -> int:
         if all(clip.label != keyword for clip in clips):
             raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
     labels_of(clips)
-    noise = find_noise(options.noise)
+    noise = find_recordings(options.noise)
+    negatives = find_recordings(options.negatives)
     weights = read_yamnet(find_yamnet(options.yamnet))
     import_tensorflow()
     from .progress import say
     from .train import Options, train
 
     result = train(
-        clips, weights, noise,
+        clips, weights, noise, negatives,
         Options(
             tap=options.tap, copies=options.copies, validation=options.validation,
             hold_out=options.hold_out, precision=options.precision, seed=options.seed,

@@ -49,6 +49,11 @@ class Skipped:
     path: Path
     reason: str
 
+    @classmethod
+    def because(cls, path: Path, error: Exception) -> Skipped:
+        """Take the reason from an error whose message may begin with the path."""
+        return cls(path, str(error).removeprefix(f"{path}: "))
+
 
 def find_clips(
     folders: Sequence[Path],
@@ -107,8 +112,8 @@ def _walk(folder: Path) -> Iterable[Path]:
                 yield Path(parent) / name
 
 
-def find_noise(folders: Sequence[Path]) -> list[Path]:
-    """Find recordings of noise, anywhere below the folders.
+def find_recordings(folders: Sequence[Path]) -> list[Path]:
+    """Find recordings that need no label, noise or speech, anywhere below the folders.
 
     Raises
     ------
@@ -119,7 +124,7 @@ def find_noise(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         here = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
         if not here:
-            raise DataError(f"{folder}: no recordings of noise in this folder")
+            raise DataError(f"{folder}: no recordings in this folder")
         found += here
     return found
 

@@ -81,7 +81,6 @@ def read_clips(
     clips : list of Clip
         Those that were read.
     audio : list of int16 (n,)
-        Two bytes a sample: an hour is 115 MB.
     skipped : list of Skipped
     """
     good, audio, skipped = [], [], []
@@ -94,11 +93,16 @@ def read_clips(
             if len(samples) > LONGEST_CLIP * YAMNET.sample_rate:
                 raise AudioError(f"{clip.path}: longer than {LONGEST_CLIP:g} s: cut it into words")
         except AudioError as error:
-            skipped.append(Skipped(clip.path, str(error).removeprefix(f"{clip.path}: ")))
+            skipped.append(Skipped.because(clip.path, error))
             continue
         good.append(clip)
-        audio.append((np.clip(samples, -1, 1) * 32767).astype(np.int16))
+        audio.append(to_int16(samples))
     return good, audio, skipped
+
+
+def to_int16(samples: Float32) -> Audio:
+    """Return samples as 16-bit integers: two bytes each, an hour is 115 MB."""
+    return (np.clip(samples, -1, 1) * 32767).astype(np.int16)
 
 
 class WindowSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from kws.spotter import KeywordSpotter
 from . import features
 from .augment import Augmentation
 from .convert import Precision, convert
-from .dataset import Clip, DataError, Skipped, hold_out, labels_of, split
+from .dataset import Clip, DataError, Skipped, hold_out, labels_of, share_of, split
 from .evaluate import ClipReport, choose_thresholds, judge_clips, operating_points, score_stream
 from .extractor import YamnetTrunk
-from .features import Audio, WindowSource, read_clips, word_span
+from .features import Audio, WindowSource, read_clips, to_int16, word_span
 from .fit import Epoch, Recipe, fit, set_seed
 from .head import ConvolutionalHead
 from .progress import bar, say
@@ -44,6 +44,8 @@ RESULTS = 3
 #: Seconds over which scores are averaged, and in which a keyword is not detected again.
 SMOOTHING = 0.24
 REFRACTORY = 0.8
+#: Samples in a piece of negative speech: a second, as most clips of words have.
+PIECE = YAMNET.sample_rate
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class Part:
         """Read clips; those that cannot be used are in ``skipped``."""
         return cls(*read_clips(clips, bar))
 
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            self.clips + other.clips, self.audio + other.audio, self.skipped + other.skipped
+        )
+
 
 def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
     """Read recordings of noise at 16 kHz; those that cannot be used are listed."""
@@ -112,12 +119,62 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
         try:
             noise.append(load_audio(path, YAMNET.sample_rate))
         except AudioError as error:
-            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+            skipped.append(Skipped.because(path, error))
     return noise, skipped
 
 
+@dataclass(frozen=True)
+class Negatives:
+    """Speech without any keyword, by what it is for; no recording is for two things.
+
+    Attributes
+    ----------
+    training : Part
+        Half of the recordings, in pieces of a second: more ``_unknown_``.
+    choosing, stating : Part
+        A quarter each, whole: to choose thresholds on, and to state what they give.
+    skipped : list of Skipped
+    """
+
+    training: Part
+    choosing: Part
+    stating: Part
+    skipped: list[Skipped]
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Negatives:
+        """Read recordings of speech; those that cannot be used are listed."""
+        parts = [Part([], [], []) for _ in range(3)]
+        skipped = []
+        for number in bar(iter(range(len(paths))), len(paths), "negatives"):
+            path = paths[number]
+            try:
+                audio = to_int16(load_audio(path, YAMNET.sample_rate))
+            except AudioError as error:
+                skipped.append(Skipped.because(path, error))
+                continue
+            clip = Clip(path, UNKNOWN, "negatives", str(path))
+            share = share_of(path.name)
+            pieces = (
+                [audio]
+                if share >= 0.5
+                else [
+                    audio[start : start + PIECE]
+                    for start in range(0, len(audio) - PIECE // 2, PIECE)
+                ]
+            )
+            part = parts[0 if share < 0.5 else 1 if share < 0.75 else 2]
+            part.clips.extend([clip] * len(pieces))
+            part.audio.extend(pieces)
+        return cls(*parts, skipped)
+
+
 def train(
-    clips: Sequence[Clip], weights: YamnetWeights, noise_paths: Sequence[Path], options: Options
+    clips: Sequence[Clip],
+    weights: YamnetWeights,
+    noise_paths: Sequence[Path],
+    negative_paths: Sequence[Path],
+    options: Options,
 ) -> Trained:
     """Train a head on tapped YAMNet and make the streaming model file.
 
@@ -127,6 +184,8 @@ def train(
     weights : YamnetWeights
     noise_paths : sequence of Path
         Recordings of noise; coloured noise is drawn where there are none.
+    negative_paths : sequence of Path
+        Recordings of speech without any keyword.
     options : Options
 
     Raises
@@ -140,11 +199,13 @@ def train(
     parts = [Part.read(part) for part in (*split(kept, options.validation), out)]
     training, validation, held_out = parts
     noise, skipped = read_noise(noise_paths)
-    skipped += [skip for part in parts for skip in part.skipped]
+    negatives = Negatives.read(negative_paths)
+    skipped += [skip for part in (*parts, negatives) for skip in part.skipped]
     for label in labels[2:]:
         for part, name in ((training, "train"), (validation, "validate")):
             if all(clip.label != label for clip in part.clips):
                 raise DataError(f"{label}: no recording to {name} with could be read")
+    training = training + negatives.training
     if all(clip.label != UNKNOWN for clip in training.clips):
         say("no _unknown_ folder: other words are stood in for by words played backwards")
         training = _with_backward_words(training)
@@ -199,7 +260,7 @@ def train(
         },
     )
     content = pack(converted.network, metadata)
-    content = with_thresholds(content, validation, options.seed)
+    content = with_thresholds(content, validation, negatives, options.seed)
     spotter = KeywordSpotter(parse_model(content, "the trained model"))
     reports = [
         judge_clips(spotter, part.clips, part.audio, part.skipped, bar) if part.clips else None
@@ -209,27 +270,30 @@ def train(
     return Trained(content, reports[0], reports[1], tuple(skipped))
 
 
-def with_thresholds(content: bytes, validation: Part, seed: int) -> bytes:
-    """Choose thresholds on half of the validation speakers, and state them on the other half."""
+def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed: int) -> bytes:
+    """Choose thresholds on half of the validation speakers, and state them on the other half.
+
+    A single speaker's recordings are split instead.
+    """
     model = parse_model(content, "the trained model")
-    spotter = KeywordSpotter(model)
-    speakers = sorted({clip.speaker for clip in validation.clips})
-    choosing = set(speakers[::2])
-    streams = []
-    for chosen in (True, False):
-        rows = [n for n, c in enumerate(validation.clips) if (c.speaker in choosing) == chosen]
-        clips, audio = [validation.clips[n] for n in rows], [validation.audio[n] for n in rows]
-        streams.append(score_stream(spotter, clips, audio, seed) if rows else None)
     metadata = model.metadata
-    if streams[0] is None or streams[1] is None:
-        return content
+    spotter = KeywordSpotter(model)
+    groups = [clip.speaker for clip in validation.clips]
+    if len(set(groups)) == 1:
+        groups = [str(clip.path) for clip in validation.clips]
+    choosing = set(sorted(set(groups))[::2])
+    streams = []
+    for chosen, speech in ((True, negatives.choosing), (False, negatives.stating)):
+        rows = [n for n, group in enumerate(groups) if (group in choosing) == chosen]
+        if not rows:  # a single recording: none is left to state figures on
+            return content
+        clips = [validation.clips[n] for n in rows] + speech.clips
+        audio = [validation.audio[n] for n in rows] + speech.audio
+        streams.append(score_stream(spotter, clips, audio, seed))
     thresholds = choose_thresholds(streams[0], metadata.labels, metadata.detector)
-    defaults = DetectorDefaults(**{**vars(metadata.detector), "thresholds": thresholds})
+    defaults = replace(metadata.detector, thresholds=thresholds)
     points = operating_points(streams[1], metadata.labels, defaults)
-    return pack(
-        model.network,
-        Metadata(**{**vars(metadata), "detector": defaults, "operating_points": points}),
-    )
+    return pack(model.network, replace(metadata, detector=defaults, operating_points=points))
 
 
 def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 3) -> Float32:
