@@ -24,7 +24,7 @@ def _configure_distill(parser: argparse.ArgumentParser) -> None:
     add_negatives(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--width", type=int, default=104, help="channels of the student")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--copies", type=int, default=2, help="copies of each recording")
     parser.add_argument("--seed", type=int, default=0)
 

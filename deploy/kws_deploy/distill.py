@@ -85,7 +85,7 @@ class Recipe:
         Share of the old in the running average of the weights, per step.
     """
 
-    epochs: int = 24
+    epochs: int = 20
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3

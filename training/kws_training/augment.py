@@ -39,7 +39,7 @@ class Augmentation:
     gain: float = 10.0
     noise: float = 0.5
     snr: tuple[float, float] = (0.0, 30.0)
-    warp: float = 0.08
+    warp: float = 0.1
     equalisation: float = 6.0
     masks: float = 0.3
 

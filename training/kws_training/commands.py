@@ -95,7 +95,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_negatives(parser)
     parser.add_argument(
-        "--copies", type=int, default=5, metavar="N",
+        "--copies", type=int, default=6, metavar="N",
         help="windows made from each clip: one as recorded, the others augmented",
     )  # fmt: skip
     parser.add_argument(

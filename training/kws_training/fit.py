@@ -37,7 +37,7 @@ class Recipe:
         Share of the old in the running average of the weights, per step.
     """
 
-    epochs: int = 12
+    epochs: int = 9
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2

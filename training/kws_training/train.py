@@ -66,7 +66,7 @@ class Options:
     """
 
     tap: int = 6
-    copies: int = 5
+    copies: int = 6
     validation: float = 0.1
     hold_out: float = 0.0
     precision: Precision = "int8"
