@@ -91,7 +91,7 @@ class KeywordSpotter:
     >>> from kws import KeywordSpotter
     >>> spotter = KeywordSpotter.default()
     >>> spotter.keywords
-    ('yes', 'no', 'up', 'down', 'left', 'right', 'on', 'off', 'stop', 'go')
+    ('down', 'go', 'left', 'no', 'off', 'on', 'right', 'stop', 'up', 'yes')
     """
 
     def __init__(self, model: ModelFile, sample_rate: int | None = None, threads: int = 1) -> None:

@@ -14,10 +14,9 @@ import numpy as np
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import Metadata, ModelFile, pack, parse_model
-from kws.spotter import KeywordSpotter
 from kws_training.convert import convert
 from kws_training.dataset import find_clips, find_recordings, hold_out, split
-from kws_training.evaluate import ClipReport, judge_clips
+from kws_training.evaluate import ClipReport, judge_clips, open_model
 from kws_training.fit import set_seed
 from kws_training.progress import bar, say
 from kws_training.train import Negatives, Part, read_noise, with_thresholds
@@ -103,7 +102,7 @@ def distill(
     negatives = Negatives.read(find_recordings(negative_folders))
     training = training + negatives.training
     say(f"{len(training.clips)} recordings; the teacher judges {options.copies} copies of each")
-    judge = KeywordSpotter(teacher, threads=2)
+    judge = open_model(teacher, threads=2)
     parts = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
     if features is not None:
         validating = {clip.speaker for clip in validation.clips}
@@ -148,7 +147,7 @@ def distill(
     model = parse_model(content, "the student")
     judged = held_out if held_out.clips else validation
     reports = [
-        judge_clips(KeywordSpotter(one), judged.clips, judged.audio, judged.skipped, bar)
+        judge_clips(open_model(one), judged.clips, judged.audio, judged.skipped, bar)
         for one in (teacher, model)
     ]
     return Distilled(

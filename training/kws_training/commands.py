@@ -160,14 +160,14 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_evaluate(options: argparse.Namespace) -> int:
-    from kws.spotter import KeywordSpotter
+    from kws.modelfile import read_model
 
     from .dataset import DataError, find_clips
-    from .evaluate import judge_clips
+    from .evaluate import judge_clips, open_model
     from .features import read_clips
     from .progress import bar
 
-    spotter = KeywordSpotter.load(options.model)
+    spotter = open_model(read_model(options.model))
     found = find_clips(options.data, spotter.keywords, options.speaker_rule)
     clips, audio, skipped = read_clips(found, bar)
     if not clips:

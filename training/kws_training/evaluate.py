@@ -10,19 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.detector import Detector
-from kws.modelfile import DetectorDefaults, OperatingPoint
+from kws.modelfile import DetectorDefaults, ModelFile, OperatingPoint
 from kws.spotter import KeywordSpotter
 
 from .augment import coloured_noise
 from .dataset import Clip, Skipped
 from .features import Audio
-from .progress import Progress
+from .progress import Progress, silence
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
 #: end, in seconds.
 LATENESS = 0.75
 #: Seconds of faint noise between the clips of a stream.
 GAP = 0.6
+
+
+def open_model(model: ModelFile, threads: int = 1) -> KeywordSpotter:
+    """Load a model file into the runtime, without the note that the interpreter prints."""
+    with silence():
+        return KeywordSpotter(model, threads=threads)
 
 
 @dataclass(frozen=True)

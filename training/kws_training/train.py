@@ -17,13 +17,19 @@ from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET, log_mel
 from kws.modelfile import UNKNOWN, DetectorDefaults, Metadata, keywords_of, pack, parse_model
-from kws.spotter import KeywordSpotter
 
 from . import features
 from .augment import Augmentation
 from .convert import Precision, convert
 from .dataset import Clip, DataError, Skipped, hold_out, labels_of, share_of, split
-from .evaluate import ClipReport, choose_thresholds, judge_clips, operating_points, score_stream
+from .evaluate import (
+    ClipReport,
+    choose_thresholds,
+    judge_clips,
+    open_model,
+    operating_points,
+    score_stream,
+)
 from .extractor import YamnetTrunk
 from .features import Audio, WindowSource, read_clips, to_int16, word_span
 from .fit import Epoch, Recipe, fit, set_seed
@@ -261,7 +267,7 @@ def train(
     )
     content = pack(converted.network, metadata)
     content = with_thresholds(content, validation, negatives, options.seed)
-    spotter = KeywordSpotter(parse_model(content, "the trained model"))
+    spotter = open_model(parse_model(content, "the trained model"))
     reports = [
         judge_clips(spotter, part.clips, part.audio, part.skipped, bar) if part.clips else None
         for part in (validation, held_out)
@@ -277,7 +283,7 @@ def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed
     """
     model = parse_model(content, "the trained model")
     metadata = model.metadata
-    spotter = KeywordSpotter(model)
+    spotter = open_model(model)
     groups = [clip.speaker for clip in validation.clips]
     if len(set(groups)) == 1:
         groups = [str(clip.path) for clip in validation.clips]
