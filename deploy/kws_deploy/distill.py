@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kws.frontend import WORDS, LogMelConfig
 from kws.modelfile import SILENCE, UNKNOWN
+from kws_training.averaging import RunningAverage
 from kws_training.spectra import SpectralAugmentation, WindowMaker
 from kws_training.streaming import StepModel, step_model, whole_model
 from kws_training.windows import NEITHER, WindowShape, window_targets
@@ -177,8 +178,7 @@ def train_student(
         frames[:, start : start + clips.shape[1], 0] = clips
         return np.asarray(judge.predict(frames, batch_size=256, verbose=0).mean(axis=1))
 
-    average = [variable.numpy() for variable in model.weights]
-    count = 0
+    average = RunningAverage(model, recipe.averaging)
     for epoch in range(recipe.epochs):
         order = rng.permutation(len(material.images))
         losses = []
@@ -188,17 +188,10 @@ def train_student(
                 rng, maker, material, rows, silences, window, labels, recipe.label_smoothing
             )
             losses.append(float(learn(frames[:, :, None], targets, weight)))
-            count += 1
-            if count % 4 == 0:  # copying the weights every step would cost a tenth of the time
-                keep = min(recipe.averaging, (1 + count) / (10 + count)) ** 4
-                for old, variable in zip(average, model.weights, strict=True):
-                    old *= keep
-                    old += (1 - keep) * variable.numpy()
-        current = [variable.numpy() for variable in model.weights]
-        model.set_weights(average)
-        validate(epoch + 1, float(np.mean(losses)), predict)
-        if epoch + 1 < recipe.epochs:
-            model.set_weights(current)
+            average.update()
+        with average.applied():
+            validate(epoch + 1, float(np.mean(losses)), predict)
+    model.set_weights(average.weights)
     return Student(step, maker)
 
 

@@ -26,7 +26,7 @@ def trained(words, speech, made_yamnet, tmp_path_factory):
     (words / "rise" / "speaker1_nohash_9.wav").write_bytes(b"RIFF damaged")
     output = folder / "model.tflite"
     command = ("train", "--data", words, "--yamnet", made_yamnet, "--output", output,
-               "--tap", "3", "--copies", "2", "--hold-out", "0.4", "--seed", "1",
+               "--epochs", "3", "--copies", "2", "--hold-out", "0.4", "--seed", "1",
                "--negatives", speech)  # fmt: skip
     return output, command, kws(*command)
 
@@ -50,7 +50,7 @@ def test_model_file_carries_its_contract(trained):
         contract = json.loads(archive.read("kws.json"))
     assert contract["labels"] == ["_silence_", "_unknown_", "fall", "rise"]
     assert contract["front_end"]["bands"] == 64
-    assert contract["provenance"]["options"]["tap"] == 3
+    assert contract["provenance"]["options"]["tap"] == 6
     assert {point["keyword"] for point in contract["operating_points"]} == {"fall", "rise"}
 
 
@@ -97,6 +97,7 @@ def test_same_seed_same_model(trained, tmp_path):
         (["--yamnet", "{tmp}/missing.tflite"], "missing.tflite"),
         (["--tap", "15"], "layers 1 to 14"),
         (["--copies", "0"], "at least 1"),
+        (["--epochs", "-1"], "at least 1"),
         (["--speaker-rule", "("], "speaker rule"),
         (["--noise", "{tmp}"], "no recordings in this folder"),
         (["--negatives", "{tmp}"], "no recordings in this folder"),

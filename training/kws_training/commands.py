@@ -106,6 +106,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         "--hold-out", type=_share, default=0.0, metavar="SHARE",
         help="of the speakers, kept out of everything, for the figures in the end",
     )  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=9, help="at most; fewer are quicker")
     parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
     parser.add_argument("--seed", type=int, default=0)
 
@@ -120,8 +121,9 @@ def _run_train(options: argparse.Namespace) -> int:
     check_output(options.output)
     if not 1 <= options.tap <= 14:
         raise KwsError(f"--tap {options.tap}: YAMNet has layers 1 to 14")
-    if options.copies < 1:
-        raise KwsError(f"--copies {options.copies}: must be at least 1")
+    for name in ("copies", "epochs"):
+        if getattr(options, name) < 1:
+            raise KwsError(f"--{name} {getattr(options, name)}: must be at least 1")
     clips = find_clips(options.data, options.keywords, options.speaker_rule)
     for keyword in options.keywords or ():
         if all(clip.label != keyword for clip in clips):
@@ -138,7 +140,8 @@ def _run_train(options: argparse.Namespace) -> int:
         clips, weights, noise, negatives,
         Options(
             tap=options.tap, copies=options.copies, validation=options.validation,
-            hold_out=options.hold_out, precision=options.precision, seed=options.seed,
+            hold_out=options.hold_out, epochs=options.epochs, precision=options.precision,
+            seed=options.seed,
         ),
     )  # fmt: skip
     model = parse_model(result.content, str(options.output))

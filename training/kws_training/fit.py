@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .averaging import RunningAverage
 from .features import Examples
 from .streaming import Network, whole_model
 
@@ -31,6 +32,8 @@ class Recipe:
     label_smoothing : float
     mixup : float
         Parameter of the Beta distribution (arXiv 1710.09412); 0 for none.
+    least_steps : int
+        Steps in an epoch, at least.
     patience : int
         Epochs without a better validation loss before training stops.
     averaging : float
@@ -43,6 +46,7 @@ class Recipe:
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
     mixup: float = 0.2
+    least_steps: int = 40
     patience: int = 4
     averaging: float = 0.998
 
@@ -121,7 +125,9 @@ def fit(
 
     rng = np.random.default_rng(seed)
     model = whole_model(head, train.columns.shape[1], train.columns.shape[2:])
-    per_epoch = math.ceil(len(train.columns) / recipe.batch)
+    # a few recordings are gone through several times before anything is decided
+    passes = math.ceil(recipe.least_steps * recipe.batch / len(train.columns))
+    per_epoch = math.ceil(passes * len(train.columns) / recipe.batch)
     steps = per_epoch * recipe.epochs
     warm = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -142,11 +148,10 @@ def fit(
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
 
-    average = [variable.numpy() for variable in model.weights]
-    best, best_loss, since = average, np.inf, 0
-    count = 0
+    average = RunningAverage(model, recipe.averaging)
+    best, best_loss, since = average.weights, np.inf, 0
     for number in range(recipe.epochs):
-        order = rng.permutation(len(train.columns))
+        order = np.concatenate([rng.permutation(len(train.columns)) for _ in range(passes)])
         losses = []
         for start in range(0, len(order), recipe.batch):
             rows = np.sort(order[start : start + recipe.batch])
@@ -164,23 +169,16 @@ def fit(
                 weight = weight * (weight[partner] > 0)
             targets = targets * (1 - smooth) + smooth / labels
             losses.append(float(step(columns, targets, weight)))
-            count += 1
-            # young averages follow faster
-            keep = min(recipe.averaging, (1 + count) / (10 + count))
-            for old, variable in zip(average, model.weights, strict=True):
-                old *= keep
-                old += (1 - keep) * variable.numpy()
-        current = [variable.numpy() for variable in model.weights]
-        model.set_weights(average)
-        loss, accuracy = _validate(model, validation)
+            average.update()
+        with average.applied():
+            loss, accuracy = _validate(model, validation)
         report(Epoch(number + 1, recipe.epochs, float(np.mean(losses)), loss, accuracy))
         if loss < best_loss:
-            best, best_loss, since = [array.copy() for array in average], loss, 0
+            best, best_loss, since = [array.copy() for array in average.weights], loss, 0
         else:
             since += 1
             if since >= recipe.patience:
                 break
-        model.set_weights(current)
     model.set_weights(best)
     return model
 

@@ -67,6 +67,8 @@ class Options:
     validation, hold_out : float
         Share of the speakers that decide when to stop and which threshold; and of those that
         nothing is decided on, for the figures in the end.
+    epochs : int
+        At most.
     precision : {"int8", "float32"}
     seed : int
     """
@@ -75,6 +77,7 @@ class Options:
     copies: int = 6
     validation: float = 0.1
     hold_out: float = 0.0
+    epochs: int = Recipe.epochs
     precision: Precision = "int8"
     seed: int = 0
 
@@ -232,7 +235,7 @@ def train(
     augmentation = Augmentation()
     source = WindowSource(training.clips, training.audio, labels, shape, noise, options.seed)
     check = WindowSource(validation.clips, validation.audio, labels, shape, noise, options.seed)
-    recipe = Recipe()
+    recipe = Recipe(epochs=options.epochs)
     with tempfile.TemporaryDirectory(prefix="kws-train-") as folder:
         examples = features.compute(
             source, trunk, options.copies, augmentation, Path(folder, "train.npy"), bar
