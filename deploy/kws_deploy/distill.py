@@ -162,7 +162,7 @@ def train_student(
     )
     optimizer.build(model.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)  # no control flow to rewrite
     def learn(frames: Any, targets: Any, weight: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = model(frames, training=True)

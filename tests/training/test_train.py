@@ -73,6 +73,11 @@ def test_evaluate(trained, words):
     assert report["clips"] == 90
     assert report["accuracy"] > 0.8
     assert sum(map(sum, report["confusion"])) == 90
+    assert len(report["confusion"]) == len(report["classes"])
+    labels = list(report["classes"])
+    for row, (label, figures) in zip(report["confusion"], report["classes"].items(), strict=True):
+        assert figures["clips"] == sum(row)
+        assert figures["recall"] == pytest.approx(row[labels.index(label)] / sum(row))
     assert "speaker1_nohash_9.wav" in report["skipped"][0]["file"]
     table = kws("evaluate", trained[0], "--data", words)
     assert "accuracy" in table.stdout

@@ -84,7 +84,7 @@ def _calibrate(step: StepModel, names: list[str], streams: Float32) -> Iterator[
     import tensorflow as tf
 
     shape = step.model.inputs[0].shape
-    run = tf.function(step.model)
+    run = tf.function(step.model, autograph=False)
     for stream in streams:
         states = [np.zeros(state.shape, np.float32) for state in step.model.inputs[1:]]
         for start in range(0, len(stream) - step.frames + 1, step.frames):

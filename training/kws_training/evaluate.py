@@ -62,11 +62,22 @@ class ClipReport:
     skipped: tuple[Skipped, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
+        """Return the report as plain JSON values.
+
+        ``classes`` maps each label to its figures; ``confusion`` has its rows and columns in the
+        order of ``classes``.
+        """
         return {
             "accuracy": self.accuracy,
             "clips": self.clips,
-            "classes": [vars(figures) for figures in self.classes],
+            "classes": {
+                figures.label: {
+                    "precision": figures.precision,
+                    "recall": figures.recall,
+                    "clips": figures.clips,
+                }
+                for figures in self.classes
+            },
             "confusion": [list(row) for row in self.confusion],
             "skipped": [{"file": str(s.path), "reason": s.reason} for s in self.skipped],
         }

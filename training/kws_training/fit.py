@@ -139,7 +139,7 @@ def fit(
     weights = class_weights(train.targets, labels)
     smooth = recipe.label_smoothing
 
-    @tf.function
+    @tf.function(autograph=False)  # no control flow to rewrite
     def step(columns: Any, targets: Any, weight: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = model(columns, training=True)
