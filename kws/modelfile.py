@@ -158,6 +158,11 @@ class ModelFile:
     metadata: Metadata
 
 
+def is_label(text: str) -> bool:
+    """Tell whether a text can be a label: 1 to 100 printable characters."""
+    return 0 < len(text) <= 100 and text.isprintable()
+
+
 def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Return the labels that are keywords: all but ``_silence_``, ``_unknown_`` and the like."""
     return tuple(label for label in labels if not (label.startswith("_") and label.endswith("_")))
@@ -343,8 +348,8 @@ def _metadata(reader: _Reader) -> Metadata:
     labels = tuple(reader.items("labels", 1000))
     if len(labels) < 2 or len(set(map(str, labels))) != len(labels):
         raise ModelError("labels must be at least two different texts")
-    if not all(isinstance(label, str) and 0 < len(label) <= 100 for label in labels):
-        raise ModelError("labels must be short texts")
+    if not all(isinstance(label, str) and is_label(label) for label in labels):
+        raise ModelError("labels must be short, printable texts")
     keywords = keywords_of(labels)
     if not keywords:
         raise ModelError("no label is a keyword")

@@ -75,6 +75,8 @@ def test_labels():
         labels_of(clips("yes", "yes"))
     with pytest.raises(DataError, match="no keyword"):
         labels_of(clips("_silence_", "_unknown_"))
+    with pytest.raises(DataError, match="printable"):
+        labels_of(clips("yes", "no\x1b[2J"))
 
 
 clips_of_speakers = st.lists(

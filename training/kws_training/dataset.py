@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kws.audio import AUDIO_SUFFIXES
 from kws.errors import KwsError
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.modelfile import SILENCE, UNKNOWN, is_label
 
 #: Who speaks, from the file name: Speech Commands names its files ``<speaker>_nohash_<n>``.
 SPEAKER_RULE = r"^(.+)_nohash_\d+"
@@ -135,10 +135,13 @@ def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        If there is no keyword, or a single class.
+        If there is no keyword, a single class, or a name that cannot be a label.
     """
     present = {clip.label for clip in clips}
     keywords = sorted(present - {SILENCE, UNKNOWN})
+    for keyword in keywords:
+        if not is_label(keyword):
+            raise DataError(f"{keyword!r}: a keyword has 1 to 100 printable characters: rename it")
     if not keywords:
         raise DataError("no keyword: only _silence_ and _unknown_ recordings were found")
     if len(present) < 2:
