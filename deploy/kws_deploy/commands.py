@@ -7,7 +7,13 @@ from pathlib import Path
 
 from kws.cli import Verb
 from kws.errors import KwsError
-from kws_training.commands import add_data, add_negatives, check_output, import_tensorflow
+from kws_training.commands import (
+    add_data,
+    add_negatives,
+    check_output,
+    import_tensorflow,
+    seed,
+)
 
 
 def _configure_distill(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +32,7 @@ def _configure_distill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=104, help="channels of the student")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--copies", type=int, default=2, help="copies of each recording")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
 
 
 def _run_distill(options: argparse.Namespace) -> int:
@@ -39,6 +45,8 @@ def _run_distill(options: argparse.Namespace) -> int:
 
     teacher = read_model(options.teacher)
     import_tensorflow()
+    from kws_training.progress import say
+
     from .pipeline import Options, distill
 
     result = distill(
@@ -47,6 +55,8 @@ def _run_distill(options: argparse.Namespace) -> int:
         Options(options.width, options.epochs, options.copies, options.seed),
     )  # fmt: skip
     write_model(options.output, result.network, result.metadata)
+    for skip in result.skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
     for name, report in (("teacher", result.teacher), ("student", result.student)):
         print(f"{name}: {report.accuracy:.1%} of {report.clips} clips of {result.judges} speakers")
     print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB, int8)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.frontend import WORDS, LogMelConfig
+from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN
 from kws_training.averaging import RunningAverage
 from kws_training.spectra import SpectralAugmentation, WindowMaker
@@ -24,6 +25,8 @@ Float32 = npt.NDArray[np.float32]
 CLIP_FRAMES = 98
 #: Results per training window.
 RESULTS = 3
+#: Steps in an epoch, at least.
+LEAST_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,6 @@ def train_student(
     recipe: Recipe,
     seed: int,
     validate: Callable[[int, float, Any], None],
-    front_end: LogMelConfig = WORDS,
 ) -> Student:
     """Train a student.
 
@@ -135,11 +137,11 @@ def train_student(
     validate : callable
         Called after each epoch with its number, the mean loss and ``predict``, which maps clips
         (n, 98, bands) to logits (n, labels).
-    front_end : LogMelConfig
     """
     import keras
     import tensorflow as tf
 
+    front_end = WORDS
     rng = np.random.default_rng(seed)
     network = TemporalStudent(front_end, len(labels), shape)
     step = step_model(network, STRIDE, (1, front_end.bands))
@@ -150,7 +152,9 @@ def train_student(
 
     silences = round(recipe.batch * recipe.silence)
     words = recipe.batch - silences
-    per_epoch = len(material.images) // words
+    # a few clips are gone through several times before the rate falls
+    passes = math.ceil(LEAST_STEPS * words / len(material.images))
+    per_epoch = passes * len(material.images) // words
     steps = per_epoch * recipe.epochs
     warm = max(1, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -180,7 +184,7 @@ def train_student(
 
     average = RunningAverage(model, recipe.averaging)
     for epoch in range(recipe.epochs):
-        order = rng.permutation(len(material.images))
+        order = np.concatenate([rng.permutation(len(material.images)) for _ in range(passes)])
         losses = []
         for batch in range(per_epoch):
             rows = order[batch * words : (batch + 1) * words]

@@ -15,7 +15,7 @@ from kws.modelfile import SILENCE, UNKNOWN
 from kws.spotter import KeywordSpotter
 from kws_training.augment import Augmentation, augment
 from kws_training.dataset import hold_out_speakers
-from kws_training.features import Audio
+from kws_training.features import Audio, around_word
 from kws_training.progress import Progress
 from kws_training.train import Part
 
@@ -52,9 +52,9 @@ def read_images(
     return Material(images[kept], np.eye(len(labels), dtype=np.float32)[numbers], numbers)
 
 
-def second_of(samples: Float32) -> Float32:
-    """Return one second of a recording: cut, or padded with silence on both sides."""
-    samples = samples[:RATE]
+def second_of(audio: Audio) -> Float32:
+    """Return one second of a recording: cut around the word, or padded with silence."""
+    samples = around_word(audio)[:RATE].astype(np.float32) / 32768
     before = (RATE - len(samples)) // 2
     return np.pad(samples, (before, RATE - len(samples) - before))
 
@@ -96,9 +96,9 @@ def taught(
     for row in progress(iter(range(count)), count, "teacher"):
         copy, number = divmod(row, len(part.clips))
         rng = np.random.default_rng((seed, copy, number))
-        samples = second_of(part.audio[number].astype(np.float32) / 32768)
+        samples = second_of(part.audio[number])
         if copy:
-            samples, _ = augment(rng, samples, RATE, RATE // 10, noise, Augmentation())
+            samples = augment(rng, samples, RATE, (0, RATE // 10), noise, Augmentation()).window
         images[row] = to_images(clip_frames(samples))
         label = part.clips[number].label
         numbers[row] = labels.index(label)

@@ -5,29 +5,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import Metadata, ModelFile, pack, parse_model
 from kws_training.convert import convert
-from kws_training.dataset import find_clips, find_recordings, hold_out, split
+from kws_training.dataset import Skipped, find_clips, find_recordings, hold_out, split
 from kws_training.evaluate import ClipReport, judge_clips, open_model
 from kws_training.fit import set_seed
 from kws_training.progress import bar, say
-from kws_training.train import Negatives, Part, read_noise, with_thresholds
+from kws_training.spectra import WindowMaker
+from kws_training.train import Negatives, Part, read_noise, used_versions, with_thresholds
 
-from .distill import Recipe, join, train_student
+from .distill import Material, Recipe, join, train_student
 from .material import clip_frames, noise_frames, read_images, second_of, taught
 from .students import StudentShape
 
+Float32 = npt.NDArray[np.float32]
+
 #: Share of a recording's target that is its label; the rest is the teacher's posteriors.
 LABEL_SHARE = 0.5
-#: Speakers of the data who validate.
+#: Share of the speakers who validate, where the teacher does not say.
 VALIDATION = 0.1
 
 
@@ -52,6 +55,7 @@ class Distilled:
     teacher, student : ClipReport
     judges : str
         "held-out" if the teacher was trained with held-out speakers, else "validation".
+    skipped : list of Skipped
     """
 
     network: bytes
@@ -59,6 +63,7 @@ class Distilled:
     teacher: ClipReport
     student: ClipReport
     judges: str
+    skipped: list[Skipped]
 
 
 def distill(
@@ -91,28 +96,33 @@ def distill(
     """
     set_seed(options.seed)
     labels = teacher.metadata.labels
-    trained_with = teacher.metadata.provenance.get("options", {})
-    share = float(trained_with.get("hold_out", 0.0)) if isinstance(trained_with, dict) else 0.0
+    versions = used_versions()
+    share = _share(teacher, "hold_out", 0.0)
     clips = find_clips(folders, teacher.metadata.keywords, speaker_rule)
     kept, out = hold_out(clips, share)
-    training, validation, held_out = (Part.read(part) for part in (*split(kept, VALIDATION), out))
-    noise, _ = read_noise(find_recordings(noise_folders))
+    parts = split(kept, _share(teacher, "validation", VALIDATION))
+    training, validation, held_out = (Part.read(part) for part in (*parts, out))
+    for label in teacher.metadata.keywords:
+        if all(clip.label != label for clip in (*training.clips, *validation.clips)):
+            raise KwsError(f"{label}: no recording of this keyword could be read")
+    if not validation.clips:
+        raise KwsError(f"{folders[0]}: no recording to validate with could be read")
+    noise, skipped = read_noise(find_recordings(noise_folders))
     if not noise:
         raise KwsError(f"{noise_folders[0]}: no recording of noise could be read")
     negatives = Negatives.read(find_recordings(negative_folders))
+    skipped += [skip for part in (training, validation, held_out) for skip in part.skipped]
     training = training + negatives.training
     say(f"{len(training.clips)} recordings; the teacher judges {options.copies} copies of each")
     judge = open_model(teacher, threads=2)
-    parts = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
+    materials = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
     if features is not None:
         validating = {clip.speaker for clip in validation.clips}
-        parts.append(read_images(features, labels, share, validating))
-    material = join(parts)
+        materials.append(read_images(features, labels, share, validating))
+    material = join(materials)
     say(f"{len(material.images)} clips to learn from")
 
-    frames = np.stack(
-        [clip_frames(second_of(audio.astype(np.float32) / 32768)) for audio in validation.audio]
-    )
+    frames = np.stack([clip_frames(second_of(audio)) for audio in validation.audio])
     said = np.array([labels.index(clip.label) for clip in validation.clips])
 
     def report(epoch: int, loss: float, predict: Any) -> None:
@@ -137,8 +147,8 @@ def distill(
             "options": {**asdict(options), "hold_out": share},
             "recipe": asdict(recipe),
             "teacher_sha256": hashlib.sha256(teacher.network).hexdigest(),
-            "clips": {"taught": len(parts[0].images), "all": len(material.images)},
-            "versions": {name: version(name) for name in ("kws", "tensorflow", "keras", "numpy")},
+            "clips": {"taught": len(materials[0].images), "all": len(material.images)},
+            "versions": versions,
         },
     )
     content = with_thresholds(
@@ -151,11 +161,24 @@ def distill(
         for one in (teacher, model)
     ]
     return Distilled(
-        model.network, model.metadata, *reports, "held-out" if held_out.clips else "validation"
+        model.network,
+        model.metadata,
+        *reports,
+        "held-out" if held_out.clips else "validation",
+        skipped + negatives.skipped,
     )
 
 
-def _calibration(windows: Any, material: Any, seed: int) -> Any:
+def _share(teacher: ModelFile, name: str, otherwise: float) -> float:
+    """Return a share of speakers that the teacher was trained with, from its provenance."""
+    options = teacher.metadata.provenance.get("options")
+    value = options.get(name, otherwise) if isinstance(options, dict) else otherwise
+    if not isinstance(value, int | float) or not 0 <= value <= 0.9:
+        raise KwsError(f"{teacher.path}: provenance: {name} must be 0 to 0.9, not {value!r:.40}")
+    return float(value)
+
+
+def _calibration(windows: WindowMaker, material: Material, seed: int) -> Float32:
     """Make representative streams: words, noise, and the front end's extremes."""
     rng = np.random.default_rng(seed)
     streams = []

@@ -1,5 +1,6 @@
 """Folders of recordings: labels, speakers, splits."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from kws_training.dataset import (
     Clip,
     DataError,
+    find_background,
     find_clips,
     find_recordings,
     hold_out,
@@ -46,7 +48,21 @@ def test_speaker_rule(tmp_path):
     make(tmp_path, "yes/anna-1.wav", "yes/ben-2.wav", "yes/odd.wav")
     clips = find_clips([tmp_path], speaker_rule=r"^(\w+)-")
     assert [clip.speaker for clip in clips][:2] == ["anna", "ben"]
-    assert clips[2].speaker == str(clips[2].path)  # its own
+    assert clips[2].speaker == "yes/odd.wav"  # its own, wherever the folder is
+
+
+def test_background_noise_is_no_word(tmp_path):
+    make(tmp_path, "yes/1.wav", "no/2.wav", "_background_noise_/tap.wav")
+    assert {clip.word for clip in find_clips([tmp_path])} == {"yes", "no"}
+    assert {clip.word for clip in find_clips([tmp_path], ["yes"])} == {"yes", "no"}
+    assert [path.name for path in find_background([tmp_path])] == ["tap.wav"]
+
+
+def test_a_rule_whose_group_matches_nothing_and_odd_names(tmp_path):
+    make(tmp_path, "yes/1.wav", os.fsdecode(b"yes/\xff.wav"))
+    clips = find_clips([tmp_path], speaker_rule="(x)?")
+    assert len({clip.speaker for clip in clips}) == 2
+    hold_out(clips, 0.5)
 
 
 @pytest.mark.parametrize("rule", ["(", "no group"])

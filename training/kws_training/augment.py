@@ -78,7 +78,7 @@ def change_speed(rng: np.random.Generator, samples: Float32, most: float) -> Flo
     return np.asarray(soxr.resample(samples, rate, 16000, quality="MQ"), np.float32)
 
 
-def add_noise(rng: np.random.Generator, window: Float32, noise: Float32, snr: float) -> Float32:
+def add_noise(window: Float32, noise: Float32, snr: float) -> Float32:
     """Add noise at a ratio to the loudest tenth of a second of the window, in decibels."""
     power = float(np.mean(np.square(noise)))
     if power <= 0.0:
@@ -87,14 +87,32 @@ def add_noise(rng: np.random.Generator, window: Float32, noise: Float32, snr: fl
     return (window + noise * np.float32(np.sqrt(wanted / power))).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A recording in a window of a stream.
+
+    Attributes
+    ----------
+    window : float32 (n,)
+    start : int
+        Sample of the window at which the recording starts.
+    stretch : float
+        How much longer the recording has become.
+    """
+
+    window: Float32
+    start: int
+    stretch: float
+
+
 def augment(
     rng: np.random.Generator,
     samples: Float32,
     length: int,
-    latest_start: int,
+    starts: tuple[int, int],
     recorded_noise: Sequence[Float32],
     augmentation: Augmentation | None,
-) -> tuple[Float32, int]:
+) -> Placed:
     """Place a recording at random in a window of a stream, with all that may happen to it.
 
     Parameters
@@ -104,32 +122,28 @@ def augment(
         The recording, 16 kHz.
     length : int
         Samples in the window.
-    latest_start : int
-        The recording starts at a random sample of the window up to this one.
+    starts : (int, int)
+        The recording starts at a random sample of the window between these.
     recorded_noise : sequence of float32 arrays
     augmentation : Augmentation or None
         None places the recording and does nothing else.
-
-    Returns
-    -------
-    window : float32 (length,)
-    start : int
-        Where in the window the recording starts.
     """
+    before = len(samples)
     if augmentation is not None:
         samples = change_speed(rng, samples, augmentation.speed)
-    start = int(rng.integers(max(0, min(latest_start, length - len(samples))) + 1))
+    first = min(starts[0], max(0, length - len(samples)))
+    start = int(rng.integers(first, max(first, min(starts[1], length - len(samples))) + 1))
     window = np.zeros(length, np.float32)
     part = samples[: length - start]
     window[start : start + len(part)] = part
     if augmentation is not None:
         if rng.random() < augmentation.noise:
             noise = noise_piece(rng, recorded_noise, length)
-            window = add_noise(rng, window, noise, rng.uniform(*augmentation.snr))
+            window = add_noise(window, noise, rng.uniform(*augmentation.snr))
         gain = rng.uniform(-augmentation.gain, augmentation.gain)
         window *= np.float32(10 ** (gain / 20))
         np.clip(window, -1.0, 1.0, out=window)
-    return window, start
+    return Placed(window, start, len(samples) / max(1, before))
 
 
 def perturb(

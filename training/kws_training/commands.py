@@ -21,6 +21,14 @@ def _share(text: str) -> float:
     return value
 
 
+def seed(text: str) -> int:
+    """Parse a seed: 0 to 2**32 - 1, as numpy, TensorFlow and Python all take it."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError("must be 0 to 4294967295")
+    return value
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -91,7 +99,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tap", type=int, default=6, help="YAMNet's layer under the head, 1 to 14")
     parser.add_argument(
         "--noise", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
-        help="folders of background noise",
+        help="folders of background noise, besides _background_noise_ in the data",
     )  # fmt: skip
     add_negatives(parser)
     parser.add_argument(
@@ -108,13 +116,13 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--epochs", type=int, default=9, help="at most; fewer are quicker")
     parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
 
 
 def _run_train(options: argparse.Namespace) -> int:
     from kws.modelfile import parse_model, write_model
 
-    from .dataset import find_clips, find_recordings, labels_of
+    from .dataset import find_background, find_clips, find_recordings, labels_of
     from .weights import find_yamnet
     from .yamnet_file import read_yamnet
 
@@ -129,7 +137,7 @@ def _run_train(options: argparse.Namespace) -> int:
         if all(clip.label != keyword for clip in clips):
             raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
     labels_of(clips)
-    noise = find_recordings(options.noise)
+    noise = find_recordings(options.noise) + find_background(options.data)
     negatives = find_recordings(options.negatives)
     weights = read_yamnet(find_yamnet(options.yamnet))
     import_tensorflow()

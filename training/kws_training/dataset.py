@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kws.audio import AUDIO_SUFFIXES
 from kws.errors import KwsError
-from kws.modelfile import SILENCE, UNKNOWN, is_label
+from kws.modelfile import SILENCE, UNKNOWN, is_label, keywords_of
 
 #: Who speaks, from the file name: Speech Commands names its files ``<speaker>_nohash_<n>``.
 SPEAKER_RULE = r"^(.+)_nohash_\d+"
@@ -33,7 +33,8 @@ class Clip:
     word : str
         The word that was said: the label, but for words that count as ``_unknown_``.
     speaker : str
-        Who said it; the path where nobody knows, so that every file is a speaker of its own.
+        Who said it; the path below the folder where nobody knows, so that every file is a speaker
+        of its own.
     """
 
     path: Path
@@ -94,11 +95,24 @@ def find_clips(
             )
         for path in found:
             word = path.parent.name
+            if is_aside(word):
+                continue
             known = keywords is None or word in keywords or word == SILENCE
             match = rule.search(path.name)
-            speaker = match.group(1) if match else str(path)
+            named = match.group(1) if match else None
+            speaker = named or path.relative_to(folder).as_posix()
             clips.append(Clip(path, word if known else UNKNOWN, word, speaker))
     return clips
+
+
+def is_aside(word: str) -> bool:
+    """Tell whether a folder stands aside: Speech Commands' ``_background_noise_`` is no word."""
+    return not keywords_of((word,)) and word not in (SILENCE, UNKNOWN)
+
+
+def find_background(folders: Sequence[Path]) -> list[Path]:
+    """Find the recordings in ``_background_noise_`` and other folders that stand aside."""
+    return [path for folder in folders for path in _walk(folder) if is_aside(path.parent.name)]
 
 
 def _walk(folder: Path) -> Iterable[Path]:
@@ -158,7 +172,7 @@ def share_of(speaker: str) -> float:
     The idea is Speech Commands' ``which_set`` (arXiv 1804.03209, section 7): a hash decides, so
     that a speaker stays on the same side when recordings are added.
     """
-    return int(hashlib.sha1(speaker.encode()).hexdigest()[:8], 16) / 2**32
+    return int(hashlib.sha1(os.fsencode(speaker)).hexdigest()[:8], 16) / 2**32
 
 
 def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:

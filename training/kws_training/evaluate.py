@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ from .progress import Progress, silence
 LATENESS = 0.75
 #: Seconds of faint noise between the clips of a stream.
 GAP = 0.6
+#: Thresholds that are tried.
+CANDIDATES = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+#: Recordings of a keyword from which its threshold is chosen.
+ENOUGH = 5
 
 
 def open_model(model: ModelFile, threads: int = 1) -> KeywordSpotter:
@@ -135,51 +139,52 @@ class Word:
 
 
 @dataclass(frozen=True)
-class ScoredStream:
-    """A stream's posteriors, and what was said in it.
+class Stream:
+    """Clips joined into one recording.
 
     Attributes
     ----------
-    posteriors : float32 (columns, labels)
-    column_seconds : float
-        Time from one column to the next.
-    first_seconds : float
-        End of the audio under the first column.
+    samples : float32 (n,)
+        At the model's rate.
+    sample_rate : int
     words : tuple of Word
     """
 
-    posteriors: npt.NDArray[np.float32]
-    column_seconds: float
-    first_seconds: float
+    samples: npt.NDArray[np.float32]
+    sample_rate: int
     words: tuple[Word, ...]
 
-    @property
-    def hours(self) -> float:
-        """Length of the stream."""
-        return len(self.posteriors) * self.column_seconds / 3600
+    def hours_without(self, keyword: str) -> float:
+        """Length of all that is not this keyword's clips."""
+        said = sum(word.end - word.start for word in self.words if word.label == keyword)
+        return (len(self.samples) / self.sample_rate - said) / 3600
 
 
-def score_stream(
-    spotter: KeywordSpotter, clips: Sequence[Clip], audio: Sequence[Audio], seed: int
-) -> ScoredStream:
-    """Join clips into one stream, with faint noise between and under them, and score it."""
+def join_clips(
+    clips: Sequence[Clip], audio: Sequence[Audio], sample_rate: int, seed: int
+) -> Stream:
+    """Join clips into one stream, in random order, with faint noise between and under them."""
     rng = np.random.default_rng(seed)
-    rate = spotter.sample_rate
     pieces, words, at = [], [], 0.0
     for number in rng.permutation(len(clips)):
-        gap = round(rng.uniform(0.5, 1.5) * GAP * rate)
-        pieces.append(np.zeros(gap, np.float32))
-        at += gap / rate
+        gap = round(rng.uniform(0.5, 1.5) * GAP * sample_rate)
         samples = audio[number].astype(np.float32) / 32768
-        words.append(Word(clips[number].label, at, at + len(samples) / rate))
-        pieces.append(samples)
-        at += len(samples) / rate
-    stream = np.concatenate([*pieces, np.zeros(2 * rate, np.float32)])
-    noise = coloured_noise(rng, len(stream))
-    stream += noise * np.float32(0.001 / np.sqrt(np.mean(np.square(noise))))
-    posteriors = spotter.posteriors(stream)
-    first = spotter.column_seconds + spotter.metadata.front_end.window_seconds
-    return ScoredStream(posteriors, spotter.column_seconds, first, tuple(words))
+        at += gap / sample_rate
+        words.append(Word(clips[number].label, at, at + len(samples) / sample_rate))
+        at += len(samples) / sample_rate
+        piece = np.concatenate([np.zeros(gap, np.float32), samples])
+        noise = coloured_noise(rng, len(piece))
+        pieces.append(piece + noise * np.float32(0.001 / np.sqrt(np.mean(np.square(noise)))))
+    tail = np.zeros(2 * sample_rate, np.float32)
+    return Stream(np.concatenate([*pieces, tail]), sample_rate, tuple(words))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A keyword was detected: what, and at what time in seconds."""
+
+    keyword: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -191,82 +196,97 @@ class Counts:
     false_accepts: int
 
 
-def count(
-    stream: ScoredStream, labels: tuple[str, ...], defaults: DetectorDefaults, keyword: str
-) -> Counts:
-    """Run the detector over a stream's posteriors and count one keyword's hits and false accepts.
+def count(words: Sequence[Word], found: Sequence[Found], keyword: str) -> Counts:
+    """Count one keyword's hits and false accepts.
 
     The first detection in a word of the keyword is a hit; every other one is a false accept.
     """
-    detector = Detector(labels, defaults, stream.column_seconds)
-    spans = [word for word in stream.words if word.label == keyword]
-    found: set[int] = set()
+    spans = [word for word in words if word.label == keyword]
+    hit: set[int] = set()
     false_accepts = 0
-    for number, posteriors in enumerate(stream.posteriors):
-        event = detector.update(posteriors)
-        if event is None or labels[event.label] != keyword:
+    for detection in found:
+        if detection.keyword != keyword:
             continue
-        at = stream.first_seconds + number * stream.column_seconds
         fits = [
             index
             for index, word in enumerate(spans)
-            if word.start <= at <= word.end + LATENESS and index not in found
+            if word.start <= detection.at <= word.end + LATENESS and index not in hit
         ]
         if fits:
-            found.add(fits[0])
+            hit.add(fits[0])
         else:
             false_accepts += 1
-    return Counts(len(found), len(spans), false_accepts)
+    return Counts(len(hit), len(spans), false_accepts)
 
 
 def choose_thresholds(
-    stream: ScoredStream,
+    posteriors: npt.NDArray[np.float32],
+    column_seconds: float,
+    words: Sequence[Word],
     labels: tuple[str, ...],
     defaults: DetectorDefaults,
-    candidates: Sequence[float] = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 ) -> dict[str, float]:
     """Choose each keyword's threshold: the fewest misses and false accepts together.
 
-    A false accept counts as much as a missed word; of equals the higher threshold is taken,
-    because a stream of words is kinder than a room.
+    A false accept counts as much as a missed word; of equals the middle one is taken. A keyword
+    that was said too rarely to tell keeps its threshold.
+
+    Parameters
+    ----------
+    posteriors : float32 (columns, labels)
+        Of a stream; the detector runs over them once for each candidate.
+    column_seconds : float
+        Time from one column to the next.
+    words : sequence of Word
+        What was said in the stream.
+    labels : tuple of str
+    defaults : DetectorDefaults
     """
+    found = {}
+    for level in CANDIDATES:
+        trial = replace(defaults, thresholds=dict.fromkeys(defaults.thresholds, level))
+        detector = Detector(labels, trial, column_seconds)
+        events = [detector.update(column) for column in posteriors]
+        found[level] = [
+            Found(labels[event.label], event.step * column_seconds) for event in events if event
+        ]
     chosen = {}
-    keywords = [label for label in labels if label in defaults.thresholds]
-    trials = {
-        level: DetectorDefaults(
-            defaults.smoothing, defaults.refractory, defaults.longest,
-            dict.fromkeys(keywords, level),
-        )
-        for level in candidates
-    }  # fmt: skip
-    for keyword in keywords:
-        best, fewest = candidates[0], np.inf
-        for level, trial in trials.items():
-            counts = count(stream, labels, trial, keyword)
-            errors = counts.words - counts.hits + counts.false_accepts
-            if errors <= fewest:
-                best, fewest = level, errors
-        chosen[keyword] = best
+    for keyword, threshold in defaults.thresholds.items():
+        errors = []
+        for level in CANDIDATES:
+            counts = count(words, found[level], keyword)
+            errors.append(counts.words - counts.hits + counts.false_accepts)
+        best = [level for level, n in zip(CANDIDATES, errors, strict=True) if n == min(errors)]
+        enough = sum(word.label == keyword for word in words) >= ENOUGH
+        chosen[keyword] = best[len(best) // 2] if enough else threshold
     return chosen
 
 
-def operating_points(
-    stream: ScoredStream, labels: tuple[str, ...], defaults: DetectorDefaults
-) -> tuple[OperatingPoint, ...]:
-    """State what each keyword's threshold gives on a stream that it was not chosen on."""
+def operating_points(spotter: KeywordSpotter, stream: Stream) -> tuple[OperatingPoint, ...]:
+    """State what each keyword's threshold gives on a stream that it was not chosen on.
+
+    The stream goes through the runtime, as from a microphone. A keyword that nobody said has no
+    operating point.
+    """
+    spotter.reset()
+    detections = [*spotter.process(stream.samples), *spotter.flush()]
+    found = [Found(one.keyword, 0.5 * (one.start + one.end)) for one in detections]
     points = []
-    for keyword, threshold in defaults.thresholds.items():
-        counts = count(stream, labels, defaults, keyword)
+    for keyword, threshold in spotter.metadata.detector.thresholds.items():
+        counts = count(stream.words, found, keyword)
+        if counts.words == 0:
+            continue
         misses = counts.words - counts.hits
+        hours = stream.hours_without(keyword)
         points.append(
             OperatingPoint(
                 keyword=keyword,
                 threshold=threshold,
-                false_accepts_per_hour=counts.false_accepts / stream.hours,
-                false_accepts_per_hour_interval=rate_interval(counts.false_accepts, stream.hours),
-                miss_rate=misses / max(1, counts.words),
+                false_accepts_per_hour=counts.false_accepts / hours,
+                false_accepts_per_hour_interval=rate_interval(counts.false_accepts, hours),
+                miss_rate=misses / counts.words,
                 miss_rate_interval=share_interval(misses, counts.words),
-                hours=stream.hours,
+                hours=hours,
                 recordings=counts.words,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.audio import load_audio
-from kws.errors import AudioError
+from kws.errors import AudioError, KwsError
 from kws.frontend import YAMNET, LogMel
 from kws.modelfile import SILENCE
 
@@ -28,8 +29,12 @@ Audio = npt.NDArray[np.int16]
 
 #: Windows that go through the trunk together.
 BATCH = 64
+#: Windows of made-up silence, relative to the others.
+SILENCE_SHARE = 0.06
 #: Share of the augmented windows in which the word is shown in part.
 CUT = 0.15
+#: Seconds; a word must fit into the receptive field of the head on tap 6, 147 frames.
+LONGEST_WORD = 1.4
 #: Recordings longer than this are not clips of a word.
 LONGEST_CLIP = 10.0
 
@@ -69,6 +74,21 @@ def word_span(samples: Float32) -> tuple[int, int]:
     top, quiet = level.max(), np.percentile(level, 10)
     loud = np.flatnonzero(level >= max(top - 25, quiet + 0.3 * (top - quiet)))
     return int(loud[0]) * 160, int(loud[-1] + 1) * 160
+
+
+def around_word(audio: Audio) -> Audio:
+    """Cut a recording of more than a second down to a second with its word in the middle.
+
+    A word longer than that keeps `LONGEST_WORD` seconds from its beginning.
+    """
+    second = YAMNET.sample_rate
+    if len(audio) <= second:
+        return audio
+    first, last = word_span(audio.astype(np.float32) / 32768)
+    length = min(max(second, last - first), int(LONGEST_WORD * second))
+    start = first if last - first >= length else (first + last - length) // 2
+    start = min(max(0, start), len(audio) - length)
+    return audio[start : start + length]
 
 
 def read_clips(
@@ -129,7 +149,11 @@ class WindowSource:
         seed: int,
     ) -> None:
         self.clips = clips
-        self.audio = audio
+        # silence has no word to cut around: every copy is another piece of it
+        self.audio = [
+            one if clip.label == SILENCE else around_word(one)
+            for clip, one in zip(clips, audio, strict=True)
+        ]
         self.labels = labels
         self.shape = shape
         self.noise = noise
@@ -140,29 +164,34 @@ class WindowSource:
     ) -> tuple[Float32, npt.NDArray[np.int64]]:
         """Make the window of one copy of one clip; the same arguments give the same window."""
         rng = np.random.default_rng((self.seed, number, copy))
+        shape, length = self.shape, YAMNET.samples(self.shape.frames)
         samples = self.audio[number].astype(np.float32) / 32768
-        label = self.clips[number].label
-        shape = self.shape
-        length = YAMNET.samples(shape.frames)
+        if self.clips[number].label == SILENCE and len(samples) > length:
+            begin = rng.integers(len(samples) - length)
+            samples = samples[begin : begin + length]
         # all of the clip is seen by every result; at times, by some only, so that the network
         # learns what a word looks like that has not ended or has begun to leave
-        latest = shape.receptive_field * YAMNET.hop - len(samples)
         cut = copy > 0 and rng.random() < CUT
-        window, start = augment(rng, samples, length, max(0, latest), self.noise, augmentation)
+        starts = (
+            (shape.frames - shape.receptive_field) * YAMNET.hop,
+            max(0, shape.receptive_field * YAMNET.hop - len(samples)),
+        )
+        placed = augment(rng, samples, length, starts, self.noise, augmentation)
+        window, start = placed.window, placed.start
         if cut:
             slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
             window = np.roll(window, slide)
             if slide > 0:
                 window[:slide] = 0
-            else:
+            elif slide < 0:
                 window[slide:] = 0
             start += slide
-        first, last = word_span(samples)
+        first, last = (round(at * placed.stretch) for at in word_span(samples))
         return window, window_targets(
             shape,
             np.array([(start + first) // YAMNET.hop]),
             np.array([(start + last) // YAMNET.hop]),
-            np.array([self.labels.index(label)]),
+            np.array([self.labels.index(self.clips[number].label)]),
             self.labels,
         )[0]
 
@@ -199,7 +228,6 @@ def compute(
     augmentation: Augmentation,
     path: Path,
     progress: Progress,
-    silence_share: float = 0.06,
 ) -> Examples:
     """Run the trunk over windows of every clip.
 
@@ -213,8 +241,11 @@ def compute(
     path : Path
         Of the memory-mapped file.
     progress : callable
-    silence_share : float
-        Windows of made-up silence, relative to the others.
+
+    Raises
+    ------
+    KwsError
+        If there is no room for the file.
     """
     shape = source.shape
     plan = (
@@ -222,11 +253,19 @@ def compute(
         if copies > 1
         else [(number, 0) for number in range(len(source.clips))]
     )
-    total = len(plan) + round(silence_share * len(plan))
+    total = len(plan) + round(SILENCE_SHARE * len(plan))
     model = whole_model(trunk, shape.frames, trunk.shape)
     out_shape = (total, *model.output_shape[1:])
     front_end = LogMel(YAMNET, block=shape.frames)
-    memory = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=out_shape)
+    try:
+        memory = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=out_shape)
+        with path.open("r+b") as file:  # a full disk is an error now, not a crash later
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        raise KwsError(
+            f"{path.parent}: no room for {np.prod(out_shape) / 1e9:.1f} GB of features "
+            f"({error.strerror}): set TMPDIR to a larger folder, or ask for fewer --copies"
+        ) from None
     targets = np.empty((total, shape.results), np.int64)
     scale = 0.0
     for batch in progress(iter(range(-(-total // BATCH))), -(-total // BATCH), "features"):

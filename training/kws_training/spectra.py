@@ -177,8 +177,11 @@ class WindowMaker:
         bands = self.noise_bank.shape[1]
         out = coloured_noise(rng, count, length, bands)
         recorded = np.flatnonzero(rng.random(count) < 0.6)
-        starts = rng.integers(0, len(self.noise_bank) - length, len(recorded))
-        out[recorded] = self.noise_bank[starts[:, None] + np.arange(length)]
+        # a piece may begin near the end and go on at the beginning
+        starts = rng.integers(0, len(self.noise_bank), len(recorded))
+        out[recorded] = self.noise_bank[
+            (starts[:, None] + np.arange(length)) % len(self.noise_bank)
+        ]
         return out - np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
 
     def silence(self, rng: np.random.Generator, count: int, length: int) -> Float32:

@@ -6,17 +6,25 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import kws
 from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET, log_mel
-from kws.modelfile import UNKNOWN, DetectorDefaults, Metadata, keywords_of, pack, parse_model
+from kws.modelfile import (
+    SILENCE,
+    UNKNOWN,
+    DetectorDefaults,
+    Metadata,
+    keywords_of,
+    pack,
+    parse_model,
+)
 
 from . import features
 from .augment import Augmentation
@@ -25,10 +33,10 @@ from .dataset import Clip, DataError, Skipped, hold_out, labels_of, share_of, sp
 from .evaluate import (
     ClipReport,
     choose_thresholds,
+    join_clips,
     judge_clips,
     open_model,
     operating_points,
-    score_stream,
 )
 from .extractor import YamnetTrunk
 from .features import Audio, WindowSource, read_clips, to_int16, word_span
@@ -113,7 +121,17 @@ class Part:
     @classmethod
     def read(cls, clips: Sequence[Clip]) -> Part:
         """Read clips; those that cannot be used are in ``skipped``."""
-        return cls(*read_clips(clips, bar))
+        part = cls(*read_clips(clips, bar))
+        silent = {
+            n for n, c in enumerate(part.clips) if c.label != SILENCE and not part.audio[n].any()
+        }
+        rows = [n for n in range(len(part.clips)) if n not in silent]
+        reason = "is nothing but digital silence: record it again"
+        return cls(
+            [part.clips[n] for n in rows],
+            [part.audio[n] for n in rows],
+            part.skipped + [Skipped(part.clips[n].path, reason) for n in sorted(silent)],
+        )
 
     def __add__(self, other: Part) -> Part:
         return Part(
@@ -203,6 +221,7 @@ def train(
         If there is one class only, too few speakers, or nothing could be read.
     """
     set_seed(options.seed)
+    versions = used_versions()
     labels = labels_of(clips)
     kept, out = hold_out(clips, options.hold_out)
     parts = [Part.read(part) for part in (*split(kept, options.validation), out)]
@@ -244,7 +263,16 @@ def train(
         fit(head, examples, checks, len(labels), recipe, options.seed, _report)
     converted = convert(step, options.precision, calibration_streams(source))
 
-    longest = float(np.percentile([_seconds(audio) for audio in training.audio], 95))
+    longest = float(
+        np.percentile(
+            [
+                _seconds(audio)
+                for clip, audio in zip(training.clips, training.audio, strict=True)
+                if clip.label in keywords_of(labels)
+            ],
+            95,
+        )
+    )
     defaults = DetectorDefaults(
         smoothing=SMOOTHING,
         refractory=REFRACTORY,
@@ -263,9 +291,9 @@ def train(
             "options": asdict(options),
             "recipe": asdict(recipe),
             "augmentation": asdict(augmentation),
-            "data_sha256": _digest(parts),
+            "data_sha256": _digest([*parts, negatives.choosing, negatives.stating], noise),
             "clips": [len(part.clips) for part in parts],
-            "versions": {name: version(name) for name in ("kws", "tensorflow", "keras", "numpy")},
+            "versions": versions,
         },
     )
     content = pack(converted.network, metadata)
@@ -298,11 +326,15 @@ def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed
             return content
         clips = [validation.clips[n] for n in rows] + speech.clips
         audio = [validation.audio[n] for n in rows] + speech.audio
-        streams.append(score_stream(spotter, clips, audio, seed))
-    thresholds = choose_thresholds(streams[0], metadata.labels, metadata.detector)
-    defaults = replace(metadata.detector, thresholds=thresholds)
-    points = operating_points(streams[1], metadata.labels, defaults)
-    return pack(model.network, replace(metadata, detector=defaults, operating_points=points))
+        streams.append(join_clips(clips, audio, YAMNET.sample_rate, seed))
+    thresholds = choose_thresholds(
+        spotter.posteriors(streams[0].samples), spotter.column_seconds, streams[0].words,
+        metadata.labels, metadata.detector,
+    )  # fmt: skip
+    metadata = replace(metadata, detector=replace(metadata.detector, thresholds=thresholds))
+    chosen_model = parse_model(pack(model.network, metadata), "the trained model")
+    points = operating_points(open_model(chosen_model), streams[1])
+    return pack(model.network, replace(metadata, operating_points=points))
 
 
 def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 3) -> Float32:
@@ -336,9 +368,20 @@ def _seconds(audio: Audio) -> float:
     return (last - first) / YAMNET.sample_rate
 
 
-def _digest(parts: Sequence[Part]) -> str:
+def used_versions() -> dict[str, str]:
+    """Return the versions of what a model is made with."""
+    import keras
+    import tensorflow as tf
+
+    modules = {"kws": kws, "tensorflow": tf, "keras": keras, "numpy": np}
+    return {name: module.__version__ for name, module in modules.items()}
+
+
+def _digest(parts: Sequence[Part], noise: Sequence[Float32]) -> str:
     """Return a digest of everything that was read, in order."""
     digest = hashlib.sha256()
+    for piece in noise:
+        digest.update(piece.tobytes())
     for part in parts:
         for clip, audio in zip(part.clips, part.audio, strict=True):
             digest.update(clip.label.encode() + b"\0")
