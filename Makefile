@@ -42,8 +42,8 @@ models: $(VENV)/.kws-test
 
 # The stamps are newer than pyproject.toml when what it asks for is installed.
 $(VENV)/.kws: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kws needs Python 3.11 to 3.13: make PYTHON=python3.12 demo")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "kws needs Python 3.11 to 3.13: make PYTHON=python3.12 demo")'
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check -e .
 	touch $@
 

@@ -123,6 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader has gone, as in `kws spot … | head`; the interpreter must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a device that went away
+        if debug:
+            raise
+        where = error.filename or "output"
+        return _complain(f"{where}: {error.strerror or error}", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("stopped", INTERRUPTED)
     except Exception as error:

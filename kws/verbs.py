@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from .audio import AUDIO_SUFFIXES, load_audio, read_stream
 from .cli import BAD_INPUT, Verb, note
 from .errors import AudioError
@@ -18,6 +20,8 @@ from .spotter import Detection, KeywordSpotter
 
 #: Audio is pushed in chunks of this length, as it would come from a microphone.
 CHUNK_SECONDS = 0.08
+#: Seconds of a clip that comes through a pipe, at most.
+LONGEST_PIPED = 60.0
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +31,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a model file; the one in the package if left out",
     )
+
+
+def _add_rate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -114,12 +122,15 @@ def _each(names: list[str], work: Callable[[str], None]) -> int:
     return BAD_INPUT if failed or not done else 0
 
 
-def _chunks(name: str, spotter: KeywordSpotter) -> Iterator[Float32]:
-    rate = spotter.sample_rate
+def _piped(rate: int) -> Iterator[Float32]:
+    if sys.stdin is None:
+        raise AudioError("-: standard input is closed: pipe 16-bit mono PCM into it")
+    return read_stream(sys.stdin.buffer, CHUNK_SECONDS, rate)
+
+
+def _chunks(name: str, rate: int) -> Iterator[Float32]:
     if name == "-":
-        if sys.stdin is None:
-            raise AudioError("-: standard input is closed: pipe 16-bit mono PCM into it")
-        yield from read_stream(sys.stdin.buffer, CHUNK_SECONDS, rate)
+        yield from _piped(rate)
         return
     samples = load_audio(name, rate)
     size = round(CHUNK_SECONDS * rate)
@@ -134,7 +145,7 @@ def _configure_spot(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _add_model(parser)
     _add_json(parser)
-    parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
+    _add_rate(parser)
 
 
 def _run_spot(options: argparse.Namespace) -> int:
@@ -143,7 +154,7 @@ def _run_spot(options: argparse.Namespace) -> int:
 
     def spot(name: str) -> None:
         spotter.reset()
-        for chunk in _chunks(name, spotter):
+        for chunk in _chunks(name, spotter.sample_rate):
             for detection in spotter.process(chunk):
                 _print_detection(detection, name, as_json=options.json, named=named)
         for detection in spotter.flush():
@@ -153,20 +164,51 @@ def _run_spot(options: argparse.Namespace) -> int:
 
 
 def _configure_classify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="clips, or folders of them")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="clips, or folders of them; - reads 16-bit mono PCM from a pipe",
+    )  # fmt: skip
     _add_model(parser)
     _add_json(parser)
+    _add_rate(parser)
+
+
+def _whole_pipe(rate: int) -> Float32:
+    """Read a clip from a pipe.
+
+    Raises
+    ------
+    AudioError
+        If nothing comes, or more than a clip.
+    """
+    pieces, seconds = [], 0.0
+    for piece in _piped(rate):
+        pieces.append(piece)
+        seconds += len(piece) / rate
+        if seconds > LONGEST_PIPED:
+            raise AudioError(f"-: more than {LONGEST_PIPED:g} s is no clip: use kws spot -")
+    if not pieces:
+        raise AudioError("-: nothing came through the pipe: 16-bit mono PCM is needed")
+    return np.concatenate(pieces)
 
 
 def _run_classify(options: argparse.Namespace) -> int:
-    spotter = _spotter(options.model)
+    spotter = _spotter(options.model, options.rate if "-" in options.files else None)
+    rate = spotter.sample_rate
 
     def classify(name: str) -> None:
-        result = spotter.classify(load_audio(name, spotter.sample_rate))
+        samples = _whole_pipe(rate) if name == "-" else load_audio(name, rate)
+        result = spotter.classify(samples)
         if options.json:
-            scores = {label: round(score, 4) for label, score in result.scores.items()}
-            values = {"file": name, "label": result.label, "score": round(result.score, 4)}
-            print(json.dumps({**values, "scores": scores}), flush=True)
+            values = {
+                "file": name,
+                "keyword": result.label,
+                "score": round(result.score, 4),
+                "start": 0.0,
+                "end": round(len(samples) / rate, 3),
+                "scores": {label: round(score, 4) for label, score in result.scores.items()},
+            }
+            print(json.dumps(values), flush=True)
         else:
             print(f"{name}: {result.label:<12} {result.score:.2f}", flush=True)
 

@@ -240,10 +240,33 @@ def test_classify_json(noise: Path) -> None:
     assert len(both) == 2
     assert both[0] == both[1]
     values = both[0]
-    assert list(values) == ["file", "label", "score", "scores"]
+    assert list(values) == ["file", "keyword", "score", "start", "end", "scores"]
+    assert values["start"] == 0
+    assert values["end"] > 0
     assert set(values["scores"]) == KEYWORDS | {"_silence_", "_unknown_"}
-    assert values["score"] == values["scores"][values["label"]] == max(values["scores"].values())
+    assert values["score"] == values["scores"][values["keyword"]] == max(values["scores"].values())
     assert sum(values["scores"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_classify_a_pipe(noise: Path) -> None:
+    pcm = noise.read_bytes()[44:]
+    done = kws("classify", "--json", "-", stdin=pcm)
+    assert (done.returncode, done.stderr) == (0, b"")
+    of_file = json.loads(kws("classify", "--json", noise).stdout)
+    assert json.loads(done.stdout) == {**of_file, "file": "-"}
+    empty = kws("classify", "-", stdin=b"")
+    assert (empty.returncode, empty.stdout) == (BAD_INPUT, b"")
+    assert b"nothing came through the pipe" in empty.stderr
+    long = kws("classify", "-", stdin=bytes(61 * 32000))
+    assert long.returncode == BAD_INPUT
+    assert b"use kws spot -" in long.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk(noise: Path) -> None:
+    done = shell(f"kws classify {shlex.quote(str(noise))} > /dev/full")
+    assert done.returncode == BAD_INPUT
+    assert len(lines(done.stderr)) == 1
 
 
 def test_another_model(tmp_path: Path, model: ModelFile, noise: Path) -> None:
@@ -441,4 +464,4 @@ def test_folder_of_recordings(shared: Path) -> None:
     assert done.stderr == b""
     found = [json.loads(line) for line in lines(done.stdout)]
     assert [values["file"] for values in found] == [str(path) for path in paths]
-    assert sum(values["label"] == "stop" for values in found) >= 0.7 * len(paths)
+    assert sum(values["keyword"] == "stop" for values in found) >= 0.7 * len(paths)

@@ -1,5 +1,7 @@
 """The rebuilt YAMNet proves itself: the official file's class scores on real sounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from kws.audio import load_audio
 from kws.errors import KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.network import interpreter_class
-from kws_training.extractor import YamnetTrunk, patch_scores
+from kws_training.extractor import YamnetTrunk, patch_scores, prove
 from kws_training.streaming import step_model
 from kws_training.yamnet_file import read_yamnet
 
@@ -40,6 +42,21 @@ def test_class_scores_are_those_of_the_official_file(shared):
     rows = np.arange(len(official))
     near_top = official[rows, rebuilt.argmax(axis=1)] >= official.max(axis=1) - 2 / 256
     assert near_top.mean() > 0.9
+
+
+@pytest.mark.data
+def test_proof_accepts_the_weights_and_refuses_others(shared):
+    path = shared / "yamnet" / "yamnet.tflite"
+    weights = read_yamnet(path)
+    folder = shared / "audio" / "speech_commands" / "yes"
+    recordings = [
+        (load_audio(one, YAMNET.sample_rate) * 32767).astype(np.int16)
+        for one in sorted(folder.iterdir())[:14]
+    ]
+    assert prove(weights, path, [np.zeros(100, np.int16), *recordings]) > 0.97
+    stem = replace(weights.stem, kernel=weights.stem.kernel[:, ::-1])
+    with pytest.raises(KwsError, match="other class scores"):
+        prove(replace(weights, stem=stem), path, recordings)
 
 
 def test_no_such_tap(made_yamnet):

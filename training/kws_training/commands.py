@@ -139,13 +139,14 @@ def _run_train(options: argparse.Namespace) -> int:
     labels_of(clips)
     noise = find_recordings(options.noise) + find_background(options.data)
     negatives = find_recordings(options.negatives)
-    weights = read_yamnet(find_yamnet(options.yamnet))
+    yamnet = find_yamnet(options.yamnet)
+    read_yamnet(yamnet)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
     from .progress import say
     from .train import Options, train
 
     result = train(
-        clips, weights, noise, negatives,
+        clips, yamnet, noise, negatives,
         Options(
             tap=options.tap, copies=options.copies, validation=options.validation,
             hold_out=options.hold_out, epochs=options.epochs, precision=options.precision,

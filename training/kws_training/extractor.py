@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kws.errors import KwsError
+from kws.frontend import YAMNET, log_mel
+from kws.network import interpreter_class
 
 from .streaming import Time, over_time
 from .yamnet_file import ConvWeights, YamnetWeights
@@ -18,6 +23,9 @@ Tensor = Any
 LAYERS = 14
 #: Front-end frames and mel bands of YAMNet's patch (tensorflow/models, yamnet/params.py).
 PATCH = (96, 64)
+#: Recordings that prove the weights, and how much their class scores must agree.
+PROOFS = 12
+LEAST_CORRELATION = 0.97
 
 
 class Patch:
@@ -94,6 +102,52 @@ class YamnetTrunk:
             else:
                 x = layer(x)
         return x
+
+
+def prove(
+    weights: YamnetWeights, official: Path, recordings: Iterable[npt.NDArray[np.int16]]
+) -> float:
+    """Compare the rebuilt network's class scores with those of the official file itself.
+
+    Parameters
+    ----------
+    weights : YamnetWeights
+        Read from the file.
+    official : Path
+        The official ``.tflite``, which the interpreter runs on the waveform.
+    recordings : iterable of int16 (n,)
+        Real audio at 16 kHz; the first `PROOFS` that are not silent are used.
+
+    Returns
+    -------
+    float
+        Correlation of all scores. The official file's activations are int8, so it is not 1.
+
+    Raises
+    ------
+    KwsError
+        If it is below `LEAST_CORRELATION`: the interpreter or the loader is broken.
+    """
+    interpreter = interpreter_class()(model_path=str(official))
+    interpreter.allocate_tensors()
+    waveform = interpreter.get_input_details()[0]
+    output = interpreter.get_output_details()[0]["index"]
+    length = int(waveform["shape"][-1])
+    expected, patches = [], []
+    for recording in islice((one for one in recordings if one.any()), PROOFS):
+        samples = np.resize(recording, length).astype(np.float32) / 32768
+        interpreter.set_tensor(waveform["index"], samples.reshape(waveform["shape"]))
+        interpreter.invoke()
+        expected.append(interpreter.get_tensor(output)[0].copy())
+        patches.append(log_mel(samples, YAMNET))
+    found = patch_scores(weights, np.stack(patches))
+    correlation = float(np.corrcoef(found.ravel(), np.ravel(expected))[0, 1])
+    if not correlation >= LEAST_CORRELATION:
+        raise KwsError(
+            f"{official}: the network rebuilt from it gives other class scores (correlation "
+            f"{correlation:.3f}, wanted {LEAST_CORRELATION}): update tensorflow and ai-edge-litert"
+        )
+    return correlation
 
 
 def patch_scores(weights: YamnetWeights, patches: npt.NDArray[np.float32]) -> Any:

@@ -84,9 +84,9 @@ def set_seed(seed: int) -> None:
 
 
 def clip_logits(model: Any, examples: Examples, batch: int = 256) -> Float32:
-    """Return the mean logits of each window over its results that saw all of the word.
+    """Return the mean logits of each window over its results that are trained on.
 
-    Windows that no result saw all of get zeros.
+    In windows that are not cut, these are the results that saw all of the word.
     """
     out = []
     for start in range(0, len(examples.columns), batch):

@@ -124,7 +124,7 @@ def mask(rng: np.random.Generator, frames: Float32, probability: float) -> None:
             np.copyto(frames, level, where=hit[:, :, None] if axis == 1 else hit[:, None, :])
 
 
-def coloured_noise(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
+def coloured_frames(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
     """Draw stationary noise of random colour as ln(power): (count, length, bands).
 
     The power of a band of Gaussian noise over about as many FFT bins as a mel band has is
@@ -175,7 +175,7 @@ class WindowMaker:
     def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
         """Draw noise, recorded or coloured, its mean power 1: ln(power) (count, length, bands)."""
         bands = self.noise_bank.shape[1]
-        out = coloured_noise(rng, count, length, bands)
+        out = coloured_frames(rng, count, length, bands)
         recorded = np.flatnonzero(rng.random(count) < 0.6)
         # a piece may begin near the end and go on at the beginning
         starts = rng.integers(0, len(self.noise_bank), len(recorded))

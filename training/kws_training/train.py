@@ -38,14 +38,15 @@ from .evaluate import (
     open_model,
     operating_points,
 )
-from .extractor import YamnetTrunk
+from .extractor import YamnetTrunk, prove
 from .features import Audio, WindowSource, read_clips, to_int16, word_span
 from .fit import Epoch, Recipe, fit, set_seed
 from .head import ConvolutionalHead
 from .progress import bar, say
 from .streaming import Time, step_model
+from .weights import YAMNET as YAMNET_FILE
 from .windows import WindowShape
-from .yamnet_file import YamnetWeights
+from .yamnet_file import read_yamnet
 
 Float32 = npt.NDArray[np.float32]
 
@@ -198,7 +199,7 @@ class Negatives:
 
 def train(
     clips: Sequence[Clip],
-    weights: YamnetWeights,
+    yamnet: Path,
     noise_paths: Sequence[Path],
     negative_paths: Sequence[Path],
     options: Options,
@@ -208,7 +209,8 @@ def train(
     Parameters
     ----------
     clips : sequence of Clip
-    weights : YamnetWeights
+    yamnet : Path
+        YAMNet's weights.
     noise_paths : sequence of Path
         Recordings of noise; coloured noise is drawn where there are none.
     negative_paths : sequence of Path
@@ -222,6 +224,7 @@ def train(
     """
     set_seed(options.seed)
     versions = used_versions()
+    weights = read_yamnet(yamnet)
     labels = labels_of(clips)
     kept, out = hold_out(clips, options.hold_out)
     parts = [Part.read(part) for part in (*split(kept, options.validation), out)]
@@ -243,6 +246,9 @@ def train(
         f"{len({c.speaker for c in training.clips})} speakers train; labels: {', '.join(labels)}"
     )
 
+    if weights.digest == YAMNET_FILE.sha256:
+        agreement = prove(weights, yamnet, training.audio)
+        say(f"YAMNet: class scores as the official file's (correlation {agreement:.3f})")
     trunk = YamnetTrunk(weights, options.tap)
     head = ConvolutionalHead(len(labels), trunk.frequencies, pool=POOL_FRAMES // trunk.stride)
 
