@@ -17,7 +17,7 @@ from kws_training.augment import Augmentation, augment
 from kws_training.dataset import hold_out_speakers
 from kws_training.features import Audio, around_word
 from kws_training.progress import Progress
-from kws_training.train import Part
+from kws_training.recordings import Part
 
 from .distill import CLIP_FRAMES, Material, to_images
 

@@ -18,9 +18,11 @@ from kws_training.convert import convert
 from kws_training.dataset import Skipped, find_clips, find_recordings, hold_out, split
 from kws_training.evaluate import ClipReport, judge_clips, open_model
 from kws_training.fit import set_seed
+from kws_training.operating import with_thresholds
 from kws_training.progress import bar, say
+from kws_training.recordings import Negatives, Part, read_noise
 from kws_training.spectra import WindowMaker
-from kws_training.train import Negatives, Part, read_noise, used_versions, with_thresholds
+from kws_training.train import used_versions
 
 from .distill import Material, Recipe, join, train_student
 from .material import clip_frames, noise_frames, read_images, second_of, taught

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 import kws
-from kws.audio import load_audio
-from kws.errors import AudioError
 from kws.frontend import YAMNET, log_mel
 from kws.modelfile import (
-    SILENCE,
     UNKNOWN,
     DetectorDefaults,
     Metadata,
@@ -29,20 +26,19 @@ from kws.modelfile import (
 from . import features
 from .augment import Augmentation
 from .convert import Precision, convert
-from .dataset import Clip, DataError, Skipped, hold_out, labels_of, share_of, split
+from .dataset import Clip, DataError, Skipped, hold_out, labels_of, split
 from .evaluate import (
     ClipReport,
-    choose_thresholds,
-    join_clips,
     judge_clips,
     open_model,
-    operating_points,
 )
 from .extractor import YamnetTrunk, prove
-from .features import Audio, WindowSource, read_clips, to_int16, word_span
+from .features import Audio, WindowSource, word_span
 from .fit import Epoch, Recipe, fit, set_seed
 from .head import ConvolutionalHead
+from .operating import with_thresholds
 from .progress import bar, say
+from .recordings import Negatives, Part, read_noise
 from .streaming import Time, step_model
 from .weights import YAMNET as YAMNET_FILE
 from .windows import WindowShape
@@ -59,8 +55,6 @@ RESULTS = 3
 #: Seconds over which scores are averaged, and in which a keyword is not detected again.
 SMOOTHING = 0.24
 REFRACTORY = 0.8
-#: Samples in a piece of negative speech: a second, as most clips of words have.
-PIECE = YAMNET.sample_rate
 
 
 @dataclass(frozen=True)
@@ -109,92 +103,6 @@ class Trained:
     validation: ClipReport
     held_out: ClipReport | None
     skipped: tuple[Skipped, ...]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Clips of some speakers, read."""
-
-    clips: list[Clip]
-    audio: list[Audio]
-    skipped: list[Skipped]
-
-    @classmethod
-    def read(cls, clips: Sequence[Clip]) -> Part:
-        """Read clips; those that cannot be used are in ``skipped``."""
-        part = cls(*read_clips(clips, bar))
-        silent = {
-            n for n, c in enumerate(part.clips) if c.label != SILENCE and not part.audio[n].any()
-        }
-        rows = [n for n in range(len(part.clips)) if n not in silent]
-        reason = "is nothing but digital silence: record it again"
-        return cls(
-            [part.clips[n] for n in rows],
-            [part.audio[n] for n in rows],
-            part.skipped + [Skipped(part.clips[n].path, reason) for n in sorted(silent)],
-        )
-
-    def __add__(self, other: Part) -> Part:
-        return Part(
-            self.clips + other.clips, self.audio + other.audio, self.skipped + other.skipped
-        )
-
-
-def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
-    """Read recordings of noise at 16 kHz; those that cannot be used are listed."""
-    noise, skipped = [], []
-    for path in paths:
-        try:
-            noise.append(load_audio(path, YAMNET.sample_rate))
-        except AudioError as error:
-            skipped.append(Skipped.because(path, error))
-    return noise, skipped
-
-
-@dataclass(frozen=True)
-class Negatives:
-    """Speech without any keyword, by what it is for; no recording is for two things.
-
-    Attributes
-    ----------
-    training : Part
-        Half of the recordings, in pieces of a second: more ``_unknown_``.
-    choosing, stating : Part
-        A quarter each, whole: to choose thresholds on, and to state what they give.
-    skipped : list of Skipped
-    """
-
-    training: Part
-    choosing: Part
-    stating: Part
-    skipped: list[Skipped]
-
-    @classmethod
-    def read(cls, paths: Sequence[Path]) -> Negatives:
-        """Read recordings of speech; those that cannot be used are listed."""
-        parts = [Part([], [], []) for _ in range(3)]
-        skipped = []
-        for number in bar(iter(range(len(paths))), len(paths), "negatives"):
-            path = paths[number]
-            try:
-                audio = to_int16(load_audio(path, YAMNET.sample_rate))
-            except AudioError as error:
-                skipped.append(Skipped.because(path, error))
-                continue
-            clip = Clip(path, UNKNOWN, "negatives", str(path))
-            share = share_of(path.name)
-            pieces = (
-                [audio]
-                if share >= 0.5
-                else [
-                    audio[start : start + PIECE]
-                    for start in range(0, len(audio) - PIECE // 2, PIECE)
-                ]
-            )
-            part = parts[0 if share < 0.5 else 1 if share < 0.75 else 2]
-            part.clips.extend([clip] * len(pieces))
-            part.audio.extend(pieces)
-        return cls(*parts, skipped)
 
 
 def train(
@@ -297,7 +205,9 @@ def train(
             "options": asdict(options),
             "recipe": asdict(recipe),
             "augmentation": asdict(augmentation),
-            "data_sha256": _digest([*parts, negatives.choosing, negatives.stating], noise),
+            "data_sha256": _digest(
+                [*parts, negatives.training, negatives.choosing, negatives.stating], noise
+            ),
             "clips": [len(part.clips) for part in parts],
             "versions": versions,
         },
@@ -311,36 +221,6 @@ def train(
     ]
     assert reports[0] is not None  # every keyword has validation clips
     return Trained(content, reports[0], reports[1], tuple(skipped))
-
-
-def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed: int) -> bytes:
-    """Choose thresholds on half of the validation speakers, and state them on the other half.
-
-    A single speaker's recordings are split instead.
-    """
-    model = parse_model(content, "the trained model")
-    metadata = model.metadata
-    spotter = open_model(model)
-    groups = [clip.speaker for clip in validation.clips]
-    if len(set(groups)) == 1:
-        groups = [str(clip.path) for clip in validation.clips]
-    choosing = set(sorted(set(groups))[::2])
-    streams = []
-    for chosen, speech in ((True, negatives.choosing), (False, negatives.stating)):
-        rows = [n for n, group in enumerate(groups) if (group in choosing) == chosen]
-        if not rows:  # a single recording: none is left to state figures on
-            return content
-        clips = [validation.clips[n] for n in rows] + speech.clips
-        audio = [validation.audio[n] for n in rows] + speech.audio
-        streams.append(join_clips(clips, audio, YAMNET.sample_rate, seed))
-    thresholds = choose_thresholds(
-        spotter.posteriors(streams[0].samples), spotter.column_seconds, streams[0].words,
-        metadata.labels, metadata.detector,
-    )  # fmt: skip
-    metadata = replace(metadata, detector=replace(metadata.detector, thresholds=thresholds))
-    chosen_model = parse_model(pack(model.network, metadata), "the trained model")
-    points = operating_points(open_model(chosen_model), streams[1])
-    return pack(model.network, replace(metadata, operating_points=points))
 
 
 def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 3) -> Float32:
