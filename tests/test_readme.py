@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 #: Commands that need a microphone, a network, or an hour; what they call is tested elsewhere.
-ELSEWHERE = ("make ", "pip install ", "arecord ", "kws listen", "kws distill")
+ELSEWHERE = ("make ", "pip install ", "arecord ", "kws listen", "kws distill", "python ")
 
 
 def commands():
@@ -75,6 +75,14 @@ def test_shell_examples(command, tmp_path, request):
     result = run(command, tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout
+
+
+def test_cost_is_a_command():
+    assert "python benchmarks/cost.py" in set(commands())
+    result = subprocess.run(
+        [sys.executable, "benchmarks/cost.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "(in the package)" in result.stdout
 
 
 def test_every_verb_of_the_readme_exists():
