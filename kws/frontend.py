@@ -66,7 +66,7 @@ class LogMelConfig:
             ),
             (self.spectrum in ("magnitude", "power"), "spectrum must be magnitude or power"),
             (0 <= self.offset <= 1, "offset must be 0 to 1"),
-            (-100 <= self.floor < self.ceiling <= 100, "-100 <= floor < ceiling <= 100"),
+            (-80 <= self.floor < self.ceiling <= 80, "-80 <= floor < ceiling <= 80"),
         )
         for holds, rule in checks:
             if not holds:
