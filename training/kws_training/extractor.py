@@ -14,6 +14,7 @@ from kws.errors import KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.network import interpreter_class
 
+from .progress import silence
 from .streaming import Time, over_time
 from .yamnet_file import ConvWeights, YamnetWeights
 
@@ -128,8 +129,9 @@ def prove(
     KwsError
         If it is below `LEAST_CORRELATION`: the interpreter or the loader is broken.
     """
-    interpreter = interpreter_class()(model_path=str(official))
-    interpreter.allocate_tensors()
+    with silence():
+        interpreter = interpreter_class()(model_path=str(official))
+        interpreter.allocate_tensors()
     waveform = interpreter.get_input_details()[0]
     output = interpreter.get_output_details()[0]["index"]
     length = int(waveform["shape"][-1])
