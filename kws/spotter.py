@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from .audio import to_float
 from .detector import Detector
+from .errors import ModelError
 from .frontend import LogMel
 from .modelfile import Metadata, ModelFile, parse_model, read_model
 from .network import StreamingNetwork
@@ -80,11 +82,14 @@ class KeywordSpotter:
         Of the audio that will be pushed; the model's own rate unless said.
     threads : int
         Threads of the interpreter.
+    thresholds : mapping of str to float, optional
+        Thresholds, 0 .. 1, instead of the model's, for some keywords or all.
 
     Raises
     ------
     ModelError
-        If the network does not match the file's metadata.
+        If the network does not match the file's metadata, or a threshold is none, or for a word
+        that is no keyword.
 
     Examples
     --------
@@ -94,8 +99,24 @@ class KeywordSpotter:
     ('down', 'go', 'left', 'no', 'off', 'on', 'right', 'stop', 'up', 'yes')
     """
 
-    def __init__(self, model: ModelFile, sample_rate: int | None = None, threads: int = 1) -> None:
-        self.metadata: Metadata = model.metadata
+    def __init__(
+        self,
+        model: ModelFile,
+        sample_rate: int | None = None,
+        threads: int = 1,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
+        for keyword, threshold in (thresholds or {}).items():
+            if keyword not in model.metadata.keywords:
+                raise ModelError(
+                    f"{keyword!r:.100} is no keyword of {model.path}: "
+                    f"it has {', '.join(model.metadata.keywords)}"
+                )
+            if not 0 <= threshold <= 1:
+                raise ModelError(f"threshold {threshold} of {keyword!r}: must be 0 to 1")
+        detector = model.metadata.detector
+        detector = replace(detector, thresholds={**detector.thresholds, **(thresholds or {})})
+        self.metadata: Metadata = replace(model.metadata, detector=detector)
         front_end = model.metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = StreamingNetwork(model, threads)
@@ -106,8 +127,8 @@ class KeywordSpotter:
             else None
         )
         self._detector = Detector(
-            model.metadata.labels,
-            model.metadata.detector,
+            self.metadata.labels,
+            self.metadata.detector,
             self.column_seconds,
         )
         # frame levels of the last receptive field, to find where the word was

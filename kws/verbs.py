@@ -16,7 +16,8 @@ from .audio import AUDIO_SUFFIXES, load_audio, read_stream
 from .cli import BAD_INPUT, Verb, note
 from .errors import AudioError
 from .frontend import Float32
-from .spotter import Detection, KeywordSpotter
+from .modelfile import read_model
+from .spotter import Detection, KeywordSpotter, default_model
 
 #: Audio is pushed in chunks of this length, as it would come from a microphone.
 CHUNK_SECONDS = 0.08
@@ -59,11 +60,21 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _spotter(model: Path | None, sample_rate: int | None = None) -> KeywordSpotter:
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold", type=float, metavar="T",
+        help="0 to 1, for all keywords, instead of the model's own: higher fires less and misses "
+        "more",
+    )  # fmt: skip
+
+
+def _spotter(
+    path: Path | None, sample_rate: int | None = None, threshold: float | None = None
+) -> KeywordSpotter:
+    model = default_model() if path is None else read_model(path)
+    thresholds = None if threshold is None else dict.fromkeys(model.metadata.keywords, threshold)
     with _quiet():
-        if model is None:
-            return KeywordSpotter.default(sample_rate=sample_rate)
-        return KeywordSpotter.load(model, sample_rate=sample_rate)
+        return KeywordSpotter(model, sample_rate=sample_rate, thresholds=thresholds)
 
 
 def _print_detection(detection: Detection, file: str, *, as_json: bool, named: bool) -> None:
@@ -146,10 +157,12 @@ def _configure_spot(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     _add_json(parser)
     _add_rate(parser)
+    _add_threshold(parser)
 
 
 def _run_spot(options: argparse.Namespace) -> int:
-    spotter = _spotter(options.model, options.rate if "-" in options.files else None)
+    rate = options.rate if "-" in options.files else None
+    spotter = _spotter(options.model, rate, options.threshold)
     named = len(options.files) > 1 or _is_folder(options.files[0])
 
     def spot(name: str) -> None:
@@ -220,6 +233,7 @@ def _configure_listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list-devices", action="store_true", help="show the microphones and stop")
     _add_model(parser)
     _add_json(parser)
+    _add_threshold(parser)
 
 
 def _run_listen(options: argparse.Namespace) -> int:
@@ -232,7 +246,7 @@ def _run_listen(options: argparse.Namespace) -> int:
         return 0
     wanted = options.device
     source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
-    spotter = _spotter(options.model, source.sample_rate)
+    spotter = _spotter(options.model, source.sample_rate, options.threshold)
     overflows = 0
     try:
         with source as microphone:

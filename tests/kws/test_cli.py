@@ -221,6 +221,13 @@ def test_nothing_found_is_success(noise: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_threshold_must_be_a_share(noise: Path) -> None:
+    assert kws("spot", "--threshold", "0.9", noise).returncode == 0
+    done = kws("spot", "--threshold", "7", noise)
+    assert (done.returncode, done.stdout) == (BAD_INPUT, b"")
+    assert len(lines(done.stderr)) == 1
+
+
 def test_classify(noise: Path) -> None:
     done = kws("classify", noise)
     assert done.returncode == 0

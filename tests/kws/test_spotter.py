@@ -20,7 +20,7 @@ from kws import AudioError, Detection, KeywordSpotter, ModelError
 from kws.audio import load_audio
 from kws.detector import Event
 from kws.modelfile import ModelFile
-from kws.spotter import loudest_stretch
+from kws.spotter import default_model, loudest_stretch
 
 from .conftest import RATE, Demo
 
@@ -553,3 +553,25 @@ def test_recordings_at_other_rates(shared: Path) -> None:
         # a score near its threshold may fall on either side
         assert same >= 0.9 * len(expected), rate
         assert len(found) <= 1.1 * len(expected), rate
+
+
+# --- thresholds of one's own ---
+
+
+def test_thresholds_of_ones_own() -> None:
+    model = default_model()
+    strict = KeywordSpotter(model, thresholds={"stop": 1.0})
+    assert strict.metadata.detector.thresholds["stop"] == 1.0
+    others = {**strict.metadata.detector.thresholds, "stop": 0}
+    assert others == {**model.metadata.detector.thresholds, "stop": 0}
+    for thresholds in ({"hello": 0.5}, {"_unknown_": 0.5}, {"stop": 1.5}, {"stop": math.nan}):
+        with pytest.raises(ModelError):
+            KeywordSpotter(model, thresholds=thresholds)
+
+
+def test_nothing_passes_a_threshold_of_one(demo: Demo) -> None:
+    model = default_model()
+    never = KeywordSpotter(model, thresholds=dict.fromkeys(model.metadata.keywords, 1.0))
+    assert spotted(never, demo.samples) == []
+    often = KeywordSpotter(model, thresholds=dict.fromkeys(model.metadata.keywords, 0.3))
+    assert len(spotted(often, demo.samples)) >= len(spotted(KeywordSpotter(model), demo.samples))
