@@ -66,7 +66,7 @@ class Resampler:
 
     Output k is the (band-limited) input at time ``k / target_rate`` exactly, however long the
     stream: the filter's delay is compensated and positions are integers, so time stamps do not
-    drift. Where a stream is cut into chunks changes the output by rounding only (below 1e-6).
+    drift. Where a stream is cut into chunks changes the output by rounding only (some 1e-6).
 
     Parameters
     ----------

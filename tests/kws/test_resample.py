@@ -89,7 +89,9 @@ def test_chunks_do_not_matter(pair: tuple[int, int], sizes: list[int]) -> None:
     wanted = resample(samples, *pair)
     assert got.dtype == np.float32
     assert len(got) == -(-len(samples) * pair[1] // pair[0])
-    np.testing.assert_allclose(got, wanted, atol=1e-6)
+    # the chunks decide in which order BLAS adds up some hundred float32 products, so that the last
+    # bits differ, by numpy build: an eighth of a step of 16-bit audio is allowed
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=2**-18)
 
 
 @settings(max_examples=40, deadline=None)
@@ -107,7 +109,7 @@ def test_one_sample_at_a_time(source: int) -> None:
     resampler = Resampler(source, 16000)
     got = [resampler.push(samples[i : i + 1]) for i in range(len(samples))]
     np.testing.assert_allclose(
-        np.concatenate([*got, resampler.flush()]), resample(samples, source, 16000), atol=1e-6
+        np.concatenate([*got, resampler.flush()]), resample(samples, source, 16000), atol=2**-18
     )
 
 
@@ -133,7 +135,7 @@ def test_reset_and_flush_start_anew(source: int) -> None:
     resampler.reset()
     for _ in range(2):
         got = np.concatenate([resampler.push(samples), resampler.flush()])
-        np.testing.assert_allclose(got, wanted, atol=1e-6)
+        np.testing.assert_allclose(got, wanted, atol=2**-18)
 
 
 def test_lag_of_a_live_stream() -> None:
