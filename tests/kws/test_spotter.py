@@ -435,7 +435,7 @@ def test_memory_does_not_grow_at_another_rate() -> None:
     chunk = babble(0.0625)
     tracemalloc.start()
     try:
-        for _ in range(1500):  # numpy keeps a few free blocks of every size: they come first
+        for _ in range(3000):  # numpy keeps a few free blocks of every size: they come first
             resampling.process(chunk)
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(500):
