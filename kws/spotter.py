@@ -213,10 +213,7 @@ class KeywordSpotter:
         -------
         float32 (columns, labels)
         """
-        samples = to_float(samples)
-        if self._resampler is not None:
-            self._resampler.reset()
-            samples = np.concatenate([self._resampler.push(samples), self._resampler.flush()])
+        samples = self._whole_at_rate(samples)
         logits = self._logits_at_rate(samples)
         self.reset()
         return softmax(logits)
@@ -228,10 +225,7 @@ class KeywordSpotter:
         that saw all of it; a longer one by the column in which a keyword was most certain.
         """
         front_end, streaming = self.metadata.front_end, self.metadata.streaming
-        samples = to_float(samples)
-        if self._resampler is not None:
-            self._resampler.reset()
-            samples = np.concatenate([self._resampler.push(samples), self._resampler.flush()])
+        samples = self._whole_at_rate(samples)
         clip = max(1, -(-len(samples) // front_end.hop))
         padded = np.zeros(front_end.samples(clip + streaming.receptive_field), np.float32)
         padded[: len(samples)] = samples
@@ -258,6 +252,14 @@ class KeywordSpotter:
         if certain.argmax() in keywords:
             return np.asarray(certain, np.float32)
         return np.asarray(posteriors.mean(axis=0), np.float32)
+
+    def _whole_at_rate(self, samples: npt.NDArray[Any]) -> Float32:
+        """Return a whole recording at the model's rate."""
+        samples = to_float(samples)
+        if self._resampler is None:
+            return samples
+        self._resampler.reset()
+        return np.concatenate([self._resampler.push(samples), self._resampler.flush()])
 
     def _logits_at_rate(self, samples: Float32) -> Float32:
         self.reset()
