@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from kws.errors import ModelError
-from kws_training import weights
+from kws_training import download, weights
 from kws_training.weights import Download, find_yamnet
 
 PAYLOAD = np.random.default_rng(1).bytes(400_000)
@@ -171,7 +171,7 @@ def test_goes_on_where_it_broke_off(tmp_path, ranges):
     first, second = mirror.asked
     assert first is None
     held = int(second.removeprefix("bytes=").removesuffix("-"))
-    assert 250_000 - weights.CHUNK <= held <= 250_000
+    assert 250_000 - download.CHUNK <= held <= 250_000
     assert only(tmp_path) == ["file.bin"]
 
 
@@ -198,7 +198,7 @@ def test_server_that_breaks_off_forever_is_given_up(tmp_path):
     mirror = Mirror(stops=[100_000] * 99)
     with serving(mirror), pytest.raises(ModelError, match="broke off"):
         fetch(tmp_path, mirror)
-    assert len(mirror.asked) == weights.ATTEMPTS
+    assert len(mirror.asked) == download.ATTEMPTS
 
 
 def test_whole_part_is_only_checked(tmp_path):
@@ -262,7 +262,7 @@ def test_offline_says_what_to_do(tmp_path):
 
 
 def test_silent_server_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", (1, 0.2))
+    monkeypatch.setattr(download, "TIMEOUT", (1, 0.2))
     mirror = Mirror(delay=1.0)
     with serving(mirror), pytest.raises(ModelError, match="timed out"):
         fetch(tmp_path, mirror)

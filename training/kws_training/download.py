@@ -1,0 +1,269 @@
+"""Downloads of pinned files: resumed where they broke off, from the first mirror that can.
+
+A file has one size and one digest on all its mirrors. A download goes on where it broke off,
+whichever mirror is next, because the mirrors serve the same bytes; nothing is used before its
+digest is checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kws.errors import KwsError
+
+if TYPE_CHECKING:
+    import requests
+    from tqdm import tqdm
+
+#: Requests to one mirror; another one is made only if the last brought new bytes.
+ATTEMPTS = 3
+
+#: Bytes for which one request more is allowed: a long download breaks off more often.
+BYTES_PER_ATTEMPT = 100 << 20
+
+#: Seconds to wait for the connection and for each piece of the answer.
+TIMEOUT = (10, 30)
+
+#: Bytes read at a time: what a broken connection costs at most.
+CHUNK = 1 << 16
+
+
+class DownloadError(KwsError):
+    """A file that no mirror gives."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file that several mirrors serve, byte for byte the same.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file in its folder.
+    size : int
+        Bytes; a server that sends more is cut off.
+    sha256 : str or None
+        Digest of the file, in hexadecimal; None where only MD5 was published.
+    mirrors : tuple of str
+        URLs in the order in which they are tried; the first one is named in messages.
+    md5 : str or None
+        Digest that is checked where there is no SHA-256.
+    """
+
+    name: str
+    size: int
+    sha256: str | None
+    mirrors: tuple[str, ...]
+    md5: str | None = None
+
+    @property
+    def digest(self) -> tuple[str, str]:
+        """The digest that is checked: the name of its algorithm, and its hexadecimal text."""
+        if self.sha256:
+            return "SHA-256", self.sha256
+        if self.md5:
+            return "MD5", self.md5
+        raise ValueError(f"{self.name} has no digest")
+
+
+class _MirrorError(Exception):
+    """One mirror cannot give the file; the next may."""
+
+
+def fetch(source: Download, folder: Path, *, progress: bool = True) -> Path:
+    """Return the file from the folder, after downloading it there if need be.
+
+    Parameters
+    ----------
+    source : Download
+        What to fetch, and from where.
+    folder : Path
+        Made if it is not there.
+    progress : bool
+        Show a progress bar, if stderr is a terminal.
+
+    Raises
+    ------
+    DownloadError
+        If no mirror gives the file; what has arrived stays for the next time.
+    OSError
+        If the folder cannot be written.
+    """
+    target = folder / source.name
+    # A kept file is checked each time (4 MB: 10 ms): a damaged one would fail far from its cause.
+    if is_right(target, source):
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / f"{source.name}.lock"):
+        if not is_right(target, source):  # another process may have brought it by now
+            part = part_of(source, folder)
+            _download(source, part, progress=progress)
+            part.replace(target)
+    return target
+
+
+def part_of(source: Download, folder: Path) -> Path:
+    """Return the path of the partial file."""
+    return folder / f"{source.name}.part"
+
+
+def is_right(path: Path, source: Download) -> bool:
+    """Tell whether the file is there, with the pinned size and digest."""
+    import pooch
+
+    algorithm, digest = source.digest
+    # The size first: it bounds what is read.
+    return (
+        path.is_file()
+        and path.stat().st_size == source.size
+        and pooch.file_hash(str(path), alg=algorithm.lower().replace("-", "")) == digest
+    )
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time go on."""
+    import fcntl
+
+    with path.open("w") as file:
+        # Some network file systems have no locks: then two downloads at once may spoil each
+        # other, which the digest finds.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(source: Download, part: Path, *, progress: bool) -> None:
+    """Fill the partial file from the first mirror that can.
+
+    Raises
+    ------
+    DownloadError
+        If none can; what has arrived stays for the next time.
+    """
+    reasons = []
+    for url in source.mirrors:
+        try:
+            return _from_mirror(url, source, part, progress=progress)
+        except _MirrorError as error:
+            reasons.append(f"{urlsplit(url).netloc}: {error}")
+    raise DownloadError(
+        f"{source.name} could not be downloaded ({'; '.join(reasons)}): connect to the network "
+        "and try again"
+    )
+
+
+def _from_mirror(url: str, source: Download, part: Path, *, progress: bool) -> None:
+    """Complete the partial file from one mirror and check its digest."""
+    import requests
+
+    inherited = size_of(part) > 0
+    for _ in range(ATTEMPTS + source.size // BYTES_PER_ATTEMPT):
+        before = size_of(part)
+        try:
+            _receive(url, source, part, progress=progress)
+            break
+        except requests.RequestException as error:
+            reason = _reason(error)
+            if size_of(part) <= before:
+                raise _MirrorError(reason) from error
+    else:
+        raise _MirrorError(reason)
+    if is_right(part, source):
+        return
+    part.unlink()
+    if not inherited:
+        raise _MirrorError(f"wrong {source.digest[0]}")
+    # The wrong bytes may be those that were there before: give this mirror a fresh start.
+    _from_mirror(url, source, part, progress=progress)
+
+
+def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
+    """Append to the partial file what it lacks, by one request.
+
+    Raises
+    ------
+    requests.RequestException
+        If the server cannot be reached, refuses or breaks off; what has arrived is kept.
+    _MirrorError
+        If the server sends something else than the file; nothing is kept.
+    """
+    import requests
+    from tqdm import tqdm
+
+    held = size_of(part)
+    if held > source.size:
+        part.unlink()
+        held = 0
+    if held == source.size:
+        return None
+    # Compression would make the offsets of a resumed download meaningless.
+    headers = {"Accept-Encoding": "identity"}
+    if held:
+        headers["Range"] = f"bytes={held}-"
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        status = response.status_code
+        resumed = status == 206 and response.headers.get("Content-Range", "").startswith(
+            f"bytes {held}-"
+        )
+        refused = status in (206, 416) and not resumed  # another range, or none such
+        if held and refused:
+            part.unlink()
+            return _receive(url, source, part, progress=progress)
+        response.raise_for_status()
+        if not resumed:  # the server sends the whole file: start over
+            held = 0
+        with (
+            part.open("ab" if held else "wb") as file,
+            tqdm(
+                desc=source.name, total=source.size, initial=held, unit="B", unit_scale=True,
+                disable=None if progress else True,  # None: shown on a terminal only
+            ) as bar,
+        ):  # fmt: skip
+            held = _copy(response, file, held, source.size, bar)
+    if held != source.size:
+        part.unlink()
+        raise _MirrorError(
+            f"sent more than {source.size} bytes"
+            if held > source.size
+            else f"sent {held} bytes instead of {source.size}"
+        )
+    return None
+
+
+def _copy(response: requests.Response, file: IO[bytes], held: int, limit: int, bar: tqdm) -> int:
+    """Write the answer to the file until its end or the limit is passed; return the bytes held."""
+    for chunk in response.iter_content(CHUNK):
+        held += len(chunk)
+        if held > limit:
+            break
+        file.write(chunk)
+        bar.update(len(chunk))
+    return held
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, 0 if there is none."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Say in a few words what went wrong; the errors' own texts run over lines of addresses."""
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"HTTP {error.response.status_code}"
+    for kind, text in (
+        (requests.Timeout, "timed out"),
+        (requests.exceptions.SSLError, "certificate not accepted"),
+        (requests.exceptions.ChunkedEncodingError, "broke off"),
+        (requests.ConnectionError, "no connection"),
+    ):
+        if isinstance(error, kind):
+            return text
+    return type(error).__name__
