@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -112,11 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KwsError as error:
         if debug:
-            raise
+            traceback.print_exc()  # not raised: a status of 1 is for verbs to give
         return _complain(str(error), BAD_INPUT)
     except ModuleNotFoundError as error:
         if debug:
-            raise
+            traceback.print_exc()
         extra = "deploy" if name == "distill" else "train"
         return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
     except BrokenPipeError:
@@ -125,14 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a full disk, a device that went away
         if debug:
-            raise
+            traceback.print_exc()
         where = error.filename or "output"
         return _complain(f"{where}: {error.strerror or error}", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("stopped", INTERRUPTED)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         return _complain(
             f"unexpected {type(error).__name__}: {error} (--debug shows where)", UNEXPECTED
         )

@@ -17,6 +17,7 @@ from .augment import coloured_noise
 from .dataset import Clip
 from .evaluate import open_model
 from .features import Audio
+from .intervals import rate_interval, share_interval
 from .recordings import Negatives, Part
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
@@ -222,20 +223,3 @@ def operating_points(spotter: KeywordSpotter, stream: Stream) -> tuple[Operating
             )
         )
     return tuple(points)
-
-
-def rate_interval(events: int, hours: float) -> tuple[float, float]:
-    """Return the exact 95 % interval of a Poisson rate (Garwood 1936), per hour."""
-    from scipy.stats import chi2
-
-    low = chi2.ppf(0.025, 2 * events) / 2 if events else 0.0
-    return float(low / hours), float(chi2.ppf(0.975, 2 * events + 2) / 2 / hours)
-
-
-def share_interval(events: int, of: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of a share (Clopper and Pearson 1934)."""
-    from scipy.stats import beta
-
-    low = float(beta.ppf(0.025, events, of - events + 1)) if events else 0.0
-    high = float(beta.ppf(0.975, events + 1, of - events)) if events < of else 1.0
-    return low, high
