@@ -1,32 +1,89 @@
-"""Augmentation of waveforms: time shift, speed, gain, noise at a signal-to-noise ratio."""
+"""Augmentation: what may happen to a recording between the speaker's mouth and the network.
+
+In the order of nature: the voice (speed, pitch), the moment (time shift), the room, noise, the
+microphone (filter, gain, clipping), the line (telephone band, codec). Then, on log-mel frames:
+vocal-tract warp, equalisation, SpecAugment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from kws.frontend import LogMelConfig
+
+from .effects import (
+    CODECS,
+    FILTER_KNOTS,
+    equalise,
+    overload,
+    reverberate,
+    shift_pitch,
+    transmit,
+)
 from .spectra import LN_PER_DB, curves, mask, warp
 
 Float32 = npt.NDArray[np.float32]
 
+#: Goes up when the same seed gives other audio, so that nothing cached is taken for the new.
+_VERSION = 1
+
+#: Share of `noise_piece` that is tones, for those who do not say.
+TONES = 0.05
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges and probabilities.
+    """Ranges and probabilities; what it is when nothing is said is the recipe ``light``.
+
+    Probabilities of 0 switch an effect off, and it then draws no random number: the same seed
+    gives the same audio whether or not the effect exists.
 
     Attributes
     ----------
     speed : float
         Largest relative change of speed (and pitch).
-    gain : float
-        Largest change of level, in decibels.
+    pitch : float
+        Probability of a change of pitch alone. Slow.
+    semitones : float
+        Largest change of pitch, either way.
+    rooms : float
+        Probability of a room, where there are responses.
+    room_count : int
+        Rooms that are simulated.
+    room_width, room_height : (float, float)
+        Range of their length and width, and of their height, in metres.
+    absorption : (float, float)
+        Range of the share of a sound's energy at 1 kHz that the walls take.
+    distance : (float, float)
+        Range from the speaker to the microphone, in metres.
     noise : float
         Probability of added noise.
     snr : (float, float)
         Range of the signal-to-noise ratio, in decibels, against the loudest tenth of a second.
+    tones : float
+        Share of the noise that is tones with hard edges.
+    filtering : float
+        Probability of a filter, as of another microphone.
+    filter_gain : float
+        Largest change of the level of an octave by it, in decibels.
+    gain : (float, float)
+        Range of the change of level, in decibels.
+    clipping : float
+        Probability of hard clipping.
+    overload : (float, float)
+        Range of decibels that are clipped off the peak.
+    telephone : float
+        Probability of the telephone's band, 300 to 3400 Hz at 8 kHz.
+    codecs : float
+        Probability of a codec.
+    codec_names : tuple of str
+        One of these, see `effects.CODECS`.
     warp : float
         Largest relative change of the vocal tract's length.
     equalisation : float
@@ -36,12 +93,49 @@ class Augmentation:
     """
 
     speed: float = 0.1
-    gain: float = 10.0
+    pitch: float = 0.0
+    semitones: float = 3.0
+    rooms: float = 0.0
+    room_count: int = 200
+    room_width: tuple[float, float] = (2.5, 10.0)
+    room_height: tuple[float, float] = (2.3, 3.5)
+    absorption: tuple[float, float] = (0.1, 0.7)
+    distance: tuple[float, float] = (0.3, 5.0)
     noise: float = 0.5
     snr: tuple[float, float] = (0.0, 30.0)
+    tones: float = 0.0
+    filtering: float = 0.0
+    filter_gain: float = 12.0
+    gain: tuple[float, float] = (-10.0, 10.0)
+    clipping: float = 0.0
+    overload: tuple[float, float] = (3.0, 20.0)
+    telephone: float = 0.0
+    codecs: float = 0.0
+    codec_names: tuple[str, ...] = tuple(CODECS)
     warp: float = 0.1
     equalisation: float = 6.0
     masks: float = 0.3
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as JSON has it, in the order of the fields."""
+        return {entry.name: _plain(getattr(self, entry.name), entry.type) for entry in fields(self)}
+
+    def digest(self) -> str:
+        """Return a key for caches (SHA-256, 64 hexadecimal digits).
+
+        It changes with any field, and when the same seed gives other audio than before.
+        """
+        content = {"version": _VERSION, **self.to_dict()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object, kind: object) -> object:
+    """Return a field's value as JSON has it; 10 and 10.0 are the same to a field of floats."""
+    if isinstance(value, tuple):
+        return [_plain(each, kind) for each in value]
+    if isinstance(value, str) or kind == "int":
+        return value
+    return float(value)  # type: ignore[arg-type]
 
 
 def loudness(samples: Float32, piece: int = 1600) -> float:
@@ -59,15 +153,52 @@ def coloured_noise(rng: np.random.Generator, samples: int) -> Float32:
     return np.fft.irfft(spectrum * slope, samples).astype(np.float32)
 
 
-def noise_piece(rng: np.random.Generator, recorded: Sequence[Float32], samples: int) -> Float32:
-    """Cut a piece out of recorded noise, or draw coloured noise where there is none."""
+def tones(rng: np.random.Generator, samples: int) -> Float32:
+    """Draw one to three sine tones, 100 to 7500 Hz, each steady or switched on and off.
+
+    Hard edges and all: they sound like the hiss of an s or the burst of a t to a network that has
+    never heard them.
+    """
+    time = np.arange(samples, dtype=np.float64) / 16000
+    mixed = np.zeros(samples)
+    for _ in range(rng.integers(1, 4)):
+        hertz = 100 * 75 ** rng.random()  # as many octaves low as high
+        phase = rng.uniform(0, 2 * np.pi)
+        tone = rng.uniform(0.2, 1) * np.sin(2 * np.pi * hertz * time + phase)
+        if rng.random() < 0.7:
+            # a stay is 30 to 600 ms on average, its length as accidental as can be
+            mean = 0.03 * 20 ** rng.random()
+            stays = rng.exponential(mean, 2 + int(2 * samples / 16000 / mean))
+            switched = np.searchsorted(np.cumsum(stays), time) + rng.integers(2)
+            tone *= switched % 2
+        mixed += tone
+    return mixed.astype(np.float32)
+
+
+def draw_noise(
+    rng: np.random.Generator, recorded: Sequence[Float32], samples: int, tones_share: float
+) -> tuple[str, Float32]:
+    """Cut a piece out of recorded noise, or make one: (what it is, float32 (samples,))."""
+    if tones_share > 0 and rng.random() < tones_share:
+        return "tones", tones(rng, samples)
     if not recorded or rng.random() < 0.2:
-        return coloured_noise(rng, samples)
-    source = recorded[rng.integers(len(recorded))]
+        return "coloured", coloured_noise(rng, samples)
+    number = int(rng.integers(len(recorded)))
+    source = recorded[number]
     if len(source) <= samples:
-        return np.resize(source, samples)
+        return f"recorded {number}", np.resize(source, samples)
     start = rng.integers(len(source) - samples)
-    return source[start : start + samples]
+    return f"recorded {number}", source[start : start + samples]
+
+
+def noise_piece(
+    rng: np.random.Generator,
+    recorded: Sequence[Float32],
+    samples: int,
+    tones_share: float = TONES,
+) -> Float32:
+    """Cut a piece out of recorded noise, or make one: coloured noise, rarely tones."""
+    return draw_noise(rng, recorded, samples, tones_share)[1]
 
 
 def change_speed(rng: np.random.Generator, samples: Float32, most: float) -> Float32:
@@ -98,11 +229,14 @@ class Placed:
         Sample of the window at which the recording starts.
     stretch : float
         How much longer the recording has become.
+    applied : mapping
+        What was done: for each effect its setting, such as ``{"snr_db": 12.3}``.
     """
 
     window: Float32
     start: int
     stretch: float
+    applied: Mapping[str, str | float] = field(default_factory=dict)
 
 
 def augment(
@@ -112,12 +246,14 @@ def augment(
     starts: tuple[int, int],
     recorded_noise: Sequence[Float32],
     augmentation: Augmentation | None,
+    responses: Sequence[Float32] = (),
 ) -> Placed:
     """Place a recording at random in a window of a stream, with all that may happen to it.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        The only source of chance: a generator in the same state gives the same audio.
     samples : float32 (n,)
         The recording, 16 kHz.
     length : int
@@ -125,29 +261,89 @@ def augment(
     starts : (int, int)
         The recording starts at a random sample of the window between these.
     recorded_noise : sequence of float32 arrays
+        16 kHz.
     augmentation : Augmentation or None
         None places the recording and does nothing else.
+    responses : sequence of float32 arrays
+        Rooms, 16 kHz, as `rooms.find_responses` gives them; without any there is no room.
     """
     before = len(samples)
+    done: dict[str, str | float] = {}
     if augmentation is not None:
         samples = change_speed(rng, samples, augmentation.speed)
+        if augmentation.pitch > 0 and rng.random() < augmentation.pitch:
+            semitones = rng.uniform(-augmentation.semitones, augmentation.semitones)
+            samples = shift_pitch(samples, semitones)
+            done["semitones"] = semitones
     first = min(starts[0], max(0, length - len(samples)))
     start = int(rng.integers(first, max(first, min(starts[1], length - len(samples))) + 1))
     window = np.zeros(length, np.float32)
     part = samples[: length - start]
     window[start : start + len(part)] = part
     if augmentation is not None:
-        if rng.random() < augmentation.noise:
-            noise = noise_piece(rng, recorded_noise, length)
-            window = add_noise(window, noise, rng.uniform(*augmentation.snr))
-        gain = rng.uniform(-augmentation.gain, augmentation.gain)
-        window *= np.float32(10 ** (gain / 20))
-        np.clip(window, -1.0, 1.0, out=window)
-    return Placed(window, start, len(samples) / max(1, before))
+        window = _listen(rng, window, recorded_noise, augmentation, responses, done)
+        window = _send(rng, window, augmentation, done)
+    return Placed(window, start, len(samples) / max(1, before), done)
+
+
+def _listen(
+    rng: np.random.Generator,
+    window: Float32,
+    recorded_noise: Sequence[Float32],
+    augmentation: Augmentation,
+    responses: Sequence[Float32],
+    done: dict[str, str | float],
+) -> Float32:
+    """Bring a window from the mouth through the microphone: room, noise, filter, gain, clipping."""
+    if responses and augmentation.rooms > 0 and rng.random() < augmentation.rooms:
+        number = int(rng.integers(len(responses)))
+        window = reverberate(window, responses[number])
+        done["room"] = number
+    if rng.random() < augmentation.noise:
+        kind, noise = draw_noise(rng, recorded_noise, len(window), augmentation.tones)
+        snr = rng.uniform(*augmentation.snr)
+        window = add_noise(window, noise, snr)
+        done["noise"], done["snr_db"] = kind, snr
+    if augmentation.filtering > 0 and rng.random() < augmentation.filtering:
+        most = augmentation.filter_gain
+        levels = rng.uniform(-most, most, len(FILTER_KNOTS))
+        window = equalise(window, levels)
+        done["filter_db"] = " ".join(f"{level:.0f}" for level in levels)
+    gain = rng.uniform(*augmentation.gain)
+    window *= np.float32(10 ** (gain / 20))
+    done["gain_db"] = gain
+    if augmentation.clipping > 0 and rng.random() < augmentation.clipping:
+        decibels = rng.uniform(*augmentation.overload)
+        window = overload(window, decibels)
+        done["overload_db"] = decibels
+    np.clip(window, -1.0, 1.0, out=window)
+    return window
+
+
+def _send(
+    rng: np.random.Generator,
+    window: Float32,
+    augmentation: Augmentation,
+    done: dict[str, str | float],
+) -> Float32:
+    """Send a window over a telephone line, through a codec, both or neither."""
+    telephone = augmentation.telephone > 0 and bool(rng.random() < augmentation.telephone)
+    codec, compression = None, None
+    if augmentation.codecs > 0 and rng.random() < augmentation.codecs:
+        codec = augmentation.codec_names[rng.integers(len(augmentation.codec_names))]
+        done["codec"] = codec
+        levels = CODECS[codec].compression
+        if levels is not None:
+            done["compression"] = compression = rng.uniform(*levels)
+    if telephone:
+        done["telephone"] = "yes"
+    if not telephone and codec is None:
+        return window
+    return transmit(window, telephone, codec, compression)
 
 
 def perturb(
-    rng: np.random.Generator, frames: Float32, offset: float, augmentation: Augmentation
+    rng: np.random.Generator, frames: Float32, front_end: LogMelConfig, augmentation: Augmentation
 ) -> Float32:
     """Change log-mel frames as other voices, rooms and microphones would.
 
@@ -155,16 +351,18 @@ def perturb(
     ----------
     rng : numpy.random.Generator
     frames : float32 (n, time, bands)
-        ``log(magnitude + offset)``.
-    offset : float
-        The front end's.
+    front_end : LogMelConfig
+        That made the frames: ``log(mel + offset)`` of magnitudes or of powers.
     augmentation : Augmentation
     """
     count, _, bands = frames.shape
     most = augmentation.warp
     frames = warp(frames, np.exp(rng.uniform(-most, most, count)).astype(np.float32))
-    gain = curves(rng, count, bands, augmentation.equalisation * LN_PER_DB / 2)
-    magnitude = np.maximum(np.exp(frames) - np.float32(offset), 0)
-    frames = np.log(magnitude * np.exp(gain) + np.float32(offset))
+    per_decibel = LN_PER_DB if front_end.spectrum == "power" else LN_PER_DB / 2
+    gain = curves(rng, count, bands, augmentation.equalisation * per_decibel)
+    # a little more than nothing, whose logarithm there is none of
+    added = np.float32(max(front_end.offset, np.exp(front_end.floor)))
+    mel = np.maximum(np.exp(frames) - added, 0)
+    frames = np.log(mel * np.exp(gain) + added)
     mask(rng, frames, augmentation.masks)
     return frames

@@ -1,0 +1,166 @@
+"""A recipe: one TOML file that says what augmentation does, checked key by key."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import stat
+import tomllib
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from kws.errors import KwsError
+
+from .augment import Augmentation
+from .effects import CODECS, check_codecs
+
+#: Bytes of the largest file taken for a recipe.
+LARGEST = 1 << 16
+
+#: Characters of a wrong value that a message shows.
+_SHOWN = 60
+
+
+class RecipeError(KwsError):
+    """A recipe that cannot be used."""
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes in the package."""
+    folder = resources.files(__package__) / "recipes"
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def read_recipe(recipe: str | Path) -> Augmentation:
+    """Read a recipe; keys that it does not set stay as they are in ``light``.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        The name of a recipe in the package (`recipe_names`), else the path of a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, it is not TOML, or a key or value is wrong.
+    KwsError
+        If it wants a codec that libsndfile cannot write here.
+    """
+    name = str(recipe)
+    if name in recipe_names():
+        content = (resources.files(__package__) / "recipes" / f"{name}.toml").read_bytes()
+    else:
+        content = _read_file(Path(recipe), name)
+    augmentation = _parse(content, name)
+    if augmentation.codecs > 0:
+        check_codecs(augmentation.codec_names)
+    return augmentation
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RecipeError(f"{name}: is not a file: give a recipe in TOML")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        known = ", ".join(recipe_names())
+        raise RecipeError(f"{name}: no such recipe: give a TOML file, or one of {known}") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"{name!r}: cannot be read: {reason}") from None
+    if len(content) > LARGEST:
+        raise RecipeError(f"{name}: is larger than {LARGEST // 1024} kB: this is no recipe")
+    return content
+
+
+def _parse(content: bytes, name: str) -> Augmentation:
+    import pydantic
+
+    try:
+        values = tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise RecipeError(f"{name}: is not UTF-8 text: save it as such") from None
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{name}: is not TOML: {error}") from None
+    try:
+        checked = _schema().model_validate(values)
+    except pydantic.ValidationError as error:
+        raise RecipeError(f"{name}: {_first(error)}") from None
+    return Augmentation(**checked.model_dump(exclude_unset=True))
+
+
+@functools.cache
+def _schema() -> type[Any]:
+    """Return the model that checks a recipe: the fields of `Augmentation` with their limits."""
+    from typing import Annotated, Literal
+
+    from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+    def between(low: float, high: float) -> Any:
+        return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
+
+    def ordered(pair: tuple[float, float]) -> tuple[float, float]:
+        if pair[0] > pair[1]:
+            raise ValueError("the first number must not be above the second")
+        return pair
+
+    def span(low: float, high: float) -> Any:
+        return Annotated[tuple[between(low, high), between(low, high)], AfterValidator(ordered)]
+
+    share = between(0, 1)
+    codecs = Literal[tuple(CODECS)]
+    limits: dict[str, Any] = {
+        "speed": between(0, 0.5),
+        "pitch": share,
+        "semitones": between(0, 12),
+        "rooms": share,
+        "room_count": Annotated[int, Field(strict=True, ge=1, le=2000)],
+        "room_width": span(1, 50),
+        "room_height": span(1, 20),
+        "absorption": span(0.02, 0.99),
+        "distance": span(0.05, 50),
+        "noise": share,
+        "snr": span(-30, 100),
+        "tones": share,
+        "filtering": share,
+        "filter_gain": between(0, 40),
+        "gain": span(-80, 80),
+        "clipping": share,
+        "overload": span(0, 60),
+        "telephone": share,
+        "codecs": share,
+        "codec_names": Annotated[tuple[codecs, ...], Field(min_length=1, max_length=100)],
+        "warp": between(0, 0.5),
+        "equalisation": between(0, 40),
+        "masks": share,
+    }
+    base = type("Base", (BaseModel,), {"model_config": ConfigDict(extra="forbid")})
+    wanted: dict[str, Any] = {key: (kind, None) for key, kind in limits.items()}
+    return create_model("Recipe", __base__=base, **wanted)
+
+
+def _first(error: Any) -> str:
+    """Say in one line what is wrong with the first key that is."""
+    details = error.errors(include_url=False, include_context=False)
+    first = details[0]
+    key = ".".join(str(part) for part in first["loc"][:1])
+    if first["type"] == "extra_forbidden":
+        names = [entry.name for entry in fields(Augmentation)]
+        near = difflib.get_close_matches(key, names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
+        return f"{_short(key)}: unknown key: {hint}"
+    value = first["input"]
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if first["type"] in ("tuple_type", "missing", "too_long", "too_short"):
+        many = key == "codec_names"
+        reason = "should be a list of codecs" if many else "should be two numbers, [low, high]"
+    return f"{key}: {_short(value)}: {reason}"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
