@@ -46,6 +46,11 @@ class Verb:
     run: Callable[[argparse.Namespace], int]
 
 
+def names(text: str) -> list[str]:
+    """Parse names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments."""
 

@@ -97,6 +97,11 @@ class LogMelConfig:
         return asdict(self)
 
     @property
+    def first(self) -> LogMelConfig:
+        """The front end whose bands come first: itself, see `JoinedConfig`."""
+        return self
+
+    @property
     def hop_seconds(self) -> float:
         """Seconds between frames."""
         return self.hop / self.sample_rate
@@ -136,6 +141,99 @@ WORDS = LogMelConfig(
     sample_rate=16000, window=480, hop=160, fft=512, bands=40, low_hz=0.0, high_hz=4000.0,
     spectrum="power", offset=0.0, floor=-14.6839, ceiling=10.9442,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JoinedConfig:
+    """Several front ends side by side: their bands are one long frame.
+
+    A frame's parts begin at the same sample; it is complete when its longest window is.
+
+    Attributes
+    ----------
+    parts : tuple of LogMelConfig
+        Two to four, of one sample rate and one hop.
+    """
+
+    parts: tuple[LogMelConfig, ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.parts) <= 4:
+            raise ModelError("front end: two to four can be joined")
+        if len({(part.sample_rate, part.hop) for part in self.parts}) > 1:
+            raise ModelError("front end: those that are joined need one sample_rate and one hop")
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the configurations as plain JSON values."""
+        return [part.to_dict() for part in self.parts]
+
+    @property
+    def first(self) -> LogMelConfig:
+        """The front end whose bands come first."""
+        return self.parts[0]
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the input."""
+        return self.first.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Step between windows, in samples."""
+        return self.first.hop
+
+    @property
+    def hop_seconds(self) -> float:
+        """Seconds between frames."""
+        return self.first.hop_seconds
+
+    @property
+    def window(self) -> int:
+        """Length of the longest window, in samples."""
+        return max(part.window for part in self.parts)
+
+    @property
+    def window_seconds(self) -> float:
+        """Seconds of audio under one frame."""
+        return self.window / self.sample_rate
+
+    @property
+    def bands(self) -> int:
+        """Number of bands of all parts."""
+        return sum(part.bands for part in self.parts)
+
+    @property
+    def silence(self) -> Float32:
+        """Value of each band for digital silence: float32 (bands,)."""
+        return np.concatenate([np.full(p.bands, p.silence, np.float32) for p in self.parts])
+
+    def frames(self, samples: int) -> int:
+        """Return the number of whole frames in so many samples."""
+        return max(0, (samples - self.window) // self.hop + 1)
+
+    def samples(self, frames: int) -> int:
+        """Return the number of samples under so many frames."""
+        return (frames - 1) * self.hop + self.window if frames > 0 else 0
+
+
+FrontEnd = LogMelConfig | JoinedConfig
+
+
+def front_end_from(values: Any) -> FrontEnd:
+    """Read one front end, or a list of those that are joined, from metadata.
+
+    Raises
+    ------
+    ModelError
+        If it is something else, or does not hold together.
+    """
+    if isinstance(values, list):
+        if not all(isinstance(part, dict) for part in values):
+            raise ModelError("front end: a list of objects is wanted")
+        return JoinedConfig(tuple(LogMelConfig.from_dict(part) for part in values[:5]))
+    if not isinstance(values, dict):
+        raise ModelError("front end: is not an object")
+    return LogMelConfig.from_dict(values)
 
 
 def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -238,14 +336,53 @@ class LogMel:
         return self._out
 
 
-def log_mel(samples: Float32, config: LogMelConfig) -> Float32:
+class JoinedLogMel:
+    """Streaming front ends side by side.
+
+    Parameters
+    ----------
+    config : JoinedConfig
+    block : int
+        Frames are returned in multiples of this number.
+    """
+
+    def __init__(self, config: JoinedConfig, block: int = BLOCK) -> None:
+        self.config = config
+        self._parts = [LogMel(part, block) for part in config.parts]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        for part in self._parts:
+            part.reset()
+        self._waiting = [np.empty((0, part.config.bands), np.float32) for part in self._parts]
+
+    def push(self, samples: Float32) -> Float32:
+        """Take samples and return the frames that they complete: float32 (m, bands)."""
+        waiting = [
+            np.concatenate([before, part.push(samples)])
+            for before, part in zip(self._waiting, self._parts, strict=True)
+        ]
+        ready = min(len(frames) for frames in waiting)
+        self._waiting = [frames[ready:] for frames in waiting]
+        return np.concatenate([frames[:ready] for frames in waiting], axis=1)
+
+
+def open_front_end(config: FrontEnd, block: int = BLOCK) -> LogMel | JoinedLogMel:
+    """Return the streaming front end of a configuration."""
+    if isinstance(config, JoinedConfig):
+        return JoinedLogMel(config, block)
+    return LogMel(config, block)
+
+
+def log_mel(samples: Float32, config: FrontEnd) -> Float32:
     """Return the log-mel frames of a whole recording.
 
     Parameters
     ----------
     samples : float32 (n,)
         Mono audio in -1 .. 1 at the configured rate.
-    config : LogMelConfig
+    config : LogMelConfig or JoinedConfig
         The front end's parameters.
 
     Returns
@@ -257,4 +394,4 @@ def log_mel(samples: Float32, config: LogMelConfig) -> Float32:
     blocks = -(-count // BLOCK)
     padded = np.zeros(config.samples(blocks * BLOCK), np.float32)
     padded[: min(len(samples), len(padded))] = samples[: len(padded)]
-    return LogMel(config).push(padded)[:count]
+    return open_front_end(config).push(padded)[:count]

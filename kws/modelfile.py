@@ -14,12 +14,12 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .errors import ModelError
-from .frontend import LogMelConfig
+from .frontend import FrontEnd, front_end_from
 
 SCHEMA = 1
 METADATA_NAME = "kws.json"
@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_METADATA_BYTES = 2**20
 SILENCE = "_silence_"
 UNKNOWN = "_unknown_"
-TASKS = ("commands",)
+TASKS = ("commands", "sounds")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,31 @@ class DetectorDefaults:
 
 
 @dataclass(frozen=True)
+class SegmenterDefaults:
+    """What turns scores into sounds that begin and end.
+
+    Attributes
+    ----------
+    smoothing : float
+        Seconds over which scores are averaged.
+    release : float
+        A sound goes on while its smoothed score is at least this share of its threshold, 0 .. 1.
+    shortest : float
+        Seconds; what is shorter is dropped.
+    gap : float
+        Seconds; sounds of one label that are no farther apart are one.
+    thresholds : dict of str to float
+        Smoothed score that each keyword must reach, 0 .. 1.
+    """
+
+    smoothing: float
+    release: float
+    shortest: float
+    gap: float
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """What a threshold gave on recordings that it was not chosen on.
 
@@ -115,12 +140,14 @@ class Metadata:
     Attributes
     ----------
     task : str
-        "commands": one of the labels at a time, by softmax.
+        "commands": words, each detected once; "sounds": sounds that begin and end. Of both, one
+        of the labels at a time, by softmax.
     labels : tuple of str
         In the order of the network's output; those in underscores are no keywords.
-    front_end : LogMelConfig
+    front_end : LogMelConfig or JoinedConfig
     streaming : StreamingContract
-    detector : DetectorDefaults
+    detector : DetectorDefaults or SegmenterDefaults
+        The latter for sounds.
     operating_points : tuple of OperatingPoint
     provenance : dict
         Recipe, digests of data and weights, versions: for people, never read by the runtime.
@@ -128,9 +155,9 @@ class Metadata:
 
     task: str
     labels: tuple[str, ...]
-    front_end: LogMelConfig
+    front_end: FrontEnd
     streaming: StreamingContract
-    detector: DetectorDefaults
+    detector: DetectorDefaults | SegmenterDefaults
     operating_points: tuple[OperatingPoint, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -138,6 +165,16 @@ class Metadata:
     def keywords(self) -> tuple[str, ...]:
         """The labels that can be detected."""
         return keywords_of(self.labels)
+
+    def only(self, labels: tuple[str, ...]) -> Metadata:
+        """Return the contract of a model that knows only some of the labels."""
+        thresholds = {k: t for k, t in self.detector.thresholds.items() if k in labels}
+        return replace(
+            self,
+            labels=labels,
+            detector=replace(self.detector, thresholds=thresholds),
+            operating_points=tuple(p for p in self.operating_points if p.keyword in labels),
+        )
 
 
 @dataclass(frozen=True)
@@ -386,7 +423,7 @@ def _metadata(reader: _Reader) -> Metadata:
     return Metadata(
         task=task,
         labels=labels,
-        front_end=LogMelConfig.from_dict(reader.group("front_end").values),
+        front_end=front_end_from(reader.get("front_end")),
         streaming=StreamingContract(
             frames=streaming.count("frames", 1, 1000),
             receptive_field=streaming.count("receptive_field", 1, 10000),
@@ -394,12 +431,28 @@ def _metadata(reader: _Reader) -> Metadata:
             output=streaming.text("output"),
             states=tuple(states),
         ),
-        detector=DetectorDefaults(
-            smoothing=detector.number("smoothing", 0, 10),
-            refractory=detector.number("refractory", 0, 60),
-            longest=detector.number("longest", 0.1, 10),
-            thresholds={keyword: thresholds.number(keyword, 0, 1) for keyword in keywords},
+        detector=_detector(
+            task, detector, {keyword: thresholds.number(keyword, 0, 1) for keyword in keywords}
         ),
         operating_points=tuple(points),
         provenance=reader.group("provenance").values,
+    )
+
+
+def _detector(
+    task: str, detector: _Reader, thresholds: dict[str, float]
+) -> DetectorDefaults | SegmenterDefaults:
+    if task == "sounds":
+        return SegmenterDefaults(
+            smoothing=detector.number("smoothing", 0, 10),
+            release=detector.number("release", 0, 1),
+            shortest=detector.number("shortest", 0, 60),
+            gap=detector.number("gap", 0, 60),
+            thresholds=thresholds,
+        )
+    return DetectorDefaults(
+        smoothing=detector.number("smoothing", 0, 10),
+        refractory=detector.number("refractory", 0, 60),
+        longest=detector.number("longest", 0.1, 10),
+        thresholds=thresholds,
     )

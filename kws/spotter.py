@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -14,10 +14,12 @@ import numpy.typing as npt
 from .audio import to_float
 from .detector import Detector
 from .errors import ModelError
-from .frontend import LogMel
-from .modelfile import Metadata, ModelFile, parse_model, read_model
+from .frontend import open_front_end
+from .modelfile import Metadata, ModelFile, SegmenterDefaults, parse_model, read_model
 from .network import StreamingNetwork
 from .resample import Resampler
+from .segmenter import Segment, Segmenter, join_columns
+from .selection import Selection
 
 Float32 = npt.NDArray[np.float32]
 
@@ -29,7 +31,7 @@ SHORTEST = 10
 
 @dataclass(frozen=True)
 class Detection:
-    """A keyword was said.
+    """A keyword was said, or a sound was heard.
 
     Attributes
     ----------
@@ -37,7 +39,7 @@ class Detection:
     score : float
         Smoothed score, 0 .. 1.
     start, end : float
-        Where the word is, in seconds since the first sample (after the last reset).
+        Where the word or sound is, in seconds since the first sample (after the last reset).
     """
 
     keyword: str
@@ -84,6 +86,8 @@ class KeywordSpotter:
         Threads of the interpreter.
     thresholds : mapping of str to float, optional
         Thresholds, 0 .. 1, instead of the model's, for some keywords or all.
+    keywords : sequence of str, optional
+        Those of the model's keywords that matter; the others count as ``_unknown_``.
 
     Raises
     ------
@@ -105,36 +109,46 @@ class KeywordSpotter:
         sample_rate: int | None = None,
         threads: int = 1,
         thresholds: Mapping[str, float] | None = None,
+        keywords: Sequence[str] | None = None,
     ) -> None:
+        self._selection = None
+        metadata = model.metadata
+        if keywords is not None:
+            self._selection = Selection(metadata.labels, keywords)
+            metadata = metadata.only(self._selection.labels)
         for keyword, threshold in (thresholds or {}).items():
-            if keyword not in model.metadata.keywords:
+            if keyword not in metadata.keywords:
                 raise ModelError(
                     f"{keyword!r:.100} is no keyword of {model.path}: "
-                    f"it has {', '.join(model.metadata.keywords)}"
+                    f"it has {', '.join(metadata.keywords)}"
                 )
             if not 0 <= threshold <= 1:
                 raise ModelError(f"threshold {threshold} of {keyword!r}: must be 0 to 1")
-        detector = model.metadata.detector
+        detector = metadata.detector
         detector = replace(detector, thresholds={**detector.thresholds, **(thresholds or {})})
-        self.metadata: Metadata = replace(model.metadata, detector=detector)
-        front_end = model.metadata.front_end
+        self.metadata: Metadata = replace(metadata, detector=detector)
+        front_end = metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = StreamingNetwork(model, threads)
-        self._log_mel = LogMel(front_end, block=self._network.frames)
+        self._log_mel = open_front_end(front_end, self._network.frames)
         self._resampler = (
             Resampler(self.sample_rate, front_end.sample_rate)
             if self.sample_rate != front_end.sample_rate
             else None
         )
-        self._detector = Detector(
-            self.metadata.labels,
-            self.metadata.detector,
-            self.column_seconds,
-        )
+        self._detector: Detector | Segmenter
+        if isinstance(detector, SegmenterDefaults):
+            self._detector = Segmenter(self.metadata.labels, detector, self.column_seconds)
+            self._longest = 0.0
+        else:
+            self._detector = Detector(self.metadata.labels, detector, self.column_seconds)
+            self._longest = detector.longest
+        # a word's level is that of the first front end's bands
+        self._leading = front_end.first
         # frame levels of the last receptive field, to find where the word was
         history = max(
             self.metadata.streaming.receptive_field,
-            round(self.metadata.detector.longest / front_end.hop_seconds) + 50,
+            round(self._longest / front_end.hop_seconds) + 50,
         )
         self._levels = np.empty(-(-history // self._network.frames) * self._network.frames)
         self.reset()
@@ -167,12 +181,15 @@ class KeywordSpotter:
         self._detector.reset()
         if self._resampler is not None:
             self._resampler.reset()
-        self._levels[:] = self.metadata.front_end.silence
+        self._levels[:] = self._leading.silence
         self._steps = 0
+        self._seconds = 0.0
         self._spoken_until = 0.0
 
     def process(self, samples: npt.NDArray[Any]) -> list[Detection]:
         """Take audio and return the detections that it completes.
+
+        A word is detected while it is said, a sound when it has ended.
 
         Parameters
         ----------
@@ -185,15 +202,20 @@ class KeywordSpotter:
             If the samples have another type or shape, or are not finite.
         """
         samples = to_float(samples)
+        pushed = len(samples) / self.sample_rate
         if self._resampler is not None:
             samples = self._resampler.push(samples)
+        self._seconds += pushed
         frames = self._log_mel.push(samples)
-        detections = []
+        detections: list[Detection] = []
         for start in range(0, len(frames), self._network.frames):
             step = frames[start : start + self._network.frames]
-            logits = self._network.step(step)
+            logits = self._step(step)
             self._remember(step)
             for posteriors in softmax(logits):
+                if isinstance(self._detector, Segmenter):
+                    detections += self._timed(self._detector.update(posteriors))
+                    continue
                 event = self._detector.update(posteriors)
                 if event is not None:
                     detection = self._locate(event.label, event.score)
@@ -204,7 +226,12 @@ class KeywordSpotter:
     def flush(self) -> list[Detection]:
         """End the stream: follow it with silence until nothing of it is left to be found."""
         seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds
-        return self.process(np.zeros(round(seconds * self.sample_rate), np.float32))
+        until = self._seconds
+        detections = self.process(np.zeros(round(seconds * self.sample_rate), np.float32))
+        if isinstance(self._detector, Segmenter):
+            detections += self._timed(self._detector.flush())
+            return [replace(d, end=min(d.end, until)) for d in detections if d.start < until]
+        return detections
 
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
         """Return the posteriors of every column of a recording; the stream starts anew.
@@ -222,10 +249,15 @@ class KeywordSpotter:
         """Say what one clip is.
 
         A clip no longer than the network's receptive field is judged by the mean of the columns
-        that saw all of it; a longer one by the column in which a keyword was most certain.
+        that saw all of it; a longer one by the column in which a keyword was most certain. For
+        sounds, the clip is heard over and over, and all columns that saw nothing else are joined
+        (`segmenter.join_columns`).
         """
-        front_end, streaming = self.metadata.front_end, self.metadata.streaming
         samples = self._whole_at_rate(samples)
+        if isinstance(self._detector, Segmenter):
+            posteriors = softmax(self._logits_of_loop(samples))
+            return self._classification(join_columns(posteriors, self.metadata.labels))
+        front_end, streaming = self.metadata.front_end, self.metadata.streaming
         clip = max(1, -(-len(samples) // front_end.hop))
         padded = np.zeros(front_end.samples(clip + streaming.receptive_field), np.float32)
         padded[: len(samples)] = samples
@@ -237,6 +269,9 @@ class KeywordSpotter:
             scores = softmax(logits[first:beyond].mean(axis=0))
         else:
             scores = self._most_certain(softmax(logits))
+        return self._classification(scores)
+
+    def _classification(self, scores: Float32) -> Classification:
         self.reset()
         best = int(scores.argmax())
         labels = self.metadata.labels
@@ -245,6 +280,36 @@ class KeywordSpotter:
             float(scores[best]),
             {label: float(score) for label, score in zip(labels, scores, strict=True)},
         )
+
+    def _logits_of_loop(self, samples: Float32) -> Float32:
+        """Return the logits of the columns of a clip that is heard over and over."""
+        front_end, size = self.metadata.front_end, self._network.frames
+        per_column = size // self._network.columns
+        columns = -(-max(1, len(samples)) // (front_end.hop * per_column))
+        before = -(-self._result_field // per_column) - 1  # columns that saw less than their field
+        frames = -(-(before + columns) * per_column // size) * size
+        looped = np.resize(samples, front_end.samples(frames))
+        return self._logits_at_rate(looped)[before : before + columns]
+
+    @property
+    def _result_field(self) -> int:
+        """Front-end frames that a single column depends on."""
+        size = self._network.frames
+        return self.metadata.streaming.receptive_field - size + size // self._network.columns
+
+    def _timed(self, segments: list[Segment]) -> list[Detection]:
+        """Say when sounds were; a column stands for the middle of what it has seen."""
+        front_end = self.metadata.front_end
+        per_column = self._network.frames // self._network.columns
+        unseen = self._result_field - per_column + 1
+        late = (unseen * front_end.hop_seconds - front_end.window_seconds) / 2
+        found = []
+        for segment in segments:
+            start, end = (at * self.column_seconds - late for at in (segment.start, segment.end))
+            if end > 0:  # else it was in the silence before the first sample
+                label = self.metadata.labels[segment.label]
+                found.append(Detection(label, segment.score, max(0.0, start), end))
+        return found
 
     def _most_certain(self, posteriors: Float32) -> Float32:
         keywords = [self.metadata.labels.index(keyword) for keyword in self.keywords]
@@ -265,15 +330,20 @@ class KeywordSpotter:
         self.reset()
         frames = self._log_mel.push(samples)
         size = self._network.frames
-        steps = [self._network.step(frames[i : i + size]) for i in range(0, len(frames), size)]
+        steps = [self._step(frames[i : i + size]) for i in range(0, len(frames), size)]
         if not steps:
             return np.zeros((0, len(self.metadata.labels)), np.float32)
         return np.concatenate([step.copy() for step in steps])
 
+    def _step(self, frames: Float32) -> Float32:
+        """Return the logits of the newest columns, of the keywords that matter."""
+        logits = self._network.step(frames)
+        return logits if self._selection is None else self._selection(logits)
+
     def _remember(self, frames: Float32) -> None:
         """Keep the level of each frame, in the ring that `_locate` reads."""
         at = (self._steps % (len(self._levels) // len(frames))) * len(frames)
-        self._levels[at : at + len(frames)] = frames.max(axis=1)
+        self._levels[at : at + len(frames)] = frames[:, : self._leading.bands].max(axis=1)
         self._steps += 1
 
     def _locate(self, label: int, score: float) -> Detection | None:
@@ -282,8 +352,8 @@ class KeywordSpotter:
         size = self._network.frames
         at = (self._steps % (len(self._levels) // size)) * size
         levels = np.concatenate([self._levels[at:], self._levels[:at]])
-        longest = round(self.metadata.detector.longest / front_end.hop_seconds)
-        decibel = np.log(10) / (10 if front_end.spectrum == "power" else 20)
+        longest = round(self._longest / front_end.hop_seconds)
+        decibel = np.log(10) / (10 if self._leading.spectrum == "power" else 20)
         # the same sound is not two keywords: this one is in what followed the last one
         since = round(self._steps * size - self._spoken_until / front_end.hop_seconds)
         if since < SHORTEST:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .audio import AUDIO_SUFFIXES, load_audio, read_stream
-from .cli import BAD_INPUT, Verb, note
+from .cli import BAD_INPUT, Verb, names, note
 from .errors import AudioError
 from .frontend import Float32
 from .modelfile import read_model
@@ -32,6 +32,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a model file; the one in the package if left out",
     )
+    parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
+        help="those of the model's keywords that matter; the others count as unknown words",
+    )  # fmt: skip
 
 
 def _add_rate(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +72,17 @@ def _add_threshold(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _spotter(
-    path: Path | None, sample_rate: int | None = None, threshold: float | None = None
-) -> KeywordSpotter:
-    model = default_model() if path is None else read_model(path)
-    thresholds = None if threshold is None else dict.fromkeys(model.metadata.keywords, threshold)
+def _spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:
+    model = default_model() if options.model is None else read_model(options.model)
+    keywords = options.keywords
+    thresholds = None
+    if getattr(options, "threshold", None) is not None:
+        known = model.metadata.keywords if keywords is None else keywords
+        thresholds = dict.fromkeys(known, options.threshold)
     with _quiet():
-        return KeywordSpotter(model, sample_rate=sample_rate, thresholds=thresholds)
+        return KeywordSpotter(
+            model, sample_rate=sample_rate, thresholds=thresholds, keywords=keywords
+        )
 
 
 def _print_detection(detection: Detection, file: str, *, as_json: bool, named: bool) -> None:
@@ -162,7 +170,7 @@ def _configure_spot(parser: argparse.ArgumentParser) -> None:
 
 def _run_spot(options: argparse.Namespace) -> int:
     rate = options.rate if "-" in options.files else None
-    spotter = _spotter(options.model, rate, options.threshold)
+    spotter = _spotter(options, rate)
     named = len(options.files) > 1 or _is_folder(options.files[0])
 
     def spot(name: str) -> None:
@@ -206,7 +214,7 @@ def _whole_pipe(rate: int) -> Float32:
 
 
 def _run_classify(options: argparse.Namespace) -> int:
-    spotter = _spotter(options.model, options.rate if "-" in options.files else None)
+    spotter = _spotter(options, options.rate if "-" in options.files else None)
     rate = spotter.sample_rate
 
     def classify(name: str) -> None:
@@ -246,7 +254,7 @@ def _run_listen(options: argparse.Namespace) -> int:
         return 0
     wanted = options.device
     source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
-    spotter = _spotter(options.model, source.sample_rate, options.threshold)
+    spotter = _spotter(options, source.sample_rate)
     overflows = 0
     try:
         with source as microphone:

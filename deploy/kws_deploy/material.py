@@ -2,66 +2,69 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from kws.errors import KwsError
-from kws.frontend import WORDS, log_mel
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.frontend import WORDS
+from kws.modelfile import UNKNOWN
 from kws.spotter import KeywordSpotter
 from kws_training.augment import Augmentation, augment
 from kws_training.dataset import hold_out_speakers
-from kws_training.features import Audio, around_word
+from kws_training.images import CLIP_FRAMES, RATE, WordImages, image_of, second_of, to_frames
 from kws_training.progress import Progress
 from kws_training.recordings import Part
 
-from .distill import CLIP_FRAMES, Material, to_images
-
 Float32 = npt.NDArray[np.float32]
 
-RATE = WORDS.sample_rate
 
+@dataclass(frozen=True)
+class Material:
+    """Clips of one second in the students' front end.
 
-def read_images(
-    path: Path, labels: tuple[str, ...], hold_out: float, left_out: set[str]
-) -> Material:
-    """Read labelled log-mel images: a ``.npz`` of x (n, 98, 40) uint8, label and speaker.
-
-    Words that are no label become ``_unknown_``; speakers that are held out, and those
-    in ``left_out``, are left out.
-
-    Raises
-    ------
-    KwsError
-        If the file cannot be read or holds something else.
+    Attributes
+    ----------
+    images : uint8 (n, 98, 40)
+        Log-mel frames; 0 is the front end's floor and 255 its ceiling.
+    targets : float32 (n, labels)
+        What each clip is: one label, or a share of the teacher's posteriors too.
+    labels : int64 (n,)
+        The label, for sampling.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, words, speakers = archive["x"], archive["label"], archive["speaker"]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise KwsError(f"{path}: no log-mel images of words ({error})") from None
-    if images.ndim != 3 or images.shape[1:] != (CLIP_FRAMES, WORDS.bands):
-        raise KwsError(f"{path}: images of {images.shape[1:]}, wanted (98, 40)")
-    out = left_out | hold_out_speakers(speakers.tolist(), hold_out)
-    kept = np.array([speaker not in out for speaker in speakers])
-    numbers = np.array([labels.index(word if word in labels else UNKNOWN) for word in words[kept]])
-    return Material(images[kept], np.eye(len(labels), dtype=np.float32)[numbers], numbers)
+
+    images: npt.NDArray[np.uint8]
+    targets: Float32
+    labels: npt.NDArray[np.int64]
+
+    def frames(self, rows: npt.NDArray[np.int64]) -> Float32:
+        """Return log-mel frames in the front end's units."""
+        return to_frames(self.images[rows])
 
 
-def second_of(audio: Audio) -> Float32:
-    """Return one second of a recording: cut around the word, or padded with silence."""
-    samples = around_word(audio)[:RATE].astype(np.float32) / 32768
-    before = (RATE - len(samples)) // 2
-    return np.pad(samples, (before, RATE - len(samples) - before))
+def join(parts: Sequence[Material]) -> Material:
+    """Return all the material as one."""
+    return Material(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
 
 
-def clip_frames(samples: Float32) -> Float32:
-    """Return the students' frames of a second of audio: (98, 40)."""
-    return log_mel(samples, WORDS)
+def labelled(
+    words: WordImages, labels: tuple[str, ...], hold_out: float, left_out: set[str]
+) -> Material:
+    """Take images with their labels; words that are no label become ``_unknown_``.
+
+    Speakers that are held out, and those in ``left_out``, are left out.
+    """
+    out = left_out | hold_out_speakers(words.speakers.tolist(), hold_out)
+    words = words.where(np.array([speaker not in out for speaker in words.speakers.tolist()]))
+    numbers = np.array(
+        [labels.index(word if word in labels else UNKNOWN) for word in words.words.tolist()]
+    )
+    return Material(words.images, np.eye(len(labels), dtype=np.float32)[numbers], numbers)
 
 
 def taught(
@@ -99,19 +102,10 @@ def taught(
         samples = second_of(part.audio[number])
         if copy:
             samples = augment(rng, samples, RATE, (0, RATE // 10), noise, Augmentation()).window
-        images[row] = to_images(clip_frames(samples))
+        images[row] = image_of(samples)
         label = part.clips[number].label
         numbers[row] = labels.index(label)
         judged = teacher.classify(samples).scores
         targets[row] = (1 - share) * np.array([judged[name] for name in labels])
         targets[row, numbers[row]] += share
     return Material(images, targets, numbers)
-
-
-def noise_frames(noise: Sequence[Float32], part: Part) -> Float32:
-    """Return the students' frames of all recorded noise, silence clips included, as one piece."""
-    silence: list[Audio] = [
-        audio for clip, audio in zip(part.clips, part.audio, strict=True) if clip.label == SILENCE
-    ]
-    pieces = [*noise, *(audio.astype(np.float32) / 32768 for audio in silence)]
-    return np.concatenate([log_mel(piece, WORDS) for piece in pieces])

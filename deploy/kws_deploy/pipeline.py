@@ -15,17 +15,26 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import Metadata, ModelFile, pack, parse_model
 from kws_training.convert import convert
-from kws_training.dataset import Skipped, find_clips, find_recordings, hold_out, split
+from kws_training.dataset import (
+    Clip,
+    Skipped,
+    by_column,
+    by_speaker,
+    find_clips,
+    find_recordings,
+    split,
+)
 from kws_training.evaluate import ClipReport, judge_clips, open_model
 from kws_training.fit import set_seed
+from kws_training.images import image_of, noise_frames, read_images, second_of, to_frames
 from kws_training.operating import with_thresholds
 from kws_training.progress import bar, say
 from kws_training.recordings import Negatives, Part, read_noise
 from kws_training.spectra import WindowMaker
-from kws_training.train import used_versions
+from kws_training.versions import used_versions
 
-from .distill import Material, Recipe, join, train_student
-from .material import clip_frames, noise_frames, read_images, second_of, taught
+from .distill import Recipe, train_student
+from .material import Material, join, labelled, taught
 from .students import StudentShape
 
 Float32 = npt.NDArray[np.float32]
@@ -71,7 +80,7 @@ class Distilled:
 def distill(
     teacher: ModelFile,
     folders: Sequence[Path],
-    speaker_rule: str,
+    speaker_rule: str | None,
     features: Path | None,
     noise_folders: Sequence[Path],
     negative_folders: Sequence[Path],
@@ -82,7 +91,8 @@ def distill(
     Parameters
     ----------
     teacher : ModelFile
-        Its provenance names the share of held-out speakers, who are held out here too.
+        Its provenance names the share of held-out speakers, or the column that says who they
+        are; they are held out here too.
     folders, speaker_rule
         As for `find_clips`.
     features : Path or None
@@ -101,9 +111,7 @@ def distill(
     versions = used_versions()
     share = _share(teacher, "hold_out", 0.0)
     clips = find_clips(folders, teacher.metadata.keywords, speaker_rule)
-    kept, out = hold_out(clips, share)
-    parts = split(kept, _share(teacher, "validation", VALIDATION))
-    training, validation, held_out = (Part.read(part) for part in (*parts, out))
+    training, validation, held_out = (Part.read(part) for part in _split(teacher, clips))
     for label in teacher.metadata.keywords:
         if all(clip.label != label for clip in (*training.clips, *validation.clips)):
             raise KwsError(f"{label}: no recording of this keyword could be read")
@@ -119,12 +127,12 @@ def distill(
     judge = open_model(teacher, threads=2)
     materials = [taught(training, judge, options.copies, LABEL_SHARE, noise, options.seed, bar)]
     if features is not None:
-        validating = {clip.speaker for clip in validation.clips}
-        materials.append(read_images(features, labels, share, validating))
+        others = {clip.speaker for part in (validation, held_out) for clip in part.clips}
+        materials.append(labelled(read_images(features), labels, share, others))
     material = join(materials)
     say(f"{len(material.images)} clips to learn from")
 
-    frames = np.stack([clip_frames(second_of(audio)) for audio in validation.audio])
+    frames = to_frames(np.stack([image_of(second_of(audio)) for audio in validation.audio]))
     said = np.array([labels.index(clip.label) for clip in validation.clips])
 
     def report(epoch: int, loss: float, predict: Any) -> None:
@@ -178,6 +186,22 @@ def _share(teacher: ModelFile, name: str, otherwise: float) -> float:
     if not isinstance(value, int | float) or not 0 <= value <= 0.9:
         raise KwsError(f"{teacher.path}: provenance: {name} must be 0 to 0.9, not {value!r:.40}")
     return float(value)
+
+
+def _split(teacher: ModelFile, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """Split the clips as the teacher's were: by the same column, or by the same shares."""
+    validation = _share(teacher, "validation", VALIDATION)
+    held_out = _share(teacher, "hold_out", 0.0)
+    options = teacher.metadata.provenance.get("options")
+    column = options.get("split") if isinstance(options, dict) else None
+    if column is None:
+        return by_speaker(clips, validation, held_out)
+    if not isinstance(column, str):
+        raise KwsError(f"{teacher.path}: provenance: split must be text, not {column!r:.40}")
+    training, validating, out = by_column(clips, column)
+    if not validating:
+        training, validating = split(training, validation)
+    return training, validating, out
 
 
 def _calibration(windows: WindowMaker, material: Material, seed: int) -> Float32:

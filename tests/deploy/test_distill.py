@@ -12,8 +12,8 @@ from kws import KeywordSpotter
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import read_model
-from kws_deploy.distill import to_frames, to_images
-from kws_deploy.material import read_images, second_of
+from kws_deploy.material import labelled
+from kws_training.images import read_images, second_of, to_frames, to_images
 
 DEFAULT = resources.files("kws") / "models" / "commands.tflite"
 LABELS = read_model(str(DEFAULT)).metadata.labels
@@ -75,7 +75,7 @@ def test_images_and_frames_are_the_same_thing():
 
 
 def test_images_of_left_out_speakers_stay_out(data):
-    material = read_images(data / "images.npz", LABELS, 0.0, {"i0", "i1"})
+    material = labelled(read_images(data / "images.npz"), LABELS, 0.0, {"i0", "i1"})
     assert len(material.images) == 28
     assert set(material.labels) == {1}
     assert (material.targets.sum(axis=1) == 1).all()
@@ -86,14 +86,14 @@ def test_damaged_images(tmp_path, content):
     path = tmp_path / "images.npz"
     path.write_bytes(content)
     with pytest.raises(KwsError, match=r"images\.npz"):
-        read_images(path, LABELS, 0.0, set())
+        read_images(path)
 
 
 def test_images_with_pickled_objects_are_refused(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, x=np.array([object()]), label=np.array(["a"]), speaker=np.array(["b"]))
     with pytest.raises(KwsError, match=r"images\.npz"):
-        read_images(path, LABELS, 0.0, set())
+        read_images(path)
 
 
 def test_a_second_of_any_recording():

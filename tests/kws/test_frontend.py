@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import math
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.errors import ModelError
-from kws.frontend import WORDS, YAMNET, LogMel, LogMelConfig, log_mel, mel_filters
+from kws.frontend import (
+    WORDS,
+    YAMNET,
+    JoinedConfig,
+    JoinedLogMel,
+    LogMel,
+    LogMelConfig,
+    front_end_from,
+    log_mel,
+    mel_filters,
+    open_front_end,
+)
+from kws.modelfile import pack, read_model, write_model
+from kws.spotter import default_model
 
 
 def reference(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
@@ -291,3 +309,141 @@ def test_unknown_key() -> None:
 def test_out_of_range(key: str, value: object) -> None:
     with pytest.raises(ModelError, match="front end"):
         LogMelConfig.from_dict({**YAMNET.to_dict(), key: value})
+
+
+# --- front ends side by side ---
+
+BOTH = JoinedConfig((YAMNET, WORDS))
+#: Its first window is the longest, its second the shortest, and their FFTs differ.
+MIXED = JoinedConfig(
+    (
+        dataclasses.replace(WORDS, window=512, bands=3),
+        dataclasses.replace(YAMNET, window=200, fft=256, bands=5),
+        dataclasses.replace(YAMNET, bands=4),
+    )
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.one_of(st.integers(0, 400), st.integers(0, 5000)), min_size=1, max_size=25),
+    config=st.sampled_from([BOTH, MIXED]),
+)
+def test_joined_stream_is_the_whole_bit_for_bit(sizes: list[int], config: JoinedConfig) -> None:
+    samples = np.random.default_rng(len(sizes)).normal(size=sum(sizes)).astype(np.float32) * 0.1
+    stream = JoinedLogMel(config)
+    frames = [stream.push(part) for part in np.split(samples, np.cumsum(sizes)[:-1])]
+    assert all(len(part) % 8 == 0 for part in frames)
+    got, whole = np.concatenate(frames), log_mel(samples, config)
+    assert whole.shape == (config.frames(len(samples)), config.bands)
+    assert 0 <= len(whole) - len(got) < 8
+    assert (got == whole[: len(got)]).all()
+
+
+@pytest.mark.parametrize("config", [BOTH, MIXED], ids=["both", "mixed"])
+@pytest.mark.parametrize("count", [0, 399, 400, 480, 511, 512, 4000, 16000])
+def test_joined_parts_are_the_single_front_ends(config: JoinedConfig, count: int) -> None:
+    samples = np.random.default_rng(0).normal(size=count).astype(np.float32) * 0.1
+    frames, first = log_mel(samples, config), 0
+    assert len(frames) == config.frames(count)
+    for part in config.parts:
+        alone = log_mel(samples, part)
+        assert len(alone) >= len(frames)
+        assert (frames[:, first : first + part.bands] == alone[: len(frames)]).all()
+        first += part.bands
+    assert first == config.bands == frames.shape[1]
+
+
+@pytest.mark.parametrize("block", [1, 5, 8, 32])
+def test_joined_blocks(block: int) -> None:
+    samples = np.random.default_rng(0).normal(size=16000).astype(np.float32) * 0.1
+    stream = open_front_end(BOTH, block)
+    frames = np.concatenate([stream.push(part) for part in np.split(samples, 10)])
+    assert len(frames) == BOTH.frames(16000) // block * block
+    np.testing.assert_allclose(frames, log_mel(samples, BOTH)[: len(frames)], atol=1e-5)
+
+
+def test_joined_frames_are_the_callers_to_keep_and_reset_forgets() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=5000).astype(np.float32)
+    stream = JoinedLogMel(BOTH)
+    fresh = stream.push(samples)
+    kept = fresh.copy()
+    stream.push(rng.normal(size=1357).astype(np.float32))
+    assert (fresh == kept).all()
+    stream.reset()
+    assert (stream.push(samples) == kept).all()
+
+
+def test_joined_numbers() -> None:
+    assert BOTH.first == YAMNET
+    assert (BOTH.sample_rate, BOTH.hop, BOTH.window, BOTH.bands) == (16000, 160, 480, 104)
+    assert (BOTH.hop_seconds, BOTH.window_seconds) == (0.01, 0.03)
+    assert MIXED.window == 512
+    for frames in (0, 1, 2, 100):
+        assert BOTH.frames(BOTH.samples(frames)) == frames
+        assert BOTH.frames(max(0, BOTH.samples(frames) - 1)) == max(0, frames - 1)
+    silence = log_mel(np.zeros(8000, np.float32), BOTH)
+    assert BOTH.silence.shape == (104,)
+    np.testing.assert_allclose(silence, np.broadcast_to(BOTH.silence, silence.shape), atol=1e-5)
+
+
+def test_open_front_end_opens_what_it_is_given() -> None:
+    assert isinstance(open_front_end(YAMNET), LogMel)
+    assert isinstance(open_front_end(BOTH), JoinedLogMel)
+
+
+@pytest.mark.parametrize("config", [BOTH, MIXED, YAMNET, WORDS])
+def test_every_front_end_round_trips(config: LogMelConfig | JoinedConfig) -> None:
+    assert front_end_from(json.loads(json.dumps(config.to_dict()))) == config
+
+
+SLOWER = {**WORDS.to_dict(), "sample_rate": 8000}
+HOSTILE = [
+    [], [YAMNET.to_dict()], [YAMNET.to_dict()] * 5, [YAMNET.to_dict()] * 100_000,
+    [YAMNET.to_dict(), SLOWER], [YAMNET.to_dict(), {**WORDS.to_dict(), "hop": 80}],
+    [YAMNET.to_dict(), {**WORDS.to_dict(), "fft": 2**40}], [YAMNET.to_dict(), {}],
+    [YAMNET.to_dict(), None], [1, 2], ["a", "b"], [[], []], [[YAMNET.to_dict()], []],
+    None, 1, 2.5, True, "words", {}, {"parts": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", HOSTILE, ids=lambda v: str(v)[:25])
+def test_hostile_front_ends(values: Any) -> None:
+    with pytest.raises(ModelError, match="front end: ") as caught:
+        front_end_from(values)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("values", HOSTILE[:3] + HOSTILE[4:], ids=lambda v: str(v)[:25])
+def test_hostile_front_ends_in_a_model_file(tmp_path: Path, values: Any) -> None:
+    content = model_with(values)
+    path = tmp_path / "hostile.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        read_model(path)
+    assert str(caught.value).startswith(f"{path}: front end: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_joined_front_end_in_a_model_file(tmp_path: Path) -> None:
+    path = tmp_path / "joined.tflite"
+    path.write_bytes(model_with(BOTH.to_dict()))
+    model = read_model(path)
+    assert model.metadata.front_end == BOTH
+    write_model(tmp_path / "again.tflite", model.network, model.metadata)
+    assert read_model(tmp_path / "again.tflite").metadata == model.metadata
+
+
+def model_with(front_end: Any) -> bytes:
+    """The package's model with another front end in its metadata."""
+    model = default_model()
+    stream = io.BytesIO()
+    packed = pack(model.network, model.metadata)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        values = json.loads(archive.read("kws.json"))
+    stream.write(model.network)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("kws.json", json.dumps({**values, "front_end": front_end}))
+    return stream.getvalue()

@@ -13,6 +13,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from kws.modelfile import (
     Metadata,
     ModelFile,
     OperatingPoint,
+    SegmenterDefaults,
     StreamingContract,
     keywords_of,
     pack,
@@ -497,3 +499,40 @@ def test_replaced_at_once(tmp_path: Path) -> None:
         assert parse_model(reading.read(), "old").network == NETWORK
     assert read_model(path).network == NETWORK + b"more"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# --- sounds ---
+
+SOUNDS = dataclasses.replace(
+    METADATA,
+    task="sounds",
+    detector=SegmenterDefaults(0.48, 0.5, 0.16, 0.5, {"hey device": 0.5, "stop": 0.7}),
+)
+
+
+def test_sounds_round_trip() -> None:
+    model = parse_model(pack(NETWORK, SOUNDS), "sounds.tflite")
+    assert model.metadata == SOUNDS
+    assert isinstance(model.metadata.detector, SegmenterDefaults)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("release", 1.5), ("shortest", -1), ("gap", 61), ("smoothing", None), ("release", None)],
+)
+def test_sounds_detector_is_checked(key: str, value: float | None) -> None:
+    detector = vars(SOUNDS.detector) | {key: value}
+    if value is None:
+        del detector[key]
+
+    written = SimpleNamespace(**detector)
+    content = pack(NETWORK, dataclasses.replace(SOUNDS, detector=written))  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=key):
+        parse_model(content, "sounds.tflite")
+
+
+def test_the_task_decides_what_the_detector_is() -> None:
+    with pytest.raises(ModelError, match="refractory"):
+        parse_model(pack(NETWORK, dataclasses.replace(SOUNDS, task="commands")), "x")
+    with pytest.raises(ModelError, match="release"):
+        parse_model(pack(NETWORK, dataclasses.replace(METADATA, task="sounds")), "x")

@@ -9,23 +9,11 @@ from pathlib import Path
 from kws.cli import Verb
 from kws.errors import KwsError
 
-from .commands import seed
+from .commands import add_recipe, seed
 from .progress import bar, say
 
 #: Most examples of a recording.
 MOST = 1000
-
-
-def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms."""
-    parser.add_argument(
-        "--recipe", default=default, metavar="NAME|FILE.toml",
-        help="what may happen to a recording: light, heavy, telephone, or a file of your own",
-    )  # fmt: skip
-    parser.add_argument(
-        "--rooms", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
-        help="folders of recorded impulse responses, besides the simulated rooms",
-    )  # fmt: skip
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,15 @@ class RunningAverage:
         for old, variable in zip(self.weights, self._model.weights, strict=True):
             old *= keep
             old += (1 - keep) * variable.numpy()
+
+    def state(self) -> list[npt.NDArray[np.float32]]:
+        """Return all that `restore` needs."""
+        return [np.float32(self._steps) * np.ones(1, np.float32), *map(np.copy, self.weights)]
+
+    def restore(self, state: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Go on from a state."""
+        self._steps = int(state[0][0])
+        self.weights = [array.copy() for array in state[1:]]
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -1,20 +1,24 @@
-"""The verbs of the training side: train, evaluate."""
+"""The verb train, and the arguments that verbs of the training side share."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 
-from kws.cli import Verb
+from kws.cli import Verb, names
 from kws.errors import KwsError
 
-from .dataset import SPEAKER_RULE
+from .dataset import Clip
 from .progress import silence
 
+#: What ``kws train`` takes where nothing is said; TensorFlow is not loaded to know it.
+TAP, COPIES, EPOCHS = 6, 6, 9
+SOUNDS_TAP, SOUNDS_COPIES = 11, 4
 
-def _share(text: str) -> float:
+
+def share(text: str) -> float:
+    """Parse a share of the speakers."""
     value = float(text)
     if not 0 <= value <= 0.9:
         raise argparse.ArgumentTypeError("must be 0 to 0.9")
@@ -29,20 +33,23 @@ def seed(text: str) -> int:
     return value
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name recordings."""
     parser.add_argument(
         "--data", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
-        help="folders with one sub-folder per keyword, and _unknown_ and _silence_",
+        help="folders with one sub-folder per keyword, and _unknown_ and _silence_; or .csv files "
+        "with the columns path and label",
     )  # fmt: skip
+    add_speaker_rule(parser)
+
+
+def add_speaker_rule(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says who speaks."""
     parser.add_argument(
-        "--speaker-rule", default=SPEAKER_RULE, metavar="REGEX",
-        help="its first group, found in the file name, is the speaker; every file that it does "
-        "not fit is a speaker of its own",
+        "--speaker-rule", metavar="REGEX",
+        help="its first group, found in the file name, is the speaker, and every file that it "
+        "does not fit is a speaker of its own; without it, names such as anna_nohash_0.wav say "
+        "who speaks, then manifest.csv",
     )  # fmt: skip
 
 
@@ -52,6 +59,18 @@ def add_negatives(parser: argparse.ArgumentParser) -> None:
         "--negatives", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
         help="folders of speech without any keyword: half of the recordings train, half are "
         "listened to when thresholds are chosen and stated",
+    )  # fmt: skip
+
+
+def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms."""
+    parser.add_argument(
+        "--recipe", default=default, metavar="NAME|FILE.toml",
+        help="what may happen to a recording: light, heavy, telephone, or a file of your own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rooms", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of recorded impulse responses, besides the simulated rooms",
     )  # fmt: skip
 
 
@@ -89,68 +108,155 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument(
-        "--keywords", type=_names, metavar="A,B,…",
+        "--task", choices=("commands", "sounds"), default="commands",
+        help="words, or environmental sounds that begin and end: clips of 1 to 10 seconds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folds", metavar="COLUMN",
+        help="for sounds: judge the clips fold by fold over this column of manifest.csv, then "
+        "train on all of them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
         help="words to keep apart, every other one becomes _unknown_; all words if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--extractor", choices=("yamnet", "words", "both"), default="both",
+        help="the frozen network under the head: tapped YAMNet, the word base, or both",
+    )  # fmt: skip
+    parser.add_argument(
+        "--base", type=Path, metavar="FILE",
+        help="a word base that kws pretrain made; the one in the package if left out",
     )  # fmt: skip
     parser.add_argument(
         "--yamnet", type=Path, metavar="FILE",
         help="YAMNet's weights; else KWS_YAMNET, the cache, or a download",
     )  # fmt: skip
-    parser.add_argument("--tap", type=int, default=6, help="YAMNet's layer under the head, 1 to 14")
+    parser.add_argument(
+        "--tap", type=int, metavar="N",
+        help=f"YAMNet's layer under the head, 1 to 14; {TAP} for commands, {SOUNDS_TAP} for sounds "
+        "if left out",
+    )  # fmt: skip
     parser.add_argument(
         "--noise", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
         help="folders of background noise, besides _background_noise_ in the data",
     )  # fmt: skip
     add_negatives(parser)
+    add_recipe(parser, "light")
     parser.add_argument(
-        "--copies", type=int, default=6, metavar="N",
-        help="windows made from each clip: one as recorded, the others augmented",
+        "--copies", type=int, metavar="N",
+        help="windows made from each clip: one as recorded, the others augmented; "
+        f"{COPIES} for commands, {SOUNDS_COPIES} for sounds if left out",
     )  # fmt: skip
     parser.add_argument(
-        "--validation", type=_share, default=0.1, metavar="SHARE",
+        "--validation", type=share, default=0.1, metavar="SHARE",
         help="of the speakers, to stop training and choose thresholds",
     )  # fmt: skip
     parser.add_argument(
-        "--hold-out", type=_share, default=0.0, metavar="SHARE",
+        "--hold-out", type=share, default=0.0, metavar="SHARE",
         help="of the speakers, kept out of everything, for the figures in the end",
     )  # fmt: skip
-    parser.add_argument("--epochs", type=int, default=9, help="at most; fewer are quicker")
+    parser.add_argument(
+        "--split", metavar="COLUMN",
+        help="column of manifest.csv that says train, validation or test, in place of these "
+        "shares; 'split' for the official lists of Speech Commands",
+    )  # fmt: skip
+    for name, use in (("validation", "to validate"), ("test", "to hold out")):
+        parser.add_argument(
+            f"--{name}-data", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+            help=f"recordings {use}, in place of a share of those in --data",
+        )  # fmt: skip
+    parser.add_argument(
+        "--epochs", type=int, metavar="N",
+        help=f"at most; fewer are quicker; {EPOCHS} if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--learning-curve", action="store_true",
+        help="also train on 1/8, 1/4 and 1/2 of the speakers, to see how many are enough",
+    )  # fmt: skip
     parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
     parser.add_argument("--seed", type=seed, default=0)
+
+
+def _split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """Find the clips to train, to validate and held out, as the options say who is which."""
+    from kws.modelfile import SILENCE, UNKNOWN
+
+    from .dataset import by_column, check_apart, find_parts, hold_out, labels_of, split
+
+    if options.split is not None and (options.validation_data or options.test_data):
+        raise KwsError("--split says who validates: leave out --validation-data and --test-data")
+    if options.hold_out and (options.split is not None or options.test_data):
+        raise KwsError(
+            "--hold-out: --split and --test-data say who is held out: leave one of them out"
+        )
+    data, validation, test = find_parts(
+        [options.data, options.validation_data, options.test_data],
+        options.keywords, options.speaker_rule,
+    )  # fmt: skip
+    labels_of([*data, *validation, *test])  # one class, or a name that cannot be a label
+    if options.split is not None:
+        training, validation, held_out = by_column(data, options.split)
+    else:
+        training, held_out = hold_out(data, options.hold_out)
+        held_out += test
+    if not validation:
+        training, validation = split(training, options.validation)
+    check_apart({"training": training, "validation": validation, "test": held_out})
+    known = {clip.label for clip in training}
+    for clip in (*validation, *held_out):
+        if clip.label not in known and clip.label not in (SILENCE, UNKNOWN):
+            raise KwsError(f"{clip.path}: {clip.label} has no recordings to train with")
+    return training, validation, held_out
 
 
 def _run_train(options: argparse.Namespace) -> int:
     from kws.modelfile import parse_model, write_model
 
-    from .dataset import find_background, find_clips, find_recordings, labels_of
+    from .base import read_base
+    from .dataset import find_background, find_recordings
+    from .recipe import read_recipe
     from .weights import find_yamnet
     from .yamnet_file import read_yamnet
 
     check_output(options.output)
-    if not 1 <= options.tap <= 14:
+    if options.tap is not None and not 1 <= options.tap <= 14:
         raise KwsError(f"--tap {options.tap}: YAMNet has layers 1 to 14")
     for name in ("copies", "epochs"):
-        if getattr(options, name) < 1:
-            raise KwsError(f"--{name} {getattr(options, name)}: must be at least 1")
-    clips = find_clips(options.data, options.keywords, options.speaker_rule)
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise KwsError(f"--{name} {value}: must be at least 1")
+    if options.task == "sounds":
+        from .sounds_command import run_sounds
+
+        return run_sounds(options, lambda: _split_clips(options))
+    if options.folds is not None:
+        raise KwsError("--folds: is for --task sounds: leave it out, or see --split")
+    clips = _split_clips(options)
     for keyword in options.keywords or ():
-        if all(clip.label != keyword for clip in clips):
+        if all(clip.label != keyword for clip in clips[0]):
             raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
-    labels_of(clips)
     noise = find_recordings(options.noise) + find_background(options.data)
     negatives = find_recordings(options.negatives)
-    yamnet = find_yamnet(options.yamnet)
-    read_yamnet(yamnet)  # a foreign file is refused before TensorFlow is loaded
+    rooms = find_recordings(options.rooms)
+    augmentation = read_recipe(options.recipe)
+    # foreign files are refused before TensorFlow is loaded
+    yamnet = None
+    if options.extractor != "words":
+        yamnet = find_yamnet(options.yamnet)
+        read_yamnet(yamnet)
+    if options.extractor != "yamnet":
+        read_base(options.base)
     import_tensorflow()
     from .progress import say
     from .train import Options, train
 
     result = train(
-        clips, yamnet, noise, negatives,
+        clips, yamnet, options.base, noise, negatives, rooms, augmentation,
         Options(
-            tap=options.tap, copies=options.copies, validation=options.validation,
-            hold_out=options.hold_out, epochs=options.epochs, precision=options.precision,
-            seed=options.seed,
+            extractor=options.extractor, tap=options.tap or TAP, copies=options.copies or COPIES,
+            validation=options.validation, hold_out=options.hold_out, split=options.split,
+            epochs=options.epochs or EPOCHS, learning_curve=options.learning_curve,
+            precision=options.precision, seed=options.seed,
         ),
     )  # fmt: skip
     model = parse_model(result.content, str(options.output))
@@ -165,49 +271,7 @@ def _run_train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    add_data(parser)
-    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
-
-
-def _run_evaluate(options: argparse.Namespace) -> int:
-    from kws.modelfile import read_model
-
-    from .dataset import DataError, find_clips
-    from .evaluate import judge_clips, open_model
-    from .features import read_clips
-    from .progress import bar
-
-    spotter = open_model(read_model(options.model))
-    found = find_clips(options.data, spotter.keywords, options.speaker_rule)
-    clips, audio, skipped = read_clips(found, bar)
-    if not clips:
-        raise DataError(f"none of the {len(found)} recordings could be read: {skipped[0].reason}")
-    report = judge_clips(spotter, clips, audio, skipped, bar)
-    if options.json:
-        print(json.dumps(report.to_dict(), indent=1))
-        return 0
-    width = max(len(figures.label) for figures in report.classes)
-    print(f"accuracy {report.accuracy:.1%} of {report.clips} clips\n")
-    header = " ".join(f"{figures.label[:6]:>6}" for figures in report.classes)
-    print(f"{'':{width}}  precision  recall  clips   taken for: {header}")
-    for figures, row in zip(report.classes, report.confusion, strict=True):
-        cells = " ".join(f"{n or '.':>6}" for n in row)
-        print(
-            f"{figures.label:{width}}  {figures.precision:9.1%}  {figures.recall:6.1%}  "
-            f"{figures.clips:5}              {cells}"
-        )
-    for skip in report.skipped:
-        print(f"skipped: {skip.path}: {skip.reason}")
-    return 0
-
-
 TRAIN = Verb(
     "train", "train a model from recordings",
     "kws train --data recordings --output model.tflite", _configure_train, _run_train,
-)  # fmt: skip
-EVALUATE = Verb(
-    "evaluate", "say how good a model is",
-    "kws evaluate model.tflite --data recordings", _configure_evaluate, _run_evaluate,
 )  # fmt: skip

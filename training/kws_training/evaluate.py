@@ -24,10 +24,14 @@ FEW = 10
 MOST_COLUMNS = 8
 
 
-def open_model(model: ModelFile, threads: int = 1) -> KeywordSpotter:
+def open_model(
+    model: ModelFile, threads: int = 1, keywords: Sequence[str] | None = None
+) -> KeywordSpotter:
     """Load a model file into the runtime, without the note that the interpreter prints."""
     with silence():
-        return KeywordSpotter(model, sample_rate=YAMNET.sample_rate, threads=threads)
+        return KeywordSpotter(
+            model, sample_rate=YAMNET.sample_rate, threads=threads, keywords=keywords
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli import Verb
+from kws.cli import Verb, names
 from kws.modelfile import read_model
 
 from .commands import add_data
@@ -41,6 +41,10 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     add_data(parser)
     parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
+        help="those of the model's keywords that matter; the others count as unknown words",
+    )  # fmt: skip
+    parser.add_argument(
         "--report", type=Path, metavar="DIR",
         help="write a page with pictures, the clips that went wrong and the model card to this "
         "folder: new, empty, or an older report, which is replaced",
@@ -69,7 +73,7 @@ def _run_evaluate(options: argparse.Namespace) -> int:
         check_folder(options.report)
         import matplotlib  # noqa: F401  (missing: said before the work, not after it)
     model = read_model(options.model)
-    spotter = open_model(model)
+    spotter = open_model(model, keywords=options.keywords)
     found = find_clips(options.data, spotter.keywords, options.speaker_rule)
     found, left_out = known_clips(found, spotter.metadata.labels)
     if options.group_by is not None:
@@ -94,7 +98,7 @@ def _run_evaluate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(figures, indent=1))
     else:
-        _print_classes(report)
+        print_classes(report)
         if options.group_by is not None:
             _print_groups(options.group_by, groups[options.group_by])
         _print_skipped(report.skipped)
@@ -113,7 +117,8 @@ def _read(found: Sequence[Clip]) -> tuple[list[Clip], list[Audio], list[Skipped]
     return clips, audio, skipped
 
 
-def _print_classes(report: ClipReport) -> None:
+def print_classes(report: ClipReport) -> None:
+    """Print the figures of every class and what its clips were taken for."""
     width = max(len(figures.label) for figures in report.classes)
     low, high = report.interval
     print(

@@ -29,7 +29,7 @@ PROOFS = 12
 LEAST_CORRELATION = 0.97
 
 
-class Patch:
+class Patch(Time):
     """The original's reading of time: zeros around a patch of 96 frames, as padding SAME does."""
 
     def join(self, x: Tensor, context: int) -> Tensor:

@@ -1,8 +1,8 @@
-"""Tap columns of augmented recordings, computed once, kept in a memory-mapped file."""
+"""Columns of augmented recordings: computed once, kept by content in memory-mapped files."""
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.audio import load_audio
-from kws.errors import AudioError, KwsError
-from kws.frontend import YAMNET, LogMel
+from kws.errors import AudioError
+from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
 from kws.modelfile import SILENCE
 
 from .augment import Augmentation, augment, noise_piece, perturb
 from .dataset import Clip, Skipped
-from .extractor import YamnetTrunk
+from .extractors import Extractor
 from .progress import Progress
-from .streaming import whole_model
+from .store import Store
+from .streaming import Whole
 from .windows import WindowShape, window_targets
 
 Float32 = npt.NDArray[np.float32]
 
 Audio = npt.NDArray[np.int16]
 
-#: Windows that go through the trunk together.
+#: Changes with anything here that changes the columns of the same recordings.
+VERSION = 2
+#: Windows that go through the extractor together.
 BATCH = 64
 #: Windows of made-up silence, relative to the others.
 SILENCE_SHARE = 0.06
@@ -41,20 +44,40 @@ LONGEST_CLIP = 10.0
 
 @dataclass(frozen=True)
 class Examples:
-    """Windows of a stream as tap columns, each column of results with its target.
+    """Windows of a stream as columns of features, with the target of each result.
 
     Attributes
     ----------
-    columns : uint8 (n, time, frequency, channels)
-        The tap's output; multiply by ``scale``. Memory-mapped.
-    scale : float
+    columns : tuple of uint8 (n, time, frequency, channels)
+        What each path of the extractor gives; multiply by its scale. Memory-mapped.
+    scales : tuple of float
     targets : int64 (n, results)
         Index of the label of each result; -1 where the word is neither in nor out.
+    clips : int64 (n,)
+        Number of the clip in each window; -1 for made-up silence.
     """
 
-    columns: npt.NDArray[np.uint8]
-    scale: float
+    columns: tuple[npt.NDArray[np.uint8], ...]
+    scales: tuple[float, ...]
     targets: npt.NDArray[np.int64]
+    clips: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Examples:
+        """Return some of the windows, copied into memory."""
+        return Examples(
+            tuple(columns[kept] for columns in self.columns), self.scales, self.targets[kept],
+            self.clips[kept],
+        )  # fmt: skip
+
+    def rows(self, rows: npt.NDArray[np.int64] | slice) -> list[Float32]:
+        """Return the columns of some windows, of each path."""
+        return [
+            columns[rows].astype(np.float32) * np.float32(scale)
+            for columns, scale in zip(self.columns, self.scales, strict=True)
+        ]
 
 
 def word_span(samples: Float32) -> tuple[int, int]:
@@ -136,6 +159,9 @@ class WindowSource:
     shape : WindowShape
     noise : sequence of float32 arrays
         Recorded noise, 16 kHz.
+    responses : sequence of float32 arrays
+        Impulse responses of rooms, 16 kHz.
+    front_end : LogMelConfig or JoinedConfig
     seed : int
     """
 
@@ -146,6 +172,8 @@ class WindowSource:
         labels: tuple[str, ...],
         shape: WindowShape,
         noise: Sequence[Float32],
+        responses: Sequence[Float32],
+        front_end: FrontEnd,
         seed: int,
     ) -> None:
         self.clips = clips
@@ -157,6 +185,8 @@ class WindowSource:
         self.labels = labels
         self.shape = shape
         self.noise = noise
+        self.responses = responses
+        self.front_end = front_end
         self.seed = seed
 
     def window(
@@ -164,7 +194,7 @@ class WindowSource:
     ) -> tuple[Float32, npt.NDArray[np.int64]]:
         """Make the window of one copy of one clip; the same arguments give the same window."""
         rng = np.random.default_rng((self.seed, number, copy))
-        shape, length = self.shape, YAMNET.samples(self.shape.frames)
+        shape, length = self.shape, self.front_end.samples(self.shape.frames)
         samples = self.audio[number].astype(np.float32) / 32768
         if self.clips[number].label == SILENCE and len(samples) > length:
             begin = rng.integers(len(samples) - length)
@@ -176,7 +206,7 @@ class WindowSource:
             (shape.frames - shape.receptive_field) * YAMNET.hop,
             max(0, shape.receptive_field * YAMNET.hop - len(samples)),
         )
-        placed = augment(rng, samples, length, starts, self.noise, augmentation)
+        placed = augment(rng, samples, length, starts, self.noise, augmentation, self.responses)
         window, start = placed.window, placed.start
         if cut:
             slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
@@ -198,9 +228,9 @@ class WindowSource:
     def silence(self, number: int) -> tuple[Float32, npt.NDArray[np.int64]]:
         """Make a window without any word: noise at some level, rarely digital silence."""
         rng = np.random.default_rng((self.seed, number, 10**6))
-        window = noise_piece(rng, self.noise, YAMNET.samples(self.shape.frames))
+        window = noise_piece(rng, self.noise, self.front_end.samples(self.shape.frames))
         power = float(np.sqrt(np.mean(np.square(window)))) + 1e-9
-        level = 10 ** rng.uniform(-4.5, -0.9) * float(rng.random() > 0.05)
+        level = 10 ** rng.uniform(-4.5, -0.2) * float(rng.random() > 0.05)
         targets = np.full(self.shape.results, self.labels.index(SILENCE))
         return (window * np.float32(level / power)).astype(np.float32), targets
 
@@ -223,30 +253,33 @@ def plan_copies(clips: Sequence[Clip], copies: int) -> list[tuple[int, int]]:
 
 def compute(
     source: WindowSource,
-    trunk: YamnetTrunk,
+    extractor: Extractor,
     copies: int,
     augmentation: Augmentation,
-    path: Path,
+    cache: Path,
     progress: Progress,
 ) -> Examples:
-    """Run the trunk over windows of every clip.
+    """Run the extractor over windows of every clip, or find what an earlier run has made.
 
     Parameters
     ----------
     source : WindowSource
-    trunk : YamnetTrunk
+    extractor : Extractor
     copies : int
         Windows per clip, on average; the first is as recorded, the others are augmented.
     augmentation : Augmentation
-    path : Path
-        Of the memory-mapped file.
+    cache : Path
+        Folder of the memory-mapped files. Their name is a digest of all that they depend on; a
+        run that was interrupted goes on where it was.
     progress : callable
 
     Raises
     ------
     KwsError
-        If there is no room for the file.
+        If there is no room for the files.
     """
+    import keras
+
     shape = source.shape
     plan = (
         plan_copies(source.clips, copies)
@@ -254,40 +287,76 @@ def compute(
         else [(number, 0) for number in range(len(source.clips))]
     )
     total = len(plan) + round(SILENCE_SHARE * len(plan))
-    model = whole_model(trunk, shape.frames, trunk.shape)
-    out_shape = (total, *model.output_shape[1:])
-    front_end = LogMel(YAMNET, block=shape.frames)
-    try:
-        memory = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=out_shape)
-        with path.open("r+b") as file:  # a full disk is an error now, not a crash later
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    except OSError as error:
-        raise KwsError(
-            f"{path.parent}: no room for {np.prod(out_shape) / 1e9:.1f} GB of features "
-            f"({error.strerror}): set TMPDIR to a larger folder, or ask for fewer --copies"
-        ) from None
-    targets = np.empty((total, shape.results), np.int64)
-    scale = 0.0
-    for batch in progress(iter(range(-(-total // BATCH))), -(-total // BATCH), "features"):
+    x = keras.Input((shape.frames, *extractor.shape))
+    model = keras.Model(x, [extractor.columns(n, x, Whole()) for n in range(len(extractor.paths))])
+    store = Store(
+        cache,
+        _digest(source, extractor, copies, augmentation),
+        [(total, *output.shape[1:]) for output in model.outputs],
+        (total, shape.results),
+    )
+    front_end = open_front_end(source.front_end, shape.frames)
+    batches = -(-total // BATCH)
+    for batch in progress(iter(range(store.done, batches)), batches - store.done, "features"):
         numbers = range(batch * BATCH, min((batch + 1) * BATCH, total))
-        frames = np.empty((len(numbers), shape.frames, *trunk.shape), np.float32)
+        frames = np.empty((len(numbers), shape.frames, source.front_end.bands), np.float32)
+        targets = np.empty((len(numbers), shape.results), np.int64)
         changed = np.zeros(len(numbers), np.bool_)
         for row, number in enumerate(numbers):
             if number < len(plan):
                 clip, copy = plan[number]
                 changed[row] = copy > 0
-                window, targets[number] = source.window(clip, copy, augmentation if copy else None)
+                window, targets[row] = source.window(clip, copy, augmentation if copy else None)
             else:
-                window, targets[number] = source.silence(number)
+                window, targets[row] = source.silence(number)
             front_end.reset()
-            frames[row, :, :, 0] = front_end.push(window)
+            frames[row] = front_end.push(window)
         if changed.any():
-            rng = np.random.default_rng((source.seed, batch))
-            frames[changed, :, :, 0] = perturb(
-                rng, frames[changed, :, :, 0], YAMNET.offset, augmentation
-            )
-        columns = np.asarray(model(frames, training=False))
-        if scale == 0.0:  # ReLU6 gives 6; a ReLU trunk has no bound, so leave room
-            scale = 6.0 / 255 if trunk.bounded else 1.25 * float(columns.max()) / 255
-        memory[numbers.start : numbers.stop] = np.clip(np.rint(columns / scale), 0, 255)
-    return Examples(memory, scale, targets)
+            seed = (source.seed, batch)
+            frames[changed] = _perturb(seed, frames[changed], source.front_end, augmentation)
+        outputs = model(frames.reshape(len(frames), shape.frames, *extractor.shape), training=False)
+        columns = [np.asarray(output) for output in keras.tree.flatten(outputs)]
+        if not store.scales:  # what has no bound gets some room
+            store.scales = [
+                (path.ceiling or 1.5 * float(values.max()) or 1.0) / 255
+                for path, values in zip(extractor.paths, columns, strict=True)
+            ]
+        store.write(batch, numbers, columns, targets)
+    clips = np.full(total, -1)
+    clips[: len(plan)] = [clip for clip, _ in plan]
+    return Examples(*store.finish(), clips)
+
+
+def _perturb(
+    seed: tuple[int, int], frames: Float32, front_end: FrontEnd, augmentation: Augmentation
+) -> Float32:
+    """Change frames as other voices would; parts that are side by side in the same way."""
+    parts = front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
+    out, first = [], 0
+    for part in parts:
+        piece = frames[..., first : first + part.bands]
+        out.append(perturb(np.random.default_rng(seed), piece, part, augmentation))
+        first += part.bands
+    return np.concatenate(out, axis=-1)
+
+
+def _digest(
+    source: WindowSource, extractor: Extractor, copies: int, augmentation: Augmentation
+) -> str:
+    """Return a digest of everything that the columns depend on."""
+    import soundfile
+    import soxr
+
+    digest = hashlib.sha256()
+    for text in (
+        VERSION, extractor.digest, copies, augmentation.digest(), source.shape, source.labels,
+        source.seed, len(source.noise), len(source.responses),
+        np.__version__, soxr.__version__, soundfile.__version__,
+    ):  # fmt: skip
+        digest.update(repr(text).encode() + b"\0")
+    for piece in (*source.noise, *source.responses):
+        digest.update(np.int64(len(piece)).tobytes() + piece.tobytes())
+    for clip, audio in zip(source.clips, source.audio, strict=True):
+        digest.update(f"{clip.label}\0{clip.word}\0{len(audio)}\0".encode())
+        digest.update(audio.tobytes())
+    return digest.hexdigest()

@@ -1,18 +1,19 @@
-"""Trains a head on tap columns."""
+"""Trains a head on columns of features."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .averaging import RunningAverage
 from .features import Examples
-from .streaming import Network, whole_model
+from .head import ConvolutionalHead
+from .loop import Batch, Descent, TrainingLoop, ahead
+from .streaming import Whole
 
 Float32 = npt.NDArray[np.float32]
 Report = Callable[["Epoch"], None]
@@ -25,10 +26,8 @@ class Recipe:
     Attributes
     ----------
     epochs : int
-        At most; the learning rate falls to 0 along a cosine.
+        At most.
     batch : int
-    learning_rate, weight_decay : float
-        Of AdamW.
     label_smoothing : float
     mixup : float
         Parameter of the Beta distribution (arXiv 1710.09412); 0 for none.
@@ -36,19 +35,16 @@ class Recipe:
         Steps in an epoch, at least.
     patience : int
         Epochs without a better validation loss before training stops.
-    averaging : float
-        Share of the old in the running average of the weights, per step.
+    descent : Descent
     """
 
     epochs: int = 9
     batch: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
     label_smoothing: float = 0.1
     mixup: float = 0.2
     least_steps: int = 40
     patience: int = 4
-    averaging: float = 0.998
+    descent: Descent = field(default_factory=lambda: Descent(learning_rate=2e-3, weight_decay=1e-2))
 
 
 @dataclass(frozen=True)
@@ -89,16 +85,24 @@ def clip_logits(model: Any, examples: Examples, batch: int = 256) -> Float32:
     In windows that are not cut, these are the results that saw all of the word.
     """
     out = []
-    for start in range(0, len(examples.columns), batch):
-        columns = examples.columns[start : start + batch]
-        logits = np.asarray(model(columns.astype(np.float32) * examples.scale, training=False))
-        seen = examples.targets[start : start + batch] >= 0
+    for start in range(0, len(examples), batch):
+        rows = slice(start, start + batch)
+        logits = np.asarray(model(examples.rows(rows), training=False))
+        seen = examples.targets[rows] >= 0
         out.append((logits * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None])
     return np.concatenate(out)
 
 
+def head_model(head: ConvolutionalHead, examples: Examples) -> Any:
+    """Build a head's model for windows: columns of each path in, logits out."""
+    import keras
+
+    inputs = [keras.Input(columns.shape[1:]) for columns in examples.columns]
+    return keras.Model(inputs, head(inputs, Whole()))
+
+
 def fit(
-    head: Network,
+    head: ConvolutionalHead,
     train: Examples,
     validation: Examples,
     labels: int,
@@ -110,8 +114,7 @@ def fit(
 
     Parameters
     ----------
-    head : callable
-        ``head(columns, time)``.
+    head : ConvolutionalHead
     train, validation : Examples
     labels : int
         Number of labels.
@@ -120,67 +123,56 @@ def fit(
     report : callable
         Told of every epoch.
     """
-    import keras
-    import tensorflow as tf
-
     rng = np.random.default_rng(seed)
-    model = whole_model(head, train.columns.shape[1], train.columns.shape[2:])
+    model = head_model(head, train)
     # a few recordings are gone through several times before anything is decided
-    passes = math.ceil(recipe.least_steps * recipe.batch / len(train.columns))
-    per_epoch = math.ceil(passes * len(train.columns) / recipe.batch)
-    steps = per_epoch * recipe.epochs
-    warm = max(1, steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 20, steps - warm, warmup_target=recipe.learning_rate,
-        warmup_steps=warm,
-    )  # fmt: skip
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, clipnorm=1.0)
-    optimizer.build(model.trainable_variables)
+    passes = math.ceil(recipe.least_steps * recipe.batch / len(train))
+    per_epoch = math.ceil(passes * len(train) / recipe.batch)
+    loop = TrainingLoop(model, per_epoch * recipe.epochs, recipe.descent)
     weights = class_weights(train.targets, labels)
-    smooth = recipe.label_smoothing
-
-    @tf.function(autograph=False)  # no control flow to rewrite
-    def step(columns: Any, targets: Any, weight: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = model(columns, training=True)
-            loss = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_sum(loss * weight) / tf.maximum(tf.reduce_sum(weight), 1e-6)
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-        return loss
-
-    average = RunningAverage(model, recipe.averaging)
-    best, best_loss, since = average.weights, np.inf, 0
+    best, best_loss, since = loop.average.weights, np.inf, 0
     for number in range(recipe.epochs):
-        order = np.concatenate([rng.permutation(len(train.columns)) for _ in range(passes)])
-        losses = []
-        for start in range(0, len(order), recipe.batch):
-            rows = np.sort(order[start : start + recipe.batch])
-            columns = train.columns[rows].astype(np.float32) * train.scale
-            known = train.targets[rows]
-            targets = np.eye(labels, dtype=np.float32)[np.maximum(known, 0)]
-            weight = weights[np.maximum(known, 0)] * (known >= 0)
-            if recipe.mixup > 0:
-                share = rng.beta(recipe.mixup, recipe.mixup, (len(rows), 1, 1, 1))
-                share = np.maximum(share, 1 - share).astype(np.float32)
-                partner = rng.permutation(len(rows))
-                columns = columns * share + columns[partner] * (1 - share)
-                share = share[:, :, 0]
-                targets = targets * share + targets[partner] * (1 - share)
-                weight = weight * (weight[partner] > 0)
-            targets = targets * (1 - smooth) + smooth / labels
-            losses.append(float(step(columns, targets, weight)))
-            average.update()
-        with average.applied():
+        order = np.concatenate([rng.permutation(len(train)) for _ in range(passes)])
+        batches = _batches(rng, train, order, weights, recipe)
+        losses = [loop.step(b) for b in ahead(lambda source=batches: next(source), per_epoch)]
+        with loop.average.applied():
             loss, accuracy = _validate(model, validation)
         report(Epoch(number + 1, recipe.epochs, float(np.mean(losses)), loss, accuracy))
         if loss < best_loss:
-            best, best_loss, since = [array.copy() for array in average.weights], loss, 0
+            best, best_loss, since = [array.copy() for array in loop.average.weights], loss, 0
         else:
             since += 1
             if since >= recipe.patience:
                 break
     model.set_weights(best)
     return model
+
+
+def _batches(
+    rng: np.random.Generator,
+    train: Examples,
+    order: npt.NDArray[np.int64],
+    weights: Float32,
+    recipe: Recipe,
+) -> Iterator[Batch]:
+    """Make the batches of an epoch, pairs of windows mixed (arXiv 1710.09412)."""
+    labels = len(weights)
+    for start in range(0, len(order), recipe.batch):
+        rows = np.sort(order[start : start + recipe.batch])
+        columns = train.rows(rows)
+        known = train.targets[rows]
+        targets = np.eye(labels, dtype=np.float32)[np.maximum(known, 0)]
+        weight = weights[np.maximum(known, 0)] * (known >= 0)
+        if recipe.mixup > 0:
+            share = rng.beta(recipe.mixup, recipe.mixup, (len(rows), 1, 1, 1))
+            share = np.maximum(share, 1 - share).astype(np.float32)
+            partner = rng.permutation(len(rows))
+            columns = [one * share + one[partner] * (1 - share) for one in columns]
+            share = share[:, :, 0]
+            targets = targets * share + targets[partner] * (1 - share)
+            weight = weight * (weight[partner] > 0)
+        smooth = recipe.label_smoothing
+        yield Batch(columns, [targets * (1 - smooth) + smooth / labels], [weight])
 
 
 def _validate(model: Any, validation: Examples) -> tuple[float, float]:

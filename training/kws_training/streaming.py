@@ -15,29 +15,45 @@ state".)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 Tensor = Any
 
 
-class Time(Protocol):
+class Time:
     """A reading of time."""
 
     def join(self, x: Tensor, context: int) -> Tensor:
         """Return x with so many earlier columns before it."""
+        raise NotImplementedError
+
+    def align(self, x: Tensor, context: int, stride: int) -> Tensor:
+        """Return the x of a path that looks so many frames back, so that its strides end with x."""
+        return x
+
+    def branch(self) -> Time:
+        """Return the reading for one of several paths that begin here."""
+        return self
+
+    def merge(self, branches: Sequence[Time]) -> None:
+        """Go on where several paths end: nothing is left of them, unless a reading counts."""
 
 
-class Whole:
+class Whole(Time):
     """The window holds all the time that there is."""
 
     def join(self, x: Tensor, context: int) -> Tensor:  # noqa: D102
         return x
 
+    def align(self, x: Tensor, context: int, stride: int) -> Tensor:
+        """Leave out the first frames that do not fill a stride: convolutions count from there."""
+        return x[:, (x.shape[1] - context) % stride :]
+
 
 @dataclass
-class Step:
+class Step(Time):
     """One step of the stream; collects the states in the order in which they are met.
 
     Attributes
@@ -70,6 +86,14 @@ class Step:
         self.context += context * (self.frames // x.shape[1])
         return joined
 
+    def branch(self) -> Step:
+        """Return a reading that collects its states here, and counts its context from here."""
+        return Step(self.frames, self.inputs, self.outputs, self.context)
+
+    def merge(self, branches: Sequence[Time]) -> None:
+        """Take the context of the path that looks back farthest."""
+        self.context = max(one.context for one in branches if isinstance(one, Step))
+
 
 def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
     """Apply a convolution or pooling layer that is valid in time."""
@@ -80,6 +104,20 @@ def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
 def last(x: Tensor, like: Tensor) -> Tensor:
     """Return the last columns of x, as many as ``like`` has: the partner of a residual sum."""
     return x if x.shape[1] == like.shape[1] else x[:, -like.shape[1] :]
+
+
+def parallel(paths: Sequence[Callable[[Time], Tensor]], time: Time) -> list[Tensor]:
+    """Follow several paths from one place; the context of all is that of the longest."""
+    branches = [time.branch() for _ in paths]
+    results = [path(branch) for path, branch in zip(paths, branches, strict=True)]
+    time.merge(branches)
+    return results
+
+
+def newest(results: Sequence[Tensor]) -> list[Tensor]:
+    """Cut results that end together to as many last columns as the shortest has."""
+    fewest = min(result.shape[1] for result in results)
+    return [result[:, -fewest:] for result in results]
 
 
 Network = Callable[[Tensor, Time], Tensor]
@@ -137,6 +175,24 @@ def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepMod
     return StepModel(
         model, len(time.inputs), frames, frames + time.context, frames // result.shape[1]
     )
+
+
+def look_back(network: Network, stride: int, shape: tuple[int, int]) -> int:
+    """Return on how many front-end frames before its own stride a result depends.
+
+    Parameters
+    ----------
+    network : callable
+    stride : int
+        Front-end frames per result.
+    shape : (frequency, channels)
+        Of the network's input.
+    """
+    import keras
+
+    time = Step(stride)
+    network(keras.Input(batch_shape=(1, stride, *shape)), time)
+    return time.context
 
 
 def whole_model(network: Network, frames: int, shape: tuple[int, int]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kws
 from kws.frontend import YAMNET, log_mel
 from kws.modelfile import (
     UNKNOWN,
@@ -25,21 +23,27 @@ from kws.modelfile import (
 
 from . import features
 from .augment import Augmentation
+from .base import read_base
+from .cache import cache_folder
 from .convert import Precision, convert
-from .dataset import Clip, DataError, Skipped, hold_out, labels_of, split
+from .dataset import Clip, DataError, Skipped, labels_of, share_of
 from .evaluate import (
     ClipReport,
     judge_clips,
     open_model,
 )
-from .extractor import YamnetTrunk, prove
-from .features import Audio, WindowSource, word_span
+from .extractor import prove
+from .extractors import Choice, Extractor, words_path, yamnet_path
+from .extractors import Path as FeaturePath
+from .features import Audio, Examples, WindowSource, word_span
 from .fit import Epoch, Recipe, fit, set_seed
-from .head import ConvolutionalHead
+from .head import ConvolutionalHead, HeadShape
 from .operating import with_thresholds
 from .progress import bar, say
 from .recordings import Negatives, Part, read_noise
+from .rooms import find_responses
 from .streaming import Time, step_model
+from .versions import used_versions
 from .weights import YAMNET as YAMNET_FILE
 from .windows import WindowShape
 from .yamnet_file import read_yamnet
@@ -48,10 +52,10 @@ Float32 = npt.NDArray[np.float32]
 
 #: Front-end frames per step (80 ms), where the trunk's stride is not longer.
 STEP_FRAMES = 8
-#: Front-end frames over which the head joins what was heard.
-POOL_FRAMES = 80
 #: Results per training window.
 RESULTS = 3
+#: Shares of the speakers of a learning curve.
+CURVE = (1 / 8, 1 / 4, 1 / 2)
 #: Seconds over which scores are averaged, and in which a keyword is not detected again.
 SMOOTHING = 0.24
 REFRACTORY = 0.8
@@ -63,24 +67,34 @@ class Options:
 
     Attributes
     ----------
+    extractor : {"yamnet", "words", "both"}
+        What the head sits on.
     tap : int
-        YAMNet's layer that the head sits on.
+        YAMNet's layer under it.
     copies : int
         Windows made from each clip: one as recorded, the others augmented.
     validation, hold_out : float
         Share of the speakers that decide when to stop and which threshold; and of those that
-        nothing is decided on, for the figures in the end.
+        nothing is decided on, for the figures in the end. Both for the model's provenance, as
+        the clips come already split.
+    split : str or None
+        Column of the manifest that says who does, in place of the shares.
     epochs : int
         At most.
+    learning_curve : bool
+        Also train heads on shares of the speakers.
     precision : {"int8", "float32"}
     seed : int
     """
 
+    extractor: Choice = "both"
     tap: int = 6
     copies: int = 6
     validation: float = 0.1
     hold_out: float = 0.0
+    split: str | None = None
     epochs: int = Recipe.epochs
+    learning_curve: bool = False
     precision: Precision = "int8"
     seed: int = 0
 
@@ -106,23 +120,31 @@ class Trained:
 
 
 def train(
-    clips: Sequence[Clip],
-    yamnet: Path,
+    clips: tuple[Sequence[Clip], Sequence[Clip], Sequence[Clip]],
+    yamnet: Path | None,
+    base: Path | None,
     noise_paths: Sequence[Path],
     negative_paths: Sequence[Path],
+    room_paths: Sequence[Path],
+    augmentation: Augmentation,
     options: Options,
 ) -> Trained:
-    """Train a head on tapped YAMNet and make the streaming model file.
+    """Train a head on a frozen extractor and make the streaming model file.
 
     Parameters
     ----------
-    clips : sequence of Clip
-    yamnet : Path
-        YAMNet's weights.
+    clips : tuple of three sequences of Clip
+        To train, to validate, and held out (which may be empty); no speaker is in two of them.
+    yamnet, base : Path or None
+        YAMNet's weights, None if the extractor does without; a word base, None for the one in
+        the package.
     noise_paths : sequence of Path
         Recordings of noise; coloured noise is drawn where there are none.
     negative_paths : sequence of Path
         Recordings of speech without any keyword.
+    room_paths : sequence of Path
+        Recorded impulse responses, besides the rooms that are simulated.
+    augmentation : Augmentation
     options : Options
 
     Raises
@@ -132,10 +154,8 @@ def train(
     """
     set_seed(options.seed)
     versions = used_versions()
-    weights = read_yamnet(yamnet)
-    labels = labels_of(clips)
-    kept, out = hold_out(clips, options.hold_out)
-    parts = [Part.read(part) for part in (*split(kept, options.validation), out)]
+    labels = labels_of([clip for part in clips for clip in part])
+    parts = [Part.read(part) for part in clips]
     training, validation, held_out = parts
     noise, skipped = read_noise(noise_paths)
     negatives = Negatives.read(negative_paths)
@@ -154,28 +174,41 @@ def train(
         f"{len({c.speaker for c in training.clips})} speakers train; labels: {', '.join(labels)}"
     )
 
-    if weights.digest == YAMNET_FILE.sha256:
-        agreement = prove(weights, yamnet, training.audio)
-        say(f"YAMNet: class scores as the official file's (correlation {agreement:.3f})")
-    trunk = YamnetTrunk(weights, options.tap)
-    head = ConvolutionalHead(len(labels), trunk.frequencies, pool=POOL_FRAMES // trunk.stride)
+    extractor = open_extractor(options, yamnet, base, training.audio)
+    head = ConvolutionalHead(len(labels), extractor, HeadShape())
 
     def network(x: Any, time: Time) -> Any:
-        return head(trunk(x, time), time)
+        return head.on(extractor, x, time)
 
-    step = step_model(network, max(STEP_FRAMES, trunk.stride), trunk.shape)
+    step = step_model(network, max(STEP_FRAMES, head.stride), extractor.shape)
     shape = WindowShape(step.result_field, step.stride, RESULTS)
-    augmentation = Augmentation()
-    source = WindowSource(training.clips, training.audio, labels, shape, noise, options.seed)
-    check = WindowSource(validation.clips, validation.audio, labels, shape, noise, options.seed)
-    recipe = Recipe(epochs=options.epochs)
-    with tempfile.TemporaryDirectory(prefix="kws-train-") as folder:
-        examples = features.compute(
-            source, trunk, options.copies, augmentation, Path(folder, "train.npy"), bar
+    responses, unused = find_responses(augmentation, room_paths, options.seed, cache_folder(), bar)
+    skipped += unused
+    sources = [
+        WindowSource(
+            part.clips, part.audio, labels, shape, noise, responses, extractor.front_end,
+            options.seed,
         )
-        checks = features.compute(check, trunk, 1, augmentation, Path(folder, "check.npy"), bar)
-        fit(head, examples, checks, len(labels), recipe, options.seed, _report)
-    converted = convert(step, options.precision, calibration_streams(source))
+        for part in (training, validation)
+    ]  # fmt: skip
+    recipe = Recipe(epochs=options.epochs)
+    examples, checks = (
+        features.compute(source, extractor, copies, augmentation, cache_folder("features"), bar)
+        for source, copies in zip(sources, (options.copies, 1), strict=True)
+    )
+    curve = []
+    if options.learning_curve:
+        curve = learning_curve(extractor, examples, checks, sources[0], options)
+    epochs: list[Epoch] = []
+
+    def report(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        _report(epoch)
+
+    fit(head, examples, checks, len(labels), recipe, options.seed, report)
+    if options.learning_curve:
+        curve.append(_curve_point(len(training.clips), checks, epochs))
+    converted = convert(step, options.precision, calibration_streams(sources[0]))
 
     longest = float(
         np.percentile(
@@ -196,19 +229,20 @@ def train(
     metadata = Metadata(
         task="commands",
         labels=labels,
-        front_end=YAMNET,
+        front_end=extractor.front_end,
         streaming=converted.streaming,
         detector=defaults,
         provenance={
-            "extractor": f"YAMNet, tap {options.tap}",
-            "yamnet_sha256": weights.digest,
+            "extractor": extractor.name,
+            "extractor_digest": extractor.digest,
             "options": asdict(options),
             "recipe": asdict(recipe),
-            "augmentation": asdict(augmentation),
+            "augmentation": augmentation.to_dict(),
             "data_sha256": _digest(
                 [*parts, negatives.training, negatives.choosing, negatives.stating], noise
             ),
             "clips": [len(part.clips) for part in parts],
+            **({"learning_curve": curve} if curve else {}),
             "versions": versions,
         },
     )
@@ -221,6 +255,73 @@ def train(
     ]
     assert reports[0] is not None  # every keyword has validation clips
     return Trained(content, reports[0], reports[1], tuple(skipped))
+
+
+def learning_curve(
+    extractor: Extractor,
+    examples: Examples,
+    checks: Examples,
+    source: WindowSource,
+    options: Options,
+) -> list[dict[str, float]]:
+    """Train heads on shares of the speakers, each share within the next; nothing is computed anew.
+
+    Returns
+    -------
+    list of dict
+        ``recordings`` trained on, ``accuracy`` of the head in float on the validation windows as
+        recorded, and how many ``clips`` these are.
+    """
+    points = []
+    labels = len(source.labels)
+    for share in CURVE:
+        kept = np.array([share_of("curve " + clip.speaker) < share for clip in source.clips])
+        # of the made-up silence, which is by nobody, the same share
+        silence = np.flatnonzero(examples.clips < 0)
+        windows = kept[np.maximum(examples.clips, 0)]
+        windows[silence] = np.arange(len(silence)) < share * len(silence)
+        part = examples.where(windows)
+        head = ConvolutionalHead(labels, extractor, HeadShape())
+        recipe = Recipe(epochs=options.epochs)
+        if len(set(part.targets[part.targets >= 0].tolist())) < labels:
+            continue  # a label without any recording
+        epochs: list[Epoch] = []
+        fit(head, part, checks, labels, recipe, options.seed, epochs.append)
+        points.append(_curve_point(int(kept.sum()), checks, epochs))
+        say(f"{kept.sum()} recordings: accuracy {points[-1]['accuracy']:.1%}")
+    return points
+
+
+def _curve_point(recordings: int, checks: Examples, epochs: Sequence[Epoch]) -> dict[str, float]:
+    best = min(epochs, key=lambda epoch: epoch.validation_loss)
+    seen = int((checks.targets.max(axis=1) >= 0).sum())
+    return {"recordings": recordings, "accuracy": best.validation_accuracy, "clips": seen}
+
+
+def open_extractor(
+    options: Options, yamnet: Path | None, base: Path | None, audio: Sequence[Audio]
+) -> Extractor:
+    """Build the extractor, and prove YAMNet's weights if they are those of the official file.
+
+    Parameters
+    ----------
+    options : Options
+    yamnet, base : Path or None
+        YAMNet's weights; a word base, the one in the package if None.
+    audio : sequence of int16 (n,)
+        Recordings for the proof.
+    """
+    paths: list[FeaturePath] = []
+    if options.extractor != "words":
+        assert yamnet is not None  # only words do without
+        weights = read_yamnet(yamnet)
+        if weights.digest == YAMNET_FILE.sha256:
+            agreement = prove(weights, yamnet, audio)
+            say(f"YAMNet: class scores as the official file's (correlation {agreement:.3f})")
+        paths.append(yamnet_path(weights, options.tap))
+    if options.extractor != "yamnet":
+        paths.append(words_path(read_base(base)))
+    return Extractor(paths)
 
 
 def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 3) -> Float32:
@@ -239,7 +340,7 @@ def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 
         out.append(np.concatenate(audio))
     out.append(np.zeros_like(out[0]))
     out.append(out[0] / max(1e-9, float(np.abs(out[0]).max())))
-    return np.stack([log_mel(stream, YAMNET) for stream in out])
+    return np.stack([log_mel(stream, source.front_end) for stream in out])
 
 
 def _with_backward_words(part: Part) -> Part:
@@ -252,15 +353,6 @@ def _with_backward_words(part: Part) -> Part:
 def _seconds(audio: Audio) -> float:
     first, last = word_span(audio.astype(np.float32) / 32768)
     return (last - first) / YAMNET.sample_rate
-
-
-def used_versions() -> dict[str, str]:
-    """Return the versions of what a model is made with."""
-    import keras
-    import tensorflow as tf
-
-    modules = {"kws": kws, "tensorflow": tf, "keras": keras, "numpy": np}
-    return {name: module.__version__ for name, module in modules.items()}
 
 
 def _digest(parts: Sequence[Part], noise: Sequence[Float32]) -> str:

@@ -1,0 +1,64 @@
+"""Some of a model's keywords: what the others say counts as unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError
+from .modelfile import UNKNOWN, keywords_of
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Selection:
+    """Maps the logits of all labels to those of the selected keywords and of what is no keyword.
+
+    ``_unknown_`` becomes the mean of the likelihoods of ``_unknown_`` and of every word that is
+    not selected: one word of many is as probable as each selected keyword, not as all together.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Of the model.
+    keywords : sequence of str
+        Those to keep.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        What is left, in the model's order.
+
+    Raises
+    ------
+    ModelError
+        If a keyword is none of the model's, none is given, or the model has no ``_unknown_``.
+    """
+
+    def __init__(self, labels: tuple[str, ...], keywords: Sequence[str]) -> None:
+        there = keywords_of(labels)
+        for keyword in keywords:
+            if keyword not in there:
+                raise ModelError(
+                    f"{keyword!r:.100} is no keyword of the model: it has {', '.join(there)}"
+                )
+        if not keywords:
+            raise ModelError("no keyword is selected: name one at least")
+        if UNKNOWN not in labels:
+            raise ModelError(f"the model has no {UNKNOWN}: its keywords cannot be told apart")
+        self.labels = tuple(one for one in labels if one in keywords or one not in there)
+        self._kept = np.array([labels.index(one) for one in self.labels])
+        self._unknown = self.labels.index(UNKNOWN)
+        other = [n for n, one in enumerate(labels) if one == UNKNOWN or one not in self.labels]
+        self._others = np.array(other)
+
+    def __call__(self, logits: Float32) -> Float32:
+        """Return logits (columns, selected labels) of logits (columns, labels)."""
+        out = logits[:, self._kept]
+        others = logits[:, self._others]
+        most = others.max(axis=1)
+        mean = np.exp(others - most[:, None]).mean(axis=1)
+        out[:, self._unknown] = most + np.log(mean)
+        return out

@@ -1,0 +1,358 @@
+"""The word base: a small streaming network that has learned words from thousands of voices.
+
+`WordBase` is the network: a stack of depthwise-separable convolutions along time. Trained by
+`pretrain`, it tells words apart; its features, one column per 40 ms, carry over to words that it
+never heard, and are what heads are trained on. `read_base` reads its weights back from the model
+file that ships, so that the file is all there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import ModelError
+from kws.frontend import WORDS, LogMelConfig
+from kws.modelfile import ModelFile, parse_model, read_model
+
+from .streaming import Time, last, over_time
+
+Tensor = Any
+Float32 = npt.NDArray[np.float32]
+
+#: Front-end frames per column of the features, and per result.
+FEATURE_STRIDE = 4
+RESULT_STRIDE = 8
+#: Front-end frames that a result may depend on: a file that asks for more is damaged.
+LONGEST_FIELD = 400
+#: More operators than this are a damaged count, not a word base.
+MOST_OPERATORS = 1000
+#: No weight of a network that works is nearly as large (of the one in the package, 4.3).
+LARGEST_WEIGHT = 1e6
+#: Key of the shape in the provenance of a base's model file.
+SHAPE_KEY = "word_base"
+
+
+@dataclass(frozen=True)
+class BaseShape:
+    """Size of a word base.
+
+    Attributes
+    ----------
+    stem : int
+        Front-end frames under one column of the first layer.
+    width : int
+        Channels of the layers with a column per 20 ms.
+    features : int
+        Channels of the layers with a column per 40 ms, and so of the features.
+    fine, coarse : tuple of int
+        Lengths of the depthwise kernels of the blocks at 20 and at 40 ms.
+    pool : int
+        Columns of 80 ms that a result joins.
+    """
+
+    stem: int = 6
+    width: int = 96
+    features: int = 160
+    fine: tuple[int, ...] = (5,)
+    coarse: tuple[int, ...] = (5, 5, 5, 5, 5, 5)
+    pool: int = 4
+
+    @property
+    def receptive_field(self) -> int:
+        """Front-end frames that a result depends on."""
+        steps = [(self.stem - 2, 1), *((kernel - 1, 2) for kernel in self.fine), (5 - 2, 2)]
+        steps += [*((kernel - 1, 4) for kernel in self.coarse), (self.pool - 1, RESULT_STRIDE)]
+        return RESULT_STRIDE + sum(context * stride for context, stride in steps)
+
+
+class WordBase:
+    """The network of the word base, written once for windows and for streams.
+
+    Blocks are depthwise along time, pointwise, batch norm, a residual sum, ReLU; frequency is in
+    the channels (ds_tc_resnet of kws_streaming, MatchboxNet, arXiv 2004.08531, with one batch
+    norm less per block: it costs as much time as the convolution and gains nothing here).
+
+    Parameters
+    ----------
+    front_end : LogMelConfig
+    labels : int
+        Number of labels of the logits.
+    shape : BaseShape
+    folded : bool
+        True builds convolutions with biases in place of batch norm: for weights read from a file.
+    dropout : float
+        Share of what is dropped before the logits, in training.
+    """
+
+    def __init__(
+        self,
+        front_end: LogMelConfig,
+        labels: int,
+        shape: BaseShape,
+        *,
+        folded: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        from keras import layers
+
+        self.shape = shape
+        self._convolutions: list[Any] = []
+
+        def depthwise(kernel: int, stride: int = 1) -> Any:
+            # Keras wants equal strides; along frequency, of which there is one, it changes nothing
+            layer = layers.DepthwiseConv2D((kernel, 1), strides=(stride, stride), use_bias=folded)
+            self._convolutions.append(layer)
+            return layer
+
+        def normalized(channels: int, kernel: int = 1, stride: int = 1) -> tuple[Any, Any]:
+            layer = layers.Conv2D(channels, (kernel, 1), strides=(stride, 1), use_bias=folded)
+            self._convolutions.append(layer)
+            return layer, norm()
+
+        def norm() -> Any:
+            return layers.Identity() if folded else layers.BatchNormalization(momentum=0.97)
+
+        middle = (front_end.floor + front_end.ceiling) / 2
+        self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
+        self._stem = normalized(shape.width, shape.stem, 2)
+        self._fine = [(depthwise(kernel), *normalized(shape.width)) for kernel in shape.fine]
+        self._halve = (depthwise(5, 2), *normalized(shape.features))
+        self._coarse = [(depthwise(kernel), *normalized(shape.features)) for kernel in shape.coarse]
+        self._mean = layers.AveragePooling2D((2, 1))
+        self._pool = depthwise(shape.pool), norm()
+        self._dropout = layers.Dropout(dropout)
+        self._logits = layers.Conv2D(labels, 1)
+        self._convolutions.append(self._logits)
+
+    def features(self, x: Tensor, time: Time) -> Tensor:
+        """Return columns (batch, columns, 1, features) of frames (batch, frames, 1, bands)."""
+        import keras
+
+        relu = keras.ops.relu
+        stem, norm = self._stem
+        x = relu(norm(over_time(stem, self._scale(x), time)))
+        for block in self._fine:
+            x = _residual(block, x, time)
+        depthwise, pointwise, norm = self._halve
+        x = relu(norm(pointwise(over_time(depthwise, x, time))))
+        for block in self._coarse:
+            x = _residual(block, x, time)
+        return x
+
+    def summary(self, x: Tensor, time: Time) -> Tensor:
+        """Return what the logits are made from: (batch, results, 1, features)."""
+        import keras
+
+        x = over_time(self._mean, self.features(x, time), time)
+        pool, norm = self._pool
+        return self._dropout(keras.ops.relu(norm(over_time(pool, x, time))))
+
+    def __call__(self, x: Tensor, time: Time) -> Tensor:
+        """Return logits (batch, results, labels) of frames (batch, frames, 1, bands)."""
+        return self.logits(self.summary(x, time))
+
+    def logits(self, summary: Tensor) -> Tensor:
+        """Return logits (batch, results, labels) of a summary."""
+        return self._logits(summary)[:, :, 0]
+
+    def bias(self) -> Any:
+        """Return the bias of the logits, a Keras variable."""
+        return self._logits.bias
+
+    def load(self, weights: Sequence[tuple[Float32, Float32]]) -> None:
+        """Take kernels and biases in the order of the layers; the network has been called once.
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape does not fit.
+        """
+        if len(weights) != len(self._convolutions):
+            raise ValueError(f"{len(weights)} convolutions, wanted {len(self._convolutions)}")
+        for layer, pair in zip(self._convolutions, weights, strict=True):
+            layer.set_weights(pair)
+
+
+def _residual(block: tuple[Any, Any, Any], x: Tensor, time: Time) -> Tensor:
+    import keras
+
+    depthwise, pointwise, norm = block
+    y = norm(pointwise(over_time(depthwise, x, time)))
+    return keras.ops.relu(y + last(x, y))
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained word base, read from its model file.
+
+    Attributes
+    ----------
+    model : ModelFile
+        The file: labels, front end, provenance.
+    shape : BaseShape
+    weights : list of (float32 kernel, float32 bias)
+        Dequantized, batch norm folded, in the order of the layers.
+    digest : str
+        SHA-256 of the network.
+    """
+
+    model: ModelFile
+    shape: BaseShape
+    weights: list[tuple[Float32, Float32]]
+    digest: str
+
+    def weights_for(self, labels: tuple[str, ...]) -> list[tuple[Float32, Float32]]:
+        """Return the weights of a network for other labels; those that it lacks begin at 0."""
+        kernel, bias = self.weights[-1]
+        known = self.model.metadata.labels
+        logits = np.zeros((*kernel.shape[:3], len(labels)), np.float32), np.zeros(len(labels))
+        for number, label in enumerate(labels):
+            if label in known:
+                logits[0][..., number] = kernel[..., known.index(label)]
+                logits[1][number] = bias[known.index(label)]
+        return [*self.weights[:-1], (logits[0], logits[1].astype(np.float32))]
+
+    def network(self) -> WordBase:
+        """Build the network with these weights."""
+        from .streaming import whole_model
+
+        network = WordBase(
+            self.model.metadata.front_end, len(self.model.metadata.labels), self.shape, folded=True
+        )
+        whole_model(network, LONGEST_FIELD, (1, self.model.metadata.front_end.bands))
+        network.load(self.weights)
+        return network
+
+
+def read_base(path: Path | None = None) -> Base:
+    """Read a word base: a file that `kws pretrain` wrote, or the one in the package.
+
+    Raises
+    ------
+    ModelError
+        If the file is no word base, or its weights do not fit its shape.
+    """
+    if path is None:
+        content = resources.files("kws").joinpath("models", "words.tflite").read_bytes()
+        model = parse_model(content, "words.tflite")
+    else:
+        model = read_model(path)
+    shape = _read_shape(model)
+    if model.metadata.front_end != WORDS:
+        raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
+    try:
+        weights = _convolutions(model.network, _sizes(shape, model))
+    except Exception as error:  # a damaged flatbuffer raises whatever its offsets lead to
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
+    return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest())
+
+
+def _read_shape(model: ModelFile) -> BaseShape:
+    """Check the shape that is told in a file's provenance."""
+    values = model.metadata.provenance.get(SHAPE_KEY)
+    names = list(asdict(BaseShape()))
+    if not isinstance(values, dict) or set(values) != set(names):
+        raise ModelError(f"{model.path}: is no word base: give a file that kws pretrain wrote")
+    found: dict[str, Any] = {}
+    for name in names:
+        value = values[name]
+        numbers = value if isinstance(value, list) else [value]
+        if isinstance(value, list) != (name in ("fine", "coarse")) or not all(
+            type(n) is int and 1 <= n <= 512 for n in numbers
+        ):
+            raise ModelError(f"{model.path}: {SHAPE_KEY}: {name} cannot be {value!r:.60}")
+        found[name] = tuple(value) if isinstance(value, list) else value
+    if len(found["fine"]) + len(found["coarse"]) > 100:
+        raise ModelError(f"{model.path}: {SHAPE_KEY}: more than 100 blocks")
+    shape = BaseShape(**found)
+    if shape.stem < 2 or shape.receptive_field > LONGEST_FIELD:
+        raise ModelError(
+            f"{model.path}: {SHAPE_KEY}: stem must be at least 2, and a result depend on at most "
+            f"{LONGEST_FIELD} frames"
+        )
+    return shape
+
+
+def _sizes(shape: BaseShape, model: ModelFile) -> list[tuple[tuple[int, ...], int]]:
+    """Return the shapes of all kernels as TFLite has them, and the number of biases of each."""
+
+    def depthwise(kernel: int, channels: int) -> tuple[tuple[int, ...], int]:
+        return (1, kernel, 1, channels), channels
+
+    def mixing(inputs: int, outputs: int, kernel: int = 1) -> tuple[tuple[int, ...], int]:
+        return (outputs, kernel, 1, inputs), outputs
+
+    width, features = shape.width, shape.features
+    sizes = [mixing(model.metadata.front_end.bands, width, shape.stem)]
+    for kernel in shape.fine:
+        sizes += [depthwise(kernel, width), mixing(width, width)]
+    sizes += [depthwise(5, width), mixing(width, features)]
+    for kernel in shape.coarse:
+        sizes += [depthwise(kernel, features), mixing(features, features)]
+    return [*sizes, depthwise(shape.pool, features), mixing(features, len(model.metadata.labels))]
+
+
+def _convolutions(
+    network: bytes, sizes: Sequence[tuple[tuple[int, ...], int]]
+) -> list[tuple[Float32, Float32]]:
+    """Read kernels and biases of all convolutions in a TFLite network, dequantized, in order.
+
+    Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(network, 0)
+    graph = model.Subgraphs(0)
+    operator = schema.BuiltinOperator
+    found: list[tuple[Float32, Float32]] = []
+    if graph.OperatorsLength() > MOST_OPERATORS:
+        raise ValueError(f"{graph.OperatorsLength()} operators")
+    for number in range(graph.OperatorsLength()):
+        step = graph.Operators(number)
+        code = model.OperatorCodes(step.OpcodeIndex())
+        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if kind not in (operator.CONV_2D, operator.DEPTHWISE_CONV_2D):
+            continue
+        if len(found) == len(sizes):
+            raise ValueError(f"more than {len(sizes)} convolutions")
+        shape, biases = sizes[len(found)]
+        kernel = _values(schema, model, graph.Tensors(step.Inputs(1)), shape)
+        bias = _values(schema, model, graph.Tensors(step.Inputs(2)), (biases,))
+        # Keras has (height, width, in, out), and (height, width, channels, 1) for depthwise
+        found.append((np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)), bias))
+    if len(found) != len(sizes):
+        raise ValueError(f"{len(found)} convolutions, wanted {len(sizes)}")
+    return found
+
+
+def _values(schema: Any, model: Any, tensor: Any, wanted: tuple[int, ...]) -> Float32:
+    """Return a constant tensor of the wanted shape as float32."""
+    types = {
+        schema.TensorType.FLOAT32: np.float32,
+        schema.TensorType.INT8: np.int8,
+        schema.TensorType.INT32: np.int32,
+    }
+    shape = tuple(np.atleast_1d(tensor.ShapeAsNumpy()).tolist())
+    if shape != wanted:
+        raise ValueError(f"a tensor of {shape}, wanted {wanted}")
+    data = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    values = np.frombuffer(data, types[tensor.Type()]).reshape(shape).astype(np.float32)
+    if tensor.Type() != schema.TensorType.FLOAT32:
+        scale = np.asarray(tensor.Quantization().ScaleAsNumpy(), np.float32)
+        along = [1] * values.ndim
+        if len(scale) > 1:
+            along[tensor.Quantization().QuantizedDimension()] = len(scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+            values = values * scale.reshape(along)
+    if values.shape != wanted or not np.abs(values).max() <= LARGEST_WEIGHT:  # NaN is not
+        raise ValueError("a weight that is no number, or far too large")
+    return values

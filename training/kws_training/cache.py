@@ -1,0 +1,16 @@
+"""The user's cache folder: downloads, features, checkpoints."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: Names another cache folder than the user's.
+VARIABLE = "KWS_CACHE"
+
+
+def cache_folder(*parts: str) -> Path:
+    """Return a folder in the cache, ``~/.cache/kws/…`` on Linux; it may not exist yet."""
+    import pooch
+
+    return Path(os.environ.get(VARIABLE) or pooch.os_cache("kws"), *parts)

@@ -1,0 +1,79 @@
+"""The state of a long training on disk, so that an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+
+#: What numpy and zipfile raise for a damaged ``.npz``.
+DAMAGED_ARCHIVE = (
+    OSError, EOFError, KeyError, MemoryError, RuntimeError, TypeError, ValueError, struct.error,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of arrays and the number of epochs that made them.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def read(self) -> tuple[int, list[npt.NDArray[np.float32]]] | None:
+        """Return epochs and arrays, or None if there is nothing that can be read."""
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                count = len(archive.files) - 1
+                return int(archive["epochs"]), [archive[f"a{n}"] for n in range(count)]
+        except DAMAGED_ARCHIVE:
+            return None
+
+    def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Replace the file, all of it or nothing."""
+        named = {f"a{number}": array for number, array in enumerate(arrays)}
+        write_arrays(self.path, epochs=np.array(epochs), **named)
+
+    def remove(self) -> None:
+        """Delete the file: the training is done."""
+        self.path.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    """Write arrays as ``.npz``, all of the file or nothing; makes its folder.
+
+    Raises
+    ------
+    KwsError
+        If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.savez(stream, **arrays)  # type: ignore[arg-type]
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KwsError(
+            f"{path}: cannot be written ({error.strerror}): make room, or name another folder in "
+            "KWS_CACHE"
+        ) from None

@@ -1,0 +1,149 @@
+"""Features on disk: memory-mapped, named by content, made once, gone on with after a stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+
+Float32 = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+#: Bytes of features that are kept; the ones used least recently go first.
+MOST_BYTES = 12 * 10**9
+#: Batches between notes of how far the work is: what a stop costs at most.
+NOTE_EVERY = 16
+#: Holds how many batches are done, and the scales.
+STATE = "state.json"
+
+
+class Store:
+    """Columns of several kinds as bytes, and targets, in a folder of the cache.
+
+    Parameters
+    ----------
+    cache : Path
+        The folder that holds all such folders.
+    key : str
+        Digest of what the features depend on: the name of the folder.
+    shapes : sequence of tuple of int
+        Of each kind of columns, windows first.
+    targets : (int, int)
+        Windows and results.
+
+    Attributes
+    ----------
+    done : int
+        Batches that were made before.
+    scales : list of float
+        A column's value is its byte times the scale of its kind; empty until it is known.
+
+    Raises
+    ------
+    KwsError
+        If there is no room.
+    """
+
+    def __init__(
+        self, cache: Path, key: str, shapes: Sequence[tuple[int, ...]], targets: tuple[int, int]
+    ) -> None:
+        self.folder = cache / key[:20]
+        self.done = 0
+        self.scales: list[float] = []
+        files = [(f"columns_{n}.npy", np.uint8, shape) for n, shape in enumerate(shapes)]
+        files.append(("targets.npy", np.int64, targets))
+        try:
+            found = self._open(files)
+            if found is None:
+                size = sum(
+                    int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in files
+                )
+                _make_room(cache, size)
+                found = self._make(files)
+        except OSError as error:
+            raise KwsError(
+                f"{cache}: no room for {sum(int(np.prod(s)) for s in shapes) / 1e9:.1f} GB of "
+                f"features ({error.strerror}): set KWS_CACHE to a larger folder, or ask for fewer "
+                "--copies"
+            ) from None
+        *self._columns, self._targets = found
+        self._last = self.done
+
+    def _open(self, files: Sequence[tuple[str, type, tuple[int, ...]]]) -> list[np.memmap] | None:
+        """Open the files of an earlier run, or return None if they are not whole."""
+        try:
+            state = json.loads((self.folder / STATE).read_text())
+            self.done, self.scales = int(state["done"]), [float(s) for s in state["scales"]]
+            # writable, a file that was cut short would be made longer instead of refused
+            for name, _, _ in files:
+                np.lib.format.open_memmap(self.folder / name, "r")
+            arrays = [np.lib.format.open_memmap(self.folder / name, "r+") for name, _, _ in files]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+        known = len(files) - 1 if self.done else 0
+        if self.done < 0 or len(self.scales) != known or not all(0 < s < 1e9 for s in self.scales):
+            return None
+        for array, (_, kind, shape) in zip(arrays, files, strict=True):
+            if array.shape != shape or array.dtype != kind:
+                return None
+        os.utime(self.folder)
+        return arrays
+
+    def _make(self, files: Sequence[tuple[str, type, tuple[int, ...]]]) -> list[np.memmap]:
+        self.done, self.scales = 0, []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        arrays = []
+        try:
+            for name, kind, shape in files:
+                path = self.folder / name
+                arrays.append(np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape))
+                with path.open("r+b") as file:  # a full disk is an error now, not a crash later
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        # from now on it counts when room is made
+        (self.folder / STATE).write_text(json.dumps({"done": 0, "scales": []}))
+        return arrays
+
+    def write(self, batch: int, rows: range, columns: Sequence[Float32], targets: Integers) -> None:
+        """Keep the columns and targets of some windows."""
+        for array, values, scale in zip(self._columns, columns, self.scales, strict=True):
+            array[rows.start : rows.stop] = np.clip(np.rint(values / scale), 0, 255)
+        self._targets[rows.start : rows.stop] = targets
+        if (batch + 1) % NOTE_EVERY == 0:
+            self._note(batch + 1)
+        self._last = batch + 1
+
+    def _note(self, done: int) -> None:
+        for array in (*self._columns, self._targets):
+            array.flush()
+        part = self.folder / f"{STATE}.part"
+        part.write_text(json.dumps({"done": done, "scales": self.scales}))
+        part.replace(self.folder / STATE)
+
+    def finish(
+        self,
+    ) -> tuple[tuple[npt.NDArray[np.uint8], ...], tuple[float, ...], npt.NDArray[np.int64]]:
+        """Note that all is done; returns columns, scales and targets."""
+        if self._last != self.done:
+            self._note(self._last)
+        return tuple(self._columns), tuple(self.scales), np.asarray(self._targets)
+
+
+def _make_room(cache: Path, size: int) -> None:
+    """Delete the features used least recently until there is room for more."""
+    folders = [folder for folder in cache.glob("*") if (folder / STATE).exists()]
+    folders.sort(key=lambda folder: folder.stat().st_mtime)
+    sizes = [sum(file.stat().st_size for file in folder.glob("*")) for folder in folders]
+    while folders and sum(sizes) + size > MOST_BYTES:
+        shutil.rmtree(folders.pop(0), ignore_errors=True)
+        sizes.pop(0)
