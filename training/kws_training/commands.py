@@ -14,7 +14,7 @@ from .progress import silence
 
 #: What ``kws train`` takes where nothing is said; TensorFlow is not loaded to know it.
 TAP, COPIES, EPOCHS = 6, 6, 9
-SOUNDS_TAP, SOUNDS_COPIES = 11, 4
+SOUNDS_TAP, SOUNDS_COPIES = 11, 1
 
 
 def share(text: str) -> float:

@@ -1,0 +1,95 @@
+"""The head for sounds: a linear classifier of single columns, trained on their means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .streaming import Time
+
+Float32 = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+Tensor = Any
+
+#: Inverse strength of the L2 penalty on the weights of standardized channels.
+STRENGTH = 0.1
+#: Steps of the optimizer, at most.
+ITERATIONS = 200
+#: Channels that hardly change are not blown up: the least spread, as a share of the mean one.
+LEAST_SPREAD = 0.1
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logits of a column: ``features @ kernel + bias``.
+
+    Attributes
+    ----------
+    kernel : float32 (channels, labels)
+    bias : float32 (labels,)
+    """
+
+    kernel: Float32
+    bias: Float32
+
+    def __call__(self, features: Float32) -> Float32:
+        """Return logits (..., labels) of features (..., channels)."""
+        return np.asarray(features @ self.kernel + self.bias, np.float32)
+
+
+def fit_linear(features: Float32, targets: Integers, weights: Float32, labels: int) -> Linear:
+    """Train a linear classifier: multinomial logistic regression on standardized channels.
+
+    Parameters
+    ----------
+    features : float32 (n, channels)
+    targets : int64 (n,)
+        Each of the labels, 0 to ``labels - 1``, at least once.
+    weights : float32 (n,)
+        How much each counts.
+    labels : int
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    mean = features.mean(axis=0)
+    spread = features.std(axis=0)
+    spread = np.maximum(spread, LEAST_SPREAD * spread.mean() + 1e-9)
+    model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS, tol=1e-3)
+    with threadpool_limits(1):  # the same sums in the same order, whatever the machine is doing
+        model.fit((features - mean) / spread, targets, sample_weight=weights)
+    kernel, bias = model.coef_.T, model.intercept_
+    if labels == 2:  # one vector stands for the difference of the two
+        kernel = np.concatenate([-kernel / 2, kernel / 2], axis=1)
+        bias = np.concatenate([-bias / 2, bias / 2])
+    kernel = kernel / spread[:, None]
+    return Linear(kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32))
+
+
+class SoundHead:
+    """Classifies the tap's columns (batch, time, frequency, channels), each for itself.
+
+    A column of the last taps has seen one to three seconds. Its mean over frequency is classified;
+    what joins columns is outside: the runtime's segments, or `kws.segmenter.join_columns`.
+
+    Parameters
+    ----------
+    linear : Linear
+    """
+
+    def __init__(self, linear: Linear) -> None:
+        from keras import layers
+
+        channels, labels = linear.kernel.shape
+        self._logits = layers.Conv2D(labels, 1, trainable=False)
+        self._logits.build((None, None, 1, channels))
+        self._logits.set_weights([linear.kernel[None, None], linear.bias])
+
+    def __call__(self, x: Tensor, time: Time) -> Tensor:
+        """Return logits (batch, columns, labels)."""
+        import keras
+
+        return self._logits(keras.ops.mean(x, axis=2, keepdims=True))[:, :, 0]
