@@ -1,5 +1,6 @@
 """Made-up weights and words, so that the training side is tested without data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,14 @@ import soundfile
 from kws_training import yamnet_file
 
 RATE = 16000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory) -> Iterator[None]:
+    """No test, and no process that one starts, writes into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KWS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def word(kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -78,3 +87,74 @@ def made_yamnet(tmp_path_factory) -> Path:
         file["dense/dense/kernel:0"] = np.zeros((1024, 521), np.float32)
         file["dense/dense/bias:0"] = np.zeros(521, np.float32)
     return path
+
+
+@pytest.fixture(scope="session")
+def word_images():
+    """Log-mel images of the made-up words, four each by 24 speakers."""
+    from kws_training.images import WordImages, image_of
+
+    rng = np.random.default_rng(3)
+    rows = [
+        (kind, f"s{who}") for kind in ("rise", "fall", "shake") for who in range(24)
+        for _ in range(4)
+    ]  # fmt: skip
+    return WordImages(
+        np.stack([image_of(word(kind, rng)) for kind, _ in rows]),
+        np.array([kind for kind, _ in rows]),
+        np.array([who for _, who in rows]),
+        np.full(len(rows), ""),
+    )
+
+
+@pytest.fixture(scope="session")
+def noise_bank() -> np.ndarray:
+    """Log-mel frames of made-up noise."""
+    from kws.frontend import WORDS, log_mel
+
+    return log_mel(np.random.default_rng(4).normal(0, 0.02, 4 * RATE).astype(np.float32), WORDS)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(word_images, noise_bank, tmp_path_factory) -> Path:
+    """A word base of a few hundred weights that has seen the made-up words."""
+    from kws_training.base import BaseShape
+    from kws_training.pretrain import Recipe, pretrain
+
+    folder = tmp_path_factory.mktemp("base")
+    shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
+    recipe = Recipe(epochs=12, batch=16)
+    made = pretrain(word_images, None, noise_bank, [], 0.1, shape, recipe, 0, folder)
+    path = folder / "base.tflite"
+    path.write_bytes(made.content)
+    return path
+
+
+@pytest.fixture(scope="session")
+def randomize():
+    """Gives batch norms statistics that are not 0 and 1."""
+
+    def change(model, rng: np.random.Generator) -> None:
+        for variable in model.weights:
+            if "moving_mean" in variable.path or "beta" in variable.path:
+                variable.assign(rng.normal(0, 0.3, variable.shape))
+            elif "moving_variance" in variable.path:
+                variable.assign(rng.uniform(0.5, 2.0, variable.shape))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def stream():
+    """Runs a step model over frames from zero states; gives the results of all steps."""
+
+    def run(step, frames: np.ndarray) -> np.ndarray:
+        states = [np.zeros(state.shape, np.float32) for state in step.model.inputs[1:]]
+        results = []
+        for start in range(0, len(frames), step.frames):
+            inputs = frames[None, start : start + step.frames].reshape(step.model.inputs[0].shape)
+            result, *states = map(np.asarray, step.model([inputs, *states], training=False))
+            results.append(result[0])
+        return np.concatenate(results)
+
+    return run

@@ -10,7 +10,11 @@ import pytest
 import soundfile
 
 from kws import KeywordSpotter
-from kws.modelfile import read_model
+from kws.cli import main
+from kws.frontend import WORDS, YAMNET, JoinedConfig
+from kws.modelfile import pack, read_model
+from kws.spotter import default_model
+from kws_training.base import read_base
 
 
 def kws(*arguments, **options):
@@ -25,7 +29,8 @@ def trained(words, speech, made_yamnet, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     (words / "rise" / "speaker1_nohash_9.wav").write_bytes(b"RIFF damaged")
     output = folder / "model.tflite"
-    command = ("train", "--data", words, "--yamnet", made_yamnet, "--output", output,
+    command = ("train", "--data", words, "--extractor", "yamnet", "--yamnet", made_yamnet,
+               "--output", output,
                "--epochs", "3", "--copies", "2", "--hold-out", "0.4", "--seed", "1",
                "--negatives", speech)  # fmt: skip
     return output, command, kws(*command)
@@ -107,6 +112,8 @@ def test_same_seed_same_model(trained, tmp_path):
         (["--noise", "{tmp}"], "no recordings in this folder"),
         (["--negatives", "{tmp}"], "no recordings in this folder"),
         (["--hold-out", "2"], "0 to 0.9"),
+        (["--extractor", "words", "--base", "{tmp}/missing.tflite"], "missing.tflite"),
+        (["--extractor", "neither"], "invalid choice"),
     ],
 )
 def test_bad_arguments(words, made_yamnet, tmp_path, change, reason):
@@ -117,6 +124,62 @@ def test_bad_arguments(words, made_yamnet, tmp_path, change, reason):
     assert reason in result.stderr
     assert result.stderr.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize("choice", ["words", "both"])
+def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, capsys, choice):
+    output = tmp_path / "model.tflite"
+    command = ["train", "--data", words, "--extractor", choice, "--base", tiny_base,
+               "--output", output, "--epochs", "2", "--copies", "2",
+               "--hold-out", "0.3"]  # fmt: skip
+    if choice == "both":
+        command += ["--yamnet", made_yamnet]
+    else:
+        command += ["--learning-curve"]
+    assert main([str(argument) for argument in command]) == 0
+    shown = capsys.readouterr()
+    assert "accuracy on held-out speakers" in shown.out
+    assert "Traceback" not in shown.err
+    model = read_model(output)
+    provenance = model.metadata.provenance
+    base = read_base(tiny_base)
+    assert provenance["options"]["extractor"] == choice
+    assert base.digest in provenance["extractor_digest"]
+    if choice == "both":
+        assert model.metadata.front_end == JoinedConfig((YAMNET, WORDS))
+        assert "YAMNet, tap 6 and word base" in provenance["extractor"]
+    else:
+        assert model.metadata.front_end == WORDS
+        points = provenance["learning_curve"]
+        counts = [point["recordings"] for point in points]
+        assert len(points) >= 2
+        assert counts == sorted(counts)
+        assert counts[0] < counts[-1]
+        assert all(0 <= point["accuracy"] <= 1 and point["clips"] > 0 for point in points)
+    # as a stream, in chunks of any size, it hears the same
+    rng = np.random.default_rng(5)
+    samples = np.concatenate([make_word(kind, rng) for kind in ("rise", "shake", "fall")])
+    spotters = [KeywordSpotter(model) for _ in range(2)]
+    whole = spotters[0].process(samples)
+    parts = [one for part in np.array_split(samples, 37) for one in spotters[1].process(part)]
+    assert parts == whole
+    right = [
+        spotters[0].classify(make_word(kind, rng)).label == kind
+        for kind in ("rise", "fall")
+        for _ in range(10)
+    ]
+    assert np.mean(right) > 0.6
+
+
+def test_a_file_that_is_no_word_base(words, tmp_path, capsys):
+    other = tmp_path / "other.tflite"
+    model = default_model()
+    other.write_bytes(pack(model.network, model.metadata))
+    arguments = ("train", "--data", words, "--extractor", "words", "--base", other,
+                 "--output", tmp_path / "model.tflite")  # fmt: skip
+    assert main([str(argument) for argument in arguments]) == 2
+    assert f"{other}: is no word base" in capsys.readouterr().err
+    assert not (tmp_path / "model.tflite").exists()
 
 
 def test_one_class_only(tmp_path, made_yamnet):

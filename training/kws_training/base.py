@@ -202,12 +202,15 @@ class Base:
         Dequantized, batch norm folded, in the order of the layers.
     digest : str
         SHA-256 of the network.
+    ceiling : float or None
+        The features' largest value, by the calibration of int8; None for a float network.
     """
 
     model: ModelFile
     shape: BaseShape
     weights: list[tuple[Float32, Float32]]
     digest: str
+    ceiling: float | None
 
     def weights_for(self, labels: tuple[str, ...]) -> list[tuple[Float32, Float32]]:
         """Return the weights of a network for other labels; those that it lacks begin at 0."""
@@ -249,11 +252,11 @@ def read_base(path: Path | None = None) -> Base:
     if model.metadata.front_end != WORDS:
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
     try:
-        weights = _convolutions(model.network, _sizes(shape, model))
+        weights, ceiling = _convolutions(model.network, _sizes(shape, model))
     except Exception as error:  # a damaged flatbuffer raises whatever its offsets lead to
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
-    return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest())
+    return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest(), ceiling)
 
 
 def _read_shape(model: ModelFile) -> BaseShape:
@@ -303,8 +306,10 @@ def _sizes(shape: BaseShape, model: ModelFile) -> list[tuple[tuple[int, ...], in
 
 def _convolutions(
     network: bytes, sizes: Sequence[tuple[tuple[int, ...], int]]
-) -> list[tuple[Float32, Float32]]:
+) -> tuple[list[tuple[Float32, Float32]], float | None]:
     """Read kernels and biases of all convolutions in a TFLite network, dequantized, in order.
+
+    Also the largest value of the features, which are what is averaged first; None if float.
 
     Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
     """
@@ -314,12 +319,17 @@ def _convolutions(
     graph = model.Subgraphs(0)
     operator = schema.BuiltinOperator
     found: list[tuple[Float32, Float32]] = []
+    ceiling = None
     if graph.OperatorsLength() > MOST_OPERATORS:
         raise ValueError(f"{graph.OperatorsLength()} operators")
     for number in range(graph.OperatorsLength()):
         step = graph.Operators(number)
         code = model.OperatorCodes(step.OpcodeIndex())
         kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if kind == operator.AVERAGE_POOL_2D and ceiling is None:
+            quantization = graph.Tensors(step.Inputs(0)).Quantization()
+            if quantization is not None and quantization.ScaleLength() == 1:
+                ceiling = quantization.Scale(0) * (127 - quantization.ZeroPoint(0))
         if kind not in (operator.CONV_2D, operator.DEPTHWISE_CONV_2D):
             continue
         if len(found) == len(sizes):
@@ -331,7 +341,9 @@ def _convolutions(
         found.append((np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)), bias))
     if len(found) != len(sizes):
         raise ValueError(f"{len(found)} convolutions, wanted {len(sizes)}")
-    return found
+    if ceiling is not None and not 0 < ceiling < np.inf:
+        raise ValueError(f"features of at most {ceiling}")
+    return found, ceiling
 
 
 def _values(schema: Any, model: Any, tensor: Any, wanted: tuple[int, ...]) -> Float32:

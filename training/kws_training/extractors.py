@@ -85,7 +85,7 @@ def words_path(base: Base) -> Path:
         network=base.network().features,
         stride=FEATURE_STRIDE,
         frequencies=1,
-        ceiling=None,
+        ceiling=base.ceiling,
         hears_words=True,
     )
 

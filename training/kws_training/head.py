@@ -24,6 +24,9 @@ class HeadShape:
         Front-end frames over which features are joined: of sounds, and of words.
     dropout : float
         Share of features dropped in training.
+    branch_dropout : float
+        Of several branches, how often each is silent in training: the head must not lean on the
+        one that learns its few voices by heart.
     """
 
     squeeze: int = 64
@@ -31,6 +34,7 @@ class HeadShape:
     pool: int = 80
     pool_words: int = 24
     dropout: float = 0.3
+    branch_dropout: float = 0.4
 
 
 class ConvolutionalHead:
@@ -57,6 +61,10 @@ class ConvolutionalHead:
 
         self.stride = max(path.stride for path in extractor.paths)
         self._branches = [_Branch(path, self.stride, shape) for path in extractor.paths]
+        rate = shape.branch_dropout if len(extractor.paths) > 1 else 0.0
+        self._silence = [
+            layers.Dropout(rate, noise_shape=(None, 1, 1, 1)) for _ in extractor.paths
+        ]
         self._dropout = layers.Dropout(shape.dropout)
         self._logits = layers.Conv2D(labels, 1)
 
@@ -85,7 +93,8 @@ class ConvolutionalHead:
     def _classify(self, features: list[Tensor]) -> Tensor:
         import keras
 
-        joined = keras.ops.concatenate(newest(features), axis=-1)
+        heard = [drop(one) for drop, one in zip(self._silence, newest(features), strict=True)]
+        joined = keras.ops.concatenate(heard, axis=-1)
         return self._logits(self._dropout(joined))[:, :, 0]
 
 

@@ -116,7 +116,8 @@ def labels_for(
     """
     people = [
         word for word in sorted(set(words.words.tolist()))
-        if word not in left_out and word in (keywords_of((word,)) if keywords is None else keywords)
+        if word not in left_out and word in keywords_of((word,))
+        and (keywords is None or word in keywords)
         and len(set(words.speakers[words.words == word].tolist())) >= SPEAKERS
     ]  # fmt: skip
     for keyword in keywords or ():
@@ -184,10 +185,11 @@ def pretrain(
     known = np.isin(words.words, labels[2:])
     held = words.where(validates & known)
     material = _Material.of(words.where(~validates), synthesized, labels, left_out)
+    speakers = len(set(words.speakers[~validates].tolist()))
     say(
-        f"{len(material.labels)} images of {len(set(words.speakers[~validates].tolist()))} people "
-        f"and {material.synthetic.sum()} synthesized ones to train, {len(held.images)} to "
-        f"validate; {len(labels) - 2} words"
+        f"{(~material.synthetic).sum()} images of {speakers} people and "
+        f"{material.synthetic.sum()} synthesized ones to train, {len(held.images)} to validate; "
+        f"{len(labels) - 2} words"
     )
 
     network = WordBase(WORDS, len(labels), shape, folded=start is not None)
@@ -249,7 +251,7 @@ def pretrain(
             "people": int((~material.synthetic).sum()),
             "synthesized": int(material.synthetic.sum()),
         },
-        "speakers": len(set(words.speakers[~validates].tolist())),
+        "speakers": speakers,
         "data_sha256": digest,
         "versions": used_versions(),
     }

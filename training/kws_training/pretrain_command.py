@@ -61,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
     check_output(options.output)
     if not options.data and options.features is None:
         raise KwsError("no words: give --features, --data or both")
-    if (options.epochs or 1) < 1 or not 0 <= options.synthesize <= 1000:
+    few = options.epochs is not None and options.epochs < 1
+    if few or not 0 <= options.synthesize <= 1000:
         raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
     from kws.modelfile import parse_model, write_model
 
