@@ -13,7 +13,7 @@ from .dataset import Clip
 from .progress import silence
 
 #: What ``kws train`` takes where nothing is said; TensorFlow is not loaded to know it.
-TAP, COPIES, EPOCHS = 6, 6, 9
+TAP, COPIES, EPOCHS = 6, 6, 5
 SOUNDS_TAP, SOUNDS_COPIES = 11, 1
 
 

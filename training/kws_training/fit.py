@@ -38,7 +38,7 @@ class Recipe:
     descent : Descent
     """
 
-    epochs: int = 9
+    epochs: int = 5
     batch: int = 128
     label_smoothing: float = 0.1
     mixup: float = 0.2

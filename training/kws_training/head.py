@@ -62,9 +62,7 @@ class ConvolutionalHead:
         self.stride = max(path.stride for path in extractor.paths)
         self._branches = [_Branch(path, self.stride, shape) for path in extractor.paths]
         rate = shape.branch_dropout if len(extractor.paths) > 1 else 0.0
-        self._silence = [
-            layers.Dropout(rate, noise_shape=(None, 1, 1, 1)) for _ in extractor.paths
-        ]
+        self._silence = [layers.Dropout(rate, noise_shape=(None, 1, 1, 1)) for _ in extractor.paths]
         self._dropout = layers.Dropout(shape.dropout)
         self._logits = layers.Conv2D(labels, 1)
 
