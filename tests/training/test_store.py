@@ -122,7 +122,7 @@ def test_the_least_recently_used_go_first(tmp_path, monkeypatch):
     (tmp_path / "mine" / "file").write_bytes(bytes(10**6))  # not of this module
     opened(tmp_path, "a")  # used again
     one = size_of(tmp_path / "a")
-    monkeypatch.setattr(module, "MOST_BYTES", int(3.5 * one))
+    monkeypatch.setattr(module, "MOST_BYTES", 3 * one)  # not for a fourth
     fill(opened(tmp_path, "d"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "d", "mine"]
     monkeypatch.setattr(module, "MOST_BYTES", one // 2)
