@@ -39,15 +39,16 @@ class Checkpoint:
         """Return epochs and arrays, or None if there is nothing that can be read."""
         try:
             with np.load(self.path, allow_pickle=False) as archive:
-                count = len(archive.files) - 1
-                return int(archive["epochs"]), [archive[f"a{n}"] for n in range(count)]
+                # a damaged directory may have lost arrays without anything else being wrong
+                epochs, count = (int(number) for number in archive["epochs_and_arrays"])
+                return epochs, [archive[f"a{n}"] for n in range(count)]
         except DAMAGED_ARCHIVE:
             return None
 
     def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         """Replace the file, all of it or nothing."""
         named = {f"a{number}": array for number, array in enumerate(arrays)}
-        write_arrays(self.path, epochs=np.array(epochs), **named)
+        write_arrays(self.path, epochs_and_arrays=np.array([epochs, len(arrays)]), **named)
 
     def remove(self) -> None:
         """Delete the file: the training is done."""
