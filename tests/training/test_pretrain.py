@@ -105,6 +105,7 @@ def train(words, noise, folder, synthesized=None, left_out=(), **options):
     return pretrain(words, synthesized, noise, left_out, 0.1, SHAPE, recipe, 0, folder)
 
 
+@pytest.mark.slow
 def test_left_out_words_synthesized_words_and_sets(word_images, noise_bank, tmp_path, capsys):
     """One training shows them all: what is in the file says what was trained on."""
     sets = np.where(word_images.speakers == "s1", "validation", "train")
@@ -145,6 +146,7 @@ def test_it_learns_the_made_up_words(tiny_base, make_word):
     assert right > 0.6  # a third would be chance; it has a thousand weights
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_with_it_is_the_same_file(
     word_images, noise_bank, tiny_base, tmp_path, monkeypatch, capsys
 ):

@@ -177,6 +177,7 @@ def test_the_model_file_is_the_network_in_float(trained, made_yamnet):
     assert same >= 26
 
 
+@pytest.mark.slow
 def test_hold_out_without_folds(sounds, made_yamnet, tmp_path):
     output = tmp_path / "model.tflite"
     result = kws(
