@@ -63,7 +63,7 @@ def bench(words, word_images, make_word, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", maker_commands())
+@pytest.mark.parametrize("command", list(maker_commands()))
 def test_maker_commands_are_understood(command):
     _, verb, *arguments = shlex.split(command)
     point = next(iter(entry_points(group="kws.verbs", name=verb)), None)
