@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kws.cli import Verb
 from kws.errors import KwsError
-from kws_training.commands import (
+from kws_training.verbs.train_command import (
     add_data,
     add_negatives,
     check_output,

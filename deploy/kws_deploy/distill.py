@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN
-from kws_training.loop import Batch, Descent, TrainingLoop, ahead
-from kws_training.spectra import SpectralAugmentation, WindowMaker
-from kws_training.streaming import StepModel, step_model, whole_model
-from kws_training.windows import NEITHER, WindowShape, window_targets
+from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
+from kws_training.augmentation.windows import NEITHER, WindowShape, window_targets
+from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
+from kws_training.networks.streaming import StepModel, step_model, whole_model
 
 from .material import Material
 from .students import STRIDE, StudentShape, TemporalStudent

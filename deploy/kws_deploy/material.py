@@ -11,11 +11,11 @@ import numpy.typing as npt
 from kws.frontend import WORDS
 from kws.modelfile import UNKNOWN
 from kws.spotter import KeywordSpotter
-from kws_training.augment import Augmentation, augment
-from kws_training.dataset import hold_out_speakers
-from kws_training.images import CLIP_FRAMES, RATE, WordImages, image_of, second_of, to_frames
+from kws_training.augmentation.augment import Augmentation, augment
+from kws_training.data.dataset import hold_out_speakers
+from kws_training.data.images import CLIP_FRAMES, RATE, WordImages, image_of, second_of, to_frames
+from kws_training.data.recordings import Part
 from kws_training.progress import Progress
-from kws_training.recordings import Part
 
 Float32 = npt.NDArray[np.float32]
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import Metadata, ModelFile, pack, parse_model
-from kws_training.convert import convert
-from kws_training.dataset import (
+from kws_training.augmentation.spectra import WindowMaker
+from kws_training.data.dataset import (
     Clip,
     Skipped,
     by_column,
@@ -24,13 +24,13 @@ from kws_training.dataset import (
     find_recordings,
     split,
 )
-from kws_training.evaluate import ClipReport, judge_clips, open_model
-from kws_training.fit import set_seed
-from kws_training.images import image_of, noise_frames, read_images, second_of, to_frames
-from kws_training.operating import with_thresholds
+from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
+from kws_training.data.recordings import Negatives, Part, read_noise
+from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.evaluation.operating import with_thresholds
+from kws_training.fitting.fit import set_seed
+from kws_training.networks.convert import convert
 from kws_training.progress import bar, say
-from kws_training.recordings import Negatives, Part, read_noise
-from kws_training.spectra import WindowMaker
 from kws_training.versions import used_versions
 
 from .distill import Recipe, train_student

@@ -13,7 +13,7 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import read_model
 from kws_deploy.material import labelled
-from kws_training.images import read_images, second_of, to_frames, to_images
+from kws_training.data.images import read_images, second_of, to_frames, to_images
 
 DEFAULT = resources.files("kws") / "models" / "commands.tflite"
 LABELS = read_model(str(DEFAULT)).metadata.labels

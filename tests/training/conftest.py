@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_training import yamnet_file
+from kws_training.networks import yamnet_file
 
 RATE = 16000
 
@@ -92,7 +92,7 @@ def made_yamnet(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def word_images():
     """Log-mel images of the made-up words, four each by 24 speakers."""
-    from kws_training.images import WordImages, image_of
+    from kws_training.data.images import WordImages, image_of
 
     rng = np.random.default_rng(3)
     rows = [
@@ -118,8 +118,8 @@ def noise_bank() -> np.ndarray:
 @pytest.fixture(scope="session")
 def tiny_base(word_images, noise_bank, tmp_path_factory) -> Path:
     """A word base of a few hundred weights that has seen the made-up words."""
-    from kws_training.base import BaseShape
-    from kws_training.pretrain import Recipe, pretrain
+    from kws_training.fitting.pretrain import Recipe, pretrain
+    from kws_training.networks.base import BaseShape
 
     folder = tmp_path_factory.mktemp("base")
     shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)

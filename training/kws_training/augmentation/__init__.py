@@ -1,0 +1,1 @@
+"""What is done to recordings so that a network meets more than was recorded."""

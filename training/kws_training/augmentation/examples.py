@@ -1,0 +1,295 @@
+"""Examples of a recipe to listen to and to look at: WAV files, a table, one picture."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import warnings
+import wave
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.audio import read_recording
+from kws.errors import AudioError, KwsError
+from kws.frontend import YAMNET, log_mel
+from kws.resample import resample
+
+from ..data.dataset import Skipped
+from ..progress import Progress
+from .augment import Augmentation, Placed, augment, perturb
+from .rooms import direct_to_reverberant
+
+Float32 = npt.NDArray[np.float32]
+
+RATE = YAMNET.sample_rate
+#: Seconds of the longest recording taken.
+LONGEST = 30.0
+#: Seconds of the stream around a recording, in which it is shifted.
+ROOM = 0.5
+#: Spectrograms in the picture; more could not be made out.
+MOST_PANELS = 48
+#: Panels side by side.
+ACROSS = 4
+
+TABLE = "examples.csv"
+PICTURE = "examples.png"
+#: Columns of the table: the file and where the recording is in it, then what was done to it.
+COLUMNS = (
+    "file", "source", "start_seconds", "stretch", "semitones", "room", "room_direct_db", "noise",
+    "snr_db", "filter_db", "gain_db", "overload_db", "telephone", "codec", "compression",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What recordings are put into; the names are those that the table gives.
+
+    Attributes
+    ----------
+    noise, responses : list of float32 arrays
+        16 kHz.
+    noise_names, response_names : list of str
+        One for each.
+    """
+
+    noise: list[Float32]
+    noise_names: list[str]
+    responses: list[Float32]
+    response_names: list[str]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One spectrogram of the picture, and what is written over it."""
+
+    frames: Float32
+    title: str
+    begins_row: bool
+
+
+def make_examples(
+    paths: Sequence[Path],
+    augmentation: Augmentation,
+    surroundings: Surroundings,
+    count: int,
+    seed: int,
+    output: Path,
+    progress: Progress,
+) -> tuple[int, list[Skipped]]:
+    """Write examples of each recording into a folder; nothing is there until all is made.
+
+    The picture shows log-mel frames as training takes them, with warp, equalisation and masks.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Recordings of at most `LONGEST` seconds.
+    augmentation : Augmentation
+    surroundings : Surroundings
+    count : int
+        Examples of each recording.
+    seed : int
+    output : Path
+        Folder; made if it is not there.
+    progress : callable
+
+    Returns
+    -------
+    written : int
+        Examples.
+    skipped : list of Skipped
+        Recordings that could not be read.
+
+    Raises
+    ------
+    KwsError
+        If no recording can be read, or an example would overwrite a recording.
+    """
+    stems = _stems(paths)
+    names = [f"{stem}_{number + 1}.wav" for stem in stems for number in range(count)]
+    _keep_recordings(paths, output, names)
+    rows: list[dict[str, str]] = []
+    panels: list[_Panel] = []
+    skipped: list[Skipped] = []
+    near = output if output.is_dir() else output.resolve().parent  # so that files can be renamed
+    with tempfile.TemporaryDirectory(dir=near, prefix=".kws-augment-") as name_of_folder:
+        folder = Path(name_of_folder)
+        for which in progress(iter(range(len(paths))), len(paths), "examples"):
+            try:
+                recording = read_recording(paths[which], LONGEST)
+            except AudioError as error:
+                skipped.append(Skipped.because(paths[which], error))
+                continue
+            samples = resample(recording.samples, recording.sample_rate, RATE)
+            if len(panels) < MOST_PANELS:
+                panels.append(_Panel(_frames(samples), paths[which].name, True))
+            for number in range(count):
+                rng = np.random.default_rng((seed, which, number))
+                placed = _place(rng, samples, augmentation, surroundings)
+                name = names[which * count + number]
+                _write_wav(folder / name, placed.window)
+                row = _row(name, paths[which], placed, surroundings)
+                rows.append(row)
+                if len(panels) < MOST_PANELS:
+                    frames = _frames(placed.window)[None]
+                    frames = perturb(rng, frames, YAMNET, augmentation)[0]
+                    panels.append(_Panel(frames, _title(row), False))
+        if not rows:
+            raise KwsError(
+                f"none of the {len(paths)} recordings could be read: "
+                f"{skipped[0].path}: {skipped[0].reason}"
+            )
+        _write_table(folder / TABLE, rows)
+        _draw(folder / PICTURE, panels)
+        output.mkdir(exist_ok=True)
+        for path in sorted(folder.iterdir()):
+            path.replace(output / path.name)
+    return len(rows), skipped
+
+
+def _stems(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each recording: the file's own; with a number where that was there."""
+    taken: set[str] = set()
+    stems = []
+    times: Counter[str] = Counter()
+    for path in paths:
+        stem = path.stem
+        while stem in taken:
+            times[path.stem] += 1
+            stem = f"{path.stem}-{times[path.stem] + 1}"
+        taken.add(stem)
+        stems.append(stem)
+    return stems
+
+
+def _keep_recordings(paths: Sequence[Path], output: Path, names: Sequence[str]) -> None:
+    """Refuse to write over a recording."""
+    recordings = {path.resolve() for path in paths}
+    for name in names:
+        if (output / name).resolve() in recordings:
+            raise KwsError(f"{output / name}: is one of the recordings: name another --output")
+
+
+def _place(
+    rng: np.random.Generator,
+    samples: Float32,
+    augmentation: Augmentation,
+    surroundings: Surroundings,
+) -> Placed:
+    room = round(ROOM * RATE)
+    length = int(np.ceil(len(samples) * np.exp(augmentation.speed))) + room
+    return augment(
+        rng, samples, length, (0, room), surroundings.noise, augmentation, surroundings.responses
+    )
+
+
+def _frames(samples: Float32) -> Float32:
+    """Return log-mel frames (time, bands), at least as many as a spectrogram needs to be one."""
+    return log_mel(np.pad(samples, (0, max(0, RATE // 4 - len(samples)))), YAMNET)
+
+
+def _write_wav(path: Path, samples: Float32) -> None:
+    """Write 16-bit mono audio at 16 kHz."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def _row(name: str, source: Path, placed: Placed, surroundings: Surroundings) -> dict[str, str]:
+    """Return the table's row of an example."""
+    row = {
+        "file": name,
+        "source": str(source),
+        "start_seconds": f"{placed.start / RATE:.3f}",
+        "stretch": f"{placed.stretch:.3f}",
+    }
+    for what, setting in placed.applied.items():
+        if what == "room":
+            row["room"] = surroundings.response_names[int(setting)]
+            direct = direct_to_reverberant(surroundings.responses[int(setting)])
+            row["room_direct_db"] = f"{direct:.1f}"
+        elif what == "noise" and str(setting).startswith("recorded "):
+            row["noise"] = surroundings.noise_names[int(str(setting).split()[1])]
+        else:
+            row[what] = setting if isinstance(setting, str) else f"{setting:.2f}"
+    return row
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    # a file name may be any bytes
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _title(row: dict[str, str]) -> str:
+    """Say in a few short lines what was done."""
+    parts = [Path(row["file"]).stem[-24:], f"speed {1 / float(row['stretch']):.2f}"]
+    if "semitones" in row:
+        parts.append(f"pitch {float(row['semitones']):+.1f} semitones")
+    if "room" in row:
+        parts.append(f"room {Path(row['room']).stem[-16:]}, direct {row['room_direct_db']} dB")
+    if "noise" in row:
+        parts.append(f"{Path(row['noise']).stem[-16:]} noise, SNR {float(row['snr_db']):.0f} dB")
+    if "filter_db" in row:
+        parts.append("filter")
+    parts.append(f"gain {float(row['gain_db']):+.0f} dB")
+    if "overload_db" in row:
+        parts.append(f"clipped by {float(row['overload_db']):.0f} dB")
+    if "telephone" in row:
+        parts.append("telephone")
+    if "codec" in row:
+        parts.append(row["codec"])
+    lines, line = [], ""
+    for part in parts:
+        joined = f"{line}, {part}" if line else part
+        if len(joined) > 44:
+            lines.append(line)
+            joined = part
+        line = joined
+    return "\n".join([*lines, line])
+
+
+def _draw(path: Path, panels: Sequence[_Panel]) -> None:
+    """Draw spectrograms, each recording beginning a row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    places, row, column = [], -1, ACROSS
+    for panel in panels:
+        if panel.begins_row or column == ACROSS:
+            row, column = row + 1, 0
+        places.append((row, column))
+        column += 1
+    height = 2.6 * (row + 1)
+    figure = Figure(figsize=(3.4 * ACROSS, height), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    # margins in inches, by hand: matplotlib's own layout takes longer than all the rest
+    grid = figure.add_gridspec(
+        row + 1, ACROSS, left=0.04, right=0.99, bottom=0.35 / height, top=1 - 0.6 / height,
+        hspace=0.55, wspace=0.18,
+    )  # fmt: skip
+    for panel, place in zip(panels, places, strict=True):
+        axes = figure.add_subplot(grid[place])
+        seconds = len(panel.frames) * YAMNET.hop / RATE
+        axes.imshow(
+            panel.frames.T, origin="lower", aspect="auto", interpolation="nearest",
+            extent=(0, seconds, 0, YAMNET.bands), vmin=np.log(YAMNET.offset), vmax=4,
+        )  # fmt: skip
+        text = "".join(c if c.isprintable() or c == "\n" else "?" for c in panel.title)
+        weight = "bold" if panel.begins_row else "normal"
+        axes.set_title(text, fontsize=7, fontweight=weight, parse_math=False, loc="left")
+        axes.tick_params(labelsize=6)
+        axes.set_xlabel("s", fontsize=6, labelpad=0)
+        axes.set_ylabel("mel band", fontsize=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font does not have
+        canvas.print_png(str(path))

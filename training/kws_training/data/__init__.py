@@ -1,0 +1,1 @@
+"""Recordings: found, downloaded, read, split by speaker; words as images."""

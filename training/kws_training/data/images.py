@@ -1,0 +1,154 @@
+"""Words as log-mel images: one second of a word in the word base's front end, as bytes.
+
+An image takes 4 kB, so that tens of thousands fit into memory, and everything that augmentation
+does to it (see `spectra`) works without the waveform.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+from kws.frontend import WORDS, log_mel
+from kws.modelfile import SILENCE
+
+from ..fitting.features import Audio, around_word
+from .checkpoint import DAMAGED_ARCHIVE
+from .dataset import SPLITS
+from .recordings import Part
+
+Float32 = npt.NDArray[np.float32]
+Images = npt.NDArray[np.uint8]
+
+RATE = WORDS.sample_rate
+#: Frames of one second.
+CLIP_FRAMES = 98
+#: ln(power) of a grey level.
+GREY = (WORDS.ceiling - WORDS.floor) / 255
+#: A features file takes at most so much memory: half a million images.
+MOST_BYTES = 2 * 10**9
+
+
+def to_frames(images: Images) -> Float32:
+    """Turn grey levels into ln(power)."""
+    return (images.astype(np.float32) * GREY + WORDS.floor).astype(np.float32)
+
+
+def to_images(frames: Float32) -> Images:
+    """Turn ln(power) into grey levels."""
+    return np.clip(np.rint((frames - WORDS.floor) / GREY), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class WordImages:
+    """Labelled images.
+
+    Attributes
+    ----------
+    images : uint8 (n, 98, 40)
+    words : str (n,)
+    speakers : str (n,)
+    sets : str (n,)
+        What a data set's own list says: "train", "validation", "test", or "" where there is none.
+    """
+
+    images: Images
+    words: npt.NDArray[np.str_]
+    speakers: npt.NDArray[np.str_]
+    sets: npt.NDArray[np.str_]
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> WordImages:
+        """Return some of them."""
+        return WordImages(self.images[kept], self.words[kept], self.speakers[kept], self.sets[kept])
+
+    def __add__(self, other: WordImages) -> WordImages:
+        return WordImages(
+            np.concatenate([self.images, other.images]),
+            np.concatenate([self.words, other.words]),
+            np.concatenate([self.speakers, other.speakers]),
+            np.concatenate([self.sets, other.sets]),
+        )
+
+
+def read_images(path: Path) -> WordImages:
+    """Read a features file: a ``.npz`` of x (n, 98, 40) uint8, label (n,) and speaker (n,).
+
+    A further array, set (n,), may say which images train, validate and test, as `SPLITS` has it.
+
+    Raises
+    ------
+    KwsError
+        If the file cannot be read or holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"{size} bytes, at most {MOST_BYTES} are read")
+        with np.load(path, allow_pickle=False) as archive:
+            images, *columns = (_array(archive, name) for name in ("x", "label", "speaker"))
+            told = "set" in archive.files
+            columns.append(_array(archive, "set") if told else np.full(columns[0].shape, ""))
+        words, speakers, sets = (column.astype(np.str_) for column in columns)
+    except DAMAGED_ARCHIVE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KwsError(f"{path}: no log-mel images of words ({reason})") from None
+    for name in set(sets.ravel().tolist()) - {"", *SPLITS}:
+        raise KwsError(f"{path}: set must be training, validation or test, not {name!r:.40}")
+    if images.ndim != 3 or images.shape[1:] != (CLIP_FRAMES, WORDS.bands):
+        raise KwsError(f"{path}: images of {images.shape[1:]}, wanted (98, 40)")
+    if images.dtype != np.uint8 or not (
+        words.shape == speakers.shape == sets.shape == images.shape[:1]
+    ):
+        raise KwsError(f"{path}: x must be bytes, with a label and a speaker for each image")
+    sets = np.array([SPLITS.get(name, "") for name in sets.tolist()], np.str_)
+    return WordImages(images, words, speakers, sets)
+
+
+def _array(archive: Any, name: str) -> Any:
+    array = archive[name]
+    if not isinstance(array, np.ndarray):  # numpy gives bytes for what is no array
+        raise ValueError(f"{name} is no array")
+    return array
+
+
+def second_of(audio: Audio) -> Float32:
+    """Return one second of a recording: cut around the word, or padded with silence."""
+    samples = around_word(audio)[:RATE].astype(np.float32) / 32768
+    before = (RATE - len(samples)) // 2
+    return np.pad(samples, (before, RATE - len(samples) - before))
+
+
+def image_of(samples: Float32) -> Images:
+    """Return the image of a second of audio: (98, 40)."""
+    return to_images(log_mel(samples, WORDS))
+
+
+def recorded_images(part: Part) -> WordImages:
+    """Return the images of recordings, silence left out."""
+    rows = [number for number, clip in enumerate(part.clips) if clip.label != SILENCE]
+    images = [image_of(second_of(part.audio[number])) for number in rows]
+    return WordImages(
+        np.stack(images) if images else np.empty((0, CLIP_FRAMES, WORDS.bands), np.uint8),
+        np.array([part.clips[number].label for number in rows], np.str_),
+        np.array([part.clips[number].speaker for number in rows], np.str_),
+        np.array(
+            [SPLITS.get(part.clips[n].columns.get("split", "").lower(), "") for n in rows], np.str_
+        ),
+    )
+
+
+def noise_frames(noise: Sequence[Float32], part: Part) -> Float32:
+    """Return frames of all recorded noise, silence clips included, as one piece."""
+    silence: list[Audio] = [
+        audio for clip, audio in zip(part.clips, part.audio, strict=True) if clip.label == SILENCE
+    ]
+    pieces = [*noise, *(audio.astype(np.float32) / 32768 for audio in silence)]
+    return np.concatenate([log_mel(piece, WORDS) for piece in pieces])

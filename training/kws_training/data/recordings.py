@@ -1,0 +1,110 @@
+"""Recordings in memory, by what they are for: words, noise, speech without keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.audio import load_audio
+from kws.errors import AudioError
+from kws.frontend import YAMNET
+from kws.modelfile import SILENCE, UNKNOWN
+
+from ..fitting.features import Audio, read_clips, to_int16
+from ..progress import bar
+from .dataset import Clip, Skipped, share_of
+
+Float32 = npt.NDArray[np.float32]
+
+#: Samples in a piece of negative speech: a second, as most clips of words have.
+PIECE = YAMNET.sample_rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """Clips of some speakers, read."""
+
+    clips: list[Clip]
+    audio: list[Audio]
+    skipped: list[Skipped]
+
+    @classmethod
+    def read(cls, clips: Sequence[Clip]) -> Part:
+        """Read clips; those that cannot be used are in ``skipped``."""
+        part = cls(*read_clips(clips, bar))
+        silent = {
+            n for n, c in enumerate(part.clips) if c.label != SILENCE and not part.audio[n].any()
+        }
+        rows = [n for n in range(len(part.clips)) if n not in silent]
+        reason = "is nothing but digital silence: record it again"
+        return cls(
+            [part.clips[n] for n in rows],
+            [part.audio[n] for n in rows],
+            part.skipped + [Skipped(part.clips[n].path, reason) for n in sorted(silent)],
+        )
+
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            self.clips + other.clips, self.audio + other.audio, self.skipped + other.skipped
+        )
+
+
+def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
+    """Read recordings of noise at 16 kHz; those that cannot be used are listed."""
+    noise, skipped = [], []
+    for path in paths:
+        try:
+            noise.append(load_audio(path, YAMNET.sample_rate))
+        except AudioError as error:
+            skipped.append(Skipped.because(path, error))
+    return noise, skipped
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Speech without any keyword, by what it is for; no recording is for two things.
+
+    Attributes
+    ----------
+    training : Part
+        Half of the recordings, in pieces of a second: more ``_unknown_``.
+    choosing, stating : Part
+        A quarter each, whole: to choose thresholds on, and to state what they give.
+    skipped : list of Skipped
+    """
+
+    training: Part
+    choosing: Part
+    stating: Part
+    skipped: list[Skipped]
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Negatives:
+        """Read recordings of speech; those that cannot be used are listed."""
+        parts = [Part([], [], []) for _ in range(3)]
+        skipped = []
+        for number in bar(iter(range(len(paths))), len(paths), "negatives"):
+            path = paths[number]
+            try:
+                audio = to_int16(load_audio(path, YAMNET.sample_rate))
+            except AudioError as error:
+                skipped.append(Skipped.because(path, error))
+                continue
+            clip = Clip(path, UNKNOWN, "negatives", str(path))
+            share = share_of(path.name)
+            pieces = (
+                [audio]
+                if share >= 0.5
+                else [
+                    audio[start : start + PIECE]
+                    for start in range(0, len(audio) - PIECE // 2, PIECE)
+                ]
+            )
+            part = parts[0 if share < 0.5 else 1 if share < 0.75 else 2]
+            part.clips.extend([clip] * len(pieces))
+            part.audio.extend(pieces)
+        return cls(*parts, skipped)

@@ -1,0 +1,1 @@
+"""How good a model is, through the detector that ships."""

@@ -1,0 +1,316 @@
+"""Is a new model worse than an old one? A paired test on the same clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kws.modelfile import SILENCE, UNKNOWN, keywords_of
+from kws.spotter import KeywordSpotter
+
+from ..data.dataset import Clip, DataError, Skipped
+from ..fitting.features import Audio
+from ..progress import Progress
+
+#: The change that a comparison should be able to see, and how surely (a power of 80 % is usual).
+CHANGE = 0.01
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class PairedCounts:
+    """Clips by which of two models got them right."""
+
+    both: int
+    only_old: int
+    only_new: int
+    neither: int
+
+    @property
+    def clips(self) -> int:
+        """All clips."""
+        return self.both + self.only_old + self.only_new + self.neither
+
+    @property
+    def old_accuracy(self) -> float:
+        """Accuracy of the old model."""
+        return (self.both + self.only_old) / max(1, self.clips)
+
+    @property
+    def new_accuracy(self) -> float:
+        """Accuracy of the new model."""
+        return (self.both + self.only_new) / max(1, self.clips)
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """Paired counts of the clips of one class."""
+
+    label: str
+    counts: PairedCounts
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same clips.
+
+    Attributes
+    ----------
+    counts : PairedCounts
+    classes : tuple of ClassChange
+        The classes that both models know and that were said, keywords last.
+    speakers : int
+        Those who are known.
+    alpha : float
+        Level of the test that says "worse".
+    p_value : float
+        Two-sided: how often models that are equally good would differ by so much.
+    p_worse : float
+        One-sided: how often they would lose as many clips, or more.
+    difference : float
+        Accuracy of the new model less that of the old one.
+    interval : (float, float)
+        95 % interval of the difference.
+    clips_needed : int
+        About how many clips it takes to see a loss of one point.
+    skipped : tuple of Skipped
+        Recordings that could not be read, or that one model alone has a label for.
+    """
+
+    counts: PairedCounts
+    classes: tuple[ClassChange, ...]
+    speakers: int
+    alpha: float
+    p_value: float
+    p_worse: float
+    difference: float
+    interval: tuple[float, float]
+    clips_needed: int
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether the new model is worse: less accurate, and not by chance."""
+        return self.difference < 0 and self.p_worse < self.alpha
+
+    @property
+    def enough(self) -> bool:
+        """Whether the clips are enough to see a loss of one point."""
+        return self.counts.clips >= self.clips_needed
+
+    @property
+    def verdict(self) -> str:
+        """The result in a line."""
+        points = f"{100 * self.difference:+.1f} points"
+        lost = f"{self.counts.only_old} clips lost, {self.counts.only_new} won"
+        test = f"one-sided p {shown_p(self.p_worse)}, alpha {self.alpha:g}"
+        if self.worse:
+            return f"new is worse: {points} ({lost}; {test})"
+        if self.difference < 0:
+            return f"new is not shown to be worse: {points} ({lost}; {test})"
+        return f"new is not worse: {points} ({lost})"
+
+    @property
+    def doubt(self) -> str:
+        """In a line, whether the clips are too few; empty if they are not."""
+        if self.enough:
+            return ""
+        return (
+            f"{self.counts.clips:,} clips are too few to see a change of one point: about "
+            f"{self.clips_needed:,} are needed"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain JSON values."""
+        return {
+            "clips": self.counts.clips,
+            "speakers": self.speakers,
+            "old_accuracy": self.counts.old_accuracy,
+            "new_accuracy": self.counts.new_accuracy,
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "only_old": self.counts.only_old,
+            "only_new": self.counts.only_new,
+            "p_value": self.p_value,
+            "p_worse": self.p_worse,
+            "alpha": self.alpha,
+            "worse": self.worse,
+            "verdict": self.verdict,
+            "enough": self.enough,
+            "clips_needed": self.clips_needed,
+            "classes": {one.label: asdict(one.counts) for one in self.classes},
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in self.skipped],
+        }
+
+
+def shared_clips(
+    clips: Sequence[Clip], old: Sequence[str], new: Sequence[str]
+) -> tuple[list[Clip], tuple[Skipped, ...]]:
+    """Choose the clips that two models with different labels can be compared on.
+
+    They are compared over the keywords that both have. A word that one model alone knows is left
+    out: it is a keyword to the one and ``_unknown_`` to the other. A word that neither knows is
+    ``_unknown_``, if both have that label.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Labelled by their words, as `find_clips` does without keywords.
+    old, new : sequence of str
+        Labels of the models.
+
+    Returns
+    -------
+    shared : list of Clip
+        Each with the label that both models should give.
+    left_out : tuple of Skipped
+
+    Raises
+    ------
+    DataError
+        If the models share no keyword, or none of the clips can be used.
+    """
+    keywords = set(keywords_of(tuple(old))) & set(keywords_of(tuple(new)))
+    if not keywords:
+        raise DataError(
+            f"the models share no keyword: the old one has {', '.join(keywords_of(tuple(old)))}; "
+            f"the new one {', '.join(keywords_of(tuple(new)))}"
+        )
+    shared, left_out = [], []
+    for clip in clips:
+        known = clip.word in keywords or clip.word == SILENCE
+        label = clip.word if known else UNKNOWN
+        one_only = not known and clip.word != UNKNOWN and (clip.word in old or clip.word in new)
+        if one_only:
+            left_out.append(Skipped(clip.path, f"is of {clip.word!r}, which one model alone knows"))
+        elif label not in old or label not in new:
+            reason = f"is of {clip.word!r}, which the models have no label for"
+            left_out.append(Skipped(clip.path, reason))
+        else:
+            shared.append(Clip(clip.path, label, clip.word, clip.speaker, clip.columns))
+    if not shared:
+        raise DataError(
+            f"none of the recordings is of what both models know: {', '.join(sorted(keywords))}"
+        )
+    return shared, tuple(left_out)
+
+
+def compare(
+    old: KeywordSpotter,
+    new: KeywordSpotter,
+    clips: Sequence[Clip],
+    audio: Sequence[Audio],
+    skipped: Sequence[Skipped],
+    alpha: float,
+    progress: Progress,
+) -> Comparison:
+    """Let two models judge the same clips.
+
+    Parameters
+    ----------
+    old, new : KeywordSpotter
+    clips, audio, skipped
+        As `read_clips` gives them, of `shared_clips`.
+    alpha : float
+        Level of the test that says "worse", 0 .. 1.
+    progress : callable
+    """
+    outcomes = []
+    for number in progress(iter(range(len(clips))), len(clips), "clips"):
+        label = clips[number].label
+        outcomes.append(
+            tuple(spotter.classify(audio[number]).label == label for spotter in (old, new))
+        )
+    said = [clip.label for clip in clips]
+    order = [label for label in old.metadata.labels if label in said]
+    counts = _count(outcomes)
+    differing = (counts.only_old + counts.only_new) / max(1, counts.clips)
+    return Comparison(
+        counts=counts,
+        classes=tuple(
+            ClassChange(
+                label,
+                _count([one for one, s in zip(outcomes, said, strict=True) if s == label]),
+            )
+            for label in order
+        ),
+        speakers=len({clip.speaker for clip in clips if not clip.alone}),
+        alpha=alpha,
+        p_value=mcnemar(counts.only_old, counts.only_new),
+        p_worse=mcnemar_worse(counts.only_old, counts.only_new),
+        difference=(counts.only_new - counts.only_old) / max(1, counts.clips),
+        interval=difference_interval(counts),
+        clips_needed=clips_needed(differing, alpha),
+        skipped=tuple(skipped),
+    )
+
+
+def mcnemar(only_old: int, only_new: int) -> float:
+    """Return the p-value of McNemar's exact test (McNemar 1947), two-sided.
+
+    Of equally good models each wins half of the clips that one alone gets right, so that the
+    number is binomial; clips that both or neither get right say nothing.
+
+    Parameters
+    ----------
+    only_old, only_new : int
+        Clips that the one model alone got right.
+    """
+    # of two halves the binomial is symmetric: both sides are as likely
+    return min(1.0, 2 * mcnemar_worse(max(only_old, only_new), min(only_old, only_new)))
+
+
+def mcnemar_worse(only_old: int, only_new: int) -> float:
+    """Return the one-sided p-value: the chance that an equal model loses as many clips or more."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(only_old - 1, only_old + only_new, 0.5)) if only_old else 1.0
+
+
+def difference_interval(counts: PairedCounts) -> tuple[float, float]:
+    """Return the 95 % interval of the difference of two paired shares.
+
+    Wald's with the adjustment of Bonett and Price (2012), one clip more won and one more lost,
+    as recommended by Fagerland, Lydersen and Laake (2014), "Recommended tests and confidence
+    intervals for paired binomial proportions", Statistics in Medicine 33(16).
+    """
+    total = counts.clips + 2
+    lost, won = (counts.only_old + 1) / total, (counts.only_new + 1) / total
+    error = 1.959964 * math.sqrt((won + lost - (won - lost) ** 2) / total)
+    return max(-1.0, won - lost - error), min(1.0, won - lost + error)
+
+
+def clips_needed(differing: float, alpha: float) -> int:
+    """Return how many clips it takes to see a loss of `CHANGE` with the one-sided test.
+
+    After Connor (1987), "Sample size for testing differences in proportions for the
+    paired-sample design", Biometrics 43(1).
+
+    Parameters
+    ----------
+    differing : float
+        Share of the clips that one model alone gets right; at least `CHANGE` is taken.
+    alpha : float
+    """
+    from scipy.special import ndtri
+
+    differing = max(differing, CHANGE)
+    level = ndtri(1 - alpha) * math.sqrt(differing)
+    power = ndtri(POWER) * math.sqrt(differing - CHANGE**2)
+    return math.ceil(float((level + power) / CHANGE) ** 2)
+
+
+def _count(outcomes: Sequence[tuple[bool, ...]]) -> PairedCounts:
+    return PairedCounts(
+        both=outcomes.count((True, True)),
+        only_old=outcomes.count((True, False)),
+        only_new=outcomes.count((False, True)),
+        neither=outcomes.count((False, False)),
+    )
+
+
+def shown_p(value: float) -> str:
+    """Write a p-value for people."""
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

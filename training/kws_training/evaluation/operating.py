@@ -1,0 +1,225 @@
+"""Thresholds: chosen on some recordings, stated on others, through the detector that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.detector import Detector
+from kws.frontend import YAMNET
+from kws.modelfile import DetectorDefaults, OperatingPoint, pack, parse_model
+from kws.spotter import KeywordSpotter
+
+from ..augmentation.augment import coloured_noise
+from ..data.dataset import Clip
+from ..data.recordings import Negatives, Part
+from ..fitting.features import Audio
+from .evaluate import open_model
+from .intervals import rate_interval, share_interval
+
+#: A detection belongs to a word if it comes between the word's beginning and this long after its
+#: end, in seconds.
+LATENESS = 0.75
+#: Seconds of faint noise between the clips of a stream.
+GAP = 0.6
+#: Thresholds that are tried.
+CANDIDATES = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+#: Recordings of a keyword from which its threshold is chosen.
+ENOUGH = 5
+
+
+def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed: int) -> bytes:
+    """Choose thresholds on half of the validation speakers, and state them on the other half.
+
+    A single speaker's recordings are split instead.
+    """
+    model = parse_model(content, "the trained model")
+    metadata = model.metadata
+    spotter = open_model(model)
+    groups = [clip.speaker for clip in validation.clips]
+    if len(set(groups)) == 1:
+        groups = [str(clip.path) for clip in validation.clips]
+    choosing = set(sorted(set(groups))[::2])
+    streams = []
+    for chosen, speech in ((True, negatives.choosing), (False, negatives.stating)):
+        rows = [n for n, group in enumerate(groups) if (group in choosing) == chosen]
+        if not rows:  # a single recording: none is left to state figures on
+            return content
+        clips = [validation.clips[n] for n in rows] + speech.clips
+        audio = [validation.audio[n] for n in rows] + speech.audio
+        streams.append(join_clips(clips, audio, YAMNET.sample_rate, seed))
+    thresholds = choose_thresholds(
+        spotter.posteriors(streams[0].samples), spotter.column_seconds, streams[0].words,
+        metadata.labels, metadata.detector,
+    )  # fmt: skip
+    metadata = replace(metadata, detector=replace(metadata.detector, thresholds=thresholds))
+    chosen_model = parse_model(pack(model.network, metadata), "the trained model")
+    points = operating_points(open_model(chosen_model), streams[1])
+    return pack(model.network, replace(metadata, operating_points=points))
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word in a stream: its label and its clip's beginning and end, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Clips joined into one recording.
+
+    Attributes
+    ----------
+    samples : float32 (n,)
+        At the model's rate.
+    sample_rate : int
+    words : tuple of Word
+    """
+
+    samples: npt.NDArray[np.float32]
+    sample_rate: int
+    words: tuple[Word, ...]
+
+    def hours_without(self, keyword: str) -> float:
+        """Length of all that is not this keyword's clips."""
+        said = sum(word.end - word.start for word in self.words if word.label == keyword)
+        return (len(self.samples) / self.sample_rate - said) / 3600
+
+
+def join_clips(
+    clips: Sequence[Clip], audio: Sequence[Audio], sample_rate: int, seed: int
+) -> Stream:
+    """Join clips into one stream, in random order, with faint noise between and under them."""
+    rng = np.random.default_rng(seed)
+    pieces, words, at = [], [], 0.0
+    for number in rng.permutation(len(clips)):
+        gap = round(rng.uniform(0.5, 1.5) * GAP * sample_rate)
+        samples = audio[number].astype(np.float32) / 32768
+        at += gap / sample_rate
+        words.append(Word(clips[number].label, at, at + len(samples) / sample_rate))
+        at += len(samples) / sample_rate
+        piece = np.concatenate([np.zeros(gap, np.float32), samples])
+        noise = coloured_noise(rng, len(piece))
+        pieces.append(piece + noise * np.float32(0.001 / np.sqrt(np.mean(np.square(noise)))))
+    tail = np.zeros(2 * sample_rate, np.float32)
+    return Stream(np.concatenate([*pieces, tail]), sample_rate, tuple(words))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A keyword was detected: what, and at what time in seconds."""
+
+    keyword: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a keyword's threshold gave on a stream."""
+
+    hits: int
+    words: int
+    false_accepts: int
+
+
+def count(words: Sequence[Word], found: Sequence[Found], keyword: str) -> Counts:
+    """Count one keyword's hits and false accepts.
+
+    The first detection in a word of the keyword is a hit; every other one is a false accept.
+    """
+    spans = [word for word in words if word.label == keyword]
+    hit: set[int] = set()
+    false_accepts = 0
+    for detection in found:
+        if detection.keyword != keyword:
+            continue
+        fits = [
+            index
+            for index, word in enumerate(spans)
+            if word.start <= detection.at <= word.end + LATENESS and index not in hit
+        ]
+        if fits:
+            hit.add(fits[0])
+        else:
+            false_accepts += 1
+    return Counts(len(hit), len(spans), false_accepts)
+
+
+def choose_thresholds(
+    posteriors: npt.NDArray[np.float32],
+    column_seconds: float,
+    words: Sequence[Word],
+    labels: tuple[str, ...],
+    defaults: DetectorDefaults,
+) -> dict[str, float]:
+    """Choose each keyword's threshold: the fewest misses and false accepts together.
+
+    A false accept counts as much as a missed word; of equals the middle one is taken. A keyword
+    that was said too rarely to tell keeps its threshold.
+
+    Parameters
+    ----------
+    posteriors : float32 (columns, labels)
+        Of a stream; the detector runs over them once for each candidate.
+    column_seconds : float
+        Time from one column to the next.
+    words : sequence of Word
+        What was said in the stream.
+    labels : tuple of str
+    defaults : DetectorDefaults
+    """
+    found = {}
+    for level in CANDIDATES:
+        trial = replace(defaults, thresholds=dict.fromkeys(defaults.thresholds, level))
+        detector = Detector(labels, trial, column_seconds)
+        events = [detector.update(column) for column in posteriors]
+        found[level] = [
+            Found(labels[event.label], event.step * column_seconds) for event in events if event
+        ]
+    chosen = {}
+    for keyword, threshold in defaults.thresholds.items():
+        errors = []
+        for level in CANDIDATES:
+            counts = count(words, found[level], keyword)
+            errors.append(counts.words - counts.hits + counts.false_accepts)
+        best = [level for level, n in zip(CANDIDATES, errors, strict=True) if n == min(errors)]
+        enough = sum(word.label == keyword for word in words) >= ENOUGH
+        chosen[keyword] = best[len(best) // 2] if enough else threshold
+    return chosen
+
+
+def operating_points(spotter: KeywordSpotter, stream: Stream) -> tuple[OperatingPoint, ...]:
+    """State what each keyword's threshold gives on a stream that it was not chosen on.
+
+    The stream goes through the runtime, as from a microphone. A keyword that nobody said has no
+    operating point.
+    """
+    spotter.reset()
+    detections = [*spotter.process(stream.samples), *spotter.flush()]
+    found = [Found(one.keyword, 0.5 * (one.start + one.end)) for one in detections]
+    points = []
+    for keyword, threshold in spotter.metadata.detector.thresholds.items():
+        counts = count(stream.words, found, keyword)
+        if counts.words == 0:
+            continue
+        misses = counts.words - counts.hits
+        hours = stream.hours_without(keyword)
+        points.append(
+            OperatingPoint(
+                keyword=keyword,
+                threshold=threshold,
+                false_accepts_per_hour=counts.false_accepts / hours,
+                false_accepts_per_hour_interval=rate_interval(counts.false_accepts, hours),
+                miss_rate=misses / counts.words,
+                miss_rate_interval=share_interval(misses, counts.words),
+                hours=hours,
+                recordings=counts.words,
+            )
+        )
+    return tuple(points)

@@ -1,0 +1,1 @@
+"""Training: features by content, loops, the word base, commands."""

@@ -1,0 +1,420 @@
+"""Trains the word base on every labelled word there is: images, recordings, synthesized words."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.frontend import WORDS
+from kws.modelfile import SILENCE, UNKNOWN, DetectorDefaults, Metadata, is_label, keywords_of, pack
+
+from ..augmentation.spectra import SpectralAugmentation, WindowMaker
+from ..augmentation.windows import NEITHER, WindowShape, window_targets
+from ..data.checkpoint import Checkpoint
+from ..data.dataset import DataError, share_of
+from ..data.images import CLIP_FRAMES, WordImages, to_frames
+from ..networks.base import RESULT_STRIDE, SHAPE_KEY, Base, BaseShape, WordBase
+from ..networks.convert import convert
+from ..networks.streaming import StepModel, Whole, step_model, whole_model
+from ..progress import bar, say
+from ..versions import used_versions
+from ..voices.synthetic import SYNTHETIC
+from .fit import set_seed
+from .loop import Batch, Descent, TrainingLoop, ahead
+
+Float32 = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+#: Results per training window.
+RESULTS = 2
+#: Seconds over which scores are averaged, and in which a keyword is not detected again.
+SMOOTHING = 0.24
+REFRACTORY = 0.8
+#: A word is a label of its own from so many speakers on.
+SPEAKERS = 20
+#: A model file has at most 1,000 labels, silence and unknown among them.
+MOST_WORDS = 998
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a word base is trained.
+
+    Attributes
+    ----------
+    epochs, batch : int
+        An epoch is as many windows as there are images of people.
+    light : float
+        Share of the epochs, the last ones, with `LIGHT` augmentation.
+    silence, synthesized : float
+        Shares of each batch that are windows without any word, and synthesized words.
+    label_smoothing : float
+    others : float
+        How much the auxiliary loss counts: which of all words it is, synthesized ones included.
+    """
+
+    epochs: int = 24
+    batch: int = 128
+    light: float = 0.4
+    silence: float = 1 / 16
+    synthesized: float = 0.2
+    label_smoothing: float = 0.05
+    others: float = 0.5
+    descent: Descent = field(default_factory=Descent)
+
+
+HEAVY = SpectralAugmentation()
+#: Closer to what is judged: less noise, fewer neighbours, smaller changes of the voice.
+LIGHT = SpectralAugmentation(
+    stretch=0.1, warp=0.06, equalisation=3.0, snr=(5.0, 35.0), noise=0.5, neighbours=0.1,
+    reverberation=0.2, masks=0.2,
+)  # fmt: skip
+
+
+#: To go on from a word base: gently, and with light augmentation from the beginning.
+FURTHER = Recipe(epochs=8, light=1.0, descent=Descent(learning_rate=1e-3))
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A word base.
+
+    Attributes
+    ----------
+    content : bytes
+        The model file.
+    accuracy : float
+        Share of the validation images that its float network names rightly, all labels.
+    images : int
+        Validation images.
+    """
+
+    content: bytes
+    accuracy: float
+    images: int
+
+
+def labels_for(
+    words: WordImages, left_out: Sequence[str], keywords: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Choose the labels: silence, unknown, and every word that enough people have said.
+
+    Only the keywords are considered, where they are given; other words are then unknown.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two such words or more than a model file can name, or one cannot
+        be a label.
+    """
+    people = [
+        word for word in sorted(set(words.words.tolist()))
+        if word not in left_out and word in keywords_of((word,))
+        and (keywords is None or word in keywords)
+        and len(set(words.speakers[words.words == word].tolist())) >= SPEAKERS
+    ]  # fmt: skip
+    for keyword in keywords or ():
+        if keyword not in people:
+            raise DataError(f"{keyword}: fewer than {SPEAKERS} people say it")
+    if len(people) < 2:
+        raise DataError(
+            f"a word base needs two words said by {SPEAKERS} people each: give --features or "
+            "--data with more speakers"
+        )
+    for word in people:
+        if not is_label(word):
+            raise DataError(f"{word!r:.60}: a word has 1 to 100 printable characters: rename it")
+    if len(people) > MOST_WORDS:
+        raise DataError(f"{len(people)} words by {SPEAKERS} people: at most {MOST_WORDS} fit")
+    return (SILENCE, UNKNOWN, *people)
+
+
+def pretrain(
+    words: WordImages,
+    synthesized: WordImages | None,
+    noise: Float32,
+    left_out: Sequence[str],
+    validation: float,
+    shape: BaseShape,
+    recipe: Recipe,
+    seed: int,
+    checkpoints: Path,
+    keywords: Sequence[str] | None = None,
+    start: Base | None = None,
+) -> Pretrained:
+    """Train a word base and make its model file.
+
+    Parameters
+    ----------
+    words : WordImages
+        Words said by people; ``_unknown_`` are other words.
+    synthesized : WordImages or None
+        Words said by machines.
+    noise : float32 (frames, bands)
+        ln(power) of recorded noise.
+    left_out : sequence of str
+        Words to keep out of everything: to judge by.
+    validation : float
+        Share of the speakers that validate, of those that no list says anything of.
+    shape : BaseShape
+        Of a new base.
+    recipe : Recipe
+    seed : int
+    checkpoints : Path
+        Folder in which the state after each epoch is kept, so that a run that was interrupted
+        goes on.
+    keywords : sequence of str, optional
+        The labels, where not every word is to be one.
+    start : Base, optional
+        A word base to go on from, in its shape; batch norm stays folded into its weights.
+    """
+    set_seed(seed)
+    shape = shape if start is None else start.shape
+    origin = None if start is None else start.digest
+    words = words.where(~np.isin(words.words, list(left_out)) & (words.sets != "test"))
+    chosen = [share_of("word base " + one) < validation for one in words.speakers.tolist()]
+    validates = np.where(words.sets == "", chosen, words.sets == "validation")
+    labels = labels_for(words.where(~validates), left_out, keywords)
+    known = np.isin(words.words, labels[2:])
+    held = words.where(validates & known)
+    material = _Material.of(words.where(~validates), synthesized, labels, left_out)
+    speakers = len(set(words.speakers[~validates].tolist()))
+    say(
+        f"{(~material.synthetic).sum()} images of {speakers} people and "
+        f"{material.synthetic.sum()} synthesized ones to train, {len(held.images)} to validate; "
+        f"{len(labels) - 2} words"
+    )
+
+    network = WordBase(WORDS, len(labels), shape, folded=start is not None)
+    step = step_model(network, RESULT_STRIDE, (1, WORDS.bands))
+    window = WindowShape(step.receptive_field, RESULT_STRIDE, RESULTS)
+    model = _with_others(network, window.frames, len(material.words))
+    if start is not None:
+        network.load(start.weights_for(labels))
+    judge = whole_model(network, step.receptive_field + 4 * RESULT_STRIDE, (1, WORDS.bands))
+    silences = round(recipe.batch * recipe.silence)
+    machines = round(recipe.batch * recipe.synthesized) if material.synthetic.any() else 0
+    people = recipe.batch - silences - machines
+    per_epoch = math.ceil((~material.synthetic).sum() / people)
+    loop = TrainingLoop(model, per_epoch * recipe.epochs, recipe.descent, (1.0, recipe.others))
+    digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin))
+    checkpoint = Checkpoint(checkpoints / f"{digest[:16]}.npz")
+    begin, prior = 0, np.zeros(len(labels))
+    saved = checkpoint.read()
+    if saved is not None:
+        begin, (*state, prior) = saved
+        loop.restore(state)
+        say(f"going on after epoch {begin}")
+    accuracy = math.nan
+    for epoch in range(begin, recipe.epochs):
+        light = epoch >= round(recipe.epochs * (1 - recipe.light))
+        maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
+        batches = _batches(
+            np.random.default_rng((seed, epoch)), maker, material, window, labels, recipe,
+            (people, machines, silences),
+        )  # fmt: skip
+        losses = []
+        prior = 0.0 * prior
+        source = ahead(lambda batches=batches: next(batches), per_epoch)  # type: ignore[misc]
+        numbers = bar(iter(range(per_epoch)), per_epoch, f"epoch {epoch + 1}/{recipe.epochs}")
+        for _, batch in zip(numbers, source, strict=True):
+            losses.append(loop.step(batch))
+            prior += (batch.targets[0] * batch.weights[0][..., None]).sum((0, 1))
+        checkpoint.write(epoch + 1, [*loop.state(), prior])
+        with loop.average.applied():
+            accuracy = _accuracy(judge, held, labels)
+        say(
+            f"epoch {epoch + 1:2}/{recipe.epochs}: loss {np.mean(losses):.3f}, "
+            f"validation accuracy {accuracy:.1%}"
+        )
+    model.set_weights(loop.average.weights)
+    # logits for labels that are all as probable: whoever uses some of the words says how
+    # probable each is (logit adjustment, arXiv 2007.07314)
+    share = prior / prior.sum()
+    network.bias().assign(np.asarray(network.bias()) - np.log(np.maximum(share, 1e-6)))
+    accuracy = _accuracy(judge, held, labels)
+    streams = _calibration(WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material, seed)
+    provenance = {
+        SHAPE_KEY: asdict(shape),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "left_out": sorted(left_out),
+        "start_sha256": origin,
+        "images": {
+            "people": int((~material.synthetic).sum()),
+            "synthesized": int(material.synthetic.sum()),
+        },
+        "speakers": speakers,
+        "data_sha256": digest,
+        "versions": used_versions(),
+    }
+    content = _model_file(step, labels, streams, provenance)
+    checkpoint.remove()
+    return Pretrained(content, accuracy, len(held.images))
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What is trained on.
+
+    Attributes
+    ----------
+    images : uint8 (n, 98, 40)
+    labels : int64 (n,)
+        Index of the label: of words without a label of their own, unknown.
+    others : int64 (n,)
+        Index in ``words``; -1 for what is no single word.
+    synthetic : bool (n,)
+    words : tuple of str
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: Integers
+    others: Integers
+    synthetic: npt.NDArray[np.bool_]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        people: WordImages,
+        synthesized: WordImages | None,
+        labels: tuple[str, ...],
+        left_out: Sequence[str],
+    ) -> _Material:
+        both = people
+        if synthesized is not None:
+            both = people + synthesized.where(~np.isin(synthesized.words, list(left_out)))
+        words = tuple(sorted(set(keywords_of(tuple(both.words.tolist())))))
+        label = {word: labels.index(word) if word in labels else 1 for word in set(both.words)}
+        place = {word: number for number, word in enumerate(words)}
+        return cls(
+            both.images,
+            np.array([label[word] for word in both.words.tolist()]),
+            np.array([place.get(word, -1) for word in both.words.tolist()]),
+            np.array([one.startswith(SYNTHETIC) for one in both.speakers.tolist()]),
+            words,
+        )
+
+
+def _digest(material: _Material, noise: Float32, settings: tuple[Any, ...]) -> str:
+    """Return a digest of all that a training depends on."""
+    digest = hashlib.sha256(repr((*settings, material.words)).encode())
+    arrays = (material.images, material.labels, material.others, material.synthetic, noise)
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _with_others(network: WordBase, frames: int, words: int) -> Any:
+    """Build the training model: logits of the labels, and of all words there are."""
+    import keras
+
+    x = keras.Input((frames, 1, WORDS.bands), name="frames")
+    summary = network.summary(x, Whole())
+    others = keras.layers.Conv2D(words, 1)(summary)[:, :, 0]
+    return keras.Model(x, [network.logits(summary), others])
+
+
+def _batches(
+    rng: np.random.Generator,
+    maker: WindowMaker,
+    material: _Material,
+    window: WindowShape,
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    counts: tuple[int, int, int],
+) -> Iterator[Batch]:
+    """Make batches of words of people, synthesized words and silence, so many of each.
+
+    Rare words are drawn more often: each word by the root of the number of its images.
+    """
+    people, machines, silences = counts
+    said, spoken = np.flatnonzero(~material.synthetic), np.flatnonzero(material.synthetic)
+    share = np.bincount(material.others[said] + 1)[material.others[said] + 1] ** -0.5
+    share /= share.sum()
+    while True:
+        rows = rng.choice(said, people, p=share)
+        if machines:
+            rows = np.concatenate([rows, rng.choice(spoken, machines)])
+        beside = rng.permutation(rows)
+        clips = maker.words(
+            rng, to_frames(material.images[rows]), to_frames(material.images[beside]),
+            window.frames, window.receptive_field - 2,
+        )  # fmt: skip
+        # a word that is unknown as a whole is another thing than a part of a word
+        label = np.where(material.labels[rows] == 1, len(labels), material.labels[rows])
+        wanted = window_targets(window, clips.first, clips.last + 1, label, (*labels, "other"))
+        whole = wanted > 1
+        wanted = np.where(wanted == len(labels), 1, wanted)
+        wanted = np.concatenate([wanted, np.zeros((silences, window.results), np.int64)])
+        targets = _smooth(wanted, len(labels), recipe.label_smoothing)
+        others = np.broadcast_to(material.others[rows][:, None], whole.shape)
+        others = np.concatenate([np.where(whole, others, -1), wanted[people + machines :] - 1])
+        yield Batch(
+            np.concatenate([clips.frames, maker.silence(rng, silences, window.frames)])[:, :, None],
+            [targets, _smooth(others, len(material.words), 0.0)],
+            [(wanted != NEITHER).astype(np.float32), (others >= 0).astype(np.float32)],
+        )
+
+
+def _smooth(indices: Integers, count: int, smoothing: float) -> Float32:
+    """Return indices as one-hot vectors; what is below 0 does not matter."""
+    out = np.full((*indices.shape, count), smoothing / count, np.float32)
+    np.put_along_axis(
+        out, np.maximum(indices, 0)[..., None], np.float32(1 - smoothing + smoothing / count), -1
+    )
+    return out
+
+
+def _accuracy(judge: Any, held: WordImages, labels: tuple[str, ...]) -> float:
+    """Return the share of images, in the middle of silence, that are named rightly."""
+    if not len(held.images):
+        return math.nan
+    right = 0
+    for start in range(0, len(held.images), 256):
+        clips = to_frames(held.images[start : start + 256])
+        frames = np.full((len(clips), judge.input_shape[1], 1, WORDS.bands), WORDS.floor)
+        first = (frames.shape[1] - CLIP_FRAMES) // 2
+        frames[:, first : first + CLIP_FRAMES, 0] = clips
+        logits = np.asarray(judge(frames.astype(np.float32), training=False)).mean(axis=1)
+        heard = np.array(labels)[logits.argmax(axis=1)]
+        right += int((heard == held.words[start : start + 256]).sum())
+    return right / len(held.images)
+
+
+def _calibration(maker: WindowMaker, material: _Material, seed: int) -> Float32:
+    """Make representative streams: words, noise, and the front end's extremes."""
+    rng = np.random.default_rng(seed)
+    streams = []
+    for _ in range(16):
+        clips = to_frames(material.images[rng.integers(len(material.images), size=3)])
+        windows = maker.words(rng, clips, clips[::-1], 160, 140)
+        streams.append(np.concatenate([*windows.frames, maker.silence(rng, 1, 80)[0]]))
+    streams.append(np.full_like(streams[0], WORDS.floor))
+    streams.append(streams[0] + WORDS.ceiling - streams[0].max())
+    return np.stack(streams)
+
+
+def _model_file(
+    step: StepModel, labels: tuple[str, ...], streams: Float32, provenance: dict[str, Any]
+) -> bytes:
+    converted = convert(step, "int8", streams)
+    defaults = DetectorDefaults(
+        smoothing=SMOOTHING, refractory=REFRACTORY, longest=1.2,
+        thresholds=dict.fromkeys(keywords_of(labels), 0.5),
+    )  # fmt: skip
+    return pack(
+        converted.network,
+        Metadata(
+            task="commands", labels=labels, front_end=WORDS, streaming=converted.streaming,
+            detector=defaults, provenance=provenance,
+        ),
+    )  # fmt: skip

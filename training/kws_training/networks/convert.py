@@ -1,0 +1,180 @@
+"""From a streaming Keras model to the TFLite network of a model file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+from kws.modelfile import StreamingContract
+from kws.network import interpreter_class
+
+from ..progress import silence
+from .streaming import StepModel
+
+Float32 = npt.NDArray[np.float32]
+Precision = Literal["float32", "int8"]
+
+
+class ConversionError(KwsError):
+    """A network that does not survive conversion."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A network as TFLite, with the names of its tensors."""
+
+    network: bytes
+    streaming: StreamingContract
+
+
+def convert(step: StepModel, precision: Precision, calibration: Float32 | None) -> Converted:
+    """Convert the streaming form of a network.
+
+    Parameters
+    ----------
+    step : StepModel
+    precision : {"float32", "int8"}
+        int8: weights per channel, activations and states too.
+    calibration : float32 (streams, frames, bands), optional
+        Front-end frames of representative streams; needed for int8. Each is run as a stream, so
+        that the states are representative too.
+
+    Raises
+    ------
+    ConversionError
+        If a state comes out with another quantization than its successor.
+    """
+    import tensorflow as tf
+
+    names = ["frames", *(f"state_{number:02d}" for number in range(step.states))]
+    converter = tf.lite.TFLiteConverter.from_keras_model(step.model)
+    if precision == "int8":
+        if calibration is None:
+            raise ConversionError("int8 needs recordings to calibrate with")
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+        converter.representative_dataset = lambda: _calibrate(step, names, calibration)
+    with silence():
+        content = converter.convert()
+    network = _tidy(content, names, _results(names))
+    contract = StreamingContract(
+        frames=step.frames,
+        receptive_field=step.receptive_field,
+        input="frames",
+        output="logits",
+        states=tuple(zip(names[1:], _results(names)[1:], strict=True)),
+    )
+    _check_states(network, contract)
+    return Converted(network, contract)
+
+
+def _results(names: list[str]) -> list[str]:
+    return ["logits", *(name.replace("state", "next") for name in names[1:])]
+
+
+def _calibrate(step: StepModel, names: list[str], streams: Float32) -> Iterator[dict[str, Float32]]:
+    """Yield the inputs of every step of every stream by name, states included."""
+    import tensorflow as tf
+
+    shape = step.model.inputs[0].shape
+    run = tf.function(step.model, autograph=False)
+    for stream in streams:
+        states = [np.zeros(state.shape, np.float32) for state in step.model.inputs[1:]]
+        for start in range(0, len(stream) - step.frames + 1, step.frames):
+            frames = np.ascontiguousarray(stream[start : start + step.frames]).reshape(shape)
+            inputs = [frames, *states]
+            if start >= step.receptive_field:  # before, the states still hold zeros
+                yield dict(zip(names, inputs, strict=True))
+            states = [np.asarray(out) for out in run(inputs, training=False)[1:]]
+
+
+def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
+    """Give inputs and outputs short names, and drop the names and texts that nobody reads.
+
+    In the signature that the converter writes for a Keras model, inputs keep their names and the
+    outputs are ``output_0``, ``output_1`` and so on.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graph = model.subgraphs[0]
+    order = {
+        entry.name.decode(): entry.tensorIndex
+        for signature in model.signatureDefs or []
+        for entry in (*signature.inputs, *signature.outputs)
+    }
+    named = {}
+    written = {f"output_{number}": name for number, name in enumerate(outputs)}
+    for there, name in {**{name: name for name in inputs}, **written}.items():
+        if there not in order:
+            raise ConversionError(f"the converter lost the tensor {there!r}")
+        named[order[there]] = name
+    if len(named) != len(inputs) + len(outputs):
+        raise ConversionError("the converter joined an input with an output")
+    for number, tensor in enumerate(graph.tensors):
+        tensor.name = named.get(number, "").encode()
+        if tensor.quantization is not None:  # the calibrated range, which only tools read
+            tensor.quantization.min = tensor.quantization.max = None
+    graph.name = b""
+    model.signatureDefs = []
+    model.metadata = []
+    model.description = b"kws"
+    used = {tensor.buffer for tensor in graph.tensors}
+    for number, buffer in enumerate(model.buffers):
+        if number not in used:
+            buffer.data = None
+    builder = flatbuffers.Builder(len(content))
+    # int8 weights have a zero point per channel, all of them 0: a fifth of a small file, unless
+    # vectors of the same length are written once
+    shared: dict[int, int] = {}
+
+    def vector(values: Any) -> int:
+        if len(values) not in shared:
+            shared[len(values)] = builder.CreateNumpyVector(np.asarray(values, np.int64))
+        return shared[len(values)]
+
+    for tensor in graph.tensors:
+        old = tensor.quantization
+        if old is not None and old.zeroPoint is not None and not np.any(old.zeroPoint):
+            tensor.quantization = _shared_quantization(schema, old, vector)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _shared_quantization(schema: Any, old: Any, vector: Callable[[Any], int]) -> Any:
+    """Return quantization parameters that are written with a shared vector of zero points."""
+
+    class Shared(schema.QuantizationParametersT):  # type: ignore[misc]
+        def Pack(self, builder: Any) -> int:  # noqa: N802  (the generated code's name)
+            zero_point = vector(self.zeroPoint)
+            scale = builder.CreateNumpyVector(np.asarray(self.scale, np.float32))
+            schema.QuantizationParametersStart(builder)
+            schema.QuantizationParametersAddScale(builder, scale)
+            schema.QuantizationParametersAddZeroPoint(builder, zero_point)
+            schema.QuantizationParametersAddQuantizedDimension(builder, self.quantizedDimension)
+            return int(schema.QuantizationParametersEnd(builder))
+
+    new = Shared()
+    new.scale, new.zeroPoint = old.scale, old.zeroPoint
+    new.quantizedDimension = old.quantizedDimension
+    return new
+
+
+def _check_states(network: bytes, contract: StreamingContract) -> None:
+    interpreter = interpreter_class()(model_content=network)
+    inputs = {tensor["name"]: tensor for tensor in interpreter.get_input_details()}
+    outputs = {tensor["name"]: tensor for tensor in interpreter.get_output_details()}
+    for before, after in contract.states:
+        if inputs[before]["quantization"] != outputs[after]["quantization"]:
+            raise ConversionError(
+                f"{before} and {after} have different quantizations "
+                f"{inputs[before]['quantization']}, {outputs[after]['quantization']}"
+            )

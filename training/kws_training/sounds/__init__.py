@@ -1,0 +1,1 @@
+"""Environmental sounds: training and thresholds."""

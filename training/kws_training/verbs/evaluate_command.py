@@ -1,0 +1,232 @@
+"""The verbs that judge models: evaluate one, compare two."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kws.cli import Verb, names
+from kws.modelfile import read_model
+
+from ..data.dataset import Clip, DataError, Skipped, find_clips
+from .train_command import add_data
+
+if TYPE_CHECKING:  # what these import is not needed to print --help
+    from ..evaluation.compare import Comparison
+    from ..evaluation.evaluate import ClipReport, GroupFigures
+    from ..fitting.features import Audio
+
+#: Groups, and recordings with the same reason, that are printed.
+MOST_GROUPS = 20
+MOST_FILES = 10
+
+#: Exit status of `compare` if the new model is worse; errors have 2 and more.
+WORSE = 1
+
+
+def _alpha(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 0.5:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 0.5")
+    return value
+
+
+def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    add_data(parser)
+    parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
+        help="those of the model's keywords that matter; the others count as unknown words",
+    )  # fmt: skip
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write a page with pictures, the clips that went wrong and the model card to this "
+        "folder: new, empty, or an older report, which is replaced",
+    )  # fmt: skip
+    parser.add_argument(
+        "--group-by", metavar="COLUMN",
+        help="accuracy by speaker, word, or a column of the manifest, the worst group first",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+
+
+def _run_evaluate(options: argparse.Namespace) -> int:
+    from ..evaluation.evaluate import (
+        Evaluation,
+        check_column,
+        group_results,
+        judge_clips,
+        known_clips,
+        open_model,
+        useful_columns,
+    )
+    from ..progress import bar, say
+    from ..reports.report import check_folder, write_report
+
+    if options.report is not None:
+        check_folder(options.report)
+        import matplotlib  # noqa: F401  (missing: said before the work, not after it)
+    model = read_model(options.model)
+    spotter = open_model(model, keywords=options.keywords)
+    found = find_clips(options.data, spotter.keywords, options.speaker_rule)
+    found, left_out = known_clips(found, spotter.metadata.labels)
+    if options.group_by is not None:
+        check_column(found, options.group_by)
+    clips, audio, skipped = _read(found)
+    report = judge_clips(spotter, clips, audio, [*skipped, *left_out], bar)
+    figures = report.to_dict()
+    columns: tuple[str, ...] = ()
+    if options.group_by is not None:
+        columns = (options.group_by,)
+    elif options.report is not None:
+        columns = useful_columns(clips)
+    groups = {column: group_results(report.results, column) for column in columns}
+    if options.group_by is not None:
+        figures["group_by"] = options.group_by
+        figures["groups"] = [group.to_dict() for group in groups[options.group_by]]
+    if options.report is not None:
+        size = options.model.stat().st_size
+        folders = tuple(map(str, options.data))
+        evaluation = Evaluation(model, size, folders, report, groups)
+        write_report(options.report, evaluation, audio, figures)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+    else:
+        print_classes(report)
+        if options.group_by is not None:
+            _print_groups(options.group_by, groups[options.group_by])
+        _print_skipped(report.skipped)
+    if options.report is not None:
+        say(f"wrote {options.report / 'index.html'}")
+    return 0
+
+
+def _read(found: Sequence[Clip]) -> tuple[list[Clip], list[Audio], list[Skipped]]:
+    from ..fitting.features import read_clips
+    from ..progress import bar
+
+    clips, audio, skipped = read_clips(found, bar)
+    if not clips:
+        raise DataError(f"none of the {len(found)} recordings could be read: {skipped[0].reason}")
+    return clips, audio, skipped
+
+
+def print_classes(report: ClipReport) -> None:
+    """Print the figures of every class and what its clips were taken for."""
+    width = max(len(figures.label) for figures in report.classes)
+    low, high = report.interval
+    print(
+        f"accuracy {report.accuracy:.1%} of {report.clips} clips "
+        f"(95 % interval {low:.1%} to {high:.1%})\n"
+    )
+    header = " ".join(f"{figures.label[:6]:>6}" for figures in report.classes)
+    print(f"{'':{width}}  precision  recall  clips   taken for: {header}")
+    for figures, row in zip(report.classes, report.confusion, strict=True):
+        cells = " ".join(f"{n or '.':>6}" for n in row)
+        print(
+            f"{figures.label:{width}}  {figures.precision:9.1%}  {figures.recall:6.1%}  "
+            f"{figures.clips:5}              {cells}"
+        )
+
+
+def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:
+    shown = groups[:MOST_GROUPS]
+    names = [group.group or "(not given)" for group in shown]
+    width = max(len(name) for name in (column, *names))
+    print(f"\n{column:{width}}  accuracy  95 % interval   clips")
+    for name, group in zip(names, shown, strict=True):
+        interval = f"{100 * group.interval[0]:.1f} to {100 * group.interval[1]:.1f} %"
+        few = "  few" if group.few else ""
+        print(f"{name:{width}}  {group.accuracy:8.1%}  {interval:>14}  {group.clips:5}{few}")
+    if len(groups) > len(shown):
+        print(f"… and {len(groups) - len(shown)} more that did better (--json has all)")
+    if all(group.clips == 1 for group in groups):
+        print(f"every {column} has one clip: these figures say nothing about any of them")
+
+
+def _print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Print a line for each recording, or one for all with the same reason if they are many."""
+    files = defaultdict(list)
+    for skip in skipped:
+        files[skip.reason].append(skip.path)
+    for reason, paths in files.items():
+        if len(paths) > MOST_FILES:
+            print(f"skipped: {paths[0]} and {len(paths) - 1} more: {reason}")
+        else:
+            for path in paths:
+                print(f"skipped: {path}: {reason}")
+
+
+def _configure_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", type=Path, metavar="OLD")
+    parser.add_argument("new", type=Path, metavar="NEW")
+    add_data(parser)
+    parser.add_argument(
+        "--alpha", type=_alpha, default=0.05, metavar="P",
+        help="the new model is worse if a model as good as the old one would lose so many clips "
+        "less often than this",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="the comparison as one JSON object")
+
+
+def _run_compare(options: argparse.Namespace) -> int:
+    from ..evaluation.compare import compare, shared_clips
+    from ..evaluation.evaluate import open_model
+    from ..progress import bar, say
+
+    old, new = (open_model(read_model(path)) for path in (options.old, options.new))
+    found = find_clips(options.data, None, options.speaker_rule)
+    found, left_out = shared_clips(found, old.metadata.labels, new.metadata.labels)
+    clips, audio, skipped = _read(found)
+    result = compare(old, new, clips, audio, [*skipped, *left_out], options.alpha, bar)
+    if options.json and result.worse:
+        say(result.verdict)
+    try:
+        if options.json:
+            print(json.dumps(result.to_dict(), indent=1))
+        else:
+            _print_comparison(result)
+            _print_skipped(result.skipped)
+            print("\n" + "\n".join(line for line in (result.doubt, result.verdict) if line))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the status counts, even where nobody reads to the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return WORSE if result.worse else 0
+
+
+def _print_comparison(result: Comparison) -> None:
+    from ..evaluation.compare import shown_p
+
+    counts = result.counts
+    low, high = (f"{100 * bound:+.1f}" for bound in result.interval)
+    print(f"{counts.clips} clips" + (f", {result.speakers} speakers" if result.speakers else ""))
+    print(f"old  {counts.old_accuracy:6.1%}   {counts.only_old:5} clips right that new gets wrong")
+    print(f"new  {counts.new_accuracy:6.1%}   {counts.only_new:5} clips right that old gets wrong")
+    print(
+        f"difference {100 * result.difference:+.1f} points (95 % interval {low} to {high}), "
+        f"p {shown_p(result.p_value)} (McNemar, exact, two-sided)\n"
+    )
+    width = max(len(one.label) for one in result.classes)
+    print(f"{'':{width}}  clips     old     new   lost    won")
+    for one in result.classes:
+        print(
+            f"{one.label:{width}}  {one.counts.clips:5}  {one.counts.old_accuracy:6.1%}  "
+            f"{one.counts.new_accuracy:6.1%}  {one.counts.only_old:5}  {one.counts.only_new:5}"
+        )
+
+
+EVALUATE = Verb(
+    "evaluate", "say how good a model is",
+    "kws evaluate model.tflite --data recordings --report report", _configure_evaluate,
+    _run_evaluate,
+)  # fmt: skip
+COMPARE = Verb(
+    "compare", "say whether a new model is worse than an old one: exit status 1 if it is",
+    "kws compare old.tflite new.tflite --data recordings", _configure_compare, _run_compare,
+)  # fmt: skip

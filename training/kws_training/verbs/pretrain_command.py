@@ -1,0 +1,135 @@
+"""The verb that makes the word base: pretrain."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from kws.cli import Verb, names
+from kws.errors import KwsError
+
+from .train_command import add_speaker_rule, check_output, import_tensorflow, seed, share
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of recordings, one sub-folder per word",
+    )  # fmt: skip
+    parser.add_argument(
+        "--features", type=Path, metavar="FILE.npz",
+        help="log-mel images of words (x, label, speaker)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--noise", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        help="folders of background noise",
+    )  # fmt: skip
+    parser.add_argument(
+        "--negatives", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of ordinary speech: pieces of it are unknown words",
+    )  # fmt: skip
+    parser.add_argument(
+        "--synthesize", type=int, default=10, metavar="N",
+        help="voices that say each of 1,500 common words, by the text-to-speech engines that are "
+        "installed; 0 for none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--leave-out", type=names, default=[], metavar="A,B,…",
+        help="words to keep out, so that the base can be judged by them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
+        help="the words to tell apart, every other one becomes _unknown_; all words if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE",
+        help="a word base to go on from, gently: its own words again, or other --keywords",
+    )  # fmt: skip
+    add_speaker_rule(parser)
+    parser.add_argument(
+        "--validation", type=share, default=0.05, metavar="SHARE",
+        help="of the speakers, to watch the training by; images that say which set they are of "
+        "are taken by that",
+    )  # fmt: skip
+    parser.add_argument("--epochs", type=int, help="24; 8 with --start")
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_output(options.output)
+    if not options.data and options.features is None:
+        raise KwsError("no words: give --features, --data or both")
+    few = options.epochs is not None and options.epochs < 1
+    if few or not 0 <= options.synthesize <= 1000:
+        raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
+    from kws.modelfile import parse_model, write_model
+
+    from ..cache import cache_folder
+    from ..data.dataset import find_clips, find_recordings
+    from ..data.images import noise_frames, read_images, recorded_images
+    from ..data.recordings import Negatives, Part, read_noise
+    from ..networks.base import BaseShape, read_base
+    from ..progress import say
+    from ..voices.synthesis import common_words, installed
+    from ..voices.synthetic import synthesized_images
+
+    start = None if options.start is None else read_base(options.start)
+    noise, skipped = read_noise(find_recordings(options.noise))
+    if not noise:
+        raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
+    parts = [] if options.features is None else [read_images(options.features)]
+    if options.data:
+        recordings = Part.read(find_clips(options.data, None, options.speaker_rule))
+        skipped += recordings.skipped
+        parts.append(recorded_images(recordings))
+    if options.negatives:
+        negatives = Negatives.read(find_recordings(options.negatives))
+        skipped += negatives.skipped
+        parts.append(recorded_images(negatives.training))
+    words = parts[0]
+    for part in parts[1:]:
+        words = words + part
+    synthesized = None
+    if options.synthesize:
+        engines = installed()
+        say(f"text-to-speech engines: {', '.join(engine.name for engine in engines) or 'none'}")
+        said = sorted(set(words.words.tolist()) | set(common_words()))
+        synthesized = synthesized_images(
+            [word for word in said if word.isalpha()], options.synthesize, engines, options.seed,
+            cache_folder("synthesized"),
+        )  # fmt: skip
+    known = set(words.words.tolist())
+    if synthesized is not None:
+        known |= set(synthesized.words.tolist())
+    for word in options.leave_out:
+        if word not in known:
+            raise KwsError(f"--leave-out {word}: there is no such word to leave out")
+    frames = noise_frames(noise, Part([], [], []))
+    if not len(frames):
+        raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
+    import_tensorflow()
+    from ..fitting.pretrain import FURTHER, Recipe, pretrain
+
+    recipe = Recipe() if start is None else FURTHER
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    result = pretrain(
+        words, synthesized, frames, options.leave_out, options.validation, BaseShape(), recipe,
+        options.seed, cache_folder("checkpoints"), options.keywords, start,
+    )  # fmt: skip
+    model = parse_model(result.content, str(options.output))
+    write_model(options.output, model.network, model.metadata)
+    for skip in skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
+    if result.images:
+        print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
+    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB, int8)")
+    return 0
+
+
+PRETRAIN = Verb(
+    "pretrain", "train a word base from many words by many voices",
+    "kws pretrain --features images.npz --noise noise --output base.tflite", _configure, _run,
+)  # fmt: skip

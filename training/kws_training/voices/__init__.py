@@ -1,0 +1,1 @@
+"""Text to speech: words and phrases that nobody recorded."""
