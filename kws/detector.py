@@ -35,10 +35,10 @@ class Event:
 class Detector:
     """Decides, step by step, whether a keyword was said.
 
-    A keyword is detected when its smoothed score passes its threshold and is the highest of all
-    labels. It is not detected again within the refractory period, nor before its score has
-    fallen below half of the threshold: a keyword that is said once is one detection, however
-    long its score stays high.
+    A keyword is detected when its smoothed score passes its threshold and, where labels compete,
+    is the highest of all labels. It is not detected again within the refractory period, nor
+    before its score has fallen below half of the threshold: a keyword that is said once is one
+    detection, however long its score stays high.
 
     Parameters
     ----------
@@ -48,11 +48,19 @@ class Detector:
         Smoothing, refractory period, thresholds.
     step_seconds : float
         Seconds from one step to the next.
+    exclusive : bool
+        Whether labels compete: one of them at a time, as by softmax. If not, each keyword is
+        detected whatever the scores of the others are.
     """
 
     def __init__(
-        self, labels: tuple[str, ...], defaults: DetectorDefaults, step_seconds: float
+        self,
+        labels: tuple[str, ...],
+        defaults: DetectorDefaults,
+        step_seconds: float,
+        exclusive: bool = True,
     ) -> None:
+        self._exclusive = exclusive
         # a label without a threshold is no keyword and never passes
         self._thresholds = np.array(
             [defaults.thresholds.get(label, np.inf) for label in labels], np.float32
@@ -71,8 +79,8 @@ class Detector:
         self._armed[:] = True
         self._step = 0
 
-    def update(self, scores: Float32) -> Event | None:
-        """Take the scores of one step.
+    def update(self, scores: Float32) -> list[Event]:
+        """Take the scores of one step; returns the keywords that it completes.
 
         Parameters
         ----------
@@ -82,12 +90,15 @@ class Detector:
         self._scores[self._step % self._window] = scores
         self._step += 1
         smoothed = self._scores.mean(axis=0)
-        best = int(smoothed.argmax())
         self._armed |= smoothed < 0.5 * self._thresholds
-        if smoothed[best] < self._thresholds[best] or not self._armed[best]:
-            return None
-        if self._step < self._blocked_until[best]:
-            return None
-        self._armed[best] = False
-        self._blocked_until[best] = self._step + self._refractory
-        return Event(best, float(smoothed[best]), self._step)
+        passed = (smoothed >= self._thresholds) & self._armed
+        if not passed.any():
+            return []
+        passed &= self._step >= self._blocked_until
+        if self._exclusive:
+            best = smoothed.argmax()
+            passed &= np.arange(len(passed)) == best
+        events = [Event(int(n), float(smoothed[n]), self._step) for n in np.flatnonzero(passed)]
+        self._armed[passed] = False
+        self._blocked_until[passed] = self._step + self._refractory
+        return events

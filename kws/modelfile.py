@@ -28,7 +28,9 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_METADATA_BYTES = 2**20
 SILENCE = "_silence_"
 UNKNOWN = "_unknown_"
-TASKS = ("commands", "sounds")
+#: Of these tasks, "wake-words" alone gives each label a score of its own.
+WAKE_WORDS = "wake-words"
+TASKS = ("commands", "sounds", WAKE_WORDS)
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,10 @@ class Metadata:
     ----------
     task : str
         "commands": words, each detected once; "sounds": sounds that begin and end. Of both, one
-        of the labels at a time, by softmax.
+        of the labels at a time, by softmax. "wake-words": phrases, each by a sigmoid of its own.
     labels : tuple of str
-        In the order of the network's output; those in underscores are no keywords.
+        In the order of the network's output; those in underscores are no keywords, and wake
+        words have none of these.
     front_end : LogMelConfig or JoinedConfig
     streaming : StreamingContract
     detector : DetectorDefaults or SegmenterDefaults
@@ -165,6 +168,11 @@ class Metadata:
     def keywords(self) -> tuple[str, ...]:
         """The labels that can be detected."""
         return keywords_of(self.labels)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the labels compete: one of them at a time, by softmax."""
+        return self.task != WAKE_WORDS
 
     def only(self, labels: tuple[str, ...]) -> Metadata:
         """Return the contract of a model that knows only some of the labels."""
@@ -383,13 +391,16 @@ def _metadata(reader: _Reader) -> Metadata:
     if task not in TASKS:
         raise ModelError(f"task {task!r} is not known (this version knows {', '.join(TASKS)})")
     labels = tuple(reader.items("labels", 1000))
-    if len(labels) < 2 or len(set(map(str, labels))) != len(labels):
-        raise ModelError("labels must be at least two different texts")
+    fewest = 1 if task == WAKE_WORDS else 2
+    if len(labels) < fewest or len(set(map(str, labels))) != len(labels):
+        raise ModelError(f"labels must be at least {fewest} different texts")
     if not all(isinstance(label, str) and is_label(label) for label in labels):
         raise ModelError("labels must be short, printable texts")
     keywords = keywords_of(labels)
     if not keywords:
         raise ModelError("no label is a keyword")
+    if task == WAKE_WORDS and keywords != labels:
+        raise ModelError("every label of wake words must be a keyword")
     streaming = reader.group("streaming")
     states = []
     for pair in streaming.items("states", 1000):

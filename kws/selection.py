@@ -18,6 +18,7 @@ class Selection:
 
     ``_unknown_`` becomes the mean of the likelihoods of ``_unknown_`` and of every word that is
     not selected: one word of many is as probable as each selected keyword, not as all together.
+    Wake words do not compete: those that are not selected are left out.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ class Selection:
         Of the model.
     keywords : sequence of str
         Those to keep.
+    exclusive : bool
+        Whether the labels compete.
 
     Attributes
     ----------
@@ -34,10 +37,11 @@ class Selection:
     Raises
     ------
     ModelError
-        If a keyword is none of the model's, none is given, or the model has no ``_unknown_``.
+        If a keyword is none of the model's, none is given, or labels that compete have no
+        ``_unknown_``.
     """
 
-    def __init__(self, labels: tuple[str, ...], keywords: Sequence[str]) -> None:
+    def __init__(self, labels: tuple[str, ...], keywords: Sequence[str], exclusive: bool) -> None:
         there = keywords_of(labels)
         for keyword in keywords:
             if keyword not in there:
@@ -46,10 +50,13 @@ class Selection:
                 )
         if not keywords:
             raise ModelError("no keyword is selected: name one at least")
-        if UNKNOWN not in labels:
+        self._exclusive = exclusive
+        if exclusive and UNKNOWN not in labels:
             raise ModelError(f"the model has no {UNKNOWN}: its keywords cannot be told apart")
         self.labels = tuple(one for one in labels if one in keywords or one not in there)
         self._kept = np.array([labels.index(one) for one in self.labels])
+        if not exclusive:
+            return
         self._unknown = self.labels.index(UNKNOWN)
         other = [n for n, one in enumerate(labels) if one == UNKNOWN or one not in self.labels]
         self._others = np.array(other)
@@ -57,6 +64,8 @@ class Selection:
     def __call__(self, logits: Float32) -> Float32:
         """Return logits (columns, selected labels) of logits (columns, labels)."""
         out = logits[:, self._kept]
+        if not self._exclusive:
+            return out
         others = logits[:, self._others]
         most = others.max(axis=1)
         mean = np.exp(others - most[:, None]).mean(axis=1)

@@ -15,7 +15,14 @@ from .audio import to_float
 from .detector import Detector
 from .errors import ModelError
 from .frontend import open_front_end
-from .modelfile import Metadata, ModelFile, SegmenterDefaults, parse_model, read_model
+from .modelfile import (
+    UNKNOWN,
+    Metadata,
+    ModelFile,
+    SegmenterDefaults,
+    parse_model,
+    read_model,
+)
 from .network import StreamingNetwork
 from .resample import Resampler
 from .segmenter import Segment, Segmenter, join_columns
@@ -59,7 +66,7 @@ class Classification:
     score : float
         Its score, 0 .. 1.
     scores : dict of str to float
-        Every label's score; they add up to 1.
+        Every label's score; they add up to 1, but not those of wake words.
     """
 
     label: str
@@ -71,6 +78,12 @@ def softmax(logits: Float32) -> Float32:
     """Return posteriors along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
+def sigmoid(logits: Float32) -> Float32:
+    """Return a posterior for each logit on its own, below 1: logits above 15 count as 15."""
+    # by tanh, which no logit overflows
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * np.minimum(logits, 15.0)), np.float32)
 
 
 class KeywordSpotter:
@@ -87,7 +100,8 @@ class KeywordSpotter:
     thresholds : mapping of str to float, optional
         Thresholds, 0 .. 1, instead of the model's, for some keywords or all.
     keywords : sequence of str, optional
-        Those of the model's keywords that matter; the others count as ``_unknown_``.
+        Those of the model's keywords that matter; the others count as ``_unknown_`` where labels
+        compete, and are ignored where they do not.
 
     Raises
     ------
@@ -114,7 +128,7 @@ class KeywordSpotter:
         self._selection = None
         metadata = model.metadata
         if keywords is not None:
-            self._selection = Selection(metadata.labels, keywords)
+            self._selection = Selection(metadata.labels, keywords, metadata.exclusive)
             metadata = metadata.only(self._selection.labels)
         for keyword, threshold in (thresholds or {}).items():
             if keyword not in metadata.keywords:
@@ -141,7 +155,9 @@ class KeywordSpotter:
             self._detector = Segmenter(self.metadata.labels, detector, self.column_seconds)
             self._longest = 0.0
         else:
-            self._detector = Detector(self.metadata.labels, detector, self.column_seconds)
+            self._detector = Detector(
+                self.metadata.labels, detector, self.column_seconds, metadata.exclusive
+            )
             self._longest = detector.longest
         # a word's level is that of the first front end's bands
         self._leading = front_end.first
@@ -212,12 +228,11 @@ class KeywordSpotter:
             step = frames[start : start + self._network.frames]
             logits = self._step(step)
             self._remember(step)
-            for posteriors in softmax(logits):
+            for posteriors in self._scores(logits):
                 if isinstance(self._detector, Segmenter):
                     detections += self._timed(self._detector.update(posteriors))
                     continue
-                event = self._detector.update(posteriors)
-                if event is not None:
+                for event in self._detector.update(posteriors):
                     detection = self._locate(event.label, event.score)
                     if detection is not None:
                         detections.append(detection)
@@ -243,7 +258,7 @@ class KeywordSpotter:
         samples = self._whole_at_rate(samples)
         logits = self._logits_at_rate(samples)
         self.reset()
-        return softmax(logits)
+        return self._scores(logits)
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
@@ -251,9 +266,12 @@ class KeywordSpotter:
         A clip no longer than the network's receptive field is judged by the mean of the columns
         that saw all of it; a longer one by the column in which a keyword was most certain. For
         sounds, the clip is heard over and over, and all columns that saw nothing else are joined
-        (`segmenter.join_columns`).
+        (`segmenter.join_columns`). Of wake words, the one that a stream would detect, or
+        ``_unknown_``; each score is the highest of the stream.
         """
         samples = self._whole_at_rate(samples)
+        if not self.metadata.exclusive:
+            return self._classify_wake_words(samples)
         if isinstance(self._detector, Segmenter):
             posteriors = softmax(self._logits_of_loop(samples))
             return self._classification(join_columns(posteriors, self.metadata.labels))
@@ -270,6 +288,24 @@ class KeywordSpotter:
         else:
             scores = self._most_certain(softmax(logits))
         return self._classification(scores)
+
+    def _classify_wake_words(self, samples: Float32) -> Classification:
+        """Name the keyword whose detection is farthest above its threshold."""
+        front_end, streaming = self.metadata.front_end, self.metadata.streaming
+        frames = -(-len(samples) // front_end.hop) + streaming.receptive_field
+        padded = np.zeros(front_end.samples(frames), np.float32)
+        padded[: len(samples)] = samples
+        posteriors = self._scores(self._logits_at_rate(padded))
+        self.reset()
+        labels, thresholds = self.metadata.labels, self.metadata.detector.thresholds
+        window = max(1, round(self.metadata.detector.smoothing / self.column_seconds))
+        smoothed = np.apply_along_axis(np.convolve, 0, posteriors, np.full(window, 1 / window))
+        highest = smoothed.max(axis=0)
+        scores = {label: float(score) for label, score in zip(labels, highest, strict=True)}
+        best = max(labels, key=lambda label: scores[label] - thresholds[label])
+        if scores[best] < thresholds[best]:
+            return Classification(UNKNOWN, 1 - scores[best], scores)
+        return Classification(best, scores[best], scores)
 
     def _classification(self, scores: Float32) -> Classification:
         self.reset()
@@ -335,6 +371,10 @@ class KeywordSpotter:
             return np.zeros((0, len(self.metadata.labels)), np.float32)
         return np.concatenate([step.copy() for step in steps])
 
+    def _scores(self, logits: Float32) -> Float32:
+        """Return the posteriors of logits (columns, labels)."""
+        return softmax(logits) if self.metadata.exclusive else sigmoid(logits)
+
     def _step(self, frames: Float32) -> Float32:
         """Return the logits of the newest columns, of the keywords that matter."""
         logits = self._network.step(frames)
@@ -354,6 +394,9 @@ class KeywordSpotter:
         levels = np.concatenate([self._levels[at:], self._levels[:at]])
         longest = round(self._longest / front_end.hop_seconds)
         decibel = np.log(10) / (10 if self._leading.spectrum == "power" else 20)
+        if not self.metadata.exclusive:  # "computer" may be detected within "hey computer"
+            first, last = loudest_stretch(levels, longest, decibel)
+            return self._detection(label, score, first, last)
         # the same sound is not two keywords: this one is in what followed the last one
         since = round(self._steps * size - self._spoken_until / front_end.hop_seconds)
         if since < SHORTEST:
@@ -364,10 +407,17 @@ class KeywordSpotter:
             or levels[first : last + 1].max() < levels[-longest:].max() - RANGE * decibel
         ):
             return None
-        origin = self._steps * size - len(levels)  # number of the first frame in the ring
+        detection = self._detection(label, score, first, last)
+        self._spoken_until = detection.end
+        return detection
+
+    def _detection(self, label: int, score: float, first: int, last: int) -> Detection:
+        """Return a detection whose sound is between two frames of the ring."""
+        front_end = self.metadata.front_end
+        # number of the first frame in the ring
+        origin = self._steps * self._network.frames - len(self._levels)
         start = max(0.0, (origin + first) * front_end.hop_seconds)
         end = (origin + last) * front_end.hop_seconds + front_end.window_seconds
-        self._spoken_until = end
         return Detection(self.metadata.labels[label], score, start, end)
 
 

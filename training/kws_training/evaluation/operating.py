@@ -178,10 +178,8 @@ def choose_thresholds(
     for level in CANDIDATES:
         trial = replace(defaults, thresholds=dict.fromkeys(defaults.thresholds, level))
         detector = Detector(labels, trial, column_seconds)
-        events = [detector.update(column) for column in posteriors]
-        found[level] = [
-            Found(labels[event.label], event.step * column_seconds) for event in events if event
-        ]
+        events = [event for column in posteriors for event in detector.update(column)]
+        found[level] = [Found(labels[event.label], event.step * column_seconds) for event in events]
     chosen = {}
     for keyword, threshold in defaults.thresholds.items():
         errors = []
