@@ -61,12 +61,12 @@ class EveryEighth:
     def reset(self) -> None:
         self.step = 0
 
-    def update(self, scores: np.ndarray) -> Event | None:
+    def update(self, scores: np.ndarray) -> list[Event]:
         self.step += 1
         if self.step % self.every:
-            return None
+            return []
         label = max(self.words, key=lambda word: float(scores[word]))
-        return Event(label, float(scores[label]), self.step)
+        return [Event(label, float(scores[label]), self.step)]
 
 
 @pytest.fixture
