@@ -26,8 +26,10 @@ class SpectralAugmentation:
     ----------
     stretch, warp : float
         Largest relative change of tempo and of vocal-tract length.
-    gain, equalisation : float
-        Largest change of level, and of the level of a band (a smooth random curve).
+    gain : (float, float)
+        Range of the change of level.
+    equalisation : float
+        Largest change of the level of a band (a smooth random curve).
     snr : (float, float)
         Range of the signal-to-noise ratio, against the loudest frames of the word.
     noise, neighbours, reverberation, masks : float
@@ -37,7 +39,7 @@ class SpectralAugmentation:
 
     stretch: float = 0.15
     warp: float = 0.1
-    gain: float = 12.0
+    gain: tuple[float, float] = (-12.0, 12.0)
     equalisation: float = 5.0
     snr: tuple[float, float] = (0.0, 30.0)
     noise: float = 0.7
@@ -175,13 +177,14 @@ class WindowMaker:
     def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
         """Draw noise, recorded or coloured, its mean power 1: ln(power) (count, length, bands)."""
         bands = self.noise_bank.shape[1]
-        out = coloured_frames(rng, count, length, bands)
-        recorded = np.flatnonzero(rng.random(count) < 0.6)
+        out = np.empty((count, length, bands), np.float32)
+        recorded = rng.random(count) < 0.6
         # a piece may begin near the end and go on at the beginning
-        starts = rng.integers(0, len(self.noise_bank), len(recorded))
+        starts = rng.integers(0, len(self.noise_bank), recorded.sum())
         out[recorded] = self.noise_bank[
             (starts[:, None] + np.arange(length)) % len(self.noise_bank)
         ]
+        out[~recorded] = coloured_frames(rng, int((~recorded).sum()), length, bands)
         return out - np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
 
     def silence(self, rng: np.random.Generator, count: int, length: int) -> Float32:
@@ -223,9 +226,7 @@ class WindowMaker:
         """
         a = self.augmentation
         count, time, bands = clips.shape
-        tempo = np.exp(rng.uniform(-a.stretch, a.stretch, count)).astype(np.float32)
-        clips = _resample(clips, tempo, time)
-        clips = warp(clips, np.exp(rng.uniform(-a.warp, a.warp, count)).astype(np.float32))
+        clips, _ = self.vary(rng, clips)
         first, final = word_extent(clips)
         end = rng.integers(max(0, latest_end - 34), latest_end + 1, count)
         stray = rng.random(count) < 1 / 6
@@ -241,7 +242,32 @@ class WindowMaker:
         after = beside & (at >= time)
         other = neighbours[rows, (at - time) % time]
         window = np.where((before | after)[..., None], other, window)
-        window += curves(rng, count, bands, a.equalisation * LN_PER_DB)
+        window = self.disturb(rng, window)
+        return Windows(window, offset + first, offset + final)
+
+    def vary(self, rng: np.random.Generator, clips: Float32) -> tuple[Float32, Float32]:
+        """Say clips (n, time, bands) at other tempos, by other vocal tracts.
+
+        Returns
+        -------
+        clips : float32 (n, time, bands)
+        tempo : float32 (n,)
+            What was at frame f is at frame f / tempo now.
+        """
+        a = self.augmentation
+        tempo = np.exp(rng.uniform(-a.stretch, a.stretch, len(clips))).astype(np.float32)
+        clips = _resample(clips, tempo, clips.shape[1])
+        factor = np.exp(rng.uniform(-a.warp, a.warp, len(clips))).astype(np.float32)
+        return warp(clips, factor), tempo
+
+    def disturb(self, rng: np.random.Generator, window: Float32) -> Float32:
+        """Do to windows (n, length, bands) what rooms, noise and microphones do.
+
+        Equalisation, a decaying tail, noise, gain and masks, each drawn anew for every window.
+        """
+        a = self.augmentation
+        count, length, bands = window.shape
+        window = window + curves(rng, count, bands, a.equalisation * LN_PER_DB)
         power = np.exp(window)
         wet = rng.random(count) < a.reverberation
         if wet.any():
@@ -255,10 +281,10 @@ class WindowMaker:
         faint[rng.random(count) < 0.5] = 200.0
         snr = np.where(noisy, snr, faint)
         power += np.exp(self.noise(rng, count, length) - snr * LN_PER_DB) * loudness
-        gain = rng.uniform(-a.gain, a.gain, (count, 1, 1)).astype(np.float32) * LN_PER_DB
+        gain = rng.uniform(*a.gain, (count, 1, 1)).astype(np.float32) * LN_PER_DB
         window = np.log(power + 1e-12) + gain
         mask(rng, window, a.masks)
-        return Windows(np.clip(window, self.floor, self.ceiling), offset + first, offset + final)
+        return np.clip(window, self.floor, self.ceiling)
 
     def _reverberate(self, rng: np.random.Generator, power: Float32) -> Float32:
         """Add an exponentially decaying tail (60 dB in 0.1 to 0.7 s of 10 ms frames)."""

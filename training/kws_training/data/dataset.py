@@ -328,6 +328,43 @@ def find_recordings(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
+def find_speech(folders: Sequence[Path]) -> list[Clip]:
+    """Find recordings whose words do not matter, anywhere below the folders, and who speaks.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Their own files count too. `SPEAKER_RULE` says who speaks, else the nearest manifest, else
+        every file is a speaker of its own.
+
+    Returns
+    -------
+    list of Clip
+        Label and word are ``_unknown_``; ``columns`` has what a manifest says, its label under
+        "label".
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no recordings.
+    ManifestError
+        If a manifest cannot be used.
+    """
+    known: dict[Path, Manifest] = {}
+    rule = _compile(SPEAKER_RULE)
+    found = []
+    for folder in folders:
+        paths = find_recordings([folder])
+        rows = _rows_below(folder, known)
+        for path in paths:
+            row = rows.get(path.relative_to(folder).as_posix())
+            match = rule.search(path.name)
+            speaker = match.group(1) if match else row.speaker if row is not None else ""
+            columns = {} if row is None else {**row.columns, "label": row.label}
+            found.append(Clip(path, UNKNOWN, UNKNOWN, speaker or str(path), columns))
+    return found
+
+
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
     """Return ``_silence_``, ``_unknown_``, then the keywords in alphabetical order.
 

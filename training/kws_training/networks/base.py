@@ -159,6 +159,10 @@ class WordBase:
         """Return logits (batch, results, labels) of frames (batch, frames, 1, bands)."""
         return self.logits(self.summary(x, time))
 
+    def layers(self) -> list[Any]:
+        """Return the layers with weights that give the features, in order."""
+        return self._convolutions[:-2]  # the last two are of the results
+
     def logits(self, summary: Tensor) -> Tensor:
         """Return logits (batch, results, labels) of a summary."""
         return self._logits(summary)[:, :, 0]

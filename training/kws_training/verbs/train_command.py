@@ -11,6 +11,7 @@ from kws.errors import KwsError
 
 from ..data.dataset import Clip
 from ..progress import silence
+from .wake_command import HOLD_OUT, add_wake_words, run_wake_words
 
 #: What ``kws train`` takes where nothing is said; TensorFlow is not loaded to know it.
 TAP, COPIES, EPOCHS = 6, 6, 5
@@ -33,10 +34,10 @@ def seed(text: str) -> int:
     return value
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add the arguments that name recordings."""
     parser.add_argument(
-        "--data", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        "--data", type=Path, nargs="+", action="extend", required=required, metavar="DIR",
         help="folders with one sub-folder per keyword, and _unknown_ and _silence_; or .csv files "
         "with the columns path and label",
     )  # fmt: skip
@@ -105,7 +106,7 @@ def import_tensorflow() -> None:
 
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
-    add_data(parser)
+    add_data(parser, required=False)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument(
         "--task", choices=("commands", "sounds"), default="commands",
@@ -153,8 +154,9 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         help="of the speakers, to stop training and choose thresholds",
     )  # fmt: skip
     parser.add_argument(
-        "--hold-out", type=share, default=0.0, metavar="SHARE",
-        help="of the speakers, kept out of everything, for the figures in the end",
+        "--hold-out", type=share, metavar="SHARE",
+        help="of the speakers, kept out of everything, for the figures in the end; none for "
+        f"commands, {HOLD_OUT} for wake words if left out",
     )  # fmt: skip
     parser.add_argument(
         "--split", metavar="COLUMN",
@@ -176,6 +178,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
     parser.add_argument("--seed", type=seed, default=0)
+    add_wake_words(parser)
 
 
 def _split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], list[Clip]]:
@@ -220,6 +223,18 @@ def _run_train(options: argparse.Namespace) -> int:
     from ..networks.yamnet_file import read_yamnet
 
     check_output(options.output)
+    if options.wake_words:
+        if options.data:
+            raise KwsError("--wake-word: give --positives and --negatives, not --data")
+        if options.hold_out is None:
+            options.hold_out = HOLD_OUT
+        return run_wake_words(options)
+    if options.positives:
+        raise KwsError("--positives: which phrase do they say? Give --wake-word too")
+    if not options.data:
+        raise KwsError("--data: give folders of recordings, or --wake-word and --positives")
+    if options.hold_out is None:
+        options.hold_out = 0.0
     if options.tap is not None and not 1 <= options.tap <= 14:
         raise KwsError(f"--tap {options.tap}: YAMNet has layers 1 to 14")
     for name in ("copies", "epochs"):

@@ -1,0 +1,114 @@
+"""Windows of phrases and of what they are not."""
+
+import numpy as np
+import pytest
+
+from kws.frontend import WORDS
+from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
+from kws_training.data.images import to_frames, to_images
+from kws_training.wake.phrases import Phrases, Spoken
+from kws_training.wake.tape import Tape
+from kws_training.wake.windows import (
+    EARLIEST,
+    LATEST,
+    Shares,
+    WakeWindow,
+    WakeWindowMaker,
+)
+
+WINDOW = WakeWindow(receptive_field=120, stride=8, results=8)
+NOTHING = SpectralAugmentation(
+    stretch=0.0, warp=0.0, gain=(0.0, 0.0), equalisation=0.0, noise=0.0, neighbours=0.0,
+    reverberation=0.0, masks=0.0,
+)  # fmt: skip
+#: ln(power) of the phrase, of what sounds like it, and of other speech.
+SAID, ALIKE, OTHER = 6.0, 3.0, -2.0
+
+
+def spoken(level, frames=50):
+    image = np.zeros((120, WORDS.bands), np.uint8)
+    image[40 : 40 + frames] = to_images(np.full(WORDS.bands, level, np.float32))
+    return Spoken(image, 40, 39 + frames)
+
+
+@pytest.fixture
+def tape():
+    recordings = [np.full((n, WORDS.bands), to_images(np.float32(OTHER))) for n in (30, 500, 90)]
+    return Tape.record(recordings, 0)
+
+
+def made(tape, shares=Shares(), augmentation=NOTHING, mined=0, seed=0):  # noqa: B008
+    noise = np.zeros((100, WORDS.bands), np.float32)
+    maker = WakeWindowMaker(
+        WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
+        Phrases.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)]),
+        Phrases.of([(-1, [spoken(ALIKE)], 1.0)]), WINDOW, shares,
+    )  # fmt: skip
+    windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
+    return maker.batch(np.random.default_rng(seed), tape, windows)
+
+
+def test_a_tape_has_all_recordings_and_silence_between_some():
+    recordings = [np.full((40, 3), value, np.uint8) for value in range(1, 101)]
+    tape = Tape.record(recordings, 0)
+    values, counts = np.unique(tape.images[:, 0], return_counts=True)
+    assert values.tolist() == list(range(101))
+    assert (counts[1:] == 40).all()
+    assert 30 * 30 < counts[0] < 70 * 70
+    assert tape.hours == pytest.approx(len(tape.images) / 360000)
+    np.testing.assert_array_equal(Tape.record(recordings, 0).images, tape.images)
+    assert not np.array_equal(Tape.record(recordings, 1).images[:4000], tape.images[:4000])
+
+
+def test_a_tape_is_a_loop():
+    tape = Tape(np.arange(10, dtype=np.uint8)[:, None])
+    windows = tape.windows(np.array([8, -2]), 4)[..., 0]
+    assert windows.tolist() == [[8, 9, 0, 1], [8, 9, 0, 1]]
+
+
+def test_a_phrase_is_due_when_it_ends(tape):
+    batch = made(tape)
+    said = np.flatnonzero(batch.phrase >= 0)
+    assert len(said) == Shares().positives
+    for row in said:
+        loud = np.flatnonzero(batch.frames[row, :, 0].mean(axis=1) > SAID - 1)
+        end = loud[-1] + 1
+        after = WINDOW.ends - end
+        due = (after >= EARLIEST) & (after <= LATEST)
+        assert due.any()
+        np.testing.assert_array_equal(batch.due[row], due)
+        length = 50 if batch.phrase[row] == 0 else 30
+        assert len(loud) == pytest.approx(length, abs=1)
+
+
+def test_nothing_is_due_in_negatives(tape):
+    batch = made(tape)
+    assert (batch.due[batch.phrase < 0] == 0).all()
+    assert set(batch.phrase.tolist()) == {-1, 0, 1}
+
+
+def test_parts_are_no_phrases(tape):
+    shares = Shares(positives=1, speech=1, parts=40, alike=1, mined=0, quiet=1)
+    batch = made(tape, shares)
+    loud = (batch.frames[1:41, :, 0].mean(axis=2) > SAID - 1).sum(axis=1)
+    assert (loud <= 0.66 * 50 + 1).all()
+    assert (loud >= 0.2 * 30 - 1).mean() > 0.9  # some begin before their window
+
+
+def test_what_was_mined_comes_back(tape):
+    shares = Shares(positives=1, speech=1, parts=1, alike=1, mined=7, quiet=1)
+    batch = made(tape, shares, mined=3)
+    level = to_frames(np.array([200], np.uint8))[0]
+    full = np.isclose(batch.frames[:, :, 0], level, atol=0.2).all(axis=(1, 2))
+    assert full.sum() == 7
+    assert len(made(tape, shares).frames) == len(batch.frames)
+
+
+def test_a_seed_gives_one_batch_in_range(tape):
+    augmentation = SpectralAugmentation(gain=(-35.0, 12.0))
+    one, two = (made(tape, augmentation=augmentation, mined=5, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one.frames, two.frames)
+    assert one.frames.min() >= WORDS.floor - 1e-4
+    assert one.frames.max() <= WORDS.ceiling + 1e-4
+    other = made(tape, augmentation=augmentation, mined=5, seed=4)
+    assert not np.array_equal(one.frames, other.frames)

@@ -1,0 +1,1 @@
+"""Wake words: phrases from a few recordings, against hours of everything else."""

@@ -1,0 +1,267 @@
+"""Trains the network of wake words: hard frames count, and what it fires on comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.images import to_frames
+from ..fitting.averaging import RunningAverage
+from ..fitting.loop import ahead
+from ..networks.streaming import look_back, whole_model
+from .network import WakeNetwork
+from .tape import Tape
+from .windows import WakeBatch, WakeWindow, WakeWindowMaker
+
+Float32 = npt.NDArray[np.float32]
+Images = npt.NDArray[np.uint8]
+
+#: Results in a window.
+RESULTS = 8
+#: Front-end frames per result.
+STRIDE = 8
+#: Of the results of a negative so many highest count in full, all by this share
+#: (../shared/anchors.md, section 4: six highest, and 0.3 of all).
+HIGHEST, ALL = 4, 0.3
+#: Of the results in which a phrase is due, so many highest count: as many as are smoothed.
+TOLD = 2
+#: Frames that the network hears at once when it listens to a tape.
+STRETCH = 6000
+#: Windows that a mining pass takes at most, and columns between two of them at least.
+MOST_MINED, APART = 400, 12
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    steps : int
+        In all; the base is frozen for the first ``frozen`` of them.
+    frozen : float
+        Share of the steps.
+    rounds : int
+        Mining passes, after equal parts of the steps.
+    rate, base_rate : float
+        Highest learning rates (Adam) of the head and of the base.
+    """
+
+    steps: int = 1200
+    frozen: float = 0.35
+    rounds: int = 5
+    rate: float = 2e-3
+    base_rate: float = 1e-4
+    averaging: float = 0.99
+
+
+def wake_window(network: WakeNetwork, bands: int) -> WakeWindow:
+    """Return the shape of an example's window."""
+    field = STRIDE + look_back(network, STRIDE, (1, bands))
+    return WakeWindow(field, STRIDE, RESULTS)
+
+
+class WakeTrainer:
+    """Takes steps: head and base each at a rate of its own.
+
+    Parameters
+    ----------
+    network : WakeNetwork
+    window : WakeWindow
+    bands : int
+    recipe : Recipe
+    """
+
+    def __init__(
+        self, network: WakeNetwork, window: WakeWindow, bands: int, recipe: Recipe
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.model = whole_model(network, window.frames, (1, bands))
+        inside = {id(v) for layer in network.base.layers() for v in layer.trainable_variables}
+        own = [v for v in self.model.trainable_variables if id(v) not in inside]
+        base = [v for v in self.model.trainable_variables if id(v) in inside]
+        frozen = round(recipe.steps * recipe.frozen)
+
+        def schedule(rate: float, steps: int) -> Any:
+            warm = max(1, steps // 10)
+            return keras.optimizers.schedules.CosineDecay(
+                rate / 20, max(1, steps - warm), alpha=1e-2, warmup_target=rate, warmup_steps=warm
+            )
+
+        self._optimizers = [
+            keras.optimizers.AdamW(schedule(rate, steps), weight_decay=1e-2, global_clipnorm=1.0)
+            for rate, steps in (
+                (recipe.rate, recipe.steps), (recipe.base_rate, max(1, recipe.steps - frozen)),
+            )
+        ]  # fmt: skip
+        for optimizer, variables in zip(self._optimizers, (own, base), strict=True):
+            optimizer.build(variables)
+        self.average = RunningAverage(self.model, recipe.averaging)
+        self._frozen = frozen
+        self._steps = 0
+
+        def learner(variables: list[list[Any]]) -> Any:
+            @tf.function(autograph=False)
+            def learn(frames: Any, said: Any, due: Any) -> Any:
+                with tf.GradientTape() as tape:
+                    loss = wake_loss(self.model(frames, training=True), said, due)
+                flat = tape.gradient(loss, variables)
+                for optimizer, group, gradients in zip(
+                    self._optimizers, variables, flat, strict=False
+                ):
+                    optimizer.apply(gradients, group)
+                return loss
+
+            return learn
+
+        self._head_only, self._both = learner([own]), learner([own, base])
+
+    def step(self, batch: WakeBatch) -> float:
+        """Learn from a batch; returns its loss."""
+        phrases = self.model.output_shape[-1]
+        said = (batch.phrase[:, None] == np.arange(phrases)).astype(np.float32)
+        learn = self._head_only if self._steps < self._frozen else self._both
+        self._steps += 1
+        loss = learn(batch.frames, said, batch.due)
+        self.average.update()
+        return float(loss)
+
+
+def wake_loss(logits: Any, said: Any, due: Any) -> Any:
+    """Return the loss of a batch.
+
+    Parameters
+    ----------
+    logits : float32 (n, results, phrases)
+    said : float32 (n, phrases)
+        1 for the phrase that is said in a window.
+    due : float32 (n, results)
+        1 for the results that may tell it.
+    """
+    import tensorflow as tf
+
+    told = tf.where(due[..., None] > 0, logits, -30.0)
+    highest = tf.math.top_k(tf.transpose(told, [0, 2, 1]), TOLD).values
+    # a phrase with one result due has one that counts
+    counted = tf.cast(highest > -29.0, tf.float32)
+    missed = tf.reduce_sum(tf.nn.softplus(-highest) * counted, -1)
+    missed = missed / tf.maximum(tf.reduce_sum(counted, -1), 1.0)
+    fired = tf.nn.softplus(tf.transpose(logits, [0, 2, 1]))
+    hard = tf.reduce_mean(tf.math.top_k(fired, HIGHEST).values, -1)
+    false = hard + ALL * tf.reduce_mean(fired, -1)
+    positives = tf.reduce_sum(missed * said) / tf.maximum(tf.reduce_sum(said), 1.0)
+    negatives = tf.reduce_sum(false * (1 - said)) / tf.maximum(tf.reduce_sum(1 - said), 1.0)
+    return positives + negatives
+
+
+def listen(network: WakeNetwork, images: Images) -> Float32:
+    """Return logits (columns, phrases) of a long piece of frames, as a stream gives them.
+
+    Parameters
+    ----------
+    network : WakeNetwork
+    images : uint8 (frames, bands)
+    """
+    bands = images.shape[1]
+    field = STRIDE + look_back(network, STRIDE, (1, bands))
+    size = STRETCH // STRIDE * STRIDE
+    model = whole_model(network, size + field - STRIDE, (1, bands))
+    padded = np.concatenate([np.zeros((field - STRIDE, bands), np.uint8), images])
+    count = -(-len(images) // size)
+    missing = count * size + field - STRIDE - len(padded)
+    padded = np.concatenate([padded, np.zeros((missing, bands), np.uint8)])
+    logits = []
+    for first in range(0, count, 4):
+        starts = np.arange(first, min(first + 4, count)) * size
+        rows = starts[:, None] + np.arange(size + field - STRIDE)
+        found = model(to_frames(padded[rows])[:, :, None], training=False)
+        logits.append(np.concatenate(list(np.asarray(found))))
+    return np.concatenate(logits)[: len(images) // STRIDE]
+
+
+def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[Images, Float32]:
+    """Return the windows on which the network fires most, and their scores.
+
+    Parameters
+    ----------
+    logits : float32 (columns, phrases)
+        Of the tape.
+    tape : Tape
+    window : WakeWindow
+
+    Returns
+    -------
+    uint8 (n, frames, bands)
+        Longer than a window by a third of a second, so that they can be shifted.
+    float32 (n,)
+        Highest first.
+    """
+    highest = logits.max(axis=1)
+    order = np.argsort(-highest)
+    taken = np.zeros(len(highest), bool)
+    starts, scores = [], []
+    for column in order.tolist():
+        if taken[max(0, column - APART) : column + APART].any():
+            continue
+        taken[column] = True
+        starts.append((column + 1) * window.stride - window.frames - window.stride)
+        scores.append(highest[column])
+        if len(starts) == MOST_MINED:
+            break
+    length = window.frames + 4 * window.stride
+    return tape.windows(np.array(starts), length), np.array(scores, np.float32)
+
+
+def fit(
+    network: WakeNetwork,
+    maker: WakeWindowMaker,
+    window: WakeWindow,
+    recordings: list[Images],
+    recipe: Recipe,
+    seed: int,
+    say: Callable[[str], None],
+) -> Any:
+    """Train; the network has the averaged weights in the end.
+
+    Parameters
+    ----------
+    network : WakeNetwork
+    maker : WakeWindowMaker
+    window : WakeWindow
+    recordings : list of uint8 (frames, bands)
+        The negatives.
+    recipe : Recipe
+    seed : int
+    say : callable
+        Told how it goes.
+    """
+    bands = recordings[0].shape[1]
+    trainer = WakeTrainer(network, window, bands, recipe)
+    mined = np.empty((0, window.frames, bands), np.uint8)
+    pool: list[Images] = []
+    for number in range(recipe.rounds):
+        tape = Tape.record(recordings, seed * 100 + number)
+        rng = np.random.default_rng((seed, number))
+        steps = (
+            recipe.steps * (number + 1) // recipe.rounds - recipe.steps * number // recipe.rounds
+        )
+        losses = [
+            trainer.step(batch)
+            for batch in ahead(lambda: maker.batch(rng, tape, mined), steps)  # noqa: B023
+        ]
+        message = f"round {number + 1}/{recipe.rounds}: loss {np.mean(losses[-50:]):.3f}"
+        if number + 1 < recipe.rounds:
+            with trainer.average.applied():
+                windows, scores = mine(listen(network, tape.images), tape, window)
+            pool.append(windows)
+            mined = np.concatenate(pool)
+            message += f", highest of the negatives {scores[0]:.1f}, the 20th {scores[19]:.1f}"
+        say(message)
+    trainer.model.set_weights(trainer.average.weights)
+    return trainer.model

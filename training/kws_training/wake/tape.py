@@ -1,0 +1,53 @@
+"""Negatives as one endless tape of frames: what a device hears between wake words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Recordings one after another.
+
+    Attributes
+    ----------
+    images : uint8 (frames, bands)
+        Grey levels of the word base's front end; 0 is digital silence.
+    """
+
+    images: Images
+
+    @classmethod
+    def record(cls, recordings: Sequence[Images], seed: int) -> Tape:
+        """Join recordings (frames, bands) in random order.
+
+        Half of them follow at once, as words of a sentence; between the others is a second at
+        most of digital silence, whose edges must wake nobody either.
+        """
+        rng = np.random.default_rng(seed)
+        pieces = []
+        for number in rng.permutation(len(recordings)):
+            pieces.append(recordings[number])
+            if rng.random() < 0.5:
+                gap = int(rng.integers(1, 100))
+                pieces.append(np.zeros((gap, recordings[number].shape[1]), np.uint8))
+        return cls(np.concatenate(pieces))
+
+    @property
+    def hours(self) -> float:
+        """Length, at 100 frames per second."""
+        return len(self.images) / 360_000
+
+    def windows(self, starts: npt.NDArray[np.int64], length: int) -> Images:
+        """Return windows (n, length, bands); the tape is a loop."""
+        return self.images[(starts[:, None] + np.arange(length)) % len(self.images)]
+
+    def draw(self, rng: np.random.Generator, count: int, length: int) -> Images:
+        """Draw windows (count, length, bands) anywhere."""
+        return self.windows(rng.integers(0, len(self.images), count), length)
