@@ -14,7 +14,7 @@ from kws.modelfile import OperatingPoint, is_label, keywords_of
 from ..data.dataset import Clip, DataError, find_speech
 
 #: What ``kws train --wake-word`` takes where nothing is said.
-SYNTHESIZED, STEPS, HOLD_OUT, RATE = 300, 1500, 0.1, 0.5
+SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1200, 2, 0.1, 0.5
 #: More phrases than this do not fit beside each other into a batch.
 MOST_PHRASES = 20
 
@@ -44,7 +44,12 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--steps", type=int, default=STEPS, metavar="N",
-        help=f"training steps ({STEPS} if left out); fewer are quicker",
+        help=f"training steps of each network ({STEPS} if left out); fewer are quicker",
+    )  # fmt: skip
+    group.add_argument(
+        "--members", type=int, default=MEMBERS, metavar="N",
+        help="networks that are trained; the model learns from their mean "
+        f"({MEMBERS} if left out; 1 takes a third of the time, and misses more)",
     )  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def run_wake_words(options: argparse.Namespace) -> int:
     from .train_command import import_tensorflow
 
     keywords = _keywords(options.wake_words)
-    for name, least in (("synthesize", 0), ("steps", 10)):
+    for name, least in (("synthesize", 0), ("steps", 10), ("members", 1)):
         if getattr(options, name) < least:
             raise KwsError(f"--{name} {getattr(options, name)}: must be at least {least}")
     said = [
@@ -77,16 +82,20 @@ def run_wake_words(options: argparse.Namespace) -> int:
     read_base(options.base)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
     from ..progress import say
-    from ..wake.train import Options, Phrase, train_wake_words
+    from ..wake.material import Phrase, gather
+    from ..wake.train import Options, train_wake_words
 
     if with_phrase:
         say(f"{with_phrase} of the negatives say a phrase, by folder or manifest: left out")
-    result = train_wake_words(
+    material = gather(
         [Phrase(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)],
-        negatives, noise, options.base,
+        negatives, noise, options.synthesize, options.hold_out, options.seed,
+    )  # fmt: skip
+    result = train_wake_words(
+        material, options.base,
         Options(
-            synthesized=options.synthesize, hold_out=options.hold_out,
             false_accepts_per_hour=options.false_accepts_per_hour, steps=options.steps,
+            members=options.members, learning_curve=options.learning_curve,
             precision=options.precision, seed=options.seed,
         ),
     )  # fmt: skip

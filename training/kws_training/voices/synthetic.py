@@ -13,7 +13,8 @@ from kws.errors import KwsError
 from ..data.checkpoint import write_arrays
 from ..data.images import RATE, WordImages, image_of, read_images
 from ..progress import bar, say
-from .synthesis import Engine, plan, say_all
+from .engine import Engine
+from .synthesis import plan, say_all
 
 #: Speaker of a synthesized word, before its engine and voice.
 SYNTHETIC = "synthetic "

@@ -1,9 +1,13 @@
-"""Trains the network of wake words: hard frames count, and what it fires on comes back."""
+"""Trains the network of wake words: hard frames count, and what it fires on comes back.
+
+Several networks differ in what they fire on by mistake, so that their mean is better than each
+(../shared/anchors.md, section 3); a last one, which ships, learns from the mean of all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from ..data.images import to_frames
 from ..fitting.averaging import RunningAverage
 from ..fitting.loop import ahead
 from ..networks.streaming import look_back, whole_model
+from ..progress import bar
 from .network import WakeNetwork
 from .tape import Tape
 from .windows import WakeBatch, WakeWindow, WakeWindowMaker
@@ -29,6 +34,8 @@ STRIDE = 8
 HIGHEST, ALL = 4, 0.3
 #: Of the results in which a phrase is due, so many highest count: as many as are smoothed.
 TOLD = 2
+#: How much the labels count for a student, beside its teachers.
+LABELS = 0.4
 #: Frames that the network hears at once when it listens to a tape.
 STRETCH = 6000
 #: Windows that a mining pass takes at most, and columns between two of them at least.
@@ -48,15 +55,43 @@ class Recipe:
     rounds : int
         Mining passes, after equal parts of the steps.
     rate, base_rate : float
-        Highest learning rates (Adam) of the head and of the base.
+        Highest learning rates (AdamW) of the head and of the base.
+    averaging : float
+        Share of the old in the running average of the weights, per step.
     """
 
     steps: int = 1200
     frozen: float = 0.35
     rounds: int = 5
     rate: float = 2e-3
-    base_rate: float = 1e-4
-    averaging: float = 0.99
+    base_rate: float = 5e-4
+    averaging: float = 0.998
+
+
+def student_of(recipe: Recipe) -> Recipe:
+    """Return how a student is trained, who begins with the weights of the first teacher."""
+    return replace(recipe, steps=recipe.steps // 2, frozen=0.0, rounds=2, rate=recipe.rate / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained network.
+
+    Attributes
+    ----------
+    model : keras.Model
+        For windows of the examples' length.
+    mined : uint8 (n, frames, bands)
+        What it fired on while it was trained.
+    """
+
+    model: Any
+    mined: Images
+
+
+def longer(window: WakeWindow) -> int:
+    """Return the frames of a window that was mined: it can be shifted by 0.3 s."""
+    return window.frames + 4 * window.stride
 
 
 def wake_window(network: WakeNetwork, bands: int) -> WakeWindow:
@@ -74,10 +109,17 @@ class WakeTrainer:
     window : WakeWindow
     bands : int
     recipe : Recipe
+    teachers : sequence of keras.Model
+        Whose mean it learns from too, if there are any.
     """
 
     def __init__(
-        self, network: WakeNetwork, window: WakeWindow, bands: int, recipe: Recipe
+        self,
+        network: WakeNetwork,
+        window: WakeWindow,
+        bands: int,
+        recipe: Recipe,
+        teachers: Sequence[Any],
     ) -> None:
         import keras
         import tensorflow as tf
@@ -110,7 +152,11 @@ class WakeTrainer:
             @tf.function(autograph=False)
             def learn(frames: Any, said: Any, due: Any) -> Any:
                 with tf.GradientTape() as tape:
-                    loss = wake_loss(self.model(frames, training=True), said, due)
+                    logits = self.model(frames, training=True)
+                    loss = wake_loss(logits, said, due)
+                    if teachers:
+                        told = sum(teacher(frames, training=False) for teacher in teachers)
+                        loss = LABELS * loss + taught_loss(logits, told / len(teachers))
                 flat = tape.gradient(loss, variables)
                 for optimizer, group, gradients in zip(
                     self._optimizers, variables, flat, strict=False
@@ -158,6 +204,23 @@ def wake_loss(logits: Any, said: Any, due: Any) -> Any:
     positives = tf.reduce_sum(missed * said) / tf.maximum(tf.reduce_sum(said), 1.0)
     negatives = tf.reduce_sum(false * (1 - said)) / tf.maximum(tf.reduce_sum(1 - said), 1.0)
     return positives + negatives
+
+
+def taught_loss(logits: Any, told: Any) -> Any:
+    """Return the loss of a student: cross-entropy with what its teachers tell.
+
+    Parameters
+    ----------
+    logits, told : float32 (n, results, phrases)
+        The mean over all results, and over the `HIGHEST` of each window that differ most.
+    """
+    import tensorflow as tf
+
+    each = tf.nn.sigmoid_cross_entropy_with_logits(tf.sigmoid(told), logits)
+    # what remains of it where student and teachers agree is no mistake
+    each -= tf.nn.sigmoid_cross_entropy_with_logits(tf.sigmoid(told), told)
+    hard = tf.math.top_k(tf.transpose(each, [0, 2, 1]), HIGHEST).values
+    return tf.reduce_mean(each) + tf.reduce_mean(hard)
 
 
 def listen(network: WakeNetwork, images: Images) -> Float32:
@@ -214,54 +277,59 @@ def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[Images, Float
         scores.append(highest[column])
         if len(starts) == MOST_MINED:
             break
-    length = window.frames + 4 * window.stride
-    return tape.windows(np.array(starts), length), np.array(scores, np.float32)
+    return tape.windows(np.array(starts), longer(window)), np.array(scores, np.float32)
 
 
 def fit(
     network: WakeNetwork,
     maker: WakeWindowMaker,
     window: WakeWindow,
-    recordings: list[Images],
+    recordings: Sequence[Images],
     recipe: Recipe,
     seed: int,
     say: Callable[[str], None],
-) -> Any:
-    """Train; the network has the averaged weights in the end.
+    teachers: Sequence[Any] = (),
+    mined: Images | None = None,
+) -> Fitted:
+    """Train a network; it has the averaged weights in the end.
 
     Parameters
     ----------
     network : WakeNetwork
     maker : WakeWindowMaker
     window : WakeWindow
-    recordings : list of uint8 (frames, bands)
+    recordings : sequence of uint8 (frames, bands)
         The negatives.
     recipe : Recipe
     seed : int
     say : callable
         Told how it goes.
+    teachers : sequence of keras.Model
+        Networks whose mean is learned from too.
+    mined : uint8 (n, frames, bands), optional
+        What others fired on.
     """
     bands = recordings[0].shape[1]
-    trainer = WakeTrainer(network, window, bands, recipe)
-    mined = np.empty((0, window.frames, bands), np.uint8)
-    pool: list[Images] = []
+    trainer = WakeTrainer(network, window, bands, recipe, teachers)
+    pool = [np.empty((0, longer(window), bands), np.uint8) if mined is None else mined]
     for number in range(recipe.rounds):
         tape = Tape.record(recordings, seed * 100 + number)
         rng = np.random.default_rng((seed, number))
-        steps = (
-            recipe.steps * (number + 1) // recipe.rounds - recipe.steps * number // recipe.rounds
-        )
+        hard = np.concatenate(pool)
+        steps = recipe.steps * (number + 1) // recipe.rounds
+        steps -= recipe.steps * number // recipe.rounds
+        source = ahead(lambda: maker.batch(rng, tape, hard), steps)  # noqa: B023
+        what = f"round {number + 1}/{recipe.rounds}"
         losses = [
             trainer.step(batch)
-            for batch in ahead(lambda: maker.batch(rng, tape, mined), steps)  # noqa: B023
+            for _, batch in zip(bar(iter(range(steps)), steps, what), source, strict=True)
         ]
-        message = f"round {number + 1}/{recipe.rounds}: loss {np.mean(losses[-50:]):.3f}"
+        message = f"{what}: loss {np.mean(losses[-50:]):.3f}"
         if number + 1 < recipe.rounds:
             with trainer.average.applied():
                 windows, scores = mine(listen(network, tape.images), tape, window)
             pool.append(windows)
-            mined = np.concatenate(pool)
-            message += f", highest of the negatives {scores[0]:.1f}, the 20th {scores[19]:.1f}"
+            message += f", highest of the negatives {scores[0]:.1f}"
         say(message)
     trainer.model.set_weights(trainer.average.weights)
-    return trainer.model
+    return Fitted(trainer.model, np.concatenate(pool))

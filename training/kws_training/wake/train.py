@@ -2,63 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from kws.calibration import Trace, threshold_for, track
 from kws.frontend import WORDS
 from kws.modelfile import WAKE_WORDS, DetectorDefaults, Metadata, OperatingPoint, pack, parse_model
+from kws.spotter import sigmoid
 
-from ..augmentation.spectra import SpectralAugmentation, WindowMaker, coloured_frames
-from ..cache import cache_folder
-from ..data.dataset import Clip, DataError, Skipped, share_of
+from ..augmentation.spectra import WindowMaker
+from ..data.dataset import Skipped, share_of
 from ..data.images import to_frames
 from ..fitting.fit import set_seed
-from ..networks.base import read_base
+from ..networks.base import Base, read_base
 from ..networks.convert import Precision, convert
-from ..networks.streaming import step_model
+from ..networks.streaming import step_model, whole_model
 from ..progress import say
 from ..versions import used_versions
-from ..voices.engines import installed
-from ..voices.phrases import spoken_phrase
-from .fit import STRIDE, Recipe, fit, wake_window
+from .fit import STRIDE, Fitted, Recipe, fit, listen, student_of, wake_window
+from .material import Material
 from .network import WakeNetwork, WakeShape
-from .phrases import Phrases, Spoken, find_phrase
+from .phrases import Phrases, Spoken
 from .points import RATES, negative_traces, state_points, thresholds_at
-from .recordings import Heard, hear, images_of
 from .tape import Tape
-from .windows import Shares, WakeWindow, WakeWindowMaker
+from .windows import AUGMENTATION, Shares, WakeWindow, WakeWindowMaker
 
 Float32 = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 
-#: What is done to windows (ranges of ../shared/anchors.md, section 4).
-AUGMENTATION = SpectralAugmentation(
-    stretch=0.18, warp=0.15, gain=(-35.0, 12.0), equalisation=5.0, snr=(0.0, 35.0), noise=0.6,
-    neighbours=0.0, reverberation=0.4, masks=0.3,
-)  # fmt: skip
 #: Seconds over which scores are averaged, and in which a phrase is not detected again.
 SMOOTHING, REFRACTORY = 0.16, 1.0
-#: Recordings of a phrase from which some are kept to state misses on.
-ENOUGH = 10
-#: Share of the negatives' speakers that nothing is trained on: half of them help to choose
-#: thresholds, half state what they give.
-HELD_NEGATIVES = 0.15
-#: Seconds of noise of random colour that stand in where no noise is given.
-STAND_IN = 60
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A wake word, and recordings of it."""
-
-    keyword: str
-    clips: Sequence[Clip]
+#: Shares of the recordings of a learning curve, and silence around each recording that is judged.
+CURVE = (1 / 4, 1 / 2)
+SILENCE = np.zeros((200, WORDS.bands), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -67,21 +47,22 @@ class Options:
 
     Attributes
     ----------
-    synthesized : int
-        Times that each phrase is said by machines; a confusable phrase is said for each.
-    hold_out : float
-        Share of the speakers of each phrase on whom misses are stated.
     false_accepts_per_hour : float
         What the thresholds are chosen for.
     steps : int
+        Of each member.
+    members : int
+        Networks from whose mean the one that ships learns; of one, it ships itself.
+    learning_curve : bool
+        Whether to train on parts of the recordings too.
     precision : {"int8", "float32"}
     seed : int
     """
 
-    synthesized: int
-    hold_out: float
     false_accepts_per_hour: float
     steps: int
+    members: int
+    learning_curve: bool
     precision: Precision
     seed: int
 
@@ -103,91 +84,28 @@ class Trained:
     skipped: tuple[Skipped, ...]
 
 
-def train_wake_words(
-    phrases: Sequence[Phrase],
-    negative_clips: Sequence[Clip],
-    noise_clips: Sequence[Clip],
-    base_path: Path | None,
-    options: Options,
-) -> Trained:
+def train_wake_words(material: Material, base_path: Path | None, options: Options) -> Trained:
     """Train a model of wake words.
 
     Parameters
     ----------
-    phrases : sequence of Phrase
-        One or more; without any recordings, machines say them.
-    negative_clips : sequence of Clip
-        Anything without the phrases.
-    noise_clips : sequence of Clip
-        Noise that is mixed in.
+    material : Material
     base_path : Path or None
         A word base; the one in the package if None.
     options : Options
-
-    Raises
-    ------
-    DataError
-        If a phrase has no recordings that can be used, or there are no negatives.
     """
     set_seed(options.seed)
-    versions = used_versions()
     base = read_base(base_path)
-    cache = cache_folder("frames")
-    said = [hear(phrase.clips, cache, phrase.keyword) for phrase in phrases]
-    negatives = hear(negative_clips, cache, "negatives")
-    noise = hear(noise_clips, cache, "noise")
-    skipped = [skip for heard in (*said, negatives, noise) for skip in heard.skipped]
-    negatives, left_out = _without(negatives, said)
-    if left_out:
-        say(f"{left_out} of the negatives are among the positives: left out")
-
-    spoken: list[list[Spoken]] = []
-    held: list[list[Clip]] = []
-    for phrase, heard in zip(phrases, said, strict=True):
-        found, unused = _find(heard)
-        skipped += unused
-        chosen = _held_out([clip for clip, _ in found], options.hold_out)
-        held.append([clip for clip, _ in found if clip.speaker in chosen])
-        spoken.append([one for clip, one in found if clip.speaker not in chosen])
-        say(
-            f"{phrase.keyword}: {len(spoken[-1])} recordings to train, {len(held[-1])} to state "
-            "misses on"
-        )
-    machines, confusables = _synthesize(phrases, options)
-    for phrase, people, made in zip(phrases, spoken, machines, strict=True):
-        if not people and not made:
-            raise DataError(
-                f"{phrase.keyword}: no recording to train with: give --positives, or install "
-                "espeak-ng and --synthesize some"
-            )
-    training, choosing, stating = _parts(negatives)
-    recordings = [*training.images, *(one.image for group in confusables for one in group)]
-    if not recordings:
-        raise DataError("no negatives: give --negatives: any recordings without the phrase")
-    say(
-        f"{training.hours:.2f} h of negatives to train, {choosing.hours:.2f} h to choose "
-        f"thresholds, {stating.hours:.2f} h to state false accepts on; {len(skipped)} skipped"
+    school = School(base, material, Recipe(steps=options.steps), options.seed)
+    curve = learning_curve(school, material) if options.learning_curve else []
+    network = school.teach(material.phrases(), options.members)
+    phrases = material.phrases()
+    streams = calibration_streams(
+        school.windows(phrases), material.recordings, school.window, options.seed
     )
-
-    network = WakeNetwork(base.network(), len(phrases), WakeShape())
-    window = wake_window(network, WORDS.bands)
-    maker = WindowMaker(_bank(noise, options.seed), WORDS.floor, WORDS.ceiling, AUGMENTATION)
-    material = Phrases.of(
-        [
-            *((number, people, 1.0) for number, people in enumerate(spoken)),
-            *((number, made, _weight(spoken[number])) for number, made in enumerate(machines)),
-        ]
-    )
-    alike = Phrases.of([(-1, group, 1.0) for group in confusables]) if any(confusables) else None
-    windows = WakeWindowMaker(maker, material, alike, window, Shares())
-    recipe = Recipe(steps=options.steps)
-    fit(network, windows, window, recordings, recipe, options.seed, say)
     step = step_model(network, STRIDE, (1, WORDS.bands))
-    tape = Tape.record(recordings, options.seed)
-    converted = convert(
-        step, options.precision, calibration_streams(windows, tape, window, options.seed)
-    )
-    keywords = tuple(phrase.keyword for phrase in phrases)
+    converted = convert(step, options.precision, streams)
+    keywords = tuple(phrase.keyword for phrase in material.said)
     metadata = Metadata(
         task=WAKE_WORDS,
         labels=keywords,
@@ -196,130 +114,164 @@ def train_wake_words(
         detector=DetectorDefaults(
             smoothing=SMOOTHING,
             refractory=REFRACTORY,
-            longest=_longest(material),
+            longest=_longest(phrases),
             thresholds=dict.fromkeys(keywords, 0.5),
         ),
         provenance={
             "word_base_sha256": base.digest,
             "options": asdict(options),
-            "recipe": asdict(recipe),
+            "recipe": asdict(school.recipe),
             "shape": asdict(WakeShape()),
             "augmentation": asdict(AUGMENTATION),
             "recordings": {
                 phrase.keyword: {
-                    "people": len(people), "synthesized": len(made), "held_out": len(kept),
+                    "people": len(phrase.people),
+                    "synthesized": len(phrase.machines),
+                    "held_out": len(phrase.held),
                 }
-                for phrase, people, made, kept in zip(phrases, spoken, machines, held, strict=True)
+                for phrase in material.said
             },
-            "negative_hours": round(training.hours, 3),
-            "data_sha256": _digest([*said, negatives, noise]),
-            "versions": versions,
+            "negative_hours": round(material.training.hours, 3),
+            "data_sha256": material.sha256,
+            **({"learning_curve": curve} if curve else {}),
+            "versions": used_versions(),
         },
-    )  # fmt: skip
+    )
     model = parse_model(pack(converted.network, metadata), "the trained model")
     say("listening to the negatives as the device would")
-    traces = negative_traces(model, [training, choosing])
+    traces = negative_traces(model, [material.training, material.choosing])
     rates = sorted({*RATES, options.false_accepts_per_hour})
     thresholds = {rate: thresholds_at(model, traces, rate) for rate in rates}
-    points = state_points(model, list(thresholds.values()), held, stating.clips, options.seed)
-    metadata = replace(
-        metadata,
-        operating_points=points,
-        detector=replace(metadata.detector, thresholds=thresholds[options.false_accepts_per_hour]),
+    held = [phrase.held for phrase in material.said]
+    points = state_points(
+        model, list(thresholds.values()), held, material.stating.clips, options.seed
     )
-    return Trained(pack(model.network, metadata), points, tuple(skipped))
+    detector = replace(metadata.detector, thresholds=thresholds[options.false_accepts_per_hour])
+    metadata = replace(metadata, operating_points=points, detector=detector)
+    return Trained(pack(model.network, metadata), points, tuple(material.skipped))
 
 
-def _find(heard: Heard) -> tuple[list[tuple[Clip, Spoken]], list[Skipped]]:
-    """Find the phrase in each recording; where there is none, say so."""
-    found, unused = [], []
-    for clip, image in zip(heard.clips, heard.images, strict=True):
-        spoken = find_phrase(image, clip.columns)
-        if spoken is None:
-            unused.append(Skipped(clip.path, "less than a tenth of a second is spoken"))
-        else:
-            found.append((clip, spoken))
-    return found, unused
+class School:
+    """Trains networks on the same negatives.
 
+    Parameters
+    ----------
+    base : Base
+    material : Material
+    recipe : Recipe
+    seed : int
 
-def _held_out(clips: Sequence[Clip], share: float) -> set[str]:
-    """Choose speakers, about a share of the recordings, to state misses on; none of a few."""
-    speakers = sorted({clip.speaker for clip in clips}, key=share_of)
-    if len(clips) < ENOUGH or len(speakers) < 2 or share == 0:
-        return set()
-    chosen: set[str] = set()
-    wanted = max(1, round(share * len(clips)))
-    for speaker in speakers:
-        rows = [clip for clip in clips if clip.speaker in chosen | {speaker}]
-        # most of the recordings train, however much a single speaker has
-        if len(rows) <= max(wanted, len(clips) // 4):
-            chosen.add(speaker)
-        if sum(clip.speaker in chosen for clip in clips) >= wanted:
-            break
-    return chosen
+    Attributes
+    ----------
+    recipe : Recipe
+    window : WakeWindow
+    """
 
+    def __init__(self, base: Base, material: Material, recipe: Recipe, seed: int) -> None:
+        self.recipe = recipe
+        self.window = wake_window(WakeNetwork(base.network(), 1, WakeShape()), WORDS.bands)
+        self._base, self._seed = base, seed
+        self._count = len(material.said)
+        self._recordings, self._alike = material.recordings, material.alike()
+        bank = material.noise_bank(seed)
+        self._maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
 
-def _without(negatives: Heard, said: Sequence[Heard]) -> tuple[Heard, int]:
-    """Leave out negatives that are recordings of a phrase."""
-    known = {image.tobytes() for heard in said for image in heard.images}
-    rows = [n for n, image in enumerate(negatives.images) if image.tobytes() not in known]
-    kept = negatives.where(rows)
-    return kept, len(negatives.images) - len(rows)
+    def windows(self, phrases: Phrases) -> WakeWindowMaker:
+        """Return what makes the batches."""
+        return WakeWindowMaker(self._maker, phrases, self._alike, self.window, Shares())
 
+    def train(self, phrases: Phrases, number: int, recipe: Recipe) -> tuple[WakeNetwork, Fitted]:
+        """Train one network."""
+        network = WakeNetwork(self._base.network(), self._count, WakeShape())
+        seed = 100 * self._seed + number
+        windows = self.windows(phrases)
+        return network, fit(network, windows, self.window, self._recordings, recipe, seed, say)
 
-def _parts(negatives: Heard) -> tuple[Heard, Heard, Heard]:
-    """Split negatives by speaker: to train, to choose thresholds, to state what they give."""
-    shares = [share_of("negatives " + clip.speaker) for clip in negatives.clips]
-    bounds = (0.0, HELD_NEGATIVES / 2, HELD_NEGATIVES, 1.0)
-    stating, choosing, training = (
-        negatives.where([n for n, one in enumerate(shares) if low <= one < high])
-        for low, high in pairwise(bounds)
-    )
-    return training, choosing, stating
-
-
-def _synthesize(
-    phrases: Sequence[Phrase], options: Options
-) -> tuple[list[list[Spoken]], list[list[Spoken]]]:
-    """Have machines say each phrase, and phrases that sound alike."""
-    engines = installed()
-    if options.synthesized == 0 or not engines:
-        if options.synthesized:
-            say("no text-to-speech engine: no synthesized phrases (espeak-ng and flite are two)")
-        return [[] for _ in phrases], [[] for _ in phrases]
-    machines, confusables = [], []
-    for phrase in phrases:
-        made = spoken_phrase(
-            phrase.keyword, options.synthesized, options.synthesized, engines, options.seed,
-            cache_folder("phrases"),
+    def teach(self, phrases: Phrases, members: int) -> WakeNetwork:
+        """Train the members, and a student of their mean."""
+        fitted: list[Fitted] = []
+        for number in range(members):
+            if members > 1:
+                say(f"network {number + 1} of {members}")
+            network, one = self.train(phrases, number, self.recipe)
+            fitted.append(one)
+        if members == 1:
+            return network
+        say(f"a network that learns from the mean of {members}")
+        student = WakeNetwork(self._base.network(), self._count, WakeShape())
+        begun = whole_model(student, self.window.frames, (1, WORDS.bands))
+        begun.set_weights(fitted[0].model.get_weights())
+        fit(
+            student, self.windows(phrases), self.window, self._recordings,
+            student_of(self.recipe), 100 * self._seed + 99, say,
+            [one.model for one in fitted], np.concatenate([one.mined for one in fitted]),
         )  # fmt: skip
-        for group, spoken in ((machines, made.positives), (confusables, made.negatives)):
-            found = [find_phrase(images_of(one.samples), {}) for one in spoken]
-            group.append([one for one in found if one is not None])
-    return machines, confusables
+        return student
 
 
-def _weight(people: Sequence[Spoken]) -> float:
-    """Return how often machines are heard, relative to people: less, the more people there are."""
-    return 1.0 if not people else min(1.0, 8.0 / len(people))
+def learning_curve(school: School, material: Material) -> list[dict[str, float]]:
+    """Train on shares of the speakers, and judge on the recordings of the others.
+
+    One network each, with half of the steps: the curve says what recordings bring, not how good
+    the model is in the end.
+
+    Returns
+    -------
+    list of dict
+        ``recordings`` trained on; ``accuracy``, the share that is found of the other recordings
+        at half a false accept per hour of the negatives that choose thresholds, or at none; and
+        how many ``clips`` these are.
+    """
+    points = []
+    recipe = replace(school.recipe, steps=max(10, school.recipe.steps // 2))
+    for share in CURVE:
+        said, others = [], []
+        for phrase in material.said:
+            inside = [share_of("curve " + clip.speaker) < share for clip, _ in phrase.people]
+            pairs = list(zip(phrase.people, inside, strict=True))
+            said.append(replace(phrase, people=[one for one, kept in pairs if kept]))
+            others.append([spoken for (_, spoken), kept in pairs if not kept])
+        part = replace(material, said=said)
+        recordings, clips = (sum(map(len, x)) for x in ([one.people for one in said], others))
+        if not recordings or not clips:
+            continue
+        network, _ = school.train(part.phrases(), 50, recipe)
+        found = _found(network, material, others)
+        points.append({"recordings": recordings, "accuracy": found / clips, "clips": clips})
+        say(f"{recordings} recordings: {found / clips:.0%} of {clips} others are found")
+    return points
 
 
-def _bank(noise: Heard, seed: int) -> Float32:
-    """Return frames (frames, bands) of recorded noise, or of noise of random colour."""
-    if noise.images:
-        return np.concatenate([to_frames(image) for image in noise.images])
-    rng = np.random.default_rng(seed)
-    return np.concatenate(coloured_frames(rng, STAND_IN, round(1 / WORDS.hop_seconds), WORDS.bands))
+def _found(network: WakeNetwork, material: Material, others: Sequence[Sequence[Spoken]]) -> int:
+    """Count the recordings that are found at half a false accept per hour."""
+    keywords = tuple(phrase.keyword for phrase in material.said)
+    defaults = DetectorDefaults(SMOOTHING, REFRACTORY, 2.0, dict.fromkeys(keywords, 0.5))
+    seconds = STRIDE * WORDS.hop_seconds
+
+    def heard(images: Images) -> Trace:
+        scores = sigmoid(listen(network, images))
+        return Trace(scores, seconds, len(scores) * seconds, exclusive=False)
+
+    negatives = [*material.choosing.images, *material.stating.images] or material.training.images
+    noise = heard(np.concatenate(negatives))
+    count = 0
+    for keyword, spoken in zip(keywords, others, strict=True):
+        threshold = threshold_for([noise], keywords, defaults, keyword, 0.5)
+        for one in spoken:
+            alone = heard(np.concatenate([SILENCE, one.image, SILENCE]))
+            count += bool(track(alone, keywords, defaults, keyword).count(threshold))
+    return count
 
 
 def calibration_streams(
-    maker: WakeWindowMaker, tape: Tape, window: WakeWindow, seed: int
+    maker: WakeWindowMaker, recordings: Sequence[Images], window: WakeWindow, seed: int
 ) -> Float32:
-    """Make representative streams: windows of training, the tape, the front end's extremes."""
+    """Make representative streams: windows of training, negatives, the front end's extremes."""
     rng = np.random.default_rng((seed, 1))
-    nothing = np.empty((0, window.frames, tape.images.shape[1]), np.uint8)
+    tape = Tape.record(recordings, seed)
+    nothing = np.empty((0, window.frames, WORDS.bands), np.uint8)
     frames = maker.batch(rng, tape, nothing).frames[:, :, 0]
-    streams = frames[: len(frames) // 3 * 3].reshape(-1, 3 * window.frames, frames.shape[-1])
+    streams = frames[: len(frames) // 3 * 3].reshape(-1, 3 * window.frames, WORDS.bands)
     plain = to_frames(tape.draw(rng, 8, 3 * window.frames))
     floor = np.full_like(streams[:1], WORDS.floor)
     loud = streams[:1] + WORDS.ceiling - streams[0].max()
@@ -330,12 +282,3 @@ def _longest(phrases: Phrases) -> float:
     """Return the seconds that no phrase is longer than, nearly."""
     length = np.percentile(phrases.last - phrases.first, 95) * WORDS.hop_seconds
     return float(min(2.2, max(0.6, 1.2 * length)))
-
-
-def _digest(parts: Sequence[Heard]) -> str:
-    """Return a digest of everything that was read, in order."""
-    digest = hashlib.sha256()
-    for heard in parts:
-        for image in heard.images:
-            digest.update(np.int64(len(image)).tobytes() + image.tobytes())
-    return digest.hexdigest()

