@@ -14,7 +14,7 @@ from kws.modelfile import OperatingPoint, is_label, keywords_of
 from ..data.dataset import Clip, DataError, find_speech
 
 #: What ``kws train --wake-word`` takes where nothing is said.
-SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1200, 2, 0.1, 0.5
+SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1000, 2, 0.1, 0.5
 #: More phrases than this do not fit beside each other into a batch.
 MOST_PHRASES = 20
 

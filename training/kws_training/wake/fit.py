@@ -60,9 +60,9 @@ class Recipe:
         Share of the old in the running average of the weights, per step.
     """
 
-    steps: int = 1200
+    steps: int = 1000
     frozen: float = 0.35
-    rounds: int = 5
+    rounds: int = 4
     rate: float = 2e-3
     base_rate: float = 5e-4
     averaging: float = 0.998

@@ -158,16 +158,16 @@ class WakeWindowMaker:
             at = shift[:, None] + np.arange(length)
             windows.append(to_frames(mined[rows[:, None], at]))
         heard = np.concatenate(windows)
-        # what is no phrase may be said faster or by another vocal tract too, but stays nothing
-        negatives, _ = self._maker.vary(rng, heard[len(said) :])
-        plain = rng.random(len(negatives)) < 0.5
-        negatives[plain] = heard[len(said) :][plain]
-        disturbed = self._maker.disturb(rng, np.concatenate([said, negatives]))
-        # every other negative as it is: as it will be heard when it is judged
-        untouched = len(said) + np.flatnonzero(plain & (rng.random(len(plain)) < 0.5))
-        disturbed[untouched] = heard[untouched]
+        # what is no phrase may be said faster or by another vocal tract too, but stays nothing;
+        # a quarter of it stays as it will be heard when it is judged
+        fate = rng.random(len(heard))
+        fate[: len(said)] = 0.3
+        varied = np.flatnonzero(fate >= 0.5)
+        heard[varied], _ = self._maker.vary(rng, heard[varied])
+        disturbed = np.flatnonzero(fate >= 0.25)
+        heard[disturbed] = self._maker.disturb(rng, heard[disturbed])
         quiet = self._maker.silence(rng, shares.quiet, length)
-        frames = np.concatenate([disturbed, quiet])[:, :, None]
+        frames = np.concatenate([heard, quiet])[:, :, None]
         number = np.full(len(frames), -1, np.int64)
         number[: len(phrase)] = phrase
         after = self._window.ends[None] - end[:, None]
