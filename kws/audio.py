@@ -10,6 +10,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import AudioError
-from .resample import HIGHEST_RATE, LOWEST_RATE, resample
+from .resample import HIGHEST_RATE, LOWEST_RATE, Resampler, resample
 
 Float32 = npt.NDArray[np.float32]
 
@@ -29,6 +30,8 @@ AUDIO_SUFFIXES = frozenset(
 
 #: Longest recording taken by default, in seconds: a file that says more is most likely broken.
 LONGEST = 4 * 3600.0
+#: The same where a recording is read in pieces, so that only time is lost on it.
+LONGEST_STREAMED = 100 * 3600.0
 
 #: No recording has such samples: they are integers that were never scaled to -1 .. 1.
 _LARGEST = 1e4
@@ -86,25 +89,95 @@ def read_recording(path: str | os.PathLike[str], max_seconds: float = LONGEST) -
         If there is no such file, it cannot be read, is not a recording, has no samples, has NaN
         or infinite samples, or is too long.
     """
+    with _open_recording(path, max_seconds) as opened:
+        if opened.frames is None:
+            samples = np.concatenate([*opened.blocks])
+        else:
+            samples = np.empty(opened.frames, np.float32)
+            filled = 0
+            for block in opened.blocks:
+                samples[filled : filled + len(block)] = block
+                filled += len(block)
+    _check_samples(samples, Path(path))
+    return Recording(samples, opened.sample_rate)
+
+
+def stream_audio(
+    path: str | os.PathLike[str], sample_rate: int, max_seconds: float = LONGEST_STREAMED
+) -> Iterator[Float32]:
+    """Read a recording of any length piece by piece, as mono audio at the rate asked for.
+
+    Parameters
+    ----------
+    path : path
+        A recording, as for `read_recording`.
+    sample_rate : int
+        Samples per second of the result; the recording is resampled where it has another rate.
+    max_seconds : float
+        Longer recordings are refused.
+
+    Yields
+    ------
+    float32 (n,)
+        Mono audio in -1 .. 1, some seconds of it; n is at least 1. All pieces together are what
+        `load_audio` gives, but for rounding in the resampler.
+
+    Raises
+    ------
+    AudioError
+        As `read_recording`; damage far inside is found after the pieces before it.
+    """
+    with _open_recording(path, max_seconds) as opened:
+        resampler = Resampler(opened.sample_rate, sample_rate)
+        for block in opened.blocks:
+            _check_samples(block, Path(path))
+            samples = resampler.push(block)
+            if len(samples):
+                yield samples
+        samples = resampler.flush()
+        if len(samples):
+            yield samples
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A recording that is being read.
+
+    Attributes
+    ----------
+    sample_rate : int
+    frames : int or None
+        Samples that will come, if that is sure.
+    blocks : iterator of float32 (n,)
+        n is at least 1; at least one comes.
+    """
+
+    sample_rate: int
+    frames: int | None
+    blocks: Iterator[Float32]
+
+
+@contextmanager
+def _open_recording(path: str | os.PathLike[str], max_seconds: float) -> Iterator[_Opened]:
+    """Open a recording by what its first bytes say it is."""
     path = Path(path)
     if "\0" in str(path):
-        raise AudioError(f"{str(path)!r}: is not a path: take out the null byte")
+        raise AudioError(f"{path}: is not a path: take out the null byte")
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(f"{path}: is a folder: give a recording in it")
         if not stat.S_ISREG(mode):
             raise AudioError(f"{path}: is a pipe or a device: copy it to a file first")
-        with path.open("rb") as file:
-            recording = _read(file, path, max_seconds)
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("rb"))
+            yield _open(file, path, max_seconds, stack)
     except FileNotFoundError:
         raise AudioError(f"{path}: no such file: check the path") from None
     except PermissionError:
         raise AudioError(f"{path}: permission denied: make it readable (chmod +r)") from None
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from None
-    _check_samples(recording.samples, path)
-    return recording
 
 
 def load_audio(path: str | os.PathLike[str], sample_rate: int) -> Float32:
@@ -222,17 +295,17 @@ def _scale(integers: npt.NDArray[np.int16]) -> Float32:
     return floats
 
 
-def _read(file: BinaryIO, path: Path, max_seconds: float) -> Recording:
-    """Read an open file by what its first bytes say it is."""
+def _open(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _Opened:
+    """Look into an open file; what is opened further is closed by the stack."""
     magic = file.read(12)
     if not magic:
         raise AudioError(f"{path}: is empty (0 bytes): record or copy it again")
     if magic[:4] == b"RIFF" and magic[8:] == b"WAVE":
-        return _read_wav(file, path, max_seconds)
+        return _open_wav(file, path, max_seconds, stack)
     name = _format_name(magic)
     if name is None:
         raise AudioError(f"{path}: is not a recording (WAV, FLAC, OGG or MP3): convert it to WAV")
-    return _read_with_soundfile(path, name, max_seconds)
+    return _open_with_soundfile(path, name, max_seconds, stack)
 
 
 def _format_name(magic: bytes) -> str | None:
@@ -299,8 +372,8 @@ class _WavFormat:
         return _WAV_CODECS.get(self.tag, f"codec 0x{self.tag:04x}")
 
 
-def _read_wav(file: BinaryIO, path: Path, max_seconds: float) -> Recording:
-    """Read a WAV file whose first 12 bytes have been seen."""
+def _open_wav(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _Opened:
+    """Look into a WAV file whose first 12 bytes have been seen."""
     form: _WavFormat | None = None
     for _ in range(_CHUNKS):
         header = file.read(8)
@@ -313,7 +386,7 @@ def _read_wav(file: BinaryIO, path: Path, max_seconds: float) -> Recording:
         elif header[:4] == b"data":
             if form is None:
                 break
-            return _read_data(file, path, form, size, max_seconds)
+            return _open_data(file, path, form, size, max_seconds, stack)
         else:
             file.seek(size + size % 2, os.SEEK_CUR)  # chunks are padded to an even size
     missing = "'fmt '" if form is None else "'data'"
@@ -335,12 +408,12 @@ def _parse_fmt(data: bytes, path: Path) -> _WavFormat:
     return form
 
 
-def _read_data(
-    file: BinaryIO, path: Path, form: _WavFormat, size: int, max_seconds: float
-) -> Recording:
-    """Read the data chunk that begins at the file's position; ``size`` is what its header says."""
+def _open_data(
+    file: BinaryIO, path: Path, form: _WavFormat, size: int, max_seconds: float, stack: ExitStack
+) -> _Opened:
+    """Look into the data chunk at the file's position; ``size`` is what its header says."""
     if form.codec is not None:
-        return _read_with_soundfile(path, f"WAV with {form.codec}", max_seconds)
+        return _open_with_soundfile(path, f"WAV with {form.codec}", max_seconds, stack)
     width = _sample_width(form, path)
     start = file.tell()
     end = os.fstat(file.fileno()).st_size
@@ -357,20 +430,24 @@ def _read_data(
     if frames < 1:
         raise AudioError(f"{path}: has no samples: the WAV file is cut off, copy it again")
     _check_length(path, frames, form.sample_rate, max_seconds)
-    samples = np.empty(frames, np.float32)
+    return _Opened(form.sample_rate, frames, _wav_blocks(file, path, form, width, frames))
+
+
+def _wav_blocks(
+    file: BinaryIO, path: Path, form: _WavFormat, width: int, frames: int
+) -> Iterator[Float32]:
+    """Yield the samples of a data chunk that begins at the file's position."""
     at_once = max(1, _AT_ONCE // (width * form.channels))
-    filled = 0
-    while filled < frames:
-        data = file.read(min(at_once, frames - filled) * width * form.channels)
+    while frames > 0:
+        data = file.read(min(at_once, frames) * width * form.channels)
         got = len(data) // (width * form.channels)
         if got == 0:
             raise AudioError(f"{path}: became shorter while it was read: copy it again")
         whole_frames = data[: got * width * form.channels]
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported later
-            block = _decode(whole_frames, form.tag, width)
-            samples[filled : filled + got] = _mono(block.reshape(got, form.channels))
-        filled += got
-    return Recording(samples, form.sample_rate)
+            block = _mono(_decode(whole_frames, form.tag, width).reshape(got, form.channels))
+        yield block
+        frames -= got
 
 
 def _sample_width(form: _WavFormat, path: Path) -> int:
@@ -414,8 +491,8 @@ def _mono(frames: Float32) -> Float32:
     return mean
 
 
-def _read_with_soundfile(path: Path, name: str, max_seconds: float) -> Recording:
-    """Read a recording in a format that only libsndfile knows."""
+def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitStack) -> _Opened:
+    """Open a recording in a format that only libsndfile knows."""
     try:
         import soundfile
     except ImportError:
@@ -424,30 +501,38 @@ def _read_with_soundfile(path: Path, name: str, max_seconds: float) -> Recording
         ) from None
     except OSError:  # the package is there, the library that it loads is not
         raise AudioError(f"{path}: {name} needs libsndfile: apt install libsndfile1") from None
-    blocks: list[Float32] = []
-    frames = 0
-    try:
-        # By its number, not by name: soundfile takes names that end in .raw for headerless.
-        with (
-            path.open("rb", buffering=0) as file,
-            soundfile.SoundFile(file.fileno(), closefd=False) as sound,
-        ):
-            _check_format(path, sound.samplerate, sound.channels)
-            # Some headers do not know the length (libsndfile then says 2**63 - 1).
-            if sound.frames < 1 << 48:
-                _check_length(path, sound.frames, sound.samplerate, max_seconds)
-            sample_rate = int(sound.samplerate)
-            at_once = max(1, _AT_ONCE // sound.channels)
-            while len(block := sound.read(at_once, dtype="float32", always_2d=True)):
-                frames += len(block)
-                _check_length(path, frames, sample_rate, max_seconds)
-                with np.errstate(over="ignore", invalid="ignore"):
-                    blocks.append(_mono(block))
-    except soundfile.SoundFileError as error:
+
+    def undecodable(error: Exception) -> AudioError:
         reason = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
-        raise AudioError(
-            f"{path}: cannot be decoded as {name} ({reason}): convert it to WAV"
-        ) from None
-    if frames == 0:
-        raise AudioError(f"{path}: has no samples: record or copy it again")
-    return Recording(np.concatenate(blocks), sample_rate)
+        return AudioError(f"{path}: cannot be decoded as {name} ({reason}): convert it to WAV")
+
+    def blocks() -> Iterator[Float32]:
+        at_once = max(1, _AT_ONCE // sound.channels)
+        frames = 0
+        while True:
+            try:
+                block = sound.read(at_once, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                raise undecodable(error) from None
+            if not len(block):
+                break
+            frames += len(block)
+            _check_length(path, frames, sample_rate, max_seconds)
+            with np.errstate(over="ignore", invalid="ignore"):
+                mono = _mono(block)
+            yield mono
+        if frames == 0:
+            raise AudioError(f"{path}: has no samples: record or copy it again")
+
+    # By its number, not by name: soundfile takes names that end in .raw for headerless.
+    file = stack.enter_context(path.open("rb", buffering=0))
+    try:
+        sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
+    except soundfile.SoundFileError as error:
+        raise undecodable(error) from None
+    _check_format(path, sound.samplerate, sound.channels)
+    sample_rate = int(sound.samplerate)
+    # Some headers do not know the length (libsndfile then says 2**63 - 1).
+    if sound.frames < 1 << 48:
+        _check_length(path, sound.frames, sample_rate, max_seconds)
+    return _Opened(sample_rate, None, blocks())

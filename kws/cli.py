@@ -16,7 +16,7 @@ from .errors import KwsError
 
 #: Entry points of this group are further verbs; the device side knows none by name.
 GROUP = "kws.verbs"
-DEVICE_VERBS = ("spot", "classify", "listen")
+DEVICE_VERBS = ("spot", "classify", "listen", "record", "enroll", "calibrate")
 
 #: Exit statuses: bad input, anything unexpected, and Ctrl-C (128 + SIGINT) as shells have it.
 BAD_INPUT = 2
@@ -59,9 +59,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _device_verbs() -> list[Verb]:
-    from . import verbs
+    from . import calibrate_verb, enroll_verb, record_verb, verbs
 
-    return [verbs.SPOT, verbs.CLASSIFY, verbs.LISTEN]
+    return [
+        verbs.SPOT, verbs.CLASSIFY, verbs.LISTEN, record_verb.RECORD, enroll_verb.ENROLL,
+        calibrate_verb.CALIBRATE,
+    ]  # fmt: skip
 
 
 def _find_verbs(name: str | None) -> list[Verb]:

@@ -287,6 +287,21 @@ class Microphone:
         return f"microphone {self.name!r}: {reason}"
 
 
+def play(samples: Float32, sample_rate: int) -> None:
+    """Play samples, float32 (n,), through the default loudspeaker, and wait for their end.
+
+    Raises
+    ------
+    AudioError
+        If sounddevice or PortAudio is not installed, or there is no loudspeaker.
+    """
+    sounddevice = _sounddevice()
+    try:
+        sounddevice.play(samples, sample_rate, blocking=True)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise AudioError(f"no loudspeaker to play with ({_line(error)})") from None
+
+
 def _sounddevice() -> Any:
     """Import sounddevice, which only this module needs."""
     try:

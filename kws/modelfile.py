@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import stat
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from .errors import ModelError
 from .frontend import FrontEnd, front_end_from
@@ -26,6 +31,15 @@ METADATA_NAME = "kws.json"
 #: A model for a small device is far below this; more is refused before it is read.
 MAX_FILE_BYTES = 64 * 2**20
 MAX_METADATA_BYTES = 2**20
+#: Arrays that a file may hold beside the network, each as NumPy writes it, and their dimensions.
+ARRAYS = {"projection.npy": 2, "prototypes.npy": 3}
+MAX_ARRAY_BYTES = 4 * 2**20
+#: Prototypes of all labels, columns of each, and how many columns back one may be, at most.
+MOST_PROTOTYPES = 1000
+MOST_OFFSETS = 32
+MOST_BACK = 250
+#: What reading an entry of a damaged ZIP raises.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
 SILENCE = "_silence_"
 UNKNOWN = "_unknown_"
 #: Of these tasks, "wake-words" alone gives each label a score of its own.
@@ -104,6 +118,28 @@ class SegmenterDefaults:
 
 
 @dataclass(frozen=True)
+class PrototypeContract:
+    """How features become logits of wake words: see `kws.prototypes.Matcher`.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Number of the label that each prototype belongs to.
+    offsets : tuple of int
+        How many columns back each column of a prototype is, from 0 on.
+    slope : float
+        Logit per unit of similarity.
+    centres : tuple of float
+        Similarity at which each label's logit is 0.
+    """
+
+    labels: tuple[int, ...]
+    offsets: tuple[int, ...]
+    slope: float
+    centres: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """What a threshold gave on recordings that it was not chosen on.
 
@@ -115,10 +151,11 @@ class OperatingPoint:
         Detections of this keyword where nobody said it, per hour.
     false_accepts_per_hour_interval : (float, float)
         95 % interval (exact Poisson).
-    miss_rate : float
-        Share of the keyword's recordings that were not detected.
+    miss_rate : float or None
+        Share of the keyword's recordings that were not detected; None where there were none, as
+        after `kws calibrate`.
     miss_rate_interval : (float, float)
-        95 % interval (Clopper-Pearson).
+        95 % interval (Clopper-Pearson); 0 to 1 where nothing is known.
     hours : float
         Audio without the keyword.
     recordings : int
@@ -129,7 +166,7 @@ class OperatingPoint:
     threshold: float
     false_accepts_per_hour: float
     false_accepts_per_hour_interval: tuple[float, float]
-    miss_rate: float
+    miss_rate: float | None
     miss_rate_interval: tuple[float, float]
     hours: float
     recordings: int
@@ -154,6 +191,10 @@ class Metadata:
     operating_points : tuple of OperatingPoint
     provenance : dict
         Recipe, digests of data and weights, versions: for people, never read by the runtime.
+    prototypes : PrototypeContract or None
+        Of a file that `kws enroll` wrote: the network's output is features.
+    arrays : dict of str to array
+        Entries of the file beside ``kws.json``: some of `ARRAYS`.
     """
 
     task: str
@@ -163,6 +204,8 @@ class Metadata:
     detector: DetectorDefaults | SegmenterDefaults
     operating_points: tuple[OperatingPoint, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    prototypes: PrototypeContract | None = None
+    arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -252,7 +295,7 @@ def parse_model(content: bytes, path: str) -> ModelFile:
                 text = stream.read(MAX_METADATA_BYTES + 1)
     except KeyError:
         raise ModelError(f"{path}: has no {METADATA_NAME}: it is a model of another tool") from None
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
+    except _DAMAGE:
         raise ModelError(
             f"{path}: no {METADATA_NAME} behind the network: the file was cut short, "
             "or is a model of another tool"
@@ -273,6 +316,8 @@ def parse_model(content: bytes, path: str) -> ModelFile:
         if hashlib.sha256(content[:size]).hexdigest() != network.text("sha256"):
             raise ModelError("the network's digest does not match: the file is damaged")
         metadata = _metadata(reader)
+        names = reader.items("arrays", 100) if "arrays" in values else []
+        metadata = replace(metadata, arrays={name: _array(content, name) for name in names})
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     return ModelFile(path, content[:size], metadata)
@@ -324,13 +369,59 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
         "operating_points": [vars(point) for point in metadata.operating_points],
         "provenance": metadata.provenance,
     }
+    if metadata.prototypes is not None:
+        values["prototypes"] = vars(metadata.prototypes)
+    if metadata.arrays:
+        values["arrays"] = sorted(metadata.arrays)
     stream = io.BytesIO()
     stream.write(network)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo(METADATA_NAME, (1980, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, json.dumps(values, indent=1), zipfile.ZIP_DEFLATED)
+        _add(archive, METADATA_NAME, json.dumps(values, indent=1).encode())
+        for name, array in sorted(metadata.arrays.items()):
+            entry = io.BytesIO()
+            np.save(entry, array, allow_pickle=False)
+            _add(archive, name, entry.getvalue())
     return stream.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add an entry; the same content gives the same bytes."""
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
+    """Read one of a file's arrays: numbers of one of three types, bounded in size, finite."""
+    if not isinstance(name, str) or name not in ARRAYS:
+        raise ModelError(f"arrays: {name!r:.60} is not known: update kws")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entry = archive.getinfo(name)
+            if entry.file_size > MAX_ARRAY_BYTES or entry.flag_bits & 1:
+                raise ModelError(f"{name} is too large or encrypted")
+            data = archive.read(entry)
+        # a header that asks for more than the entry holds must not take memory
+        stream = io.BytesIO(data)
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read_header(stream)
+        if dtype not in (np.float32, np.float16, np.int8) or fortran or len(shape) != ARRAYS[name]:
+            raise ModelError(f"{name} is an array of {dtype} {shape}, which none is")
+        count = math.prod(shape)
+        if not 0 < count * dtype.itemsize == len(data) - stream.tell():
+            raise ModelError(f"{name} is cut off, or longer than it says")
+        array = np.frombuffer(data, dtype, count, stream.tell()).reshape(shape)
+    except KeyError:
+        raise ModelError(f"{name} is missing, or of a later NumPy: the file is damaged") from None
+    except (*_DAMAGE, tokenize.TokenError, SyntaxError, MemoryError):  # NumPy parses a header
+        raise ModelError(f"{name} is damaged") from None
+    if not np.isfinite(array).all():
+        raise ModelError(f"{name} holds numbers that are not finite")
+    return array
 
 
 def _refuse(constant: str) -> None:
@@ -379,6 +470,16 @@ class _Reader:
     def group(self, key: str) -> _Reader:
         return _Reader(self.get(key), f"{self.where}: {key}")
 
+    def numbers(self, key: str, most: int, low: float, high: float) -> tuple[float, ...]:
+        values = self.items(key, most)
+        each = _Reader({str(n): one for n, one in enumerate(values)}, f"{self.where}: {key}")
+        return tuple(each.number(name, low, high) for name in each.values)
+
+    def counts(self, key: str, most: int, low: int, high: int) -> tuple[int, ...]:
+        values = self.items(key, most)
+        each = _Reader({str(n): one for n, one in enumerate(values)}, f"{self.where}: {key}")
+        return tuple(each.count(name, low, high) for name in each.values)
+
     def interval(self, key: str) -> tuple[float, float]:
         pair = self.items(key, 2)
         bounds = _Reader(dict(zip("ab", pair, strict=False)), f"{self.where}: {key}")
@@ -419,16 +520,18 @@ def _metadata(reader: _Reader) -> Metadata:
         point = _Reader(values, f"operating_points[{number}]")
         if point.text("keyword") not in keywords:
             raise ModelError(f"{point.where}: {point.text('keyword')!r} is no keyword")
+        recordings = point.count("recordings", 0, 10**9)
+        unknown = recordings == 0 and point.get("miss_rate") is None
         points.append(
             OperatingPoint(
                 keyword=point.text("keyword"),
                 threshold=point.number("threshold", 0, 1),
                 false_accepts_per_hour=point.number("false_accepts_per_hour", 0, 1e6),
                 false_accepts_per_hour_interval=point.interval("false_accepts_per_hour_interval"),
-                miss_rate=point.number("miss_rate", 0, 1),
+                miss_rate=None if unknown else point.number("miss_rate", 0, 1),
                 miss_rate_interval=point.interval("miss_rate_interval"),
                 hours=point.number("hours", 0, 1e6),
-                recordings=point.count("recordings", 0, 10**9),
+                recordings=recordings,
             )
         )
     return Metadata(
@@ -447,6 +550,21 @@ def _metadata(reader: _Reader) -> Metadata:
         ),
         operating_points=tuple(points),
         provenance=reader.group("provenance").values,
+        prototypes=_prototypes(reader.group("prototypes"), len(labels), task)
+        if "prototypes" in reader.values
+        else None,
+    )
+
+
+def _prototypes(reader: _Reader, labels: int, task: str) -> PrototypeContract:
+    """Check how features become logits."""
+    if task != WAKE_WORDS:
+        raise ModelError(f"prototypes: are for the task {WAKE_WORDS}, not {task}")
+    return PrototypeContract(
+        labels=reader.counts("labels", MOST_PROTOTYPES, 0, labels - 1),
+        offsets=reader.counts("offsets", MOST_OFFSETS, 0, MOST_BACK),
+        slope=reader.number("slope", 0, 1e4),
+        centres=reader.numbers("centres", labels, -10, 10),
     )
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .errors import KwsError, ModelError
 from .modelfile import ModelFile
+from .prototypes import FEATURES, Matcher
 
 Float32 = npt.NDArray[np.float32]
 
@@ -42,6 +43,8 @@ class StreamingNetwork:
         A checked model file.
     threads : int
         Threads of the interpreter; a step is so small that one is usually fastest.
+    features : bool
+        True gives the features of a word base in place of logits.
 
     Raises
     ------
@@ -49,7 +52,7 @@ class StreamingNetwork:
         If the interpreter refuses the network, or its tensors do not match the metadata.
     """
 
-    def __init__(self, model: ModelFile, threads: int = 1) -> None:
+    def __init__(self, model: ModelFile, threads: int = 1, *, features: bool = False) -> None:
         contract = model.metadata.streaming
         front_end = model.metadata.front_end
         self._path = model.path
@@ -67,7 +70,12 @@ class StreamingNetwork:
         inputs = {tensor["name"]: tensor for tensor in self._interpreter.get_input_details()}
         outputs = {tensor["name"]: tensor for tensor in self._interpreter.get_output_details()}
         frames = self._tensor(inputs, contract.input)
-        logits = self._tensor(outputs, contract.output)
+        if features and FEATURES not in outputs:
+            raise ModelError(
+                f"{model.path}: gives no features: name a word base that this version's "
+                "kws pretrain wrote, or leave out --model"
+            )
+        logits = self._tensor(outputs, FEATURES if features else contract.output)
         if list(frames["shape"][:2]) != [1, contract.frames] or (
             np.prod(frames["shape"]) != contract.frames * front_end.bands
         ):
@@ -75,7 +83,17 @@ class StreamingNetwork:
                 f"{model.path}: the network takes {list(frames['shape'])}, but kws.json says "
                 f"{contract.frames} frames of {front_end.bands} bands"
             )
-        if len(logits["shape"]) != 3 or logits["shape"][2] != len(model.metadata.labels):
+        self._matcher: Matcher | None = None
+        self._flat = features or model.metadata.prototypes is not None
+        if self._flat:
+            if len(logits["shape"]) != 4 or logits["shape"][2] != 1:
+                raise ModelError(
+                    f"{model.path}: {logits['name']} of the network is {list(logits['shape'])}: "
+                    "these are no features to compare with prototypes"
+                )
+            if not features:
+                self._matcher = Matcher(model, int(logits["shape"][3]))
+        elif len(logits["shape"]) != 3 or logits["shape"][2] != len(model.metadata.labels):
             raise ModelError(
                 f"{model.path}: the network gives {list(logits['shape'])}, but kws.json has "
                 f"{len(model.metadata.labels)} labels"
@@ -124,12 +142,16 @@ class StreamingNetwork:
             self._interpreter.set_tensor(tensor, np.zeros_like(details))
         for _ in range(-(-receptive_field // self.frames)):
             self.step(silence)
+        if self._matcher is not None:
+            self._columns = self._matcher.state
         return [self._interpreter.get_tensor(tensor) for tensor, _ in self._states]
 
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""
         for (tensor, _), value in zip(self._states, self._silence, strict=True):
             self._interpreter.set_tensor(tensor, value)
+        if self._matcher is not None:
+            self._matcher.state = self._columns
 
     def step(self, frames: Float32) -> Float32:
         """Take one step.
@@ -142,7 +164,8 @@ class StreamingNetwork:
         Returns
         -------
         float32 (columns, labels)
-            Logits of the newest columns; valid until the next step.
+            Logits of the newest columns, or with ``features`` these (columns, channels); valid
+            until the next step.
         """
         interpreter = self._interpreter
         if self._dtype is np.int8:
@@ -158,4 +181,7 @@ class StreamingNetwork:
         logits = interpreter.get_tensor(self._output)[0]
         if logits.dtype == np.int8:
             logits = (logits.astype(np.float32) - self._output_zero) * self._output_scale
-        return np.asarray(logits, np.float32)
+        if self._flat:
+            logits = logits[:, 0]
+        logits = np.asarray(logits, np.float32)
+        return logits if self._matcher is None else self._matcher.push(logits)

@@ -190,6 +190,12 @@ class KeywordSpotter:
         """The keywords that can be detected."""
         return self.metadata.keywords
 
+    @property
+    def ending(self) -> Float32:
+        """The silence (n,) after which nothing of a stream is left to be found."""
+        seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds
+        return np.zeros(round(seconds * self.sample_rate), np.float32)
+
     def reset(self) -> None:
         """Start anew, at time 0, after endless silence."""
         self._network.reset()
@@ -240,9 +246,8 @@ class KeywordSpotter:
 
     def flush(self) -> list[Detection]:
         """End the stream: follow it with silence until nothing of it is left to be found."""
-        seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds
         until = self._seconds
-        detections = self.process(np.zeros(round(seconds * self.sample_rate), np.float32))
+        detections = self.process(self.ending)
         if isinstance(self._detector, Segmenter):
             detections += self._timed(self._detector.flush())
             return [replace(d, end=min(d.end, until)) for d in detections if d.start < until]
@@ -259,6 +264,26 @@ class KeywordSpotter:
         logits = self._logits_at_rate(samples)
         self.reset()
         return self._scores(logits)
+
+    def process_posteriors(self, samples: npt.NDArray[Any]) -> Float32:
+        """Take audio and return the posteriors of the columns that it completes.
+
+        What `process` decides by, for those who decide otherwise. One stream goes through one of
+        the two, from `reset` to the end.
+
+        Parameters
+        ----------
+        samples : int16 or float32 (n,)
+            As for `process`.
+
+        Returns
+        -------
+        float32 (columns, labels)
+        """
+        samples = to_float(samples)
+        if self._resampler is not None:
+            samples = self._resampler.push(samples)
+        return self._scores(self._logits(self._log_mel.push(samples)))
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
@@ -364,7 +389,10 @@ class KeywordSpotter:
 
     def _logits_at_rate(self, samples: Float32) -> Float32:
         self.reset()
-        frames = self._log_mel.push(samples)
+        return self._logits(self._log_mel.push(samples))
+
+    def _logits(self, frames: Float32) -> Float32:
+        """Return the logits of all columns of some frames."""
         size = self._network.frames
         steps = [self._step(frames[i : i + size]) for i in range(0, len(frames), size)]
         if not steps:

@@ -47,7 +47,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep off stderr what the interpreter notes there while it loads a network."""
     try:
         kept = os.dup(2)
@@ -79,7 +79,7 @@ def _spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpo
     if getattr(options, "threshold", None) is not None:
         known = model.metadata.keywords if keywords is None else keywords
         thresholds = dict.fromkeys(known, options.threshold)
-    with _quiet():
+    with quiet():
         return KeywordSpotter(
             model, sample_rate=sample_rate, thresholds=thresholds, keywords=keywords
         )
@@ -111,7 +111,7 @@ def _is_folder(name: str) -> bool:
         return False
 
 
-def _recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
+def recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
     """Yield each recording, and whether it was found in a folder."""
     for name in names:
         folder = Path(name)
@@ -131,7 +131,7 @@ def _each(names: list[str], work: Callable[[str], None]) -> int:
     Returns 0, or 2 if a file that was named could not be read, or none in a folder could.
     """
     failed = done = 0
-    for name, in_folder in _recordings(names):
+    for name, in_folder in recordings(names):
         try:
             work(name)
             done += 1

@@ -16,7 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kws.audio import AUDIO_SUFFIXES, Recording, load_audio, read_recording, read_stream, to_float
+from kws.audio import (
+    AUDIO_SUFFIXES,
+    Recording,
+    load_audio,
+    read_recording,
+    read_stream,
+    stream_audio,
+    to_float,
+)
 from kws.errors import AudioError
 
 PCM, FLOAT, MU_LAW, EXTENSIBLE = 1, 3, 7, 0xFFFE
@@ -586,3 +594,55 @@ def test_to_float_takes_large_finite_numbers() -> None:
 def test_to_float_refuses_other_arrays(samples: np.ndarray, words: str) -> None:
     with pytest.raises(AudioError, match=words):
         to_float(samples)
+
+
+# --- piece by piece ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_a_recording_piece_by_piece_is_the_whole(tmp_path: Path, rate: int) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "long.wav"
+    samples = np.random.default_rng(0).normal(0, 0.1, 40 * rate)
+    soundfile.write(path, samples, rate)
+    pieces = list(stream_audio(path, 16000))
+    assert len(pieces) > 2
+    assert max(map(len, pieces)) < 20 * 16000
+    np.testing.assert_allclose(np.concatenate(pieces), load_audio(path, 16000), atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg"])
+def test_other_formats_piece_by_piece(tmp_path: Path, suffix: str) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / f"long.{suffix}"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 40 * 16000), 16000)
+    pieces = list(stream_audio(path, 16000))
+    assert len(pieces) > 1
+    np.testing.assert_array_equal(np.concatenate(pieces), load_audio(path, 16000))
+
+
+def test_what_is_damaged_far_inside_is_found_there(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "bad.wav"
+    samples = np.zeros(40 * 16000, np.float32)
+    samples[-5] = np.nan
+    soundfile.write(path, samples, 16000, subtype="FLOAT")
+    pieces = stream_audio(path, 16000)
+    assert len(next(pieces)) > 0
+    with pytest.raises(AudioError, match=r"bad\.wav: contains NaN"):
+        list(pieces)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"nothing of the kind"])
+def test_no_recording_has_no_pieces(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "no.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"no\.wav"):
+        next(stream_audio(path, 16000))
+    with pytest.raises(AudioError, match="no such file"):
+        next(stream_audio(tmp_path / "missing.wav", 16000))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(64000))
+    with pytest.raises(AudioError, match="more than 1 s"):
+        next(stream_audio(path, 16000, max_seconds=1.0))

@@ -101,7 +101,6 @@ def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
     In the signature that the converter writes for a Keras model, inputs keep their names and the
     outputs are ``output_0``, ``output_1`` and so on.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
@@ -131,7 +130,15 @@ def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
     for number, buffer in enumerate(model.buffers):
         if number not in used:
             buffer.data = None
-    builder = flatbuffers.Builder(len(content))
+    return write_flatbuffer(model, len(content))
+
+
+def write_flatbuffer(model: Any, size: int) -> bytes:
+    """Return the bytes of a TFLite model (the schema's object), of about so many bytes."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    builder = flatbuffers.Builder(size)
     # int8 weights have a zero point per channel, all of them 0: a fifth of a small file, unless
     # vectors of the same length are written once
     shared: dict[int, int] = {}
@@ -141,7 +148,7 @@ def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
             shared[len(values)] = builder.CreateNumpyVector(np.asarray(values, np.int64))
         return shared[len(values)]
 
-    for tensor in graph.tensors:
+    for tensor in model.subgraphs[0].tensors:
         old = tensor.quantization
         if old is not None and old.zeroPoint is not None and not np.any(old.zeroPoint):
             tensor.quantization = _shared_quantization(schema, old, vector)

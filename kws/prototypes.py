@@ -1,0 +1,149 @@
+"""Wake words from prototypes: how alike the latest features are to those of some recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError
+from .modelfile import ModelFile
+
+Float32 = npt.NDArray[np.float32]
+
+#: Name of the network's output that prototypes are made of.
+FEATURES = "features"
+#: Least length of a stretch of features: silence resembles nothing.
+_SHORTEST = 1e-6
+
+
+class Projection:
+    """Maps features to a space in which their cosine says how alike they sound.
+
+    Parameters
+    ----------
+    array : float (1 + channels, dimensions)
+        The mean of the features, in the first row, as it is in the space; then the matrix.
+    """
+
+    def __init__(self, array: npt.NDArray[np.floating]) -> None:
+        self._mean = np.asarray(array[0], np.float32)
+        self._matrix = np.asarray(array[1:], np.float32)
+        self.channels, self.dimensions = self._matrix.shape
+
+    def __call__(self, features: Float32) -> Float32:
+        """Return columns (n, dimensions) of features (n, channels)."""
+        return np.asarray(features @ self._matrix - self._mean, np.float32)
+
+
+def windows(columns: Float32, offsets: Sequence[int]) -> Float32:
+    """Return for each column the columns that so many steps lie back, the first one repeated.
+
+    Parameters
+    ----------
+    columns : float32 (n, dimensions)
+    offsets : sequence of int
+
+    Returns
+    -------
+    float32 (n, offsets, dimensions)
+    """
+    rows = np.arange(len(columns))[:, None] - np.asarray(offsets)[None]
+    return np.asarray(columns[np.maximum(rows, 0)], np.float32)
+
+
+def unit(stretches: Float32) -> Float32:
+    """Return stretches (…, offsets, dimensions) of length 1 each."""
+    length = np.sqrt(np.sum(np.square(stretches), axis=(-2, -1), keepdims=True))
+    return np.asarray(stretches / np.maximum(length, _SHORTEST), np.float32)
+
+
+class Matcher:
+    """Compares the latest features of a stream with prototypes.
+
+    The logit of a label is ``slope * (similarity - centre)``, where the similarity is the highest
+    cosine between one of its prototypes and the columns of the features, projected, that lie
+    ``offsets`` back. No state but the latest columns.
+
+    Parameters
+    ----------
+    model : ModelFile
+        With a `PrototypeContract` and the arrays ``projection.npy`` (1 + channels, dimensions)
+        and ``prototypes.npy`` (prototypes, offsets, dimensions).
+    channels : int
+        Of the network's features.
+
+    Raises
+    ------
+    ModelError
+        If contract, arrays and network do not fit each other.
+    """
+
+    def __init__(self, model: ModelFile, channels: int) -> None:
+        contract = model.metadata.prototypes
+        arrays = model.metadata.arrays
+        if contract is None:
+            raise ModelError(f"{model.path}: has no prototypes")
+        for name in ("projection.npy", "prototypes.npy"):
+            if name not in arrays:
+                raise ModelError(f"{model.path}: has prototypes, but no {name}: it is damaged")
+        self._projection = Projection(arrays["projection.npy"])
+        prototypes = arrays["prototypes.npy"].astype(np.float32)
+        wanted = (len(contract.labels), len(contract.offsets), self._projection.dimensions)
+        if prototypes.shape != wanted:
+            raise ModelError(
+                f"{model.path}: prototypes.npy is {prototypes.shape}, but kws.json and "
+                f"projection.npy say {wanted}"
+            )
+        if self._projection.channels != channels:
+            raise ModelError(
+                f"{model.path}: projection.npy takes {self._projection.channels} channels, but "
+                f"the network gives {channels}"
+            )
+        labels = len(model.metadata.labels)
+        if set(contract.labels) != set(range(labels)) or list(contract.labels) != sorted(
+            contract.labels
+        ):
+            raise ModelError(
+                f"{model.path}: kws.json: prototypes: 'labels' must name each label, in their order"
+            )
+        if len(contract.centres) != labels:
+            raise ModelError(f"{model.path}: kws.json: prototypes: not one centre per label")
+        if (
+            not contract.offsets
+            or contract.offsets[0] != 0
+            or list(contract.offsets) != sorted(set(contract.offsets))
+        ):
+            raise ModelError(f"{model.path}: kws.json: prototypes: 'offsets' must rise from 0")
+        self._weights = unit(prototypes).reshape(len(prototypes), -1).T.copy()
+        self._first = np.searchsorted(contract.labels, np.arange(labels))
+        self._centres = np.array(contract.centres, np.float32)
+        self._slope = np.float32(contract.slope)
+        self._offsets = np.array(contract.offsets)
+        # the latest columns, the newest last
+        self._columns = np.zeros((1 + contract.offsets[-1], wanted[2]), np.float32)
+        self._stretch = np.zeros(wanted[1:], np.float32)
+
+    @property
+    def state(self) -> Float32:
+        """The columns that the next logits depend on, a copy."""
+        return self._columns.copy()
+
+    @state.setter
+    def state(self, columns: Float32) -> None:
+        self._columns[:] = columns
+
+    def push(self, features: Float32) -> Float32:
+        """Take the newest features (columns, channels), return logits (columns, labels)."""
+        logits = np.empty((len(features), len(self._centres)), np.float32)
+        newest = len(self._columns) - 1
+        for number, column in enumerate(self._projection(features)):
+            self._columns[:-1] = self._columns[1:]
+            self._columns[-1] = column
+            np.take(self._columns, newest - self._offsets, axis=0, out=self._stretch)
+            flat = self._stretch.reshape(-1)
+            length = max(float(np.sqrt(flat @ flat)), _SHORTEST)
+            highest = np.maximum.reduceat(flat @ self._weights, self._first) / length
+            logits[number] = self._slope * (highest - self._centres)
+        return logits
