@@ -7,7 +7,7 @@ from kws.frontend import WORDS
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
 from kws_training.wake.phrases import Phrases, Spoken
-from kws_training.wake.tape import Tape
+from kws_training.wake.tape import FAINT, Tape
 from kws_training.wake.windows import (
     EARLIEST,
     LATEST,
@@ -49,12 +49,14 @@ def made(tape, shares=Shares(), augmentation=NOTHING, mined=0, seed=0):  # noqa:
 
 
 def test_a_tape_has_all_recordings_and_silence_between_some():
-    recordings = [np.full((40, 3), value, np.uint8) for value in range(1, 101)]
+    recordings = [np.full((40, 3), value, np.uint8) for value in range(FAINT, FAINT + 100)]
     tape = Tape.record(recordings, 0)
-    values, counts = np.unique(tape.images[:, 0], return_counts=True)
-    assert values.tolist() == list(range(101))
-    assert (counts[1:] == 40).all()
-    assert 30 * 30 < counts[0] < 70 * 70
+    values, counts = np.unique(tape.images[tape.images[:, 0] >= FAINT, 0], return_counts=True)
+    assert values.tolist() == list(range(FAINT, FAINT + 100))
+    assert (counts == 40).all()
+    gaps = tape.images[tape.images[:, 0] < FAINT]
+    assert 30 * 30 < len(gaps) < 70 * 70
+    assert 0.2 < np.mean(gaps == 0) < 0.8
     assert tape.hours == pytest.approx(len(tape.images) / 360000)
     np.testing.assert_array_equal(Tape.record(recordings, 0).images, tape.images)
     assert not np.array_equal(Tape.record(recordings, 1).images[:4000], tape.images[:4000])

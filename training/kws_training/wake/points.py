@@ -10,6 +10,7 @@ import numpy.typing as npt
 from kws.audio import load_audio
 from kws.calibration import (
     Trace,
+    Track,
     rate_interval,
     share_interval,
     threshold_for,
@@ -32,57 +33,102 @@ from ..progress import bar, silence
 from .recordings import Heard
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 
 #: False accepts per hour for which points are stated.
 RATES = (0.1, 0.5, 1.0)
+#: Events from whose scores the rate of rarer ones is estimated, and the highest threshold that is.
+TAIL, MOST = 30, 0.999
 #: Steps between notes of how far the work is.
 STEPS = 1000
 
 
-def negative_traces(model: ModelFile, parts: Sequence[Heard]) -> list[list[Trace]]:
+def negative_traces(model: ModelFile, part: Heard) -> list[Trace]:
     """Return the scores of the shipping network on frames that were read before.
 
-    Each part is one stream, its recordings one after another.
+    The recordings are one stream, one after another; none, if there are none.
     """
-    traces = []
-    for part in parts:
-        if not part.images:
-            continue
-        frames = np.concatenate(part.images)
-        with silence():
-            network = StreamingNetwork(model)
-        network.reset()
-        size = network.frames
-        starts = range(0, len(frames) - size + 1, size)
-        scores = np.empty((len(starts), len(model.metadata.labels)), np.float32)
-        for group in bar(iter(range(0, len(starts), STEPS)), -(-len(starts) // STEPS), "scores"):
-            for number in range(group, min(group + STEPS, len(starts))):
-                step = to_frames(frames[starts[number] : starts[number] + size])
-                scores[number] = sigmoid(network.step(step)[-1])
-        seconds = size * WORDS.hop_seconds
-        traces.append([Trace(scores, seconds, len(scores) * seconds, exclusive=False)])
-    return traces
+    if not part.images:
+        return []
+    frames = np.concatenate(part.images)
+    with silence():
+        network = StreamingNetwork(model)
+    network.reset()
+    size = network.frames
+    starts = range(0, len(frames) - size + 1, size)
+    scores = np.empty((len(starts), len(model.metadata.labels)), np.float32)
+    for group in bar(iter(range(0, len(starts), STEPS)), -(-len(starts) // STEPS), "scores"):
+        for number in range(group, min(group + STEPS, len(starts))):
+            step = to_frames(frames[starts[number] : starts[number] + size])
+            scores[number] = sigmoid(network.step(step)[-1])
+    seconds = size * WORDS.hop_seconds
+    return [Trace(scores, seconds, len(scores) * seconds, exclusive=False)]
 
 
 def thresholds_at(
-    model: ModelFile, traces: Sequence[Sequence[Trace]], false_accepts_per_hour: float
+    model: ModelFile, trained: Sequence[Trace], fresh: Sequence[Trace], rate: float
 ) -> dict[str, float]:
-    """Return for each keyword the lowest threshold that gives at most a rate on every part.
+    """Return for each keyword a threshold for a rate of false accepts.
 
-    What was trained on is such a part too: the network has learned not to fire on it, so that it
-    tells less per hour, but it is many hours.
+    Parameters
+    ----------
+    model : ModelFile
+    trained, fresh : sequence of Trace
+        Of negatives that were trained on: many hours, on which the network has learned not to
+        fire; and of others, which are too few hours to see rare events in, so that their tail is
+        continued. The higher threshold of both is taken.
+    rate : float
+        False accepts per hour.
     """
     labels, defaults = model.metadata.labels, model.metadata.detector
-    return {
-        keyword: max(
-            (
-                threshold_for(part, labels, defaults, keyword, false_accepts_per_hour)
-                for part in traces
-            ),
-            default=0.5,
-        )
-        for keyword in labels
-    }
+    thresholds = {}
+    for keyword in labels:
+        counted = threshold_for(trained, labels, defaults, keyword, rate) if trained else 0.5
+        tracks = [track(one, labels, defaults, keyword) for one in fresh]
+        thresholds[keyword] = max(counted, tail_threshold(tracks, rate))
+    return thresholds
+
+
+def tail_threshold(tracks: Sequence[Track], rate: float) -> float:
+    """Estimate the threshold for a rate that is rarer than what was heard.
+
+    The highest scores of events, as log-odds, are taken to fall off exponentially (peaks over a
+    threshold: J. Pickands, 1975, Annals of Statistics 3, with shape 0), and the mean excess of
+    the `TAIL` highest over the last of them says how fast.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Of recordings without the keyword.
+    rate : float
+        False accepts per hour.
+
+    Returns
+    -------
+    float
+        0 without any recordings.
+    """
+    hours = sum(one.hours for one in tracks)
+    heights = np.sort(np.concatenate([_peaks(one) for one in tracks] or [np.zeros(0)]))[::-1]
+    if len(heights) < 2:
+        return 0.0
+    highest = heights[:TAIL]
+    odds = np.log(highest / (1 - highest))
+    slope = float(np.mean(odds[:-1]) - odds[-1])
+    level = odds[-1] + slope * np.log(len(odds) / (rate * hours))
+    return float(np.clip(1 / (1 + np.exp(-level)), 0.0, MOST))
+
+
+def _peaks(one: Track) -> Float64:
+    """Return the highest score of each event that a low enough threshold would tell."""
+    apart = one.refractory
+    taken = np.zeros(len(one.smoothed) + 2 * apart, np.bool_)
+    heights = []
+    for column in np.argsort(-one.smoothed, kind="stable")[: TAIL * (2 * apart + 1)].tolist():
+        if not taken[column : column + 2 * apart + 1].any():
+            taken[column + apart] = True
+            heights.append(float(one.smoothed[column]))
+    return np.clip(np.array(heights), 1e-9, 1 - 1e-9)
 
 
 def state_points(

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Images = npt.NDArray[np.uint8]
 
+#: Grey levels of the noise between recordings, at most: 27 dB above digital silence.
+FAINT = 62
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -28,15 +31,16 @@ class Tape:
         """Join recordings (frames, bands) in random order.
 
         Half of them follow at once, as words of a sentence; between the others is a second at
-        most of digital silence, whose edges must wake nobody either.
+        most of digital silence or of faint noise, whose edges must wake nobody either.
         """
         rng = np.random.default_rng(seed)
         pieces = []
         for number in rng.permutation(len(recordings)):
             pieces.append(recordings[number])
             if rng.random() < 0.5:
-                gap = int(rng.integers(1, 100))
-                pieces.append(np.zeros((gap, recordings[number].shape[1]), np.uint8))
+                gap = (int(rng.integers(1, 100)), recordings[number].shape[1])
+                faint = int(rng.integers(1, FAINT)) if rng.random() < 0.5 else 1
+                pieces.append(rng.integers(faint // 2, faint, gap, np.uint8))
         return cls(np.concatenate(pieces))
 
     @property

@@ -139,9 +139,9 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
     )
     model = parse_model(pack(converted.network, metadata), "the trained model")
     say("listening to the negatives as the device would")
-    traces = negative_traces(model, [material.training, material.choosing])
+    trained, fresh = (negative_traces(model, p) for p in (material.training, material.choosing))
     rates = sorted({*RATES, options.false_accepts_per_hour})
-    thresholds = {rate: thresholds_at(model, traces, rate) for rate in rates}
+    thresholds = {rate: thresholds_at(model, trained, fresh, rate) for rate in rates}
     held = [phrase.held for phrase in material.said]
     points = state_points(
         model, list(thresholds.values()), held, material.stating.clips, options.seed
