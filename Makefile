@@ -16,8 +16,9 @@ demo: $(VENV)/.kws
 	@echo "Your own file:   $(BIN)/kws spot your.wav    Your microphone: $(BIN)/pip install '.[mic]' && $(BIN)/kws listen"
 	@echo "Your own words:  $(BIN)/pip install '.[train]' && $(BIN)/kws train --data recordings --output model.tflite   (README: The maker)"
 
+# Files of tests side by side: TensorFlow uses one core and a half, and many tests start processes.
 test: $(VENV)/.kws-test lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.kws-test
 	$(BIN)/python -m pytest

@@ -27,8 +27,9 @@ Float64 = npt.NDArray[np.float64]
 #: would have the first hundred events between the last two; at 16 the next float32 is 1.
 LOGITS = (-8.0, 16.0)
 LOGIT_STEP = 0.1
-#: How unevenly events come is seen on parts of the audio, at a threshold with so many events.
-PARTS = 20
+#: How unevenly events come is seen on short and on long parts of the audio (so many of each), at a
+#: threshold with so many events.
+PARTS = (20, 10, 5)
 EVENTS = 100
 #: Numbers that are averaged at once: 4 MiB.
 _AT_ONCE = 1 << 20
@@ -387,8 +388,7 @@ def calibrate(tracks: Sequence[Track], keyword: str, false_accepts_per_hour: flo
     half of the time: it is as low as the accidents of this audio let it be. Here as few events are
     let in as fresh audio, just as long, has too many of with a probability of 5 % at most (see
     `kws.intervals.chance_of_more`), where the events come as unevenly as those of lower
-    thresholds do: their number in a part of the audio varies by its own chance, and with the
-    square of its mean.
+    thresholds do.
 
     Parameters
     ----------
@@ -428,26 +428,37 @@ def calibrate(tracks: Sequence[Track], keyword: str, false_accepts_per_hour: flo
 
 
 def _too_many(count: int, limit: float, spread: float) -> float:
-    """Return how probable more events than a limit are in fresh audio; see `chance_of_more`."""
-    return chance_of_more(count, limit, 1 + spread * (count + 1) / PARTS)
+    """Return how probable more events than a limit are in fresh audio; see `chance_of_more`.
+
+    The number of events varies by chance, as its mean, and by the kind of audio, as the square of
+    its mean.
+    """
+    return chance_of_more(count, limit, 1 + spread * (count + 1))
 
 
 def _spread(tracks: Sequence[Track]) -> float:
-    """Return how much the mean number of events varies from part to part: its relative variance.
+    """Return how uncertain the rate is since kinds of audio differ: its relative variance.
 
-    Of the counts in `PARTS` parts of the audio at a threshold with many events; beyond what
-    Poisson's chance gives, at least 0 (the moment estimate for a negative binomial).
+    Events are counted in parts of the audio, at a threshold with many of them. What their counts
+    vary beyond Poisson's chance is how much the parts' rates differ (the moment estimate for a
+    negative binomial), and the mean of n parts varies n times less. Kinds of audio that last
+    longer than short parts show in long ones: the largest of the estimates is taken.
     """
     threshold = lowest_threshold(tracks, EVENTS)
     if threshold is None:
         return 0.0
-    ends = np.cumsum([track.seconds for track in tracks])
-    times = np.concatenate(
+    # by columns: a stream has a few more of them than its recording is long
+    ends = np.cumsum([len(track.smoothed) for track in tracks])
+    found = np.concatenate(
         [
-            track.events(threshold) + end - track.seconds
+            track.columns(threshold) + end - len(track.smoothed)
             for track, end in zip(tracks, ends, strict=True)
         ]
     )
-    counts = np.histogram(times, PARTS, (0, float(ends[-1])))[0]
-    mean = float(counts.mean())
-    return max(0.0, (float(counts.var(ddof=1)) - mean) / mean**2) if mean > 0 else 0.0
+    spreads = [0.0]
+    for parts in PARTS:
+        counts = np.histogram(found, parts, (0, int(ends[-1])))[0]
+        mean = float(counts.mean())
+        if mean > 0:
+            spreads.append((float(counts.var(ddof=1)) - mean) / mean**2 / parts)
+    return max(spreads)

@@ -72,7 +72,7 @@ def test_shell_examples(command, tmp_path, request):
         if (ROOT / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
     if command in MAKER:
-        pytest.skip("run by tests/training/test_examples.py, with made-up words")
+        pytest.skip("run by tests/training/augmentation/test_examples.py, with made-up words")
     default = ROOT / "kws" / "models" / "commands.tflite"
     (tmp_path / "model.tflite").write_bytes(default.read_bytes())
     recording = ROOT / "demo" / "synthesized_commands.wav"

@@ -266,3 +266,22 @@ def test_a_keyword_that_is_said_all_the_time():
     sure = Track(scores, np.ones(10_000, np.bool_), 1, 2.2, 22_000.0)
     with pytest.raises(KwsError, match="even at the highest threshold"):
         calibrate([sure], "a", 0.5)
+
+
+def test_events_of_wake_words_are_what_the_spotter_detects(model: ModelFile, demo):
+    """Of phrases that do not compete nothing is dropped, whatever the sound was taken for."""
+    names = tuple(label.strip("_") for label in model.metadata.labels)
+    old = model.metadata.detector
+    detector = replace(old, thresholds=dict.fromkeys(names, 0.9))
+    metadata = replace(
+        model.metadata, task="wake-words", labels=names, detector=detector, operating_points=()
+    )
+    spotter = KeywordSpotter(replace(model, metadata=metadata))
+    said = [*spotter.process(demo.samples), *spotter.flush()]
+    one = trace(spotter, demo.samples)
+    assert not one.exclusive
+    assert len(said) > 10
+    for name in names:
+        assert count_events(one, names, detector, name, 0.9) == sum(
+            detection.keyword == name for detection in said
+        )

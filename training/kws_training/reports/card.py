@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import kws
 from kws.frontend import FrontEnd, JoinedConfig
+from kws.modelfile import OperatingPoint
 
 from ..evaluation.evaluate import ClipReport, Evaluation, GroupFigures
 from .curve import KEY as CURVE
@@ -138,7 +140,23 @@ def share(value: float, interval: tuple[float, float]) -> str:
 
 def rate(value: float, interval: tuple[float, float]) -> str:
     """Write a rate with its 95 % interval."""
-    return f"{value:.1f} ({interval[0]:.1f} to {interval[1]:.1f})"
+    digits = 1 if value >= 10 else 2
+    return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
+
+
+def shown_threshold(threshold: float) -> str:
+    """Write a threshold, or a score, with as many digits as tell it from 0 and 1."""
+    apart = min(threshold, 1 - threshold)
+    if apart <= 0:
+        return f"{threshold:g}"
+    return f"{threshold:.{min(8, max(2, 1 - math.floor(math.log10(apart))))}f}"
+
+
+def missed(point: OperatingPoint) -> str:
+    """Write the miss rate of an operating point."""
+    if point.miss_rate is None:
+        return "not measured"
+    return share(point.miss_rate, point.miss_rate_interval)
 
 
 def taken_for(report: ClipReport) -> list[tuple[str, str, int, int]]:
@@ -249,10 +267,10 @@ def _points(evaluation: Evaluation) -> str:
             (
                 (
                     code(point.keyword),
-                    f"{point.threshold:.2f}",
+                    shown_threshold(point.threshold),
                     rate(point.false_accepts_per_hour, point.false_accepts_per_hour_interval),
                     f"{point.hours:.2f}",
-                    share(point.miss_rate, point.miss_rate_interval),
+                    missed(point),
                     f"{point.recordings:,}",
                 )
                 for point in points

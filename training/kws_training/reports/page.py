@@ -9,8 +9,9 @@ from pathlib import Path
 
 import kws
 
+from ..data.dataset import Skipped
 from ..evaluation.evaluate import ClipResult, Evaluation, GroupFigures
-from .card import digest, limits, printable, rate, share, taken_for
+from .card import digest, limits, missed, printable, rate, share, shown_threshold, taken_for
 from .curve import CurvePoint, last_step
 
 #: Rows of a table of groups, and lines of what was skipped; the JSON beside the page has all.
@@ -114,9 +115,9 @@ def html_page(
                 _classes(evaluation),
                 _groups(evaluation),
                 _mistakes(evaluation, heard),
-                _curve(curve),
+                curve_section(curve),
                 _points(evaluation),
-                _skipped(evaluation),
+                skipped_section(evaluation.report.skipped),
             )
         ),
     )
@@ -142,11 +143,11 @@ def _confusion(evaluation: Evaluation) -> str:
     ]
     table = (
         "<h3>Most often taken for something else</h3>"
-        + _table(("said", "heard", "*clips", "*of those said"), rows)
+        + show_table(("said", "heard", "*clips", "*of those said"), rows)
         if rows
         else ""
     )
-    picture = _picture("confusion", "Confusion matrix: what was said against what was heard")
+    picture = show_picture("confusion", "Confusion matrix: what was said against what was heard")
     return f"<h2>What is taken for what</h2>{picture}{table}"
 
 
@@ -163,8 +164,8 @@ def _classes(evaluation: Evaluation) -> str:
     return (
         "<h2>Each class</h2><p>Recall: of the clips of a class, those recognised. Precision: of "
         "the clips taken for it, those that were.</p>"
-        + _picture("classes", "Precision and recall of each class, the worst first")
-        + _table(("class", "*clips", "*precision", "*recall"), rows)
+        + show_picture("classes", "Precision and recall of each class, the worst first")
+        + show_table(("class", "*clips", "*precision", "*recall"), rows)
     )
 
 
@@ -176,10 +177,10 @@ def _groups(evaluation: Evaluation) -> str:
         few = sum(group.few for group in groups)
         parts.append(f"<h3>By {text(column)}</h3><p>{len(groups):,} groups, the worst first")
         parts.append(f"; {few:,} have few clips: read their intervals.</p>" if few else ".</p>")
-        parts.append(_picture(picture_of_groups(number), f"Accuracy by {column}"))
+        parts.append(show_picture(picture_of_groups(number), f"Accuracy by {column}"))
         rows = [_group_row(group) for group in groups[:MOST_ROWS]]
         more = f", the worst {MOST_ROWS}" if len(groups) > MOST_ROWS else ""
-        table = _table(("group", "*accuracy", "*clips", ""), rows)
+        table = show_table(("group", "*accuracy", "*clips", ""), rows)
         parts.append(f"<details><summary>The figures{more}</summary>{table}</details>")
     return "".join(parts)
 
@@ -218,7 +219,8 @@ def _mistakes(evaluation: Evaluation, heard: Sequence[tuple[ClipResult, str]]) -
     )
 
 
-def _curve(curve: Sequence[CurvePoint] | str) -> str:
+def curve_section(curve: Sequence[CurvePoint] | str) -> str:
+    """Return the section on the learning curve; or why there is none."""
     head = "<h2>How many recordings are enough?</h2>"
     if isinstance(curve, str):
         return f"{head}<p>{text(curve)}</p>"
@@ -229,8 +231,8 @@ def _curve(curve: Sequence[CurvePoint] | str) -> str:
     last = f"<p>{last_step(tuple(curve))} " if len(curve) > 1 else "<p>"
     return (
         f"{head}{last}As long as the line rises, more recordings help.</p>"
-        + _picture("curve", "Accuracy over the number of recordings trained on")
-        + _table(("*trained on", "*accuracy", "*judged on"), rows)
+        + show_picture("curve", "Accuracy over the number of recordings trained on")
+        + show_table(("*trained on", "*accuracy", "*judged on"), rows)
     )
 
 
@@ -242,10 +244,10 @@ def _points(evaluation: Evaluation) -> str:
     rows = [
         (
             text(one.keyword),
-            f"{one.threshold:.2f}",
+            shown_threshold(one.threshold),
             rate(one.false_accepts_per_hour, one.false_accepts_per_hour_interval),
             f"{one.hours:.2f}",
-            share(one.miss_rate, one.miss_rate_interval),
+            missed(one),
             f"{one.recordings:,}",
         )
         for one in points
@@ -255,12 +257,12 @@ def _points(evaluation: Evaluation) -> str:
     )  # fmt: skip
     return (
         f"{head}<p>From the model file, measured when it was made, on recordings that the "
-        f"thresholds were not chosen on.</p>{_table(header, rows)}"
+        f"thresholds were not chosen on.</p>{show_table(header, rows)}"
     )
 
 
-def _skipped(evaluation: Evaluation) -> str:
-    skipped = evaluation.report.skipped
+def skipped_section(skipped: Sequence[Skipped]) -> str:
+    """Return the section on recordings that were not judged."""
     if not skipped:
         return ""
     lines = "".join(f"<li>{text(one.path)}: {text(one.reason)}</li>" for one in skipped[:MOST_ROWS])
@@ -271,7 +273,8 @@ def _skipped(evaluation: Evaluation) -> str:
     )
 
 
-def _picture(name: str, what: str) -> str:
+def show_picture(name: str, what: str) -> str:
+    """Return a picture that has a light and a dark version."""
     return (
         f'<a href="{name}-light.png"><picture>'
         f'<source srcset="{name}-dark.png" media="(prefers-color-scheme: dark)">'
@@ -279,7 +282,7 @@ def _picture(name: str, what: str) -> str:
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def show_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; columns whose header begins with a star hold numbers."""
     kinds = [' class="number"' if name.startswith("*") else "" for name in header]
     head = "".join(

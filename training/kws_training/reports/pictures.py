@@ -74,7 +74,7 @@ def draw_confusion(folder: Path, report: ClipReport) -> None:
         axes.set_ylabel("said")
         named = len(labels) <= MOST_NAMED
         size = 9 if len(labels) <= MOST_COUNTED else 6
-        short = [_short(label) for label in labels] if named else []
+        short = [short_name(label) for label in labels] if named else []
         axes.set_xticks(range(len(short)), short, rotation=90, fontsize=size)
         axes.set_yticks(range(len(short)), short, fontsize=size)
         if len(labels) > MOST_COUNTED:
@@ -85,7 +85,7 @@ def draw_confusion(folder: Path, report: ClipReport) -> None:
                 color=theme.back if np.sqrt(shares[row, column]) > 0.55 else theme.ink,
             )  # fmt: skip
 
-    _save(folder, "confusion", (side, side), draw)
+    save_picture(folder, "confusion", (side, side), draw)
 
 
 def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
@@ -102,10 +102,10 @@ def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
             values = [getattr(row, name) for row in rows]
             bounds = [getattr(row, f"{name}_interval") for row in rows]
             _dots(axes, values, bounds, at + shift, color=colour, marker=marker, label=name)
-        _rows(axes, [_short(row.label) for row in rows], theme)
+        _rows(axes, [short_name(row.label) for row in rows], theme)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 
-    _save(folder, "classes", (WIDTH, 1.2 + 0.36 * len(rows)), draw)
+    save_picture(folder, "classes", (WIDTH, 1.2 + 0.36 * len(rows)), draw)
 
 
 def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accuracy: float) -> None:
@@ -126,10 +126,12 @@ def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accurac
                     markerfacecolor=theme.back if few else theme.first,
                     alpha=0.7 if few else 1.0,
                 )  # fmt: skip
-        _rows(axes, [f"{_short(row.group or 'not given')} ({row.clips})" for row in rows], theme)
+        _rows(
+            axes, [f"{short_name(row.group or 'not given')} ({row.clips})" for row in rows], theme
+        )
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
 
-    _save(folder, name, (WIDTH, 1.2 + 0.3 * len(rows)), draw)
+    save_picture(folder, name, (WIDTH, 1.2 + 0.3 * len(rows)), draw)
 
 
 def draw_curve(folder: Path, points: Sequence[CurvePoint]) -> None:
@@ -151,7 +153,7 @@ def draw_curve(folder: Path, points: Sequence[CurvePoint]) -> None:
         axes.set_ylabel("accuracy, %")
         axes.grid(color=theme.faint, linewidth=0.6)
 
-    _save(folder, "curve", (WIDTH, 3.4), draw)
+    save_picture(folder, "curve", (WIDTH, 3.4), draw)
 
 
 def _dots(axes: Any, values: Any, bounds: Any, at: Any, **style: Any) -> None:
@@ -171,13 +173,15 @@ def _rows(axes: Any, names: Sequence[str], theme: Theme) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Cut a name to what a picture has room for."""
     return name if len(name) <= MOST_CHARACTERS else name[: MOST_CHARACTERS - 1] + "…"
 
 
-def _save(
+def save_picture(
     folder: Path, name: str, size: tuple[float, float], draw: Callable[[Any, Theme], None]
 ) -> None:
+    """Draw a picture for each theme and write it as ``NAME-THEME.png``."""
     for theme in THEMES:
         with _figure(size, theme) as figure:
             draw(figure, theme)

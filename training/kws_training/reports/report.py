@@ -15,6 +15,7 @@ from typing import Any
 
 from kws.errors import KwsError
 from kws.frontend import YAMNET
+from kws.modelfile import ModelFile
 
 from ..data.dataset import DataError
 from ..evaluation.evaluate import ClipResult, Evaluation
@@ -100,8 +101,8 @@ def write_report(
 
     report = evaluation.report
     check_folder(folder)
-    curve = _curve(evaluation)
-    with _whole(folder) as part:
+    curve = stored_curve(evaluation.model)
+    with whole_folder(folder) as part:
         draw_confusion(part, report)
         draw_classes(part, report.classes)
         for number, groups in enumerate(evaluation.groups.values()):
@@ -109,8 +110,8 @@ def write_report(
         if not isinstance(curve, str):
             draw_curve(part, curve)
         heard = _write_clips(part, evaluation, audio)
-        _write(part / "card.md", model_card(evaluation))
-        _write(part / "index.html", html_page(evaluation, heard, curve))
+        write_text(part / "card.md", model_card(evaluation))
+        write_text(part / "index.html", html_page(evaluation, heard, curve))
         mistakes = [
             {
                 "file": str(result.clip.path),
@@ -122,13 +123,13 @@ def write_report(
             }
             for result in report.mistakes
         ]
-        _write(part / MARK, json.dumps({**figures, "mistakes": mistakes}, indent=1) + "\n")
+        write_text(part / MARK, json.dumps({**figures, "mistakes": mistakes}, indent=1) + "\n")
 
 
-def _curve(evaluation: Evaluation) -> tuple[CurvePoint, ...] | str:
+def stored_curve(model: ModelFile) -> tuple[CurvePoint, ...] | str:
     """Return the learning curve, or why there is none."""
     try:
-        points = read_curve(evaluation.model.metadata.provenance)
+        points = read_curve(model.metadata.provenance)
     except DataError as error:
         return f"The learning curve in the model file cannot be read: {error}."
     return points or (
@@ -148,21 +149,27 @@ def _write_clips(
     for number, result in enumerate(evaluation.report.mistakes[:MOST_CLIPS]):
         name = f"wrong/{number + 1:03}.wav"
         (folder / "wrong").mkdir(exist_ok=True)
-        with wave.open(str(folder / name), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(YAMNET.sample_rate)
-            file.writeframes(audio[at[id(result)]].astype("<i2").tobytes())
+        write_clip(folder / name, audio[at[id(result)]])
         heard.append((result, name))
     return heard
 
 
-def _write(path: Path, content: str) -> None:
+def write_clip(path: Path, audio: Audio) -> None:
+    """Write audio at 16 kHz as 16-bit WAV, which every browser plays."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(YAMNET.sample_rate)
+        file.writeframes(audio.astype("<i2").tobytes())
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text of the report; what no file can hold is replaced."""
     path.write_text(content, encoding="utf-8", errors="replace", newline="\n")
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write to, which takes the place of another when it is complete."""
     folder = folder.resolve()
     part = None

@@ -15,6 +15,7 @@ from kws.cli import Verb, names
 from kws.modelfile import read_model
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
+from .detection_command import add_detection, run_detection, wants_detection
 from .train_command import add_data
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -39,7 +40,8 @@ def _alpha(text: str) -> float:
 
 def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
-    add_data(parser)
+    add_data(parser, required=False)
+    add_detection(parser)
     parser.add_argument(
         "--keywords", type=names, metavar="A,B,…",
         help="those of the model's keywords that matter; the others count as unknown words",
@@ -57,6 +59,8 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_evaluate(options: argparse.Namespace) -> int:
+    if wants_detection(options):
+        return run_detection(options)
     from ..evaluation.evaluate import (
         Evaluation,
         check_column,

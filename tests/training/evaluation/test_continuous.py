@@ -1,0 +1,234 @@
+"""Recordings as streams: where each is, whose it is, and what is between them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws import KeywordSpotter
+from kws.calibration import Trace
+from kws.modelfile import DetectorDefaults
+from kws_training.data.dataset import DataError
+from kws_training.evaluation.continuous import (
+    CLEAN,
+    FAINT,
+    LATENESS,
+    RATE,
+    Condition,
+    Heard,
+    Positive,
+    Said,
+    Source,
+    find_positives,
+    hear_negatives,
+    hear_positives,
+    hits,
+    recordings_in,
+)
+from kws_training.evaluation.detection import judge
+
+
+def quietly(numbers, total, what):
+    return numbers
+
+
+def write(path: Path, seconds: float = 1.0, level: float = 0.1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(int(10 * seconds))
+    soundfile.write(path, rng.normal(0, level, round(seconds * RATE)), RATE)
+    return path
+
+
+def test_one_keyword_in_a_flat_folder(tmp_path):
+    for name in ("anna/1.wav", "anna/2.wav", "3.wav"):
+        write(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no recording")
+    found, skipped = find_positives([tmp_path], ["hey device"])
+    assert [one.keyword for one in found] == ["hey device"] * 3
+    assert not skipped
+    with pytest.raises(DataError, match="sub-folder named after each keyword"):
+        find_positives([tmp_path], ["hey device", "stop"])
+
+
+def test_keywords_by_folder_and_by_manifest(tmp_path):
+    for name in ("Hey_Device/anna/1.wav", "stop/2.wav", "go/3.wav", "mixed/4.wav", "mixed/5.wav"):
+        write(tmp_path / name)
+    rows = ["path,label,start,end", "mixed/4.wav,stop,0.25,0.75", "stop/2.wav,,x,0.5"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    found, skipped = find_positives([tmp_path], ["hey device", "stop"])
+    assert {one.path.name: one.keyword for one in found} == {
+        "1.wav": "hey device", "2.wav": "stop", "4.wav": "stop",
+    }  # fmt: skip
+    times = {one.path.name: (one.start, one.end) for one in found}
+    assert times == {"1.wav": (None, None), "2.wav": (None, 0.5), "4.wav": (0.25, 0.75)}
+    assert [skip.path.name for skip in skipped] == ["3.wav", "5.wav"]
+    # of one keyword, what is named after something else is not taken for it
+    found, skipped = find_positives([tmp_path], ["stop"])
+    assert len(found) == 2
+    assert len(skipped) == 3
+
+
+def test_folders_that_are_not_there(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        recordings_in([tmp_path / "missing"])
+    with pytest.raises(DataError, match="no recordings"):
+        find_positives([tmp_path], ["stop"])
+
+
+class Recorder(KeywordSpotter):
+    """A spotter that keeps what it hears."""
+
+    def reset(self):
+        super().reset()
+        if len(getattr(self, "pieces", ())) > 1:  # the end of a stream: it is kept
+            self.stream = np.concatenate(self.pieces)
+        self.pieces = []
+
+    def process_posteriors(self, samples):
+        self.pieces.append(np.array(samples))
+        return super().process_posteriors(samples)
+
+
+@pytest.fixture(scope="module")
+def spotter():
+    return Recorder.default()
+
+
+def test_positives_in_a_stream(spotter, tmp_path):
+    paths = [write(tmp_path / f"{n}.wav", 1 + n / 2) for n in range(3)]
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    soundfile.write(tmp_path / "zeros.wav", np.zeros(RATE), RATE)
+    positives = [
+        Positive(paths[0], "yes"), Positive(tmp_path / "bad.wav", "yes"),
+        Positive(paths[1], "yes", 0.2, 0.6), Positive(tmp_path / "zeros.wav", "yes"),
+        Positive(paths[2], "yes"),
+    ]  # fmt: skip
+    heard = hear_positives(spotter, positives, CLEAN, 0, quietly)
+    assert [one.path.name for one in heard.skipped] == ["bad.wav", "zeros.wav"]
+    assert heard.seconds == pytest.approx(1 + 1.5 + 2)
+    assert len(heard.said) == 3
+    stream = spotter.stream
+    for one, path in zip(heard.said, paths, strict=True):
+        samples = soundfile.read(path)[0]
+        first = round(one.at * RATE)
+        part = stream[first : first + len(samples)]
+        assert np.corrcoef(part, samples)[0, 1] > 0.99
+        before = stream[first - RATE : first]
+        assert 0.3 * FAINT < before.std() < 3 * FAINT  # faint noise, no digital silence
+    assert heard.said[0].first == heard.said[0].at
+    assert heard.said[0].last == pytest.approx(heard.said[0].at + 1 + LATENESS)
+    assert heard.said[1].first == pytest.approx(heard.said[1].at + 0.2)
+    assert heard.said[1].last == pytest.approx(heard.said[1].at + 0.6 + LATENESS)
+    assert heard.said[1].word_end == pytest.approx(heard.said[1].at + 0.6)
+    assert heard.said[0].last < heard.said[1].first
+    with pytest.raises(DataError, match=r"none of the 1 recordings could be used: .*bad\.wav"):
+        hear_positives(spotter, positives[1:2], CLEAN, 0, quietly)
+
+
+def test_negatives_in_a_stream(spotter, tmp_path):
+    paths = [write(tmp_path / f"{n}.wav", seconds) for n, seconds in enumerate((2.0, 65.0, 1.0))]
+    (tmp_path / "bad.wav").write_bytes(b"")
+    heard = hear_negatives(spotter, [*paths, tmp_path / "bad.wav"], CLEAN, 0, quietly)
+    assert heard.seconds == pytest.approx(68)
+    assert [one.path.name for one in heard.skipped] == ["bad.wav"]
+    assert heard.place(1.0) == (paths[0], pytest.approx(1.0))
+    path, at = heard.place(50.0)
+    assert path == paths[1]
+    samples = soundfile.read(path)[0][round(at * RATE) :][:RATE]
+    assert np.corrcoef(spotter.stream[50 * RATE : 51 * RATE], samples)[0, 1] > 0.99
+    # a part of them
+    part = hear_negatives(spotter, paths, CLEAN, 0, quietly, most_seconds=10.0)
+    assert len(part.sources) == 2
+    assert part.seconds < 40
+
+
+def test_conditions():
+    rng = np.random.default_rng(0)
+    word = np.zeros(2 * RATE, np.float32)
+    word[RATE // 2 : RATE] = 0.2 * np.sin(np.arange(RATE // 2) * 2 * np.pi * 1000 / RATE)
+    assert CLEAN.apply(rng, word) is word
+    noisy = Condition(noise=[rng.normal(0, 1, 5 * RATE).astype(np.float32)], snr=10.0)
+    added = noisy.apply(rng, word) - word
+    assert 10 * np.log10(0.02 / np.mean(np.square(added))) == pytest.approx(10, abs=0.5)
+    quiet = Condition(gain=-20.0).apply(rng, word)
+    np.testing.assert_allclose(quiet, 0.1 * word, rtol=1e-5)
+    assert np.abs(Condition(gain=40.0).apply(rng, word)).max() == 1.0
+    high = np.sin(np.arange(RATE) * 2 * np.pi * 6000 / RATE).astype(np.float32)
+    assert np.abs(Condition(telephone=True).apply(rng, high)[1000:-1000]).max() < 0.05
+    echo = Condition(responses=[np.float32([1] + [0] * 999 + [0.5])]).apply(rng, word)
+    assert len(echo) == len(word)
+    assert np.abs(echo[RATE : RATE + 999]).max() > 0.05
+
+
+def said(at: float, keyword: str = "a") -> Said:
+    return Said(Positive(Path(f"{at}.wav"), keyword), at, at, at + 1 + LATENESS, at + 0.8)
+
+
+def test_events_and_recordings():
+    found = hits([said(10), said(20), said(30)], np.array([5.0, 10.5, 11.5, 19.9, 31.9, 32.1]))
+    np.testing.assert_array_equal(found.times, [10.5, np.nan, 31.9])
+    assert found.misses == 1
+    # a second event in a recording is none outside
+    assert found.others.tolist() == [5.0, 19.9, 32.1]
+    nothing = hits([said(10)], np.zeros(0))
+    assert nothing.misses == 1
+
+
+def test_judging_counts_by_hand():
+    """Two keywords, each said twice; the recordings of the one are negatives of the other."""
+    step = 0.1
+
+    def heard(peaks, seconds, said_=(), sources=None):
+        scores = np.zeros((round(seconds / step), 2), np.float32)
+        for at, label, score in peaks:
+            scores[round(at / step) : round(at / step) + 3, label] = score
+        trace = Trace(scores, step, seconds, exclusive=False)
+        where = sources or tuple(Source(one.positive.path, one.at) for one in said_)
+        return Heard(trace, said_, where, seconds, ())
+
+    spotter = KeywordSpotter.default()
+    metadata = replace(
+        spotter.metadata, task="wake-words", labels=("a", "b"),
+        detector=DetectorDefaults(step, 0.5, 2.0, {"a": 0.5, "b": 0.5}), operating_points=(),
+    )  # fmt: skip
+    hour = 3600.0
+    negatives = heard(
+        [(100, 0, 0.7), (200, 0, 0.9), (300, 1, 0.4)], hour,
+        sources=(Source(Path("x.wav"), 0.0), Source(Path("y.wav"), 150.0)),
+    )  # fmt: skip
+    positives = {
+        "a": heard([(10.5, 0, 0.95), (20.5, 0, 0.8)], hour, (said(10), said(20))),
+        "b": heard([(10.5, 1, 0.6), (20.5, 1, 0.3), (30, 0, 0.97)], hour, (said(10), said(20))),
+    }
+    report = judge(metadata, positives, negatives)
+    a, b = report.keywords
+    own = a.points[0]
+    # in the negatives and in the recordings of b: two hours
+    assert (own.misses, own.recordings, own.false_accepts, own.hours) == (0, 2, 3, 2.0)
+    assert own.false_accepts_per_hour == 1.5
+    tenth, half, one = a.points[1:]
+    assert (tenth.target, tenth.supported, tenth.false_accepts) == (0.1, False, 0)
+    assert tenth.threshold > 0.97
+    assert tenth.misses == 2
+    assert (half.supported, half.false_accepts, half.misses) == (True, 1, 1)
+    assert 0.9 < half.threshold <= 0.95
+    assert (one.false_accepts, one.misses) == (2, 0)
+    assert 0.7 < one.threshold <= 0.9
+    places = [(place.path.name, round(place.at, 1)) for place in a.false_accepts]
+    assert places == [("20.wav", 10.1), ("y.wav", 50.1), ("x.wav", 100.1)]
+    assert b.points[0].misses == 1
+    assert b.points[0].false_accepts == 0
+    assert [(place.path.name, round(place.score, 2)) for place in b.misses] == [("20.wav", 0.3)]
+    # the event comes with the column that completes it: 10.6 + (window - hop) for words to 10.8
+    late = metadata.front_end.window_seconds - metadata.front_end.hop_seconds
+    assert a.latencies == pytest.approx([-0.2 + late, -0.2 + late], abs=1e-6)
+    figures = report.to_dict()
+    assert figures["hours"] == 1.0
+    assert figures["recordings"] == 4
+    assert len(figures["operating_points"]) == 8
+    assert set(figures["latency_after_word_end"]) == {"median", "p95"}
+    # the curve agrees with the points
+    at = np.searchsorted(-a.curve.thresholds, -half.threshold)
+    assert (a.curve.false_accepts[at], a.curve.misses[at]) == (1, 1)

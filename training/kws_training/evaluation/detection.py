@@ -1,0 +1,368 @@
+"""What a detector does in continuous audio: misses against false accepts, and how late it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.calibration import Track, lowest_useful, thresholds_grid, track
+from kws.errors import ModelError
+from kws.intervals import rate_interval, share_interval
+from kws.modelfile import DetectorDefaults, Metadata
+
+from ..data.dataset import Skipped
+from .continuous import Heard, best_score, hits
+
+Float64 = npt.NDArray[np.float64]
+
+#: False accepts per hour that thresholds are read off for.
+TARGETS = (0.1, 0.5, 1.0)
+#: Misses and false accepts that are listed, of each.
+MOST_LISTED = 50
+#: Seconds from an event in which its highest score is looked for.
+PEAK = 1.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A threshold, and what it gave.
+
+    Attributes
+    ----------
+    keyword : str
+    target : float or None
+        The false accepts per hour that the threshold was read off for, on these recordings; None
+        for the threshold of the model file, which was not chosen on them.
+    threshold : float
+    false_accepts : int
+    hours : float
+        Audio without the keyword.
+    misses, recordings : int
+    """
+
+    keyword: str
+    target: float | None
+    threshold: float
+    false_accepts: int
+    hours: float
+    misses: int
+    recordings: int
+
+    @property
+    def supported(self) -> bool:
+        """Whether the hours are enough for a single false accept at the target."""
+        return self.target is None or self.target * self.hours >= 1
+
+    @property
+    def false_accepts_per_hour(self) -> float:
+        """The measured rate."""
+        return self.false_accepts / self.hours
+
+    @property
+    def false_accepts_per_hour_interval(self) -> tuple[float, float]:
+        """Its exact 95 % interval."""
+        return rate_interval(self.false_accepts, self.hours)
+
+    @property
+    def miss_rate(self) -> float:
+        """Share of the recordings that were missed."""
+        return self.misses / self.recordings
+
+    @property
+    def miss_rate_interval(self) -> tuple[float, float]:
+        """Its exact 95 % interval."""
+        return share_interval(self.misses, self.recordings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the point as plain JSON values."""
+        return {
+            "keyword": self.keyword,
+            "target": self.target,
+            "threshold": self.threshold,
+            "false_accepts_per_hour": self.false_accepts_per_hour,
+            "false_accepts_per_hour_interval": list(self.false_accepts_per_hour_interval),
+            "miss_rate": self.miss_rate,
+            "miss_rate_interval": list(self.miss_rate_interval),
+            "false_accepts": self.false_accepts,
+            "hours": self.hours,
+            "misses": self.misses,
+            "recordings": self.recordings,
+            "supported": self.supported,
+        }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Misses against false accepts, for all thresholds.
+
+    Attributes
+    ----------
+    thresholds : float64 (n,)
+        From high to low.
+    false_accepts, misses : int64 (n,)
+    """
+
+    thresholds: Float64
+    false_accepts: npt.NDArray[np.int64]
+    misses: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A miss or a false accept.
+
+    Attributes
+    ----------
+    keyword : str
+    path : Path
+    at : float
+        Seconds in the recording: of the event, or of the end of the word that was missed.
+    score : float
+        The highest smoothed score around.
+    stream : str or None
+        In which stream: the keyword whose recordings it is made of, or None for the negatives.
+    stream_at : float
+        Seconds in that stream.
+    """
+
+    keyword: str
+    path: Path
+    at: float
+    score: float
+    stream: str | None
+    stream_at: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the place as plain JSON values."""
+        return {
+            "keyword": self.keyword,
+            "file": str(self.path),
+            "at": round(self.at, 2),
+            "score": self.score,
+        }
+
+
+@dataclass(frozen=True)
+class KeywordResult:
+    """What became of one keyword.
+
+    Attributes
+    ----------
+    keyword : str
+    points : tuple of Point
+        The one of the model file first, then those of `TARGETS`, the lowest rate first.
+    curve : Curve
+    misses, false_accepts : tuple of Place
+        At the threshold in the model file: the misses with the lowest scores, the false accepts
+        with the highest.
+    latencies : tuple of float
+        Seconds from the end of the word to the event, of the recordings that were detected at the
+        threshold in the model file; negative where the event came before the end.
+    """
+
+    keyword: str
+    points: tuple[Point, ...]
+    curve: Curve
+    misses: tuple[Place, ...]
+    false_accepts: tuple[Place, ...]
+    latencies: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class DetectionReport:
+    """What a detector does in continuous audio.
+
+    Attributes
+    ----------
+    keywords : tuple of KeywordResult
+    hours : float
+        Audio without any keyword.
+    recordings : int
+        Of keywords.
+    unsaid : tuple of str
+        Keywords of the model without recordings.
+    skipped : tuple of Skipped
+    """
+
+    keywords: tuple[KeywordResult, ...]
+    hours: float
+    recordings: int
+    unsaid: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def latency(self) -> dict[str, float | None]:
+        """Median and 95th percentile of the latencies of all keywords; None of nothing."""
+        all_ = [one for result in self.keywords for one in result.latencies]
+        if not all_:
+            return {"median": None, "p95": None}
+        return {"median": float(np.median(all_)), "p95": float(np.percentile(all_, 95))}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        results = self.keywords
+        return {
+            "operating_points": [point.to_dict() for one in results for point in one.points],
+            "hours": self.hours,
+            "recordings": self.recordings,
+            "latency_after_word_end": self.latency,
+            "misses": [place.to_dict() for one in results for place in one.misses],
+            "false_accepts": [place.to_dict() for one in results for place in one.false_accepts],
+            "without_recordings": list(self.unsaid),
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in self.skipped],
+        }
+
+
+def judge(metadata: Metadata, positives: Mapping[str, Heard], negatives: Heard) -> DetectionReport:
+    """Count misses and false accepts of every keyword at every threshold.
+
+    The recordings of the other keywords are negatives too.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        Of the model.
+    positives : mapping of str to Heard
+        The stream of each keyword's recordings; keywords without any are left out.
+    negatives : Heard
+        The stream without any keyword.
+    """
+    results = tuple(
+        _judge_keyword(metadata, keyword, positives, negatives)
+        for keyword in metadata.keywords
+        if keyword in positives
+    )
+    skipped = [*negatives.skipped]
+    for heard in positives.values():
+        skipped += heard.skipped
+    return DetectionReport(
+        keywords=results,
+        hours=negatives.seconds / 3600,
+        recordings=sum(len(heard.said) for heard in positives.values()),
+        unsaid=tuple(one for one in metadata.keywords if one not in positives),
+        skipped=tuple(skipped),
+    )
+
+
+def detector_of(metadata: Metadata) -> DetectorDefaults:
+    """Return the detector's settings of a model.
+
+    Raises
+    ------
+    ModelError
+        If it has none, as a model of sounds.
+    """
+    if not isinstance(metadata.detector, DetectorDefaults):
+        raise ModelError(
+            f"task {metadata.task!r}: sounds begin and end, they have no false accepts per hour: "
+            "use kws evaluate MODEL --data DIR"
+        )
+    return metadata.detector
+
+
+def _judge_keyword(
+    metadata: Metadata, keyword: str, positives: Mapping[str, Heard], negatives: Heard
+) -> KeywordResult:
+    defaults = detector_of(metadata)
+    own = positives[keyword]
+    spoken = track(own.trace, metadata.labels, defaults, keyword)
+    others: dict[str | None, Heard] = {None: negatives}
+    others |= {name: heard for name, heard in positives.items() if name != keyword}
+    silent = {
+        name: track(heard.trace, metadata.labels, defaults, keyword)
+        for name, heard in others.items()
+    }
+    hours = sum(heard.seconds for heard in others.values()) / 3600
+    curve = curve_of(own, spoken, list(silent.values()))
+    threshold = defaults.thresholds[keyword]
+    found = hits(own.said, spoken.events(threshold))
+    alarms = {name: one.events(threshold) for name, one in silent.items()}
+    points = [
+        Point(
+            keyword, None, threshold, sum(map(len, alarms.values())), hours, found.misses,
+            len(own.said),
+        )
+    ]  # fmt: skip
+    for target in TARGETS:
+        at = read_off(curve, target * hours)
+        points.append(
+            Point(
+                keyword, target, float(curve.thresholds[at]), int(curve.false_accepts[at]), hours,
+                int(curve.misses[at]), len(own.said),
+            )
+        )  # fmt: skip
+    wrong = [
+        _place(keyword, others[name], silent[name], name, at)
+        for name, times in alarms.items()
+        for at in times.tolist()
+    ]
+    missed_places = [
+        Place(
+            keyword, one.positive.path, one.word_end - one.at,
+            best_score(spoken, one.first, one.last), keyword, one.word_end,
+        )
+        for one, at in zip(own.said, found.times, strict=True) if math.isnan(at)
+    ]  # fmt: skip
+    # an event is given when the last sample under its last frame is in
+    late = metadata.front_end.window_seconds - metadata.front_end.hop_seconds
+    latencies = [
+        float(at) + late - one.word_end
+        for one, at in zip(own.said, found.times, strict=True)
+        if not math.isnan(at)
+    ]
+    return KeywordResult(
+        keyword=keyword,
+        points=tuple(points),
+        curve=curve,
+        misses=tuple(sorted(missed_places, key=lambda one: one.score)[:MOST_LISTED]),
+        false_accepts=tuple(sorted(wrong, key=lambda one: -one.score)[:MOST_LISTED]),
+        latencies=tuple(latencies),
+    )
+
+
+def curve_of(own: Heard, spoken: Track, silent: Sequence[Track]) -> Curve:
+    """Count misses and false accepts of a keyword at all thresholds that make sense.
+
+    Parameters
+    ----------
+    own : Heard
+        The stream with its recordings.
+    spoken : Track
+        Of that stream.
+    silent : sequence of Track
+        Of streams without the keyword.
+    """
+    thresholds = thresholds_grid()[::-1]
+    # where the detector would not be armed between two words, there is nothing to be learnt
+    resting = 2 * float(np.median(spoken.smoothed))
+    thresholds = thresholds[thresholds > max(lowest_useful(silent), min(0.5, resting))]
+    alarms = np.zeros(len(thresholds), np.int64)
+    for one in silent:
+        alarms += [len(columns) for columns in one.falling(thresholds)]
+    misses = [
+        hits(own.said, (columns + 1) * spoken.column_seconds).misses
+        for columns in spoken.falling(thresholds)
+    ]
+    return Curve(thresholds, alarms, np.array(misses, np.int64))
+
+
+def read_off(curve: Curve, most: float) -> int:
+    """Return the place in a curve of the lowest threshold with at most so many false accepts.
+
+    And so have all thresholds above it, as for `kws.calibration.lowest_threshold`. The place of
+    the highest threshold if even that has more.
+    """
+    over = np.flatnonzero(curve.false_accepts > math.floor(most + 1e-9))
+    return max(0, (int(over[0]) if len(over) else len(curve.thresholds)) - 1)
+
+
+def _place(keyword: str, heard: Heard, silent: Track, name: str | None, at: float) -> Place:
+    path, within = heard.place(at)
+    score = best_score(silent, at - silent.column_seconds, at + PEAK)
+    return Place(keyword, path, within, score, name, at)
