@@ -225,7 +225,7 @@ class WindowMaker:
             ended or has begun to leave.
         """
         a = self.augmentation
-        count, time, bands = clips.shape
+        count, time, _ = clips.shape
         clips, _ = self.vary(rng, clips)
         first, final = word_extent(clips)
         end = rng.integers(max(0, latest_end - 34), latest_end + 1, count)

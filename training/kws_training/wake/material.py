@@ -95,9 +95,11 @@ class Material:
 
     @property
     def recordings(self) -> list[Images]:
-        """Frames of all that is not to be detected, noise included."""
-        alike = [one.image for phrase in self.said for one in phrase.alike]
-        return [*self.training.images, *self.noise.images, *alike]
+        """Frames of all that is not to be detected, noise included.
+
+        Without what sounds alike: it would be all that is mined, and nobody says it.
+        """
+        return [*self.training.images, *self.noise.images]
 
     def phrases(self) -> Phrases:
         """Return what is to be detected: machines less often, the more people there are."""

@@ -73,9 +73,9 @@ class Shares:
     """
 
     positives: int = 20
-    speech: int = 16
+    speech: int = 18
     parts: int = 5
-    alike: int = 6
+    alike: int = 4
     mined: int = 18
     quiet: int = 5
 
