@@ -36,7 +36,7 @@ def trained(words, speech, tiny_base, tmp_path_factory):
     done = kws(
         "train", "--wake-word", "rise", "--positives", positives, "--negatives", words, speech,
         "--base", tiny_base, "--output", output, "--steps", 20, "--members", 1,
-        "--synthesize", 0, "--false-accepts-per-hour", 2,
+        "--synthesize", 0, "--false-accepts-per-hour", 2, "--learning-curve",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return output, done
@@ -61,6 +61,9 @@ def test_the_file_is_a_model_of_wake_words(trained):
     with zipfile.ZipFile(output) as archive:
         contract = json.loads(archive.read("kws.json"))
     assert contract["provenance"]["recordings"]["rise"]["people"] == 27
+    curve = contract["provenance"]["learning_curve"]
+    assert [point["recordings"] for point in curve] == sorted({p["recordings"] for p in curve})
+    assert all(point["clips"] + point["recordings"] == 27 for point in curve)
     for point in model.metadata.operating_points:
         assert point.recordings == 3  # of one speaker of ten
         assert point.hours > 0
@@ -76,6 +79,28 @@ def test_the_runtime_runs_it(trained, words):
     scores = spotter.posteriors(np.concatenate([samples, np.zeros(16000, np.float32)]))
     assert scores.shape[1] == 1
     assert ((scores >= 0) & (scores < 1)).all()
+
+
+@pytest.mark.slow
+def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
+    output = tmp_path / "two.tflite"
+    done = kws(
+        "train", "--wake-word", "rise", "--wake-word", "fall", "--positives", words,
+        "--negatives", speech, "--base", tiny_base, "--output", output, "--steps", 60,
+        "--members", 2, "--synthesize", 0, "--precision", "float32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "network 2 of 2" in done.stderr
+    model = read_model(output)
+    assert model.metadata.labels == ("rise", "fall")
+    spotter = KeywordSpotter(model)
+    highest = {}
+    for word in ("rise", "fall"):
+        samples, _ = soundfile.read(words / word / "speaker1_nohash_0.wav", dtype="float32")
+        stream = np.concatenate([np.zeros(16000, np.float32), samples, np.zeros(8000, np.float32)])
+        highest[word] = spotter.posteriors(stream).max(axis=0)
+    assert highest["rise"].argmax() == 0
+    assert highest["fall"].argmax() == 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ Float32 = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 
 #: Recordings of a phrase from which some are kept to state misses on.
-ENOUGH = 10
+ENOUGH = 20
 #: Share of the negatives' speakers that nothing is trained on: half of them help to choose
 #: thresholds, half state what they give.
 HELD_NEGATIVES = 0.15
