@@ -13,7 +13,14 @@ from kws_training.augmentation.spectra import (
 )
 
 NOTHING = SpectralAugmentation(
-    stretch=0, warp=0, gain=0, equalisation=0, noise=0, neighbours=0, reverberation=0, masks=0
+    stretch=0,
+    warp=0,
+    gain=(0.0, 0.0),
+    equalisation=0,
+    noise=0,
+    neighbours=0,
+    reverberation=0,
+    masks=0,
 )
 
 

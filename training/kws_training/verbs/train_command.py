@@ -201,7 +201,7 @@ def _split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], l
     if options.split is not None:
         training, validation, held_out = by_column(data, options.split)
     else:
-        training, held_out = hold_out(data, options.hold_out)
+        training, held_out = hold_out(data, options.hold_out or 0.0)
         held_out += test
     if not validation:
         training, validation = split(training, options.validation)

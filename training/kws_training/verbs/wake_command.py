@@ -35,8 +35,12 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--synthesize", type=int, default=SYNTHESIZED, metavar="N",
-        help="times that text to speech says each phrase, and phrases that sound alike "
+        help="times that text to speech says each phrase, and as often other things "
         f"({SYNTHESIZED} if left out; 0 for none; needs an engine such as espeak-ng)",
+    )  # fmt: skip
+    group.add_argument(
+        "--language", default="en", metavar="CODE",
+        help="of the phrases, for text to speech: en if left out, de, fr, … as espeak-ng has them",
     )  # fmt: skip
     group.add_argument(
         "--false-accepts-per-hour", type=_rate, default=RATE, metavar="RATE",
@@ -89,7 +93,7 @@ def run_wake_words(options: argparse.Namespace) -> int:
         say(f"{with_phrase} of the negatives say a phrase, by folder or manifest: left out")
     material = gather(
         [Phrase(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)],
-        negatives, noise, options.synthesize, options.hold_out, options.seed,
+        negatives, noise, options.synthesize, options.language, options.hold_out, options.seed,
     )  # fmt: skip
     result = train_wake_words(
         material, options.base,

@@ -13,7 +13,7 @@ from .phonemes import Phonemes, between, dictionary, pronounce, spelled, within,
 
 #: A text is the phrase, or has it in it, if some part of it is nearer than this: a final sound
 #: with or without voice, another unstressed vowel. People say the phrase so, too.
-SAME = 1.0
+SAME = 0.5
 #: Words and respelled words that are farther from the phrase sound like something else: about two
 #: phonemes changed by near ones, or dropped.
 FAR = 1.8

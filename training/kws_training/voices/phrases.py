@@ -19,7 +19,7 @@ from .casting import cast
 from .confusables import find_confusables
 from .engine import Engine, Float32
 from .engines import INSTALL
-from .synthesis import Utterance, say_all
+from .synthesis import Utterance, common_words, say_all
 from .synthetic import SYNTHETIC
 
 #: Longest phrase, in characters.
@@ -29,7 +29,7 @@ MOST_BYTES = 4 << 30
 #: Confusable texts that are said; further negatives say them again, in other voices.
 TEXTS = 300
 #: Changes with what this module makes of the same arguments.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -150,11 +150,39 @@ def cast_phrase(
     return said, wrong, kinds
 
 
+def other_texts(text: str, seed: int, language: str = "en") -> list[str]:
+    """Return what a phrase is trained against: parts, other orders, other words in their place.
+
+    Not what differs by a sound or two: the same few voices say both, so that a network which
+    tells these apart by what is special to a machine is strict with people, too (measured in
+    training/EXPERIMENTS.md). That is made by `confusables`, for those who want it.
+
+    Raises
+    ------
+    KwsError
+        As for `confusables`.
+    """
+    phrase = clean_phrase(text)
+    rng = np.random.default_rng(seed)
+    found = find_confusables(phrase, TEXTS, seed, language)
+    texts = [one.text for one in found if one.kind in ("part", "reordered")][: TEXTS // 4]
+    words, pool = phrase.split(), common_words()
+    while len(texts) < TEXTS:
+        place = int(rng.integers(len(words)))
+        other = str(rng.choice(pool))
+        if other.casefold() != words[place].casefold():
+            texts.append(" ".join([*words[:place], other, *words[place + 1 :]]))
+    rng.shuffle(texts)
+    return texts
+
+
 def spoken_phrase(
     text: str, positives: int, negatives: int, engines: Sequence[Engine], seed: int, cache: Path,
     language: str = "en",
 ) -> SpokenPhrase:  # fmt: skip
-    """Return a phrase and its confusables by many voices, made once and kept.
+    """Return a phrase, and what else the same voices say, made once and kept: for training.
+
+    The negatives are those of `other_texts`.
 
     Parameters
     ----------
@@ -179,11 +207,13 @@ def spoken_phrase(
     kept = _read(path)
     if kept is not None:
         return kept
-    said, wrong, _ = cast_phrase(text, positives, negatives, engines, seed, language)
+    said, _, _ = cast_phrase(text, positives, 0, engines, seed, language)
+    others = other_texts(text, seed, language) if negatives else []
+    wrong = cast(others, negatives, engines, seed + 1)
     failed: list[KwsError] = []
     spoken = [
         list(_spoken([*said], failed, f"saying {text[:30]!r}")),
-        list(_spoken([*wrong], failed, "saying what sounds like it")),
+        list(_spoken([*wrong], failed, "saying other things")),
     ]
     if failed:
         say(f"{len(failed)} of {len(said) + len(wrong)} texts could not be said: {failed[0]}")

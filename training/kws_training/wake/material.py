@@ -57,15 +57,15 @@ class Said:
         Text to speech, to train.
     held : list of Clip
         Of other people, to state misses on.
-    alike : list of Spoken
-        Machines that say what sounds like it.
+    others : list of Spoken
+        Machines that say other things.
     """
 
     keyword: str
     people: list[tuple[Clip, Spoken]]
     machines: list[Spoken]
     held: list[Clip]
-    alike: list[Spoken]
+    others: list[Spoken]
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,7 @@ class Material:
 
     @property
     def recordings(self) -> list[Images]:
-        """Frames of all that is not to be detected, noise included.
-
-        Without what sounds alike: it would be all that is mined, and nobody says it.
-        """
+        """Frames of all that is not to be detected, noise included, by people alone."""
         return [*self.training.images, *self.noise.images]
 
     def phrases(self) -> Phrases:
@@ -110,9 +107,9 @@ class Material:
             groups.append((number, phrase.machines, weight))
         return Phrases.of(groups)
 
-    def alike(self) -> Phrases | None:
-        """Return what sounds like the phrases."""
-        groups = [(-1, phrase.alike, 1.0) for phrase in self.said if phrase.alike]
+    def others(self) -> Phrases | None:
+        """Return what machines say that is no phrase."""
+        groups = [(-1, phrase.others, 1.0) for phrase in self.said if phrase.others]
         return Phrases.of(groups) if groups else None
 
     def noise_bank(self, seed: int) -> Float32:
@@ -129,6 +126,7 @@ def gather(
     negatives: Sequence[Clip],
     noise: Sequence[Clip],
     synthesized: int,
+    language: str,
     hold_out: float,
     seed: int,
 ) -> Material:
@@ -142,7 +140,9 @@ def gather(
         Anything without the phrases.
     noise : sequence of Clip
     synthesized : int
-        Times that machines say each phrase, and what sounds like it.
+        Times that machines say each phrase, and as often other things.
+    language : str
+        Of the phrases, for machines: a code of espeak-ng's.
     hold_out : float
         Share of each phrase's recordings, by speaker, on which misses are stated.
     seed : int
@@ -164,14 +164,14 @@ def gather(
         found, unused = _find(part)
         skipped += unused
         speakers = _held_out([clip for clip, _ in found], hold_out)
-        machines, alike = _synthesize(phrase.keyword, synthesized, seed)
+        machines, others_said = _synthesize(phrase.keyword, synthesized, language, seed)
         said.append(
             Said(
                 phrase.keyword,
                 [(clip, spoken) for clip, spoken in found if clip.speaker not in speakers],
                 machines,
                 [clip for clip, _ in found if clip.speaker in speakers],
-                alike,
+                others_said,
             )
         )
         say(
@@ -241,15 +241,18 @@ def _parts(negatives: Heard) -> tuple[Heard, Heard, Heard]:
     return training, choosing, stating
 
 
-def _synthesize(keyword: str, count: int, seed: int) -> tuple[list[Spoken], list[Spoken]]:
-    """Have machines say a phrase, and phrases that sound alike."""
+def _synthesize(
+    keyword: str, count: int, language: str, seed: int
+) -> tuple[list[Spoken], list[Spoken]]:
+    """Have machines say a phrase, and other things."""
     if count == 0:
         return [], []
-    engines = installed()
+    engines = installed(language)
     if not engines:
         say("no text-to-speech engine: no synthesized phrases (espeak-ng and flite are two)")
         return [], []
-    made = spoken_phrase(keyword, count, count, engines, seed, cache_folder("phrases"))
+    cache = cache_folder("phrases")
+    made = spoken_phrase(keyword, count, count, engines, seed, cache, language)
     groups = []
     for group in (made.positives, made.negatives):
         found = [find_phrase(images_of(one.samples), {}) for one in group]

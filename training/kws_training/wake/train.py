@@ -175,13 +175,13 @@ class School:
         self.window = wake_window(WakeNetwork(base.network(), 1, WakeShape()), WORDS.bands)
         self._base, self._seed = base, seed
         self._count = len(material.said)
-        self._recordings, self._alike = material.recordings, material.alike()
+        self._recordings, self._others = material.recordings, material.others()
         bank = material.noise_bank(seed)
         self._maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
 
     def windows(self, phrases: Phrases) -> WakeWindowMaker:
         """Return what makes the batches."""
-        return WakeWindowMaker(self._maker, phrases, self._alike, self.window, Shares())
+        return WakeWindowMaker(self._maker, phrases, self._others, self.window, Shares())
 
     def train(self, phrases: Phrases, number: int, recipe: Recipe) -> tuple[WakeNetwork, Fitted]:
         """Train one network."""

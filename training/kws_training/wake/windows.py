@@ -64,8 +64,8 @@ class Shares:
         Of the negatives' tape.
     parts : int
         Parts of the phrase.
-    alike : int
-        Phrases that sound alike, if there are any.
+    machines : int
+        What machines say that is no phrase, if there is any.
     mined : int
         What the model fired on; speech until there is any.
     quiet : int
@@ -75,7 +75,7 @@ class Shares:
     positives: int = 20
     speech: int = 18
     parts: int = 5
-    alike: int = 4
+    machines: int = 4
     mined: int = 18
     quiet: int = 5
 
@@ -115,8 +115,8 @@ class WakeWindowMaker:
         Augments frames.
     phrases : Phrases
         What is to be detected.
-    alike : Phrases or None
-        What sounds like it.
+    others : Phrases or None
+        What machines say that is no phrase.
     window : WakeWindow
     shares : Shares
     """
@@ -125,13 +125,13 @@ class WakeWindowMaker:
         self,
         maker: WindowMaker,
         phrases: Phrases,
-        alike: Phrases | None,
+        others: Phrases | None,
         window: WakeWindow,
         shares: Shares,
     ) -> None:
         self._maker = maker
         self._phrases = phrases
-        self._alike = alike
+        self._others = others
         self._window = window
         self._shares = shares
 
@@ -150,8 +150,8 @@ class WakeWindowMaker:
         said, phrase, end = self._whole(rng, tape, self._phrases, shares.positives)
         speech = shares.speech + (0 if len(mined) else shares.mined)
         windows = [said, self._parts(rng, tape), to_frames(tape.draw(rng, speech, length))]
-        if self._alike is not None:
-            windows.append(self._whole(rng, tape, self._alike, shares.alike)[0])
+        if self._others is not None:
+            windows.append(self._whole(rng, tape, self._others, shares.machines)[0])
         if len(mined):
             rows = rng.integers(0, len(mined), shares.mined)
             shift = rng.integers(0, mined.shape[1] - length + 1, shares.mined)
