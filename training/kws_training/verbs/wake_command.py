@@ -204,7 +204,7 @@ def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[lis
 def _print_points(points: Sequence[OperatingPoint]) -> None:
     """Print what thresholds gave on recordings that nothing was trained on."""
     if not points:
-        print("no operating points: too few recordings to keep some apart from training")
+        print("no operating points: too few negatives to keep some apart from training")
         return
     print(
         f"on {points[0].hours:.2f} h of other speakers without the phrase and recordings of "
@@ -213,8 +213,13 @@ def _print_points(points: Sequence[OperatingPoint]) -> None:
     for point in points:
         low, high = point.false_accepts_per_hour_interval
         least, most = point.miss_rate_interval
+        misses = "misses not measured, as no recordings were kept apart"
+        if point.miss_rate is not None:
+            misses = (
+                f"misses {point.miss_rate:.0%} of {point.recordings} ({least:.0%} to {most:.0%})"
+            )
         print(
             f"  {point.keyword}: threshold {point.threshold:.4g}: "
             f"{point.false_accepts_per_hour:.2f} false accepts per hour ({low:.2f} to {high:.2f}), "
-            f"misses {point.miss_rate:.0%} of {point.recordings} ({least:.0%} to {most:.0%})"
+            f"{misses}"
         )

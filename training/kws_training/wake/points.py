@@ -154,7 +154,7 @@ def state_points(
     Returns
     -------
     tuple of OperatingPoint
-        None of a keyword without recordings, or if there are no negatives.
+        Without misses for a keyword without recordings; none if there are no negatives.
     """
     metadata = model.metadata
     spotter = open_model(model)
@@ -165,17 +165,20 @@ def state_points(
     points = []
     for keyword, clips in zip(metadata.labels, said, strict=True):
         good = list(_read(clips))
-        if not good:
-            continue
-        rate = metadata.front_end.sample_rate
-        stream = join_clips([c for c, _ in good], [to_int16(s) for _, s in good], rate, seed)
-        spoken = track(trace(spotter, stream.samples), metadata.labels, metadata.detector, keyword)
+        spoken, words = None, ()
+        if good:
+            rate = metadata.front_end.sample_rate
+            stream = join_clips([c for c, _ in good], [to_int16(s) for _, s in good], rate, seed)
+            heard_said = trace(spotter, stream.samples)
+            spoken, words = (
+                track(heard_said, metadata.labels, metadata.detector, keyword),
+                stream.words,
+            )
         wrong = track(others, metadata.labels, metadata.detector, keyword)
         for level in sorted({one[keyword] for one in thresholds}):
-            times = spoken.events(level)
+            times = np.zeros(0) if spoken is None else spoken.events(level)
             misses = sum(
-                not ((times >= word.start) & (times <= word.end + LATENESS)).any()
-                for word in stream.words
+                not ((times >= word.start) & (times <= word.end + LATENESS)).any() for word in words
             )
             count = wrong.count(level)
             points.append(
@@ -184,10 +187,10 @@ def state_points(
                     threshold=level,
                     false_accepts_per_hour=count / wrong.hours,
                     false_accepts_per_hour_interval=rate_interval(count, wrong.hours),
-                    miss_rate=misses / len(stream.words),
-                    miss_rate_interval=share_interval(misses, len(stream.words)),
+                    miss_rate=misses / len(words) if words else None,
+                    miss_rate_interval=share_interval(misses, len(words)) if words else (0.0, 1.0),
                     hours=wrong.hours,
-                    recordings=len(stream.words),
+                    recordings=len(words),
                 )
             )
     return tuple(points)
