@@ -84,6 +84,7 @@ def test_maker_commands_are_understood(command):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_maker_commands(bench, made_yamnet):
     commands = list(maker_commands())
     verbs = [shlex.split(command)[1] for command in commands]
