@@ -1,4 +1,4 @@
-"""The verbs of the deploy side: distill."""
+"""The verb distill."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _run_distill(options: argparse.Namespace) -> int:
     import_tensorflow()
     from kws_training.progress import say
 
-    from .pipeline import Options, distill
+    from ..pipeline import Options, distill
 
     result = distill(
         teacher, options.data, options.speaker_rule, options.features, options.noise,

@@ -1,0 +1,1 @@
+"""Boards: what a step costs there, by measurement or as a labelled estimate."""

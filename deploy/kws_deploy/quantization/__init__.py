@@ -1,0 +1,1 @@
+"""Quantization of float networks: variants, where they lose, and how to mend it."""
