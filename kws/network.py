@@ -121,6 +121,10 @@ class StreamingNetwork:
         self._input_scale, self._input_zero = frames["quantization"]
         self._output_scale, self._output_zero = logits["quantization"]
         self._dtype = frames["dtype"]
+        self._quantized = self._dtype is not np.float32
+        if self._quantized:
+            limits = np.iinfo(self._dtype)
+            self._least, self._most = limits.min, limits.max
         self._frames = np.empty((contract.frames, front_end.bands), np.float32)
         self.frames = contract.frames
         self.columns = int(logits["shape"][1])
@@ -131,9 +135,14 @@ class StreamingNetwork:
     def _tensor(self, tensors: dict[str, Any], name: str) -> Any:
         if name not in tensors:
             raise ModelError(f"{self._path}: the network has no tensor {name!r:.100}")
-        if tensors[name]["dtype"] not in (np.float32, np.int8):
-            raise ModelError(f"{self._path}: tensor {name!r:.100} is neither float32 nor int8")
-        return tensors[name]
+        tensor = tensors[name]
+        if tensor["dtype"] not in (np.float32, np.int8, np.int16):
+            raise ModelError(
+                f"{self._path}: tensor {name!r:.100} is neither float32 nor int8 nor int16"
+            )
+        if tensor["dtype"] is not np.float32 and not tensor["quantization"][0] > 0:
+            raise ModelError(f"{self._path}: tensor {name!r:.100} has integers without a scale")
+        return tensor
 
     def _after_silence(self, silence: Float32, receptive_field: int) -> list[npt.NDArray[Any]]:
         """Return the states that endless silence leaves behind."""
@@ -145,6 +154,11 @@ class StreamingNetwork:
         if self._matcher is not None:
             self._columns = self._matcher.state
         return [self._interpreter.get_tensor(tensor) for tensor, _ in self._states]
+
+    @property
+    def silence(self) -> tuple[npt.NDArray[Any], ...]:
+        """The states that endless silence leaves behind, in the order of the contract."""
+        return tuple(self._silence)
 
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""
@@ -168,18 +182,18 @@ class StreamingNetwork:
             until the next step.
         """
         interpreter = self._interpreter
-        if self._dtype is np.int8:
+        if self._quantized:
             np.multiply(frames, 1.0 / self._input_scale, out=self._frames)
             np.rint(self._frames, out=self._frames)
             np.add(self._frames, self._input_zero, out=self._frames)
-            np.clip(self._frames, -128, 127, out=self._frames)
-            frames = self._frames.astype(np.int8)
+            np.clip(self._frames, self._least, self._most, out=self._frames)
+            frames = self._frames.astype(self._dtype)
         interpreter.set_tensor(self._input, frames.reshape(self._shape))
         interpreter.invoke()
         for before, after in self._states:
             interpreter.set_tensor(before, interpreter.get_tensor(after))
         logits = interpreter.get_tensor(self._output)[0]
-        if logits.dtype == np.int8:
+        if logits.dtype != np.float32:
             logits = (logits.astype(np.float32) - self._output_zero) * self._output_scale
         if self._flat:
             logits = logits[:, 0]

@@ -4,67 +4,153 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kws.cli import Verb
+from kws.arguments import check_output
+from kws.cli import Verb, names
 from kws.errors import KwsError
-from kws_training.verbs.train_command import (
-    add_data,
-    add_negatives,
-    check_output,
-    import_tensorflow,
-    seed,
-)
+from kws_training.verbs.train_command import add_data, add_negatives, import_tensorflow, seed
+
+if TYPE_CHECKING:
+    from ..distillation.gather import Folders
+
+#: What is trained where neither --student nor --budget-ms says anything.
+STUDENT = "temporal-100k"
+EPOCHS, COPIES = 24, 2
 
 
-def _configure_distill(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("teacher", type=Path, metavar="TEACHER", help="a model file")
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "teachers", type=Path, nargs="+", metavar="TEACHER",
+        help="a model file; of several, the mean of what they say is taught",
+    )  # fmt: skip
+    add_material(parser)
+    parser.add_argument(
+        "--keywords", type=names, metavar="A,B,…",
+        help="some of the teacher's keywords; all of them if left out",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--float", dest="unquantized", type=Path, metavar="FILE",
+        help="write the student in float32 too, for kws quantize, kws prune and kws check",
+    )  # fmt: skip
+    parser.add_argument(
+        "--student", metavar="NAME|WIDTH",
+        help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
+        f"{STUDENT} if left out",
+    )  # fmt: skip
+    add_budget(parser, "the largest temporal student whose step takes at most so long")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument(
+        "--copies", type=int, default=COPIES,
+        help="augmented copies of each recording, for a teacher that hears more than log-mel frames",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=seed, default=0)
+
+
+def add_material(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name what a student learns from and is judged by."""
     add_data(parser)
     parser.add_argument(
         "--features", type=Path, metavar="FILE.npz",
-        help="labelled log-mel images without a waveform (x, label, speaker), learned from labels",
+        help="labelled log-mel images without a waveform (x, label, speaker)",
     )  # fmt: skip
     parser.add_argument(
         "--noise", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
         help="folders of background noise",
     )  # fmt: skip
+    parser.add_argument(
+        "--judge", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="labelled recordings to choose thresholds and to judge by; whoever speaks there is left "
+        "out of everything else; without it, some of the speakers of --data",
+    )  # fmt: skip
     add_negatives(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--width", type=int, default=104, help="channels of the student")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--copies", type=int, default=2, help="copies of each recording")
-    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument(
+        "--unlabelled", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of speech of which nobody says what is in it: the teacher does",
+    )  # fmt: skip
 
 
-def _run_distill(options: argparse.Namespace) -> int:
-    check_output(options.output)
-    if not 8 <= options.width <= 512:
-        raise KwsError(f"--width {options.width}: must be 8 to 512")
+def folders_of(options: argparse.Namespace) -> Folders:
+    """Return what the arguments of `add_material` name."""
+    from ..distillation.gather import Folders
+
+    return Folders(
+        options.data, options.speaker_rule, options.features, options.judge, options.noise,
+        options.negatives, options.unlabelled,
+    )  # fmt: skip
+
+
+def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add the arguments that say how long a step may take, and where."""
+    parser.add_argument("--budget-ms", type=float, metavar="MS", help=meaning)
+    parser.add_argument(
+        "--board", metavar="NAME|FILE", default=None,
+        help="where: pi-zero-2w, pi3, pi4, pi5, esp32-s3 …, a profile of your own, or what "
+        "kws bench --json wrote there",
+    )  # fmt: skip
+
+
+def _run(options: argparse.Namespace) -> int:
+    for path in (options.output, options.unquantized):
+        if path is not None:
+            check_output(path)
     if options.epochs < 1 or options.copies < 1:
         raise KwsError("--epochs and --copies must be at least 1")
+    if options.student is not None and options.budget_ms is not None:
+        raise KwsError("--student or --budget-ms: give one of them")
+    if (options.budget_ms is None) != (options.board is None):
+        raise KwsError("--budget-ms and --board go together")
     from kws.modelfile import read_model, write_model
 
-    teacher = read_model(options.teacher)
+    teachers = [read_model(path) for path in options.teachers]
     import_tensorflow()
+    from kws_training.cache import cache_folder
     from kws_training.progress import say
 
-    from ..pipeline import Options, distill
+    from ..boards.budget import largest_within
+    from ..distillation.fit import Recipe
+    from ..distillation.pipeline import Options, distill, labels_of
+    from ..students.catalog import find_student
 
+    if options.budget_ms is not None:
+        labels = labels_of(teachers, options.keywords)
+        choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
+        print(choice.why)
+        student = choice.student
+    else:
+        student = find_student(options.student or STUDENT)
     result = distill(
-        teacher, options.data, options.speaker_rule, options.features, options.noise,
-        options.negatives,
-        Options(options.width, options.epochs, options.copies, options.seed),
+        teachers,
+        folders_of(options),
+        Options(student, None if options.keywords is None else tuple(options.keywords),
+                options.copies, Recipe(epochs=options.epochs), options.seed),
+        cache_folder("checkpoints"),
     )  # fmt: skip
-    write_model(options.output, result.network, result.metadata)
+    write_model(options.output, result.model.network, result.model.metadata)
+    if options.unquantized is not None:
+        write_model(options.unquantized, result.unquantized.network, result.unquantized.metadata)
     for skip in result.skipped:
         say(f"skipped: {skip.path}: {skip.reason}")
-    for name, report in (("teacher", result.teacher), ("student", result.student)):
-        print(f"{name}: {report.accuracy:.1%} of {report.clips} clips of {result.judges} speakers")
-    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB, int8)")
+    rows = [
+        *((f"teacher {path.name}", one) for path, one in zip(options.teachers, result.teachers,
+                                                             strict=True)),
+        (f"student {student.name}, int8", result.student),
+        ("the same without teacher, int8", result.alone),
+    ]  # fmt: skip
+    for name, report in rows:
+        low, high = report.interval
+        print(
+            f"{name}: {report.accuracy:.1%} ({low:.1%} to {high:.1%}) of {report.clips} clips "
+            f"of {result.judges} speakers"
+        )
+    size = options.output.stat().st_size / 1000
+    print(f"wrote {options.output} ({size:.0f} kB, int8, {student.name})")
     return 0
 
 
 DISTILL = Verb(
     "distill", "train a small student from a teacher",
     "kws distill teacher.tflite --data recordings --noise noise --output student.tflite",
-    _configure_distill, _run_distill,
+    _configure, _run,
 )  # fmt: skip

@@ -6,7 +6,8 @@ import pytest
 from kws.frontend import WORDS
 from kws.modelfile import DetectorDefaults, Metadata, ModelFile
 from kws.network import StreamingNetwork, interpreter_class
-from kws_deploy.students import STRIDE, StudentShape, TemporalStudent
+from kws_training.networks.base import RESULT_STRIDE as STRIDE
+from kws_training.networks.base import BaseShape, WordBase
 from kws_training.networks.convert import ConversionError, convert
 from kws_training.networks.streaming import step_model
 
@@ -19,7 +20,7 @@ def step():
 
     keras.utils.set_random_seed(0)
     return step_model(
-        TemporalStudent(WORDS, len(LABELS), StudentShape(width=16)), STRIDE, (1, WORDS.bands)
+        WordBase(WORDS, len(LABELS), BaseShape(width=16, features=16)), STRIDE, (1, WORDS.bands)
     )
 
 

@@ -1,27 +1,9 @@
-"""The stream equals the whole window, column by column (of heads: see test_extractors)."""
+"""The stream equals the whole window, column by column (of heads: test_extractors; of students: tests/deploy)."""
 
-import numpy as np
-
-from kws.frontend import WORDS, YAMNET
-from kws_deploy.students import STRIDE, StudentShape, TemporalStudent
+from kws.frontend import YAMNET
 from kws_training.networks.extractor import YamnetTrunk
-from kws_training.networks.streaming import step_model, whole_model
+from kws_training.networks.streaming import step_model
 from kws_training.networks.yamnet_file import read_yamnet
-
-
-def test_student(randomize, stream):
-    rng = np.random.default_rng(0)
-    network = TemporalStudent(WORDS, 12, StudentShape(width=16))
-    step = step_model(network, STRIDE, (1, WORDS.bands))
-    assert step.stride == STRIDE
-    length = step.receptive_field + 5 * STRIDE
-    whole = whole_model(network, length, (1, WORDS.bands))
-    randomize(whole, rng)
-    lead = -length % STRIDE
-    frames = rng.uniform(WORDS.floor, WORDS.ceiling, (length + lead, 40)).astype(np.float32)
-    expected = np.asarray(whole(frames[None, lead:, None], training=False))[0]
-    assert expected.shape == (6, 12)
-    assert np.abs(stream(step, frames)[-6:] - expected).max() < 1e-4
 
 
 def test_frames_and_frequencies_of_every_tap(made_yamnet):

@@ -1,0 +1,293 @@
+"""Trains students on windows of words: from labels alone, or from labels and teachers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.frontend import WORDS
+from kws.modelfile import SILENCE, UNKNOWN
+from kws_training.augmentation.spectra import WindowMaker
+from kws_training.augmentation.windows import NEITHER, WindowShape, window_targets
+from kws_training.data.checkpoint import Checkpoint
+from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
+from kws_training.fitting.pretrain import HEAVY, LIGHT
+from kws_training.networks.streaming import Network, StepModel, step_model, whole_model
+from kws_training.progress import bar
+
+from .material import Material
+from .teachers import FrameTeacher, softened
+
+Float32 = npt.NDArray[np.float32]
+
+#: Results per training window.
+RESULTS = 2
+#: Steps in an epoch, at least: a few clips are gone through several times.
+LEAST_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How students are trained.
+
+    Attributes
+    ----------
+    epochs, batch : int
+        An epoch is as many windows as there are clips.
+    light : float
+        Share of the epochs, the last ones, with lighter augmentation.
+    silence : float
+        Share of each batch that is windows without any word.
+    label_smoothing : float
+    label_share : float
+        Of the loss that is the labels'; the rest is the teachers'.
+    temperature : float
+        By which the logits of teachers and student are divided for the teachers' part of the
+        loss, which then counts temperature squared (arXiv 1503.02531, section 2).
+    descent : Descent
+    """
+
+    epochs: int = 24
+    batch: int = 128
+    light: float = 0.4
+    silence: float = 1 / 12
+    label_smoothing: float = 0.05
+    label_share: float = 0.4
+    temperature: float = 2.0
+    descent: Descent = field(default_factory=Descent)
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A network to train, and whether teachers help.
+
+    Attributes
+    ----------
+    network : callable
+        ``network(x, time)``, as `kws_training.networks.streaming` has it.
+    taught : bool
+        False: from labels alone.
+    """
+
+    network: Network
+    taught: bool
+
+
+#: Makes a teacher of so many windows of so many frames.
+Listen = Callable[[int, int], FrameTeacher]
+#: Maps clips (n, 98, bands) to logits (n, labels), by the averaged weights.
+Predict = Callable[[Float32], Float32]
+#: Takes the number of the epoch, and each pupil's loss and `Predict`.
+Report = Callable[[int, Sequence[float], Sequence[Predict]], None]
+
+
+def train_students(
+    pupils: Sequence[Pupil],
+    material: Material,
+    noise: Float32,
+    labels: tuple[str, ...],
+    teachers: Sequence[Listen],
+    stride: int,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Checkpoint,
+    report: Report,
+) -> list[StepModel]:
+    """Train pupils side by side: each batch, augmented once, is heard by all and by the teachers.
+
+    Parameters
+    ----------
+    pupils : sequence of Pupil
+        Networks with the same stride.
+    material : Material
+    noise : float32 (frames, bands)
+        ln(power) of recorded noise.
+    labels : tuple of str
+    teachers : sequence of callable
+        Those who judge frames; what others said of recordings is in the material.
+    stride : int
+        Front-end frames per result.
+    recipe : Recipe
+    seed : int
+    checkpoint : Checkpoint
+        A training that was stopped goes on from here.
+    report : callable
+        Called after each epoch.
+
+    Returns
+    -------
+    list of StepModel
+        The streaming form of each pupil, ready to convert.
+    """
+    steps = [step_model(one.network, stride, (1, WORDS.bands)) for one in pupils]
+    field_ = max(step.receptive_field for step in steps)
+    window = WindowShape(field_, stride, RESULTS)
+    models = [
+        _training_model(pupil, window.frames, None if not pupil.taught else recipe.temperature)
+        for pupil in pupils
+    ]
+    silences = round(recipe.batch * recipe.silence)
+    words = recipe.batch - silences
+    per_epoch = max(LEAST_STEPS, len(material.images) // words)
+    loops = [
+        TrainingLoop(
+            model, per_epoch * recipe.epochs, recipe.descent, _shares(recipe, pupil.taught)
+        )
+        for model, pupil in zip(models, pupils, strict=True)
+    ]
+    listening = [teacher(recipe.batch, window.frames) for teacher in teachers]
+    judge = [_predict(pupil.network, step) for pupil, step in zip(pupils, steps, strict=True)]
+
+    begin = 0
+    saved = checkpoint.read()
+    if saved is not None:
+        begin, arrays = saved
+        for loop in loops:
+            size = len(loop.state())
+            loop.restore(arrays[:size])
+            arrays = arrays[size:]
+    for epoch in range(begin, recipe.epochs):
+        light = epoch >= round(recipe.epochs * (1 - recipe.light))
+        maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
+        batches = _batches(
+            np.random.default_rng((seed, epoch)), maker, material, silences, words, window,
+            labels, listening, recipe,
+        )  # fmt: skip
+        losses = np.zeros(len(pupils))
+        source = ahead(lambda batches=batches: next(batches), per_epoch)  # type: ignore[misc]
+        numbers = bar(iter(range(per_epoch)), per_epoch, f"epoch {epoch + 1}/{recipe.epochs}")
+        for _, (alone, together) in zip(numbers, source, strict=True):
+            for number, (loop, pupil) in enumerate(zip(loops, pupils, strict=True)):
+                losses[number] += loop.step(together if pupil.taught else alone) / per_epoch
+        checkpoint.write(epoch + 1, [array for loop in loops for array in loop.state()])
+        predicts = [_averaged(loop, predict) for loop, predict in zip(loops, judge, strict=True)]
+        report(epoch + 1, losses.tolist(), predicts)
+    for model, loop in zip(models, loops, strict=True):
+        model.set_weights(loop.average.weights)
+    return steps
+
+
+def _shares(recipe: Recipe, taught: bool) -> tuple[float, ...]:
+    if not taught:
+        return (1.0,)
+    return recipe.label_share, (1 - recipe.label_share) * recipe.temperature**2
+
+
+def _training_model(pupil: Pupil, frames: int, temperature: float | None) -> Any:
+    """Build the model of whole windows: logits, and logits divided by the temperature."""
+    import keras
+
+    model = whole_model(pupil.network, frames, (1, WORDS.bands))
+    logits = model.outputs[0][:, -RESULTS:]
+    if temperature is None:
+        return keras.Model(model.inputs, logits)
+    return keras.Model(model.inputs, [logits, logits / temperature])
+
+
+def _predict(network: Network, step: StepModel) -> Predict:
+    """Return what judges clips in the middle of silence, by the network's present weights."""
+    judge = whole_model(network, step.receptive_field + 4 * step.stride, (1, WORDS.bands))
+
+    def predict(clips: Float32) -> Float32:
+        shape = (len(clips), judge.input_shape[1], 1, WORDS.bands)
+        frames = np.full(shape, WORDS.floor, np.float32)
+        start = (frames.shape[1] - clips.shape[1]) // 2
+        frames[:, start : start + clips.shape[1], 0] = clips
+        return np.asarray(judge.predict(frames, batch_size=256, verbose=0).mean(axis=1))
+
+    return predict
+
+
+def _averaged(loop: TrainingLoop, predict: Predict) -> Predict:
+    def judged(clips: Float32) -> Float32:
+        with loop.average.applied():
+            return predict(clips)
+
+    return judged
+
+
+def _batches(
+    rng: np.random.Generator,
+    maker: WindowMaker,
+    material: Material,
+    silences: int,
+    words: int,
+    window: WindowShape,
+    labels: tuple[str, ...],
+    teachers: Sequence[FrameTeacher],
+    recipe: Recipe,
+) -> Iterator[tuple[Batch, Batch]]:
+    """Make batches of words and silence, for pupils without teachers and with them.
+
+    What no label says (speech without labels; results that see a part of a word) the teachers
+    say alone.
+    """
+    unknown, silence = labels.index(UNKNOWN), labels.index(SILENCE)
+    share = material.shares
+    while True:
+        rows = rng.choice(len(material.images), words, p=share)
+        said = material.labels[rows]
+        clips = maker.words(
+            rng, material.frames(rows), material.frames(rng.permutation(rows)), window.frames,
+            window.receptive_field - 2,
+        )  # fmt: skip
+        frames = np.concatenate([clips.frames, maker.silence(rng, silences, window.frames)])
+        frames = frames[:, :, None]
+        wanted = window_targets(window, clips.first, clips.last + 1, said, labels)
+        labelled = (wanted != NEITHER) & (said >= 0)[:, None]
+        whole = labelled & (wanted == said[:, None])
+        targets = np.eye(len(labels), dtype=np.float32)[np.maximum(wanted, 0)]
+        # a part of a word may well be silence to the network: it is only never a keyword
+        parts = (wanted == unknown) & ~whole
+        targets[parts] = 0.0
+        targets[parts, unknown] = 0.7
+        targets[parts, silence] = 0.3
+        quiet = np.zeros((silences, window.results, len(labels)), np.float32)
+        quiet[..., silence] = 1.0
+        targets = np.concatenate([targets, quiet])
+        smooth = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(labels)
+        weight = np.ones(targets.shape[:2], np.float32)
+        weight[:words] = labelled
+        judged, heard = _judged(
+            frames, targets, whole, material.told[rows], teachers, recipe.temperature
+        )
+        yield (
+            Batch(frames, [smooth], [weight]),
+            Batch(frames, [smooth, judged], [weight, heard]),
+        )
+
+
+def _judged(
+    frames: Float32,
+    targets: Float32,
+    whole: npt.NDArray[np.bool_],
+    told: Float32,
+    teachers: Sequence[FrameTeacher],
+    temperature: float,
+) -> tuple[Float32, Float32]:
+    """Return the teachers' posteriors of each result, and where there are any.
+
+    Teachers of frames judge every window as it is. What a teacher of waveforms said of a
+    recording holds for the results that see all of it.
+    """
+    judged, heard = targets, np.zeros(targets.shape[:2], np.float32)
+    if teachers:
+        logits = [teacher.logits(frames)[:, -targets.shape[1] :] for teacher in teachers]
+        judged, heard = softened(logits, temperature), np.ones_like(heard)
+    known = np.isfinite(told[:, 0])
+    if known.any():
+        at = np.zeros(heard.shape, np.bool_)
+        at[: len(whole)] = whole & known[:, None]
+        row = np.nonzero(at)[0]
+        # several who know: each says as much as the others
+        others = judged[at] if teachers else 0.0
+        count = len(teachers)
+        judged = judged.copy()
+        judged[at] = (told[row] + count * others) / (count + 1)
+        heard[at] = 1.0
+    return judged, heard

@@ -1,0 +1,276 @@
+"""From teachers and recordings to a student's model file, and how all of them do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import SILENCE, UNKNOWN, Metadata, ModelFile, pack, parse_model
+from kws_training.augmentation.spectra import WindowMaker
+from kws_training.data.checkpoint import Checkpoint
+from kws_training.data.dataset import Skipped
+from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
+from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.evaluation.operating import with_thresholds
+from kws_training.fitting.fit import set_seed
+from kws_training.fitting.pretrain import HEAVY
+from kws_training.networks.base import SHAPE_KEY, BaseShape
+from kws_training.networks.convert import Precision, convert
+from kws_training.networks.streaming import StepModel
+from kws_training.progress import bar, say
+from kws_training.versions import used_versions
+
+from ..students.catalog import Student
+from .fit import Predict, Pupil, Recipe, train_students
+from .gather import Folders, Gathered, gather
+from .material import Material, join, labelled, recorded, taught, unlabelled
+from .teachers import FrameTeacher, hears
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user decides about distillation.
+
+    Attributes
+    ----------
+    student : Student
+    keywords : tuple of str or None
+        Some of the teacher's; all of them if None.
+    copies : int
+        Augmented copies of each recording for teachers that hear waveforms.
+    recipe : Recipe
+    seed : int
+    """
+
+    student: Student
+    keywords: tuple[str, ...] | None
+    copies: int
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A student, and how it does beside its teachers and beside itself without them.
+
+    Attributes
+    ----------
+    model : ModelFile
+        The student in int8.
+    unquantized : ModelFile
+        The same in float32.
+    teachers : tuple of ClipReport
+        In the order in which they were named.
+    student, alone : ClipReport
+        The student, and the same network trained in the same way on labels alone; both in int8,
+        on the same clips as the teachers.
+    judges : str
+        "held-out" if the teacher was trained with held-out speakers, else "validation".
+    skipped : list of Skipped
+    """
+
+    model: ModelFile
+    unquantized: ModelFile
+    teachers: tuple[ClipReport, ...]
+    student: ClipReport
+    alone: ClipReport
+    judges: str
+    skipped: list[Skipped]
+
+
+def distill(
+    teachers: Sequence[ModelFile], folders: Folders, options: Options, checkpoints: Path
+) -> Distilled:
+    """Train a student of teachers, for the same labels and held-out speakers.
+
+    Parameters
+    ----------
+    teachers : sequence of ModelFile
+        Their posteriors are averaged. Those with the student's front end judge every augmented
+        window; the others judge augmented copies of the recordings alone. The first one says
+        which speakers are held out, and what the detector's defaults are.
+    folders : Folders
+    options : Options
+    checkpoints : Path
+        Folder in which the state after each epoch is kept, so that a run that was interrupted
+        goes on.
+
+    Raises
+    ------
+    KwsError
+        If a teacher, folder or file cannot be used.
+    """
+    set_seed(options.seed)
+    labels = labels_of(teachers, options.keywords)
+    keywords = tuple(label for label in labels if label in teachers[0].metadata.keywords)
+    data = gather(teachers[0], keywords, folders)
+    material = _material(teachers, labels, data, folders, options)
+    say(f"{len(material.images)} clips to learn from")
+    noise = noise_frames(data.noise, data.training)
+    frames = to_frames(np.stack([image_of(second_of(audio)) for audio in data.validation.audio]))
+    said = np.array([labels.index(clip.label) for clip in data.validation.clips])
+
+    def report(epoch: int, losses: Sequence[float], predicts: Sequence[Predict]) -> None:
+        shares = [float((predict(frames).argmax(axis=1) == said).mean()) for predict in predicts]
+        say(
+            f"epoch {epoch:2}/{options.recipe.epochs}: loss {losses[0]:.3f}, validation accuracy "
+            f"{shares[0]:.1%}; without teacher {shares[1]:.1%}"
+        )
+
+    networks = [options.student.network(len(labels)) for _ in range(2)]
+    listeners = [
+        lambda windows, length, teacher=teacher: FrameTeacher(teacher, labels, windows, length)
+        for teacher in teachers if hears(teacher, WORDS)
+    ]  # fmt: skip
+    digest = _digest(material, noise, teachers, labels, options)
+    checkpoint = Checkpoint(checkpoints / f"distill-{digest[:16]}.npz")
+    steps = train_students(
+        [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)], material, noise,
+        labels, listeners, options.student.stride, options.recipe, options.seed, checkpoint, report,
+    )  # fmt: skip
+    streams = representative(WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material,
+                             options.seed)  # fmt: skip
+    provenance = {
+        "student": options.student.to_dict(),
+        "options": {
+            "hold_out": data.hold_out, "copies": options.copies, "seed": options.seed
+        },
+        "recipe": asdict(options.recipe),
+        "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
+        "data_sha256": digest,
+        "clips": len(material.images),
+        "versions": used_versions(),
+    }  # fmt: skip
+    if isinstance(options.student.shape, BaseShape):  # can be read back, as any word base
+        provenance[SHAPE_KEY] = asdict(options.student.shape)
+    detector = teachers[0].metadata.detector
+
+    def finished(step: StepModel, precision: Precision, *, thresholds: bool = True) -> ModelFile:
+        converted = convert(step, precision, streams if precision == "int8" else None)
+        metadata = Metadata(
+            "commands", labels, WORDS, converted.streaming,
+            _only(detector, keywords), provenance=provenance,
+        )  # fmt: skip
+        content = pack(converted.network, metadata)
+        if thresholds:
+            content = with_thresholds(content, data.validation, data.negatives, options.seed)
+        return parse_model(content, "the student")
+
+    model = finished(steps[0], "int8")
+    alone = finished(steps[1], "int8", thresholds=False)
+    reports = [
+        judge_clips(
+            open_model(one, keywords=_selected(one, keywords)), data.judged.clips,
+            data.judged.audio, data.judged.skipped, bar,
+        )
+        for one in (*teachers, model, alone)
+    ]  # fmt: skip
+    result = Distilled(
+        model, finished(steps[0], "float32"), tuple(reports[:-2]), reports[-2], reports[-1],
+        data.judges, data.skipped,
+    )  # fmt: skip
+    checkpoint.remove()
+    return result
+
+
+def labels_of(teachers: Sequence[ModelFile], keywords: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the student's labels: the first teacher's, or those that are no keywords and some.
+
+    Raises
+    ------
+    KwsError
+        If a teacher is not for commands, or lacks one of the labels.
+    """
+    for teacher in teachers:
+        metadata = teacher.metadata
+        if metadata.task != "commands":
+            raise KwsError(
+                f"{teacher.path}: its task is {metadata.task}: commands are distilled here "
+                "(kws train --wake-word makes a student of its own members)"
+            )
+        for needed in (SILENCE, UNKNOWN, *(keywords or teachers[0].metadata.keywords)):
+            if needed not in metadata.labels:
+                raise KwsError(f"{teacher.path}: a teacher must know {needed}")
+    first = teachers[0].metadata
+    wanted = first.keywords if keywords is None else keywords
+    return tuple(one for one in first.labels if one in wanted or one not in first.keywords)
+
+
+def _selected(model: ModelFile, keywords: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the keywords to select of a model, or None where it has no others."""
+    return None if set(keywords) == set(model.metadata.keywords) else keywords
+
+
+def _only(detector: Any, keywords: tuple[str, ...]) -> Any:
+    """Return a detector's defaults for some of its keywords."""
+    from dataclasses import replace
+
+    return replace(detector, thresholds={one: detector.thresholds[one] for one in keywords})
+
+
+def _material(
+    teachers: Sequence[ModelFile],
+    labels: tuple[str, ...],
+    data: Gathered,
+    folders: Folders,
+    options: Options,
+) -> Material:
+    """Make clips of all recordings and images, judged by the teachers who need waveforms."""
+    keywords = tuple(one for one in labels if one in teachers[0].metadata.keywords)
+    waveform = [
+        open_model(one, threads=2, keywords=_selected(one, keywords))
+        for one in teachers if not hears(one, WORDS)
+    ]  # fmt: skip
+    if waveform:
+        part = data.training + data.unlabelled
+        say(f"{len(part.clips)} recordings; teachers judge {options.copies} copies of each")
+        materials = [
+            taught(part, labels, waveform, options.copies, options.recipe.temperature,
+                   data.noise, options.seed, bar)
+        ]  # fmt: skip
+    else:
+        materials = [recorded(data.training, labels), unlabelled(data.unlabelled, labels)]
+    if folders.features is not None:
+        others = {clip.speaker for part in (data.validation, data.held_out) for clip in part.clips}
+        images = read_images(folders.features)
+        materials.append(labelled(images, labels, data.hold_out, others))
+    return join(materials)
+
+
+def _digest(
+    material: Material,
+    noise: Float32,
+    teachers: Sequence[ModelFile],
+    labels: tuple[str, ...],
+    options: Options,
+) -> str:
+    """Return a digest of all that a training depends on."""
+    digest = hashlib.sha256(repr((labels, options)).encode())
+    for teacher in teachers:
+        digest.update(teacher.network)
+    for array in (material.images, material.labels, material.told, noise):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def representative(windows: WindowMaker, material: Material, seed: int) -> Float32:
+    """Make representative streams: words, noise, and the front end's extremes."""
+    rng = np.random.default_rng(seed)
+    streams = []
+    for _ in range(16):
+        rows = rng.integers(len(material.images), size=3)
+        words = windows.words(rng, material.frames(rows), material.frames(rows[::-1]), 160, 140)
+        streams.append(np.concatenate([*words.frames, windows.silence(rng, 1, 80)[0]]))
+    streams.append(np.full_like(streams[0], WORDS.floor))
+    streams.append(streams[0] + WORDS.ceiling - streams[0].max())
+    return np.stack(streams)

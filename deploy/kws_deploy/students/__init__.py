@@ -1,0 +1,1 @@
+"""Students: small streaming networks made for int8 on small cores."""

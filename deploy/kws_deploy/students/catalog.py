@@ -1,0 +1,95 @@
+"""The students there are, by name: a family and about how many thousand weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws_training.networks.base import RESULT_STRIDE, BaseShape, WordBase
+from kws_training.networks.streaming import Network, step_model
+
+from .broadcast import BroadcastNetwork, BroadcastShape
+from .mixed import MixedNetwork, MixedShape
+
+Shape = BaseShape | MixedShape | BroadcastShape
+
+#: Smallest and largest width of a student that is named by it.
+WIDTHS = 8, 512
+
+#: The family that --budget-ms chooses from, and that a number names: fastest in int8 (XNNPACK and
+#: CMSIS-NN alike know convolutions of one dimension best), smallest first.
+STUDENTS: dict[str, Shape] = {
+    "temporal-10k": BaseShape(width=20, features=24, coarse=(5, 5, 5, 7)),
+    "temporal-30k": BaseShape(width=36, features=48),
+    "temporal-100k": BaseShape(width=64, features=104),
+    "temporal-300k": BaseShape(width=112, features=192),
+    "mixed-10k": MixedShape(width=20, features=28, kernels=((5,), (3, 7), (3, 7), (5,))),
+    "mixed-30k": MixedShape(width=36, features=52),
+    "mixed-100k": MixedShape(),
+    "mixed-300k": MixedShape(width=112, features=212),
+    "bc-resnet-10k": BroadcastShape(width=8),
+    "bc-resnet-30k": BroadcastShape(width=16),
+    "bc-resnet-100k": BroadcastShape(width=32),
+    "bc-resnet-300k": BroadcastShape(width=56),
+}
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student that is not trained yet.
+
+    Attributes
+    ----------
+    name : str
+    shape : BaseShape, MixedShape or BroadcastShape
+    """
+
+    name: str
+    shape: Shape
+
+    #: Front-end frames per step and result: the same for all.
+    stride = RESULT_STRIDE
+
+    def network(self, labels: int) -> Network:
+        """Build the network, its weights drawn at random."""
+        build: dict[type, Callable[..., Any]] = {
+            BaseShape: WordBase, MixedShape: MixedNetwork, BroadcastShape: BroadcastNetwork
+        }  # fmt: skip
+        return build[type(self.shape)](WORDS, labels, self.shape)
+
+    def weights(self, labels: int) -> int:
+        """Count the weights, as they are in the model file: batch norm folded into biases."""
+        from kws_training.networks.convert import convert
+
+        from ..boards.cost import cost
+
+        step = step_model(self.network(labels), self.stride, (1, WORDS.bands))
+        return cost(convert(step, "float32", None).network).weights
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a model's provenance."""
+        return {"name": self.name, **asdict(self.shape)}
+
+
+def find_student(name: str) -> Student:
+    """Return the student of a name, or the temporal one of a width.
+
+    Raises
+    ------
+    KwsError
+        If there is no such student.
+    """
+    if name in STUDENTS:
+        return Student(name, STUDENTS[name])
+    try:
+        width = int(name)
+    except ValueError:
+        raise KwsError(
+            f"--student {name!r:.60}: there are {', '.join(STUDENTS)}, or a width"
+        ) from None
+    if not WIDTHS[0] <= width <= WIDTHS[1]:
+        raise KwsError(f"--student {width}: a width must be {WIDTHS[0]} to {WIDTHS[1]}")
+    return Student(f"temporal-width-{width}", BaseShape(width=width, features=width))

@@ -1,0 +1,94 @@
+"""The verb prune."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kws.arguments import check_output
+from kws.cli import Verb
+from kws.errors import KwsError
+from kws_training.verbs.train_command import import_tensorflow, seed
+
+from .distill_command import add_material, folders_of
+
+EPOCHS = 8
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL",
+        help="a temporal student that kws distill made, best in float32",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", type=float, required=True, metavar="SHARE",
+        help="of the channels: about the root of the share of the weights that is kept",
+    )  # fmt: skip
+    add_material(parser)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--float", dest="unquantized", type=Path, metavar="FILE",
+        help="write the pruned student in float32 too",
+    )  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training afterwards")
+    parser.add_argument("--seed", type=seed, default=0)
+
+
+def _run(options: argparse.Namespace) -> int:
+    for path in (options.output, options.unquantized):
+        if path is not None:
+            check_output(path)
+    if options.epochs < 1:
+        raise KwsError("--epochs must be at least 1")
+    import_tensorflow()
+    from kws.modelfile import write_model
+    from kws.timing import network_times
+    from kws_training.cache import cache_folder
+    from kws_training.fitting.loop import Descent
+    from kws_training.networks.base import read_base
+    from kws_training.progress import say
+
+    from ..boards.cost import cost
+    from ..distillation.fit import Recipe
+    from ..distillation.pipeline import Options, distill
+    from ..pruning import prune
+
+    base = read_base(options.model)
+    student = prune(base, options.keep)
+    # gently, and near to what is judged: the weights are good already
+    recipe = Recipe(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
+    result = distill(
+        [base.model], folders_of(options), Options(student, None, 1, recipe, options.seed),
+        cache_folder("checkpoints"),
+    )  # fmt: skip
+    write_model(options.output, result.model.network, result.model.metadata)
+    if options.unquantized is not None:
+        write_model(
+            options.unquantized, result.unquantized.network, result.unquantized.metadata
+        )
+    for skip in result.skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
+    print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
+    rows = (
+        ("before", base.model, result.teachers[0]),
+        (f"pruned, {student.name}", result.model, result.student),
+    )
+    for name, model, report in rows:
+        milliseconds = network_times(model).median * 1e3
+        print(
+            f"{name:24} {cost(model.network).weights:8,} {len(model.network) / 1e3:6.0f} "
+            f"{milliseconds:15.3f} {report.accuracy:9.1%}"
+        )
+    print(
+        f"{result.student.clips} clips of {result.judges} speakers; trained on without teacher: "
+        f"{result.alone.accuracy:.1%}"
+    )
+    print(f"wrote {options.output}")
+    return 0
+
+
+PRUNE = Verb(
+    "prune", "remove the channels of a student that carry least, and train on",
+    "kws prune student.tflite --keep 0.75 --data recordings --noise noise --output pruned.tflite",
+    _configure, _run,
+)  # fmt: skip
