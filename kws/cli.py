@@ -16,7 +16,9 @@ from .errors import KwsError
 
 #: Entry points of this group are further verbs; the device side knows none by name.
 GROUP = "kws.verbs"
-DEVICE_VERBS = ("spot", "classify", "listen", "record", "enroll", "calibrate")
+DEVICE_VERBS = ("spot", "classify", "listen", "record", "enroll", "calibrate", "inspect", "bench")
+#: Those that the extra "deploy" brings the packages of; the others need "train".
+DEPLOY_VERBS = ("distill", "quantize", "pack", "check", "export")
 
 #: Exit statuses: bad input, anything unexpected, and Ctrl-C (128 + SIGINT) as shells have it.
 BAD_INPUT = 2
@@ -59,11 +61,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _device_verbs() -> list[Verb]:
-    from . import calibrate_verb, enroll_verb, record_verb, verbs
+    from . import bench_verb, calibrate_verb, enroll_verb, inspect_verb, record_verb, verbs
 
     return [
         verbs.SPOT, verbs.CLASSIFY, verbs.LISTEN, record_verb.RECORD, enroll_verb.ENROLL,
-        calibrate_verb.CALIBRATE,
+        calibrate_verb.CALIBRATE, inspect_verb.INSPECT, bench_verb.BENCH,
     ]  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        extra = "deploy" if name == "distill" else "train"
+        extra = "deploy" if name in DEPLOY_VERBS else "train"
         return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
     except BrokenPipeError:
         # the reader has gone, as in `kws spot … | head`; the interpreter must not complain at exit
