@@ -47,11 +47,6 @@ class PrunedStudent(Student):
 def prune(base: Base, keep: float) -> PrunedStudent:
     """Remove the channels that carry least.
 
-    Channels that a residual sum ties together go together, so there are two groups: those of the
-    columns of 20 ms and those of 40 ms. What a channel carries is the mean, over the layers that
-    make it and those that use it, of the L1 norm of its weights relative to the layer's mean
-    channel (the L1 norm of filters: Li et al., arXiv 1608.08710).
-
     Parameters
     ----------
     base : Base
@@ -68,29 +63,77 @@ def prune(base: Base, keep: float) -> PrunedStudent:
     if not 0 < keep < 1:  # NaN is not
         raise KwsError(f"--keep {keep:g}: must be between 0 and 1")
     width, features = (
-        int(np.ceil(keep * count / MULTIPLE)) * MULTIPLE for count in (shape.width, shape.features)
+        min(int(np.ceil(keep * count / MULTIPLE)) * MULTIPLE, count)
+        for count in (shape.width, shape.features)
     )
-    if width >= shape.width and features >= shape.features:
+    if (width, features) == (shape.width, shape.features):
         raise KwsError(
-            f"--keep {keep:g}: of {shape.width} and {shape.features} channels, {MULTIPLE} at "
-            "least must go: take less"
+            f"--keep {keep:g}: of {width} and {features} channels, {MULTIPLE} at least must go: "
+            "take less"
         )
+    return PrunedStudent(
+        f"pruned-{width}-{features}",
+        replace(shape, width=width, features=features),
+        prune_weights(base.shape, base.weights, width, features),
+    )
+
+
+def begin_with(base: Base, student: Student, labels: tuple[str, ...]) -> PrunedStudent:
+    """Let a student begin with the strongest channels of a word base of the same layers.
+
+    What the base has learned from thousands of voices, the student need not learn from few.
+
+    Raises
+    ------
+    KwsError
+        If the student is of another family, has other layers, or is larger than the base.
+    """
+    shape = student.shape
+    if (
+        not isinstance(shape, BaseShape)
+        or replace(base.shape, width=shape.width, features=shape.features) != shape
+        or shape.width > base.shape.width
+        or shape.features > base.shape.features
+    ):
+        raise KwsError(
+            f"{student.name} has other layers than {base.model.path}, or is larger: it cannot "
+            "begin with its channels"
+        )
+    weights = base.weights_for(labels)
+    kernels = prune_weights(base.shape, weights, shape.width, shape.features)
+    return PrunedStudent(student.name, shape, kernels)
+
+
+def prune_weights(shape: BaseShape, weights: Weights, width: int, features: int) -> Weights:
+    """Keep so many channels of the columns of 20 ms, and of those of 40 ms: the strongest.
+
+    Channels that a residual sum ties together go together, so there are these two groups. What a
+    channel carries is the mean, over the layers that make it and those that use it, of the L1
+    norm of its weights relative to the layer's mean channel (the L1 norm of filters: Li et al.,
+    arXiv 1608.08710).
+
+    Parameters
+    ----------
+    shape : BaseShape
+    weights : list of (float32 kernel, float32 bias)
+        In the order of the layers.
+    width, features : int
+    """
     kept = {
         "bands": np.arange(WORDS.bands),
-        "labels": np.arange(base.weights[-1][0].shape[-1]),
-        "width": _strongest(base, "width", min(width, shape.width)),
-        "features": _strongest(base, "features", min(features, shape.features)),
+        "labels": np.arange(weights[-1][0].shape[-1]),
+        "width": _strongest(shape, weights, "width", width),
+        "features": _strongest(shape, weights, "features", features),
     }
     kernels: Weights = []
-    for (kernel, bias), (before, after) in zip(base.weights, _groups(shape), strict=True):
+    for (kernel, bias), (before, after) in zip(weights, _groups(shape), strict=True):
         kernel = kernel[:, :, kept[before]]
         if after is not None:  # a depthwise kernel has one output per channel
             kernel, bias = kernel[..., kept[after]], bias[kept[after]]
         else:
             bias = bias[kept[before]]
         kernels.append((np.ascontiguousarray(kernel), np.ascontiguousarray(bias)))
-    small = replace(shape, width=len(kept["width"]), features=len(kept["features"]))
-    return PrunedStudent(f"pruned-{small.width}-{small.features}", small, kernels)
+    return kernels
 
 
 def _groups(shape: BaseShape) -> Iterator[tuple[str, str | None]]:
@@ -107,10 +150,10 @@ def _groups(shape: BaseShape) -> Iterator[tuple[str, str | None]]:
     yield from (("features", None), ("features", "labels"))
 
 
-def _strongest(base: Base, group: str, count: int) -> npt.NDArray[np.int64]:
+def _strongest(shape: BaseShape, weights: Weights, group: str, count: int) -> npt.NDArray[np.int64]:
     """Return the numbers of the channels of a group that carry most, in order."""
     carried: list[Any] = []
-    for (kernel, _), (before, after) in zip(base.weights, _groups(base.shape), strict=True):
+    for (kernel, _), (before, after) in zip(weights, _groups(shape), strict=True):
         size = np.abs(kernel)
         if before == group:
             carried.append(size.sum(axis=(0, 1, 3)))

@@ -132,6 +132,68 @@ def test_the_stream_equals_the_whole_clip(model: ModelFile, frames: np.ndarray) 
     assert np.ptp(stepwise, axis=0).max() > 10 * step
 
 
+# --- other types than int8 ---
+
+
+@pytest.fixture(scope="module", params=["int16x8", "int8 with float ends", "mixed", "float32"])
+def other(request: pytest.FixtureRequest, model: ModelFile, frames: np.ndarray) -> ModelFile:
+    """The same network in other types, each made by ``kws quantize``'s own functions."""
+    pytest.importorskip("ai_edge_quantizer")
+    from kws_deploy.quantization.dequantize import to_float, unpack
+    from kws_deploy.quantization.graph import activations, named
+    from kws_deploy.quantization.mend import segments_of
+    from kws_deploy.quantization.ranges import measure_ranges
+    from kws_deploy.quantization.variants import quantize
+
+    real, states = named(to_float(model.network)), model.metadata.streaming
+    flat = frames.reshape(-1, frames.shape[-1])
+    ranges = measure_ranges(real, states, flat, activations(unpack(real)))
+    network = {
+        "float32": lambda: real,
+        "int16x8": lambda: quantize(real, states, "int16x8", ranges),
+        "int8 with float ends": lambda: quantize(
+            real, states, "int8", ranges, input_type="float32", output_type="int16"
+        ),
+        "mixed": lambda: quantize(
+            real, states, "int8", ranges, segments_of(real, states)[4].results, "int16", "float32"
+        ),
+    }[request.param]()
+    return dataclasses.replace(model, network=network)
+
+
+def test_other_types_give_the_same_logits(
+    other: ModelFile, model: ModelFile, frames: np.ndarray
+) -> None:
+    found, known = run(StreamingNetwork(other), frames), run(StreamingNetwork(model), frames)
+    assert found.dtype == np.float32
+    error = np.square(found - known).mean() / np.square(known).mean()
+    assert 10 * np.log10(1 / error) > 15  # both are rounded
+    assert (found.argmax(axis=1) == known.argmax(axis=1)).mean() > 0.9
+
+
+def test_other_types_start_anew(other: ModelFile, frames: np.ndarray) -> None:
+    network = StreamingNetwork(other)
+    fresh = run(network, frames)
+    network.reset()
+    assert (run(network, frames) == fresh).all()
+
+
+def test_other_types_clip_what_they_cannot_hold(other: ModelFile, frames: np.ndarray) -> None:
+    """Frames far out of range are the ends of the range, not some number after an overflow."""
+    network = StreamingNetwork(other)
+    if network._dtype is np.float32:
+        pytest.skip("float32 holds them")
+    far, end = np.full_like(frames[0], 1e6), np.full_like(frames[0], 100.0)
+    first = network.step(far).copy()
+    network.reset()
+    assert (network.step(end) == first).all()
+
+
+def test_states_of_several_types(other: ModelFile) -> None:
+    kinds = {state.dtype for state in StreamingNetwork(other).silence}
+    assert kinds <= {np.dtype(name) for name in ("float32", "int16", "int8")}
+
+
 # --- metadata that says otherwise ---
 
 

@@ -13,7 +13,16 @@ import numpy.typing as npt
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.modelfile import SILENCE, UNKNOWN, Metadata, ModelFile, pack, parse_model
+from kws.modelfile import (
+    SILENCE,
+    UNKNOWN,
+    DetectorDefaults,
+    Metadata,
+    ModelFile,
+    SegmenterDefaults,
+    pack,
+    parse_model,
+)
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.dataset import Skipped
@@ -138,36 +147,16 @@ def distill(
         [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)], material, noise,
         labels, listeners, options.student.stride, options.recipe, options.seed, checkpoint, report,
     )  # fmt: skip
-    streams = representative(WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material,
-                             options.seed)  # fmt: skip
-    provenance = {
-        "student": options.student.to_dict(),
-        "options": {
-            "hold_out": data.hold_out, "copies": options.copies, "seed": options.seed
-        },
-        "recipe": asdict(options.recipe),
-        "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
-        "data_sha256": digest,
-        "clips": len(material.images),
-        "versions": used_versions(),
-    }  # fmt: skip
-    if isinstance(options.student.shape, BaseShape):  # can be read back, as any word base
-        provenance[SHAPE_KEY] = asdict(options.student.shape)
-    detector = teachers[0].metadata.detector
-
-    def finished(step: StepModel, precision: Precision, *, thresholds: bool = True) -> ModelFile:
-        converted = convert(step, precision, streams if precision == "int8" else None)
-        metadata = Metadata(
-            "commands", labels, WORDS, converted.streaming,
-            _only(detector, keywords), provenance=provenance,
-        )  # fmt: skip
-        content = pack(converted.network, metadata)
-        if thresholds:
-            content = with_thresholds(content, data.validation, data.negatives, options.seed)
-        return parse_model(content, "the student")
-
-    model = finished(steps[0], "int8")
-    alone = finished(steps[1], "int8", thresholds=False)
+    streams = representative(
+        WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material, options.seed
+    )
+    provenance = _provenance(teachers, data, options, digest, len(material.images))
+    thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
+    detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
+    model, alone = (model_file(step, "int8", labels, detector, provenance, streams)
+                    for step in steps)  # fmt: skip
+    unquantized = model_file(steps[0], "float32", labels, detector, provenance, streams)
+    model, unquantized = (with_points(one, data, options.seed) for one in (model, unquantized))
     reports = [
         judge_clips(
             open_model(one, keywords=_selected(one, keywords)), data.judged.clips,
@@ -176,7 +165,7 @@ def distill(
         for one in (*teachers, model, alone)
     ]  # fmt: skip
     result = Distilled(
-        model, finished(steps[0], "float32"), tuple(reports[:-2]), reports[-2], reports[-1],
+        model, unquantized, tuple(reports[:-2]), reports[-2], reports[-1],
         data.judges, data.skipped,
     )  # fmt: skip
     checkpoint.remove()
@@ -211,11 +200,47 @@ def _selected(model: ModelFile, keywords: tuple[str, ...]) -> tuple[str, ...] | 
     return None if set(keywords) == set(model.metadata.keywords) else keywords
 
 
-def _only(detector: Any, keywords: tuple[str, ...]) -> Any:
-    """Return a detector's defaults for some of its keywords."""
-    from dataclasses import replace
+def model_file(
+    step: StepModel,
+    precision: Precision,
+    labels: tuple[str, ...],
+    detector: DetectorDefaults | SegmenterDefaults,
+    provenance: dict[str, Any],
+    streams: Float32,
+) -> ModelFile:
+    """Convert a trained student and put its contract beside it; its thresholds are not chosen."""
+    converted = convert(step, precision, streams if precision == "int8" else None)
+    metadata = Metadata(
+        "commands", labels, WORDS, converted.streaming, detector, provenance=provenance
+    )
+    return parse_model(pack(converted.network, metadata), f"the student in {precision}")
 
-    return replace(detector, thresholds={one: detector.thresholds[one] for one in keywords})
+
+def with_points(model: ModelFile, data: Gathered, seed: int) -> ModelFile:
+    """Choose the thresholds of a student on half of those who validate, and state what they give.
+
+    See `kws_training.evaluation.operating.with_thresholds`.
+    """
+    content = pack(model.network, model.metadata)
+    return parse_model(with_thresholds(content, data.validation, data.negatives, seed), model.path)
+
+
+def _provenance(
+    teachers: Sequence[ModelFile], data: Gathered, options: Options, digest: str, clips: int
+) -> dict[str, Any]:
+    """Return what a student's file tells of its making."""
+    values: dict[str, Any] = {
+        "student": options.student.to_dict(),
+        "options": {"hold_out": data.hold_out, "copies": options.copies, "seed": options.seed},
+        "recipe": asdict(options.recipe),
+        "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
+        "data_sha256": digest,
+        "clips": clips,
+        "versions": used_versions(),
+    }
+    if isinstance(options.student.shape, BaseShape):  # can be read back, as any word base
+        values[SHAPE_KEY] = asdict(options.student.shape)
+    return values
 
 
 def _material(

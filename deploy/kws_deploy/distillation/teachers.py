@@ -13,7 +13,6 @@ from kws.frontend import LogMelConfig
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws.selection import Selection
-
 from kws_training.progress import silence
 
 Float32 = npt.NDArray[np.float32]

@@ -39,11 +39,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
         f"{STUDENT} if left out",
     )  # fmt: skip
+    parser.add_argument(
+        "--start", metavar="words|FILE",
+        help="begin with the strongest channels of a word base (words: the one in the package), "
+        "where there are few recordings; for temporal-30k and temporal-100k",
+    )  # fmt: skip
     add_budget(parser, "the largest temporal student whose step takes at most so long")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument(
         "--copies", type=int, default=COPIES,
-        help="augmented copies of each recording, for a teacher that hears more than log-mel frames",
+        help="augmented copies of each recording, for a teacher that needs the waveform",
     )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=0)
 
@@ -61,8 +66,8 @@ def add_material(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--judge", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
-        help="labelled recordings to choose thresholds and to judge by; whoever speaks there is left "
-        "out of everything else; without it, some of the speakers of --data",
+        help="labelled recordings to choose thresholds and to judge by; whoever speaks there is "
+        "left out of everything else; without it, some of the speakers of --data",
     )  # fmt: skip
     add_negatives(parser)
     parser.add_argument(
@@ -106,11 +111,13 @@ def _run(options: argparse.Namespace) -> int:
     teachers = [read_model(path) for path in options.teachers]
     import_tensorflow()
     from kws_training.cache import cache_folder
+    from kws_training.networks.base import read_base
     from kws_training.progress import say
 
     from ..boards.budget import largest_within
     from ..distillation.fit import Recipe
     from ..distillation.pipeline import Options, distill, labels_of
+    from ..pruning import begin_with
     from ..students.catalog import find_student
 
     if options.budget_ms is not None:
@@ -120,6 +127,9 @@ def _run(options: argparse.Namespace) -> int:
         student = choice.student
     else:
         student = find_student(options.student or STUDENT)
+    if options.start is not None:
+        base = read_base(None if options.start == "words" else Path(options.start))
+        student = begin_with(base, student, labels_of(teachers, options.keywords))
     result = distill(
         teachers,
         folders_of(options),

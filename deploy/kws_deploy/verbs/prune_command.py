@@ -63,9 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     write_model(options.output, result.model.network, result.model.metadata)
     if options.unquantized is not None:
-        write_model(
-            options.unquantized, result.unquantized.network, result.unquantized.metadata
-        )
+        write_model(options.unquantized, result.unquantized.network, result.unquantized.metadata)
     for skip in result.skipped:
         say(f"skipped: {skip.path}: {skip.reason}")
     print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")

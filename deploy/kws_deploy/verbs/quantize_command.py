@@ -186,7 +186,11 @@ def _print(source: Source, representative: Representative, result: Quantized, cl
         if len(result.attempts) == 1:
             print("  no pair of layers can be equalised, and no layer gains by 16 bits")
     if result.layers:
-        print("\nint8 against float32, layer by layer, the worst first:")
+        first = max(result.layers, key=lambda layer: layer.lost)
+        print(
+            f"\nint8 against float32: operator {first.number}, {first.kind}, loses most by itself, "
+            f"{first.lost:.1f} dB; layer by layer, the worst first:"
+        )
         print("  number  signal to noise  lost here  operator")
         for layer in result.layers[:MOST_LAYERS]:
             print(

@@ -1,0 +1,170 @@
+"""Variants of a model side by side: size, accuracy, disagreement with float, time per step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.modelfile import ModelFile, pack
+from kws.network import StreamingNetwork
+from kws.spotter import sigmoid, softmax
+from kws.timing import StepTimes, network_times
+from kws_training.data.dataset import Clip
+from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.fitting.features import Audio
+from kws_training.progress import Progress, silence
+
+Float32 = npt.NDArray[np.float32]
+
+#: Steps whose time is measured.
+STEPS = 300
+#: Where labels do not compete, two networks agree on a column if they agree on which of them
+#: reach this posterior.
+HEARD = 0.5
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a model, and how it does.
+
+    Attributes
+    ----------
+    name : str
+        Its precision, or "as given".
+    model : ModelFile
+    size : int
+        Bytes of the whole file.
+    agreement : float
+        Share of the calibration recordings' columns at which its highest label is the float
+        network's.
+    worst : float
+        Largest difference of any posterior from the float network's, 0 .. 1.
+    report : ClipReport or None
+        What it makes of labelled recordings, where there are some.
+    step : StepTimes
+        The network alone, on this machine.
+    """
+
+    name: str
+    model: ModelFile
+    size: int
+    agreement: float
+    worst: float
+    report: ClipReport | None
+    step: StepTimes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values."""
+        figures: dict[str, Any] = {
+            "name": self.name,
+            "bytes": self.size,
+            "agreement": self.agreement,
+            "worst_disagreement": self.worst,
+            "step": vars(self.step),
+        }
+        if self.report is not None:
+            figures["accuracy"] = self.report.accuracy
+            figures["accuracy_interval"] = list(self.report.interval)
+            figures["clips"] = self.report.clips
+        return figures
+
+
+@dataclass(frozen=True)
+class Material:
+    """What variants are judged on.
+
+    Attributes
+    ----------
+    frames : float32 (frames, bands)
+        Recordings as one stream, without labels.
+    posteriors : float32 (columns, labels)
+        What the float network makes of them.
+    clips, audio
+        Labelled recordings as `read_clips` gives them; empty if there are none.
+    """
+
+    frames: Float32
+    posteriors: Float32
+    clips: Sequence[Clip] = ()
+    audio: Sequence[Audio] = ()
+
+
+def posteriors(model: ModelFile, frames: Float32) -> Float32:
+    """Run a model over a stream as a device does.
+
+    Parameters
+    ----------
+    model : ModelFile
+    frames : float32 (frames, bands)
+
+    Returns
+    -------
+    float32 (columns, labels)
+    """
+    with silence():
+        network = StreamingNetwork(model)
+    size = network.frames
+    logits = [
+        network.step(np.ascontiguousarray(frames[start : start + size])).copy()
+        for start in range(0, len(frames) - size + 1, size)
+    ]
+    scores = softmax if model.metadata.exclusive else sigmoid
+    return scores(np.concatenate(logits))
+
+
+def judge(name: str, model: ModelFile, material: Material, progress: Progress) -> Variant:
+    """Measure one variant.
+
+    Parameters
+    ----------
+    name : str
+    model : ModelFile
+    material : Material
+    progress : callable
+    """
+    found = posteriors(model, material.frames)
+    if model.metadata.exclusive:
+        same = found.argmax(axis=1) == material.posteriors.argmax(axis=1)
+    else:
+        same = ((found >= HEARD) == (material.posteriors >= HEARD)).all(axis=1)
+    report = None
+    if material.clips:
+        report = judge_clips(open_model(model), material.clips, material.audio, [], progress)
+    with silence():
+        step = network_times(model, STEPS)
+    return Variant(
+        name=name,
+        model=model,
+        size=len(pack(model.network, model.metadata)),
+        agreement=float(same.mean()),
+        worst=float(np.abs(found - material.posteriors).max()),
+        report=report,
+        step=step,
+    )
+
+
+def lines(variants: Sequence[Variant], reasons: dict[str, str]) -> list[str]:
+    """Return the table as text.
+
+    Parameters
+    ----------
+    variants : sequence of Variant
+    reasons : dict of str to str
+        Why a precision is missing.
+    """
+    judged = any(variant.report is not None for variant in variants)
+    width = max(len(name) for name in (*(one.name for one in variants), *reasons, "variant"))
+    accuracy = "  accuracy" if judged else ""
+    rows = [f"{'variant':{width}}  size (kB){accuracy}  same label  worst diff.  step (us), p99"]
+    for one in variants:
+        percent = f"  {one.report.accuracy:8.2%}" if one.report is not None else ""
+        rows.append(
+            f"{one.name:{width}}  {one.size / 1000:9.1f}{percent}  {one.agreement:10.2%}  "
+            f"{one.worst:11.3f}  {one.step.median * 1e6:9.0f}, {one.step.p99 * 1e6:.0f}"
+        )
+    rows += [f"{name:{width}}  {reason}" for name, reason in reasons.items()]
+    return rows

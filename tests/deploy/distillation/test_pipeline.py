@@ -1,0 +1,134 @@
+"""A student learns made-up words from images and a teacher, as a process; and is pruned."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws import KeywordSpotter
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import read_model
+from kws_deploy.distillation.pipeline import labels_of
+
+DEFAULT = resources.files("kws") / "models" / "commands.tflite"
+LABELS = read_model(str(DEFAULT)).metadata.labels
+
+
+def tone(rng, pitch):
+    time = np.arange(8000) / 16000
+    samples = rng.normal(0, 0.001, 16000)
+    samples[4000:12000] += 0.2 * np.sin(2 * np.pi * pitch * (1 + rng.uniform(-0.05, 0.05)) * time)
+    return samples.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Tones by ten speakers under the names of the package's commands, and noise."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for number, word in enumerate(LABELS[2:]):
+        (folder / "words" / word).mkdir(parents=True)
+        for speaker in range(10):
+            name = folder / "words" / word / f"s{speaker}_nohash_0.wav"
+            soundfile.write(name, tone(rng, 300 * 1.25**number), 16000)
+    (folder / "noise").mkdir()
+    soundfile.write(folder / "noise" / "hiss.wav", rng.normal(0, 0.01, 16000 * 10), 16000)
+    np.savez(
+        folder / "images.npz",
+        x=rng.integers(0, 255, (30, 98, 40), dtype=np.uint8),
+        label=np.array(["bird"] * 30),
+        speaker=np.array([f"i{n}" for n in range(30)]),
+    )
+    return folder
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "kws", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "KWS_CACHE": str(Path(tempfile.gettempdir()) / "kws-test-cache")},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def distilled(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("student")
+    result = run(
+        "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
+        "--features", data / "images.npz", "--unlabelled", data / "words" / LABELS[3],
+        "--student", 16, "--epochs", 2, "--output", folder / "student.tflite",
+        "--float", folder / "float.tflite",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_three_lines_and_a_model(distilled):
+    folder, result = distilled
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("teacher commands.tflite: ")
+    assert lines[1].startswith("student temporal-width-16, int8: ")
+    assert lines[2].startswith("the same without teacher, int8: ")
+    model = read_model(folder / "student.tflite")
+    assert model.metadata.labels == LABELS
+    assert model.metadata.front_end == WORDS
+    assert len(model.network) < 40_000
+    assert set(model.metadata.detector.thresholds) == set(LABELS[2:])
+    assert KeywordSpotter(model).process(np.zeros(16000, np.int16)) == []
+
+
+def test_the_float_student_is_the_same_one(distilled):
+    folder, _ = distilled
+    models = [read_model(folder / name) for name in ("student.tflite", "float.tflite")]
+    samples = tone(np.random.default_rng(1), 500)
+    first, second = (KeywordSpotter(model).classify(samples).scores for model in models)
+    assert max(abs(first[label] - second[label]) for label in LABELS) < 0.1
+    assert len(models[1].network) > 1.3 * len(models[0].network)
+
+
+def test_the_student_is_pruned(distilled, data, tmp_path):
+    folder, _ = distilled
+    output = tmp_path / "pruned.tflite"
+    result = run(
+        "prune", folder / "float.tflite", "--keep", 0.5, "--data", data / "words",
+        "--noise", data / "noise", "--epochs", 1, "--output", output,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "pruned-8-8" in result.stdout
+    assert len(read_model(output).network) < len(read_model(folder / "student.tflite").network)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--student", "temporal-1k"], "--student 'temporal-1k'"),
+        (["--student", "16", "--budget-ms", "5", "--board", "pi4"], "give one of them"),
+        (["--budget-ms", "5"], "go together"),
+        (["--epochs", "0"], "--epochs"),
+        (["--keywords", "nothing"], "must know nothing"),
+    ],
+)
+def test_what_cannot_be(data, tmp_path, arguments, said):
+    output = tmp_path / "student.tflite"
+    result = run("distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
+                 "--output", output, *arguments)  # fmt: skip
+    assert result.returncode == 2
+    assert said in result.stderr.splitlines()[-1]
+    assert not output.exists()
+
+
+def test_some_keywords_of_a_teacher():
+    teacher = read_model(str(DEFAULT))
+    assert labels_of([teacher], None) == LABELS
+    assert labels_of([teacher], ("yes", "stop")) == tuple(
+        label for label in LABELS if label in ("_silence_", "_unknown_", "yes", "stop")
+    )
+    with pytest.raises(KwsError, match="must know maybe"):
+        labels_of([teacher], ("maybe",))
