@@ -1,0 +1,222 @@
+/* From logits to detections: see kws_detector.h. */
+#include "kws_detector.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Sound this far below the loudest belongs to no word, in natural logarithms: 25 dB. */
+#define RANGE (25.0 * KWS_DECIBEL)
+/* Fewest frames of a word that follows another. */
+#define SHORTEST 10
+/* Most frames of quiet within a word. */
+#define GAP 15
+
+void kws_detector_reset(kws_detector *self)
+{
+    memset(self, 0, sizeof *self);
+    memset(self->armed, 1, sizeof self->armed);
+    memset(self->levels, KWS_SILENCE, sizeof self->levels);
+}
+
+/* Posteriors of one column: of labels that compete, by softmax; else each by a sigmoid. */
+static void posteriors(const int8_t *logits, float *scores)
+{
+    int n;
+    for (n = 0; n < KWS_LABELS; n++) {
+        scores[n] = ((float)logits[n] - (float)KWS_LOGITS_ZERO_POINT) * KWS_LOGITS_SCALE;
+    }
+#if KWS_EXCLUSIVE
+    float most = scores[0], sum = 0.0f;
+    for (n = 1; n < KWS_LABELS; n++) {
+        most = scores[n] > most ? scores[n] : most;
+    }
+    for (n = 0; n < KWS_LABELS; n++) {
+        scores[n] = expf(scores[n] - most);
+        sum += scores[n];
+    }
+    for (n = 0; n < KWS_LABELS; n++) {
+        scores[n] /= sum;
+    }
+#else
+    for (n = 0; n < KWS_LABELS; n++) {
+        const float logit = scores[n] < 15.0f ? scores[n] : 15.0f;
+        scores[n] = 0.5f + 0.5f * tanhf(0.5f * logit);
+    }
+#endif
+}
+
+/* Keep the level of each frame of a step: its loudest band. */
+static void remember(kws_detector *self, const int8_t *frames)
+{
+    int8_t *levels =
+        self->levels + self->steps % (KWS_LEVEL_FRAMES / KWS_STEP_FRAMES) * KWS_STEP_FRAMES;
+    for (int frame = 0; frame < KWS_STEP_FRAMES; frame++, frames += KWS_BANDS) {
+        levels[frame] = frames[0];
+        for (int band = 1; band < KWS_BANDS; band++) {
+            levels[frame] = frames[band] > levels[frame] ? frames[band] : levels[frame];
+        }
+    }
+    self->steps++;
+}
+
+/* Level of the n-th of the frames in the ring, the oldest first, in natural logarithms. */
+static double level(const kws_detector *self, int n)
+{
+    const int oldest =
+        (int)(self->steps % (KWS_LEVEL_FRAMES / KWS_STEP_FRAMES)) * KWS_STEP_FRAMES;
+    const int8_t value = self->levels[(oldest + n) % KWS_LEVEL_FRAMES];
+    return ((float)value - (float)KWS_INPUT_ZERO_POINT) * KWS_INPUT_SCALE;
+}
+
+/* Level that a tenth of the frames in the ring is below, between two of them by a straight line. */
+static double quiet_tenth(const kws_detector *self)
+{
+    uint16_t counts[256];
+    double found[2] = {0.0, 0.0};
+    const double place = 0.1 * (KWS_LEVEL_FRAMES - 1);
+    const int below = (int)place;
+    int seen = 0;
+    memset(counts, 0, sizeof counts);
+    for (int n = 0; n < KWS_LEVEL_FRAMES; n++) {
+        counts[self->levels[n] + 128]++;
+    }
+    for (int value = 0; value < 256; value++) {
+        for (int nth = below; nth <= below + 1; nth++) {
+            if (seen <= nth && nth < seen + counts[value]) {
+                found[nth - below] =
+                    ((float)(value - 128) - (float)KWS_INPUT_ZERO_POINT) * KWS_INPUT_SCALE;
+            }
+        }
+        seen += counts[value];
+    }
+    const double share = place - below, step = found[1] - found[0];
+    return share < 0.5 ? found[0] + step * share : found[1] - step * (1.0 - share);
+}
+
+/* Find the stretch of sound around the loudest of the latest frames: it reaches, on both sides, to
+ * where the level stays 25 dB below it, or near the quiet tenth of the frames, for 0.15 s. */
+static void loudest_stretch(const kws_detector *self, int longest, int *first, int *last)
+{
+    const int begin = KWS_LEVEL_FRAMES - longest;
+    int peak = begin, n;
+    for (n = begin; n < KWS_LEVEL_FRAMES; n++) {
+        peak = level(self, n) > level(self, peak) ? n : peak;
+    }
+    const double top = level(self, peak), quiet = quiet_tenth(self);
+    const double near_quiet = quiet + 0.3 * (top - quiet);
+    const double limit = top - RANGE > near_quiet ? top - RANGE : near_quiet;
+    *first = *last = peak;
+    for (n = peak; n >= begin; n--) {
+        if (level(self, n) > limit) {
+            if (*first - n > GAP) {
+                break;
+            }
+            *first = n;
+        }
+    }
+    for (n = peak; n < KWS_LEVEL_FRAMES; n++) {
+        if (level(self, n) > limit) {
+            if (n - *last > GAP) {
+                break;
+            }
+            *last = n;
+        }
+    }
+}
+
+#if KWS_EXCLUSIVE
+static double loudest(const kws_detector *self, int first, int last)
+{
+    double most = level(self, first);
+    for (int n = first + 1; n <= last; n++) {
+        most = level(self, n) > most ? level(self, n) : most;
+    }
+    return most;
+}
+
+/* Frames since the end of the last detection; halves to even. */
+static int64_t frames_since(const kws_detector *self)
+{
+    const int64_t samples = self->steps * KWS_STEP_FRAMES * KWS_HOP - self->spoken_until;
+    int64_t frames = samples / KWS_HOP, rest = samples % KWS_HOP;
+    if (rest < 0) {
+        rest += KWS_HOP;
+        frames--;
+    }
+    return frames + (2 * rest > KWS_HOP || (2 * rest == KWS_HOP && frames % 2 != 0));
+}
+#endif
+
+/* Say where the word is; returns 0 if it was detected already. */
+static int locate(kws_detector *self, kws_detection *found)
+{
+    int first, last, longest = KWS_LONGEST_FRAMES;
+#if KWS_EXCLUSIVE
+    /* the same sound is not two keywords: this one is in what followed the last one */
+    const int64_t since = frames_since(self);
+    if (since < SHORTEST) {
+        return 0;
+    }
+    longest = since < longest ? (int)since : longest;
+#endif
+    loudest_stretch(self, longest, &first, &last);
+#if KWS_EXCLUSIVE
+    if (since < KWS_LONGEST_FRAMES &&
+        (last - first + 1 < SHORTEST ||
+         loudest(self, first, last) <
+             loudest(self, KWS_LEVEL_FRAMES - KWS_LONGEST_FRAMES, KWS_LEVEL_FRAMES - 1) - RANGE)) {
+        return 0;
+    }
+#endif
+    const int64_t origin = self->steps * KWS_STEP_FRAMES - KWS_LEVEL_FRAMES;
+    found->start = (origin + first) * KWS_HOP;
+    found->start = found->start < 0 ? 0 : found->start;
+    found->end = (origin + last) * KWS_HOP + KWS_WINDOW;
+#if KWS_EXCLUSIVE
+    self->spoken_until = found->end;
+#endif
+    return 1;
+}
+
+/* Take the posteriors of one column; returns how many keywords it completes. */
+static int update(kws_detector *self, const int8_t *logits, kws_detection *found)
+{
+    float smoothed[KWS_LABELS];
+    int n, best = 0, count = 0;
+    posteriors(logits, self->scores[self->columns % KWS_SMOOTHING_COLUMNS]);
+    self->columns++;
+    for (n = 0; n < KWS_LABELS; n++) {
+        smoothed[n] = 0.0f;
+        for (int row = 0; row < KWS_SMOOTHING_COLUMNS; row++) {
+            smoothed[n] += self->scores[row][n];
+        }
+        smoothed[n] /= (float)KWS_SMOOTHING_COLUMNS;
+        best = smoothed[n] > smoothed[best] ? n : best;
+        if (smoothed[n] < 0.5f * kws_thresholds[n]) {
+            self->armed[n] = 1;
+        }
+    }
+    for (n = 0; n < KWS_LABELS; n++) {
+        if (smoothed[n] < kws_thresholds[n] || !self->armed[n] ||
+            self->columns < self->blocked_until[n] || (KWS_EXCLUSIVE && n != best)) {
+            continue;
+        }
+        self->armed[n] = 0;
+        self->blocked_until[n] = self->columns + KWS_REFRACTORY_COLUMNS;
+        found[count].label = n;
+        found[count].score = smoothed[n];
+        count += locate(self, &found[count]);
+    }
+    return count;
+}
+
+int kws_detector_push(kws_detector *self, const int8_t *frames, const int8_t *logits,
+                      kws_detection *found)
+{
+    int count = 0;
+    remember(self, frames);
+    for (int column = 0; column < KWS_COLUMNS; column++) {
+        count += update(self, logits + column * KWS_LABELS, found + count);
+    }
+    return count;
+}
