@@ -35,8 +35,7 @@ RECORDED = $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_
 models: words commands
 words: $(FEATURES)
 	$(BIN)/kws pretrain --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
-	  --negatives $(DATA)/speech/orders --output kws/models/words.tflite
-	$(BIN)/kws enrolment kws/models/words.tflite --noise $(DATA)/noise/speech_commands \
+	  --negatives $(DATA)/speech/orders \
 	  --speech $(DATA)/speech_commands_train/training $(DATA)/speech_commands_words $(DATA)/speech/orders \
 	  $(DATA)/wake_words/computer $(DATA)/wake_words/smart_mirror --output kws/models/words.tflite
 commands: $(FEATURES)

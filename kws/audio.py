@@ -28,6 +28,19 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 )
 
+
+def recordings_below(folder: Path) -> list[Path]:
+    """Return the recordings in a folder, at any depth, in the order of their paths.
+
+    Hidden files are none: macOS keeps ``._word.wav`` beside the ``word.wav`` of other disks.
+    """
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+    ]
+
+
 #: Longest recording taken by default, in seconds: a file that says more is most likely broken.
 LONGEST = 4 * 3600.0
 #: The same where a recording is read in pieces, so that only time is lost on it.

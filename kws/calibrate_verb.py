@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import check_output, per_hour
 from .audio import stream_audio
 from .cli import Verb, note
 from .errors import AudioError, ModelError
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 
 #: Below this a threshold is mentioned: the audio then hardly excites the model.
 LOW = 0.05
-
-
-def per_hour(text: str) -> float:
-    """Parse a rate of false accepts."""
-    value = float(text)
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
-    return value
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -113,16 +105,6 @@ def _keywords(wanted: Sequence[str] | None, model: ModelFile) -> list[str]:
                 f"{keyword!r:.100} is no keyword of {model.path}: it has {', '.join(known)}"
             )
     return list(dict.fromkeys(wanted or known))
-
-
-def check_output(path: Path) -> None:
-    """Find out before the work that the model cannot be written."""
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder: name a file for the calibrated model")
-    if not path.parent.is_dir():
-        raise ModelError(f"{path.parent}: no such folder: make it, or name another with --output")
-    if not os.access(path.parent, os.W_OK):
-        raise ModelError(f"{path.parent}: cannot be written to: name another with --output")
 
 
 class Ambient:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -184,8 +183,8 @@ class _Ear:
         arrays = base.metadata.arrays
         if "projection.npy" not in arrays:
             raise ModelError(
-                f"{base.path}: has no projection.npy: run kws enrolment on a word base, or leave "
-                "out --model"
+                f"{base.path}: has no projection.npy: give a word base that kws pretrain made with "
+                "--speech, or leave out --model"
             )
         self._network = StreamingNetwork(base, features=True)
         self._front_end = base.metadata.front_end
@@ -345,8 +344,3 @@ def group(paths: Iterable[Path], label: str | None) -> dict[str, list[Path]]:
     for path in paths:
         groups.setdefault(path.resolve().parent.name if label is None else label, []).append(path)
     return groups
-
-
-def provenance_with(metadata: Metadata, **values: Any) -> Metadata:
-    """Return a contract with more said of where it comes from."""
-    return replace(metadata, provenance={**metadata.provenance, **values})

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .audio import AUDIO_SUFFIXES
-from .calibrate_verb import Ambient, calibrated, check_output, per_hour
+from .arguments import check_output, per_hour
+from .audio import recordings_below
+from .calibrate_verb import Ambient, calibrated
 from .cli import Verb, note
 from .errors import AudioError, KwsError
 from .modelfile import DetectorDefaults, ModelFile, read_model, write_model
@@ -99,7 +100,7 @@ def _find(places: Sequence[Path]) -> list[Path]:
         if not place.is_dir():
             found.append(place)
             continue
-        here = sorted(path for path in place.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        here = recordings_below(place)
         if not here:
             raise AudioError(f"{place}: no recordings in this folder: give one that holds some")
         found += here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class StreamingNetwork:
             )
         if len({contract.input, *(before for before, _ in contract.states)}) != len(inputs):
             raise ModelError(f"{model.path}: kws.json names an input of the network twice")
-        self._states: list[tuple[int, int]] = []
+        self._states: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         for before, after in contract.states:
             old, new = self._tensor(inputs, before), self._tensor(outputs, after)
             same = old["dtype"] == new["dtype"] and old["quantization"] == new["quantization"]
@@ -114,18 +115,20 @@ class StreamingNetwork:
                     f"{model.path}: state {before!r} and its successor {after!r} differ "
                     "in shape, type or quantization"
                 )
-            self._states.append((old["index"], new["index"]))
-        self._input = frames["index"]
-        self._output = logits["index"]
-        self._shape = tuple(frames["shape"])
+            self._states.append((self._memory(old["index"]), self._memory(new["index"])))
         self._input_scale, self._input_zero = frames["quantization"]
         self._output_scale, self._output_zero = logits["quantization"]
         self._dtype = frames["dtype"]
         self._quantized = self._dtype is not np.float32
         if self._quantized:
             limits = np.iinfo(self._dtype)
-            self._least, self._most = limits.min, limits.max
+            self._least, self._most = np.float32(limits.min), np.float32(limits.max)
+            self._per_unit = np.float32(1.0 / self._input_scale)
+            self._offset = np.float32(self._input_zero)
         self._frames = np.empty((contract.frames, front_end.bands), np.float32)
+        self._input = self._memory(frames["index"]).reshape(self._frames.shape)
+        output = self._memory(logits["index"])[0]
+        self._output = output[:, 0] if self._flat else output
         self.frames = contract.frames
         self.columns = int(logits["shape"][1])
         self._silence = self._after_silence(
@@ -144,16 +147,26 @@ class StreamingNetwork:
             raise ModelError(f"{self._path}: tensor {name!r:.100} has integers without a scale")
         return tensor
 
+    def _memory(self, index: int) -> npt.NDArray[Any]:
+        """Return the memory of a tensor, to read and to write without a copy or a call.
+
+        The interpreter refuses to run while one of its own views is held, since allocating anew
+        would leave it dangling. Nothing is allocated anew here: shapes are fixed, and tensors
+        stay where they are for as long as the interpreter lives, which is as long as this object.
+        """
+        view = self._interpreter.tensor(index)()
+        memory = (ctypes.c_uint8 * view.nbytes).from_address(view.ctypes.data)
+        return np.frombuffer(memory, view.dtype).reshape(view.shape)
+
     def _after_silence(self, silence: Float32, receptive_field: int) -> list[npt.NDArray[Any]]:
         """Return the states that endless silence leaves behind."""
-        for tensor, _ in self._states:
-            details = self._interpreter.get_tensor(tensor)
-            self._interpreter.set_tensor(tensor, np.zeros_like(details))
+        for state, _ in self._states:
+            state[...] = 0
         for _ in range(-(-receptive_field // self.frames)):
             self.step(silence)
         if self._matcher is not None:
             self._columns = self._matcher.state
-        return [self._interpreter.get_tensor(tensor) for tensor, _ in self._states]
+        return [state.copy() for state, _ in self._states]
 
     @property
     def silence(self) -> tuple[npt.NDArray[Any], ...]:
@@ -162,8 +175,8 @@ class StreamingNetwork:
 
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""
-        for (tensor, _), value in zip(self._states, self._silence, strict=True):
-            self._interpreter.set_tensor(tensor, value)
+        for (state, _), value in zip(self._states, self._silence, strict=True):
+            state[...] = value
         if self._matcher is not None:
             self._matcher.state = self._columns
 
@@ -178,24 +191,21 @@ class StreamingNetwork:
         Returns
         -------
         float32 (columns, labels)
-            Logits of the newest columns, or with ``features`` these (columns, channels); valid
-            until the next step.
+            Logits of the newest columns, or with ``features`` these (columns, channels).
         """
-        interpreter = self._interpreter
         if self._quantized:
-            np.multiply(frames, 1.0 / self._input_scale, out=self._frames)
-            np.rint(self._frames, out=self._frames)
-            np.add(self._frames, self._input_zero, out=self._frames)
-            np.clip(self._frames, self._least, self._most, out=self._frames)
-            frames = self._frames.astype(self._dtype)
-        interpreter.set_tensor(self._input, frames.reshape(self._shape))
-        interpreter.invoke()
+            # ufuncs into arrays that exist: np.clip and astype alone take as long as all of these
+            scaled = np.multiply(frames, self._per_unit, out=self._frames)
+            np.rint(scaled, out=scaled)
+            np.add(scaled, self._offset, out=scaled)
+            np.minimum(np.maximum(scaled, self._least, out=scaled), self._most, out=scaled)
+            frames = scaled
+        np.copyto(self._input, frames, casting="unsafe")
+        self._interpreter.invoke()
         for before, after in self._states:
-            interpreter.set_tensor(before, interpreter.get_tensor(after))
-        logits = interpreter.get_tensor(self._output)[0]
-        if logits.dtype != np.float32:
-            logits = (logits.astype(np.float32) - self._output_zero) * self._output_scale
-        if self._flat:
-            logits = logits[:, 0]
-        logits = np.asarray(logits, np.float32)
+            np.copyto(before, after)
+        logits = self._output.astype(np.float32)  # a copy: the next step overwrites the memory
+        if self._output.dtype != np.float32:
+            logits -= self._output_zero
+            logits *= self._output_scale
         return logits if self._matcher is None else self._matcher.push(logits)

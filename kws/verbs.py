@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio import AUDIO_SUFFIXES, load_audio, read_stream
+from .audio import load_audio, read_stream, recordings_below
 from .cli import BAD_INPUT, Verb, names, note
 from .errors import AudioError
 from .frontend import Float32
@@ -118,7 +118,7 @@ def recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
         if name == "-" or not _is_folder(name):
             yield name, False
             continue
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        found = recordings_below(folder)
         if not found:  # reading it will say what is wrong, and the work goes on
             yield name, False
         for path in found:

@@ -166,7 +166,7 @@ def test_refusals(folder: Path, tmp_path: Path):
     assert "cannot be read" in refusal("--positives", folder, "--model", tmp_path / "no", *output)
     path = tmp_path / "commands.tflite"
     path.write_bytes(pack(default_model().network, default_model().metadata))
-    assert "commands.tflite: has no projection.npy: run kws enrolment" in refusal(
+    assert "commands.tflite: has no projection.npy: give a word base" in refusal(
         "--positives", folder, "--model", path, *output
     )
     assert not (tmp_path / "wake.tflite").exists()

@@ -18,6 +18,7 @@ from kws_training.data.dataset import (
     find_clips,
     find_parts,
     find_recordings,
+    find_speech,
     hold_out,
     labels_of,
     split,
@@ -82,8 +83,31 @@ def test_folders_that_hold_nothing(tmp_path):
     make(tmp_path, "loose.wav")
     with pytest.raises(DataError, match="no recordings in sub-folders"):
         find_clips([tmp_path])
-    with pytest.raises(DataError, match="no recordings in this folder"):
+    with pytest.raises(DataError, match="no such folder"):
         find_recordings([tmp_path / "missing"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no recordings in this folder"):
+        find_recordings([tmp_path / "empty"])
+
+
+def test_recordings_that_need_no_label(tmp_path):
+    make(tmp_path, "b.wav", "deep/er/a.flac", "._b.wav", "deep/.hidden.wav")
+    (tmp_path / "list.csv").write_text("path\nb.wav\n")
+    found = [tmp_path / "b.wav", tmp_path / "deep/er/a.flac"]
+    assert find_recordings([tmp_path]) == found
+    assert find_recordings([tmp_path / "deep", tmp_path / "b.wav"]) == found[::-1]
+    with pytest.raises(DataError, match=r"list.csv: no recording, by its suffix"):
+        find_recordings([tmp_path / "list.csv"])
+
+
+def test_a_recording_in_place_of_a_folder_is_speech(tmp_path):
+    make(tmp_path, "anna_nohash_0.wav", "b.wav")
+    clips = find_speech([tmp_path / "anna_nohash_0.wav", tmp_path / "b.wav"])
+    assert [(clip.path.name, clip.columns) for clip in clips] == [
+        ("anna_nohash_0.wav", {}), ("b.wav", {}),
+    ]  # fmt: skip
+    assert clips[0].speaker == "anna"
+    assert clips[1].speaker.endswith("b.wav")
 
 
 def test_labels():

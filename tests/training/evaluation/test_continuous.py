@@ -25,7 +25,6 @@ from kws_training.evaluation.continuous import (
     hear_negatives,
     hear_positives,
     hits,
-    recordings_in,
 )
 from kws_training.evaluation.detection import judge
 
@@ -72,7 +71,7 @@ def test_keywords_by_folder_and_by_manifest(tmp_path):
 
 def test_folders_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
-        recordings_in([tmp_path / "missing"])
+        find_positives([tmp_path / "missing"], ["stop"])
     with pytest.raises(DataError, match="no recordings"):
         find_positives([tmp_path], ["stop"])
 
@@ -167,12 +166,14 @@ def said(at: float, keyword: str = "a") -> Said:
 
 
 def test_events_and_recordings():
-    found = hits([said(10), said(20), said(30)], np.array([5.0, 10.5, 11.5, 19.9, 31.9, 32.1]))
+    found = hits(
+        [said(at).span for at in (10, 20, 30)], np.array([5.0, 10.5, 11.5, 19.9, 31.9, 32.1])
+    )
     np.testing.assert_array_equal(found.times, [10.5, np.nan, 31.9])
     assert found.misses == 1
     # a second event in a recording is none outside
     assert found.others.tolist() == [5.0, 19.9, 32.1]
-    nothing = hits([said(10)], np.zeros(0))
+    nothing = hits([said(10).span], np.zeros(0))
     assert nothing.misses == 1
 
 

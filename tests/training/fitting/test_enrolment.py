@@ -54,8 +54,8 @@ def test_the_verb_makes_a_base_that_enroll_takes(
     contents = []
     for name in ("a.tflite", "b.tflite"):
         arguments = [
-            *("enrolment", base, "--speech", tmp_path / "speech", "--noise", tmp_path / "noise"),
-            *("--output", tmp_path / name),
+            *("pretrain", "--enrolment-only", "--start", base, "--speech", tmp_path / "speech"),
+            *("--noise", tmp_path / "noise", "--output", tmp_path / name),
         ]
         assert main([str(one) for one in arguments]) == 0
         contents.append((tmp_path / name).read_bytes())

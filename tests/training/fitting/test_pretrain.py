@@ -223,7 +223,10 @@ def command(data, output, *more):
 
 def test_as_a_process(data, tmp_path):
     output = tmp_path / "base.tflite"
-    more = ("--data", data / "words", "--negatives", data / "noise", "--leave-out", "shake")
+    more = (
+        *("--data", data / "words", "--negatives", data / "noise", "--leave-out", "shake"),
+        *("--speech", data / "words"),
+    )
     result = subprocess.run(
         [sys.executable, "-m", "kws", *command(data, output, *more)],
         capture_output=True, text=True, check=False,
@@ -241,6 +244,7 @@ def test_as_a_process(data, tmp_path):
     assert base.shape == BaseShape()
     assert base.model.metadata.keywords == ("fall", "rise")
     assert base.model.metadata.provenance["left_out"] == ["shake"]
+    assert base.model.metadata.arrays["projection.npy"].ndim == 2  # kws enroll can start from it
     assert output.stat().st_size < 300_000
 
 
@@ -282,7 +286,9 @@ def test_stopped_by_control_c_and_started_again(data, tmp_path):
         (["--output", "{tmp}/no/such.tflite"], "no such folder"),
         (["--output", "{tmp}"], "is a folder"),
         (["--features", "{tmp}/missing.npz"], "missing.npz"),
-        (["--noise", "{tmp}/missing"], "no recordings"),
+        (["--noise", "{tmp}/missing"], "missing: no such folder"),
+        (["--speech", "{tmp}/missing"], "missing: no such folder"),
+        (["--enrolment-only"], "give --start, the word base, and --speech"),
         (["--data", "{tmp}/missing"], "no such folder"),
         (["--epochs", "0"], "--epochs must be at least 1"),
         (["--synthesize", "-1"], "--synthesize 0 to 1000"),

@@ -3,7 +3,8 @@
 import pytest
 
 from kws_training.data.dataset import DataError
-from kws_training.reports.curve import last_step, read_curve
+from kws_training.reports.curve import LearningCurve, last_step, measure_of, read_curve
+from kws_training.reports.page import curve_section
 
 
 def point(recordings=100, accuracy=0.9, clips=200):
@@ -24,11 +25,20 @@ def test_a_model_without_a_curve_has_no_points():
 
 def test_last_step_in_a_sentence():
     points = read_curve({"learning_curve": [point(100, 0.5), point(400, 0.95)]})
-    assert last_step(points) == (
+    assert last_step(LearningCurve(points, measure_of("commands"))) == (
         "From 100 to 400 recordings the accuracy went from 50.0 % to 95.0 % (+45.0 points)."
     )
     flat = read_curve({"learning_curve": [point(100, 0.94), point(400, 0.95)]})
-    assert "with intervals that overlap" in last_step(flat)
+    assert "with intervals that overlap" in last_step(LearningCurve(flat, "accuracy"))
+
+
+def test_of_wake_words_it_is_the_share_that_is_found():
+    points = read_curve({"learning_curve": [point(10, 0.5), point(20, 0.95)]})
+    curve = LearningCurve(points, measure_of("wake-words"))
+    assert "the share found went from 50.0 % to 95.0 %" in last_step(curve)
+    section = curve_section(curve)
+    assert "Share found over the number of recordings" in section
+    assert "accuracy" not in section.lower()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
 from kws_training.networks.base import read_base
 from kws_training.networks.streaming import step_model
-from kws_training.wake.fit import APART, STRIDE, Recipe, fit, listen, mine, wake_loss, wake_window
+from kws_training.wake.fit import (
+    APART,
+    STRIDE,
+    Listener,
+    Recipe,
+    fit,
+    mine,
+    wake_loss,
+    wake_window,
+)
 from kws_training.wake.network import WakeNetwork, WakeShape
 from kws_training.wake.phrases import Phrases, find_phrase
 from kws_training.wake.tape import Tape
@@ -81,7 +90,9 @@ def test_listening_is_the_stream(network, stream, randomize):
     step = step_model(network, STRIDE, (1, WORDS.bands))
     randomize(step.model, rng)
     assert step.receptive_field == window.receptive_field
-    heard = listen(network, images)
+    heard = Listener(network, WORDS.bands).listen(images)
+    in_pieces = Listener(network, WORDS.bands, 64).listen(images)
+    np.testing.assert_allclose(in_pieces, heard, atol=1e-4)
     from kws_training.data.images import to_frames
 
     before = np.full((window.receptive_field // 8 * 8, WORDS.bands), WORDS.floor, np.float32)
@@ -103,8 +114,9 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     assert "highest of the negatives" in told[0]
     silence = np.zeros((60, WORDS.bands), np.uint8)
     new, rest = rise[40:], others[::4]
-    high = listen(network, np.concatenate([x for one in new for x in (silence, one)]))
-    low = listen(network, np.concatenate([x for one in rest for x in (silence, one)]))
+    ear = Listener(network, WORDS.bands)
+    high = ear.listen(np.concatenate([x for one in new for x in (silence, one)]))
+    low = ear.listen(np.concatenate([x for one in rest for x in (silence, one)]))
     columns = (CLIP_FRAMES + 60) / STRIDE
     tops = [high[round(n * columns) : round((n + 1) * columns)].max() for n in range(len(new))]
     wrong = [low[round(n * columns) : round((n + 1) * columns)].max() for n in range(len(rest))]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kws.audio import AUDIO_SUFFIXES
+from kws.audio import AUDIO_SUFFIXES, recordings_below
 from kws.errors import KwsError
 from kws.modelfile import SILENCE, UNKNOWN, is_label, keywords_of
 
@@ -314,18 +314,47 @@ def _walk(folder: Path) -> Iterable[Path]:
 def find_recordings(folders: Sequence[Path]) -> list[Path]:
     """Find recordings that need no label, noise or speech, anywhere below the folders.
 
+    A recording in place of a folder stands for itself.
+
     Raises
     ------
     DataError
-        If a folder does not exist or holds no recordings.
+        If a folder does not exist or holds no recordings, or a file is none by its suffix.
     """
     found = []
     for folder in folders:
-        here = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+        if folder.is_file() and folder.suffix.lower() in AUDIO_SUFFIXES:
+            found.append(folder)
+            continue
+        if folder.is_file():
+            raise DataError(
+                f"{folder}: no recording, by its suffix: give a .wav, a .flac or a folder"
+            )
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder: check the path")
+        here = recordings_below(folder)
         if not here:
             raise DataError(f"{folder}: no recordings in this folder")
         found += here
     return found
+
+
+def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row | None]]:
+    """Find recordings as `find_recordings` does, each with its row of the nearest manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    known : dict
+        As for `kws_training.data.manifest.find_manifest`.
+
+    Raises
+    ------
+    DataError, ManifestError
+    """
+    paths = find_recordings([folder])
+    rows = _rows_below(folder, known) if folder.is_dir() else {}
+    return [(path, rows.get(path.relative_to(folder).as_posix())) for path in paths]
 
 
 def find_speech(folders: Sequence[Path]) -> list[Clip]:
@@ -354,10 +383,7 @@ def find_speech(folders: Sequence[Path]) -> list[Clip]:
     rule = _compile(SPEAKER_RULE)
     found = []
     for folder in folders:
-        paths = find_recordings([folder])
-        rows = _rows_below(folder, known)
-        for path in paths:
-            row = rows.get(path.relative_to(folder).as_posix())
+        for path, row in find_with_rows(folder, known):
             match = rule.search(path.name)
             speaker = match.group(1) if match else row.speaker if row is not None else ""
             columns = {} if row is None else {**row.columns, "label": row.label}

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import AUDIO_SUFFIXES, load_audio, stream_audio
+from kws.audio import load_audio, stream_audio
 from kws.calibration import Trace, Track, trace_blocks
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
 
 from ..augmentation.augment import add_noise, coloured_noise, draw_noise
-from ..data.dataset import DataError, Skipped
-from ..data.manifest import Manifest, Row, find_manifest
+from ..data.dataset import DataError, Skipped, find_with_rows
+from ..data.manifest import Manifest, Row
+from ..data.spelling import plain
 from ..fitting.features import word_span
 from ..progress import Progress
 
@@ -34,6 +35,7 @@ SHORT_GAP = 0.6
 #: must not be judged on the edges of it.
 FAINT = 0.0002
 #: Seconds after the end of a recording, or of its word, in which an event still belongs to it.
+#: `kws_training.evaluation.operating.LATENESS` is less, since its streams have shorter gaps.
 LATENESS = 1.0
 #: Seconds in the longest recording of a keyword.
 LONGEST_POSITIVE = 120.0
@@ -79,6 +81,11 @@ class Said:
     first: float
     last: float
     word_end: float
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """When an event is a hit."""
+        return self.first, self.last
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ def find_positives(
 
     A recording is of the keyword that the nearest manifest gives as its label, else of that which
     a folder above it is named after; where the model has one keyword, and nothing says otherwise,
-    every recording is of that. Case, ``_`` and ``-`` do not matter.
+    every recording is of that. Case and punctuation do not matter.
 
     Parameters
     ----------
@@ -188,18 +195,14 @@ def find_positives(
     ManifestError
         If a manifest cannot be used.
     """
-    names = {_plain(keyword): keyword for keyword in keywords}
+    names = {plain(keyword): keyword for keyword in keywords}
     known: dict[Path, Manifest] = {}
     found: list[tuple[Path, Row | None, str | None]] = []
     for folder in folders:
-        manifest = find_manifest(folder, known) if folder.is_dir() else None
-        for path in recordings_in([folder]):
-            row = None
-            if manifest is not None:
-                row = manifest.rows.get(_below(path, manifest.folder))
+        for path, row in find_with_rows(folder, known):
             said = [row.label] if row is not None and row.label else []
             said += [one.name for one in (path.parent, *path.parents) if one != folder.parent][:3]
-            keyword = next((names[_plain(one)] for one in said if _plain(one) in names), None)
+            keyword = next((names[plain(one)] for one in said if plain(one) in names), None)
             found.append((path, row, keyword))
     if len(keywords) == 1 and not any(keyword for _, _, keyword in found):
         found = [(path, row, keywords[0]) for path, row, _ in found]
@@ -216,43 +219,6 @@ def find_positives(
         for path, _, keyword in found
         if keyword is None
     ]
-
-
-def recordings_in(folders: Sequence[Path]) -> list[Path]:
-    """Find recordings below folders, in the order of their names; a file stands for itself.
-
-    Raises
-    ------
-    DataError
-        If there is no such folder, or no recording in it.
-    """
-    found = []
-    for folder in folders:
-        if folder.is_file():
-            found.append(folder)
-            continue
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder: check the path")
-        here = [
-            path
-            for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-        ]
-        if not here:
-            raise DataError(f"{folder}: no recordings in this folder")
-        found += here
-    return found
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
-
-
-def _below(path: Path, folder: Path) -> str:
-    try:
-        return path.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        return ""
 
 
 def _times(row: Row | None) -> tuple[float | None, float | None]:
@@ -436,12 +402,20 @@ class Hits:
         return int(np.isnan(self.times).sum())
 
 
-def hits(said: Sequence[Said], events: Float64) -> Hits:
-    """Match the events of a keyword, in the order of time, with its recordings."""
-    times = np.full(len(said), np.nan)
+def hits(spans: Sequence[tuple[float, float]], events: Float64) -> Hits:
+    """Match the events of a keyword with its recordings.
+
+    Parameters
+    ----------
+    spans : sequence of (float, float)
+        Of each recording: when an event is a hit, in seconds of the stream.
+    events : float64 (n,)
+        Seconds, in the order of time.
+    """
+    times = np.full(len(spans), np.nan)
     outside = np.ones(len(events), np.bool_)
-    for number, one in enumerate(said):
-        first, beyond = np.searchsorted(events, [one.first, one.last])
+    for number, span in enumerate(spans):
+        first, beyond = np.searchsorted(events, span)
         if beyond > first:
             times[number] = events[first]
             outside[first:beyond] = False

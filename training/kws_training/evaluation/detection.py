@@ -281,7 +281,7 @@ def _judge_keyword(
     hours = sum(heard.seconds for heard in others.values()) / 3600
     curve = curve_of(own, spoken, list(silent.values()))
     threshold = defaults.thresholds[keyword]
-    found = hits(own.said, spoken.events(threshold))
+    found = hits([one.span for one in own.said], spoken.events(threshold))
     alarms = {name: one.events(threshold) for name, one in silent.items()}
     points = [
         Point(
@@ -345,8 +345,9 @@ def curve_of(own: Heard, spoken: Track, silent: Sequence[Track]) -> Curve:
     alarms = np.zeros(len(thresholds), np.int64)
     for one in silent:
         alarms += [len(columns) for columns in one.falling(thresholds)]
+    spans = [one.span for one in own.said]
     misses = [
-        hits(own.said, (columns + 1) * spoken.column_seconds).misses
+        hits(spans, (columns + 1) * spoken.column_seconds).misses
         for columns in spoken.falling(thresholds)
     ]
     return Curve(thresholds, alarms, np.array(misses, np.int64))

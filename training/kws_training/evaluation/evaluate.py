@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from kws.frontend import YAMNET
+from kws.intervals import share_interval
 from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip, DataError, Skipped
 from ..fitting.features import Audio
 from ..progress import Progress, silence
-from .intervals import share_interval
 
 #: A group with fewer clips is marked: at this number the interval of 90 % is still 56 to 100 %.
 FEW = 10

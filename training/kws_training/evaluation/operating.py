@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kws.detector import Detector
 from kws.frontend import YAMNET
+from kws.intervals import rate_interval, share_interval
 from kws.modelfile import DetectorDefaults, OperatingPoint, pack, parse_model
 from kws.spotter import KeywordSpotter
 
@@ -18,10 +19,10 @@ from ..data.dataset import Clip
 from ..data.recordings import Negatives, Part
 from ..fitting.features import Audio
 from .evaluate import open_model
-from .intervals import rate_interval, share_interval
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
-#: end, in seconds.
+#: end, in seconds. Less than `kws_training.evaluation.continuous.LATENESS`: the next word comes
+#: 0.3 to 0.9 s later in these streams, 2 s or more in those.
 LATENESS = 0.75
 #: Seconds of faint noise between the clips of a stream.
 GAP = 0.6
@@ -131,7 +132,9 @@ class Counts:
 def count(words: Sequence[Word], found: Sequence[Found], keyword: str) -> Counts:
     """Count one keyword's hits and false accepts.
 
-    The first detection in a word of the keyword is a hit; every other one is a false accept.
+    The first detection in a word of the keyword is a hit; every other one is a false accept, also
+    a second one in the same word. So it is not `kws_training.evaluation.continuous.hits`, whose
+    recordings may say a keyword twice.
     """
     spans = [word for word in words if word.label == keyword]
     hit: set[int] = set()

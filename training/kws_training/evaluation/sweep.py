@@ -205,7 +205,7 @@ def _outcome(
     return Outcome(
         setting=setting,
         keyword=one.keyword,
-        misses=hits(own.said, spoken.events(one.threshold)).misses,
+        misses=hits([word.span for word in own.said], spoken.events(one.threshold)).misses,
         recordings=len(own.said),
         false_accepts=track(silent.trace, labels, defaults, one.keyword).count(one.threshold),
         hours=silent.seconds / 3600,

@@ -152,6 +152,17 @@ def shown_threshold(threshold: float) -> str:
     return f"{threshold:.{min(8, max(2, 1 - math.floor(math.log10(apart))))}f}"
 
 
+def point_cells(point: OperatingPoint) -> tuple[str, str, str, str, str]:
+    """Write threshold, false accepts per hour, hours, misses and recordings of a point."""
+    return (
+        shown_threshold(point.threshold),
+        rate(point.false_accepts_per_hour, point.false_accepts_per_hour_interval),
+        f"{point.hours:.2f}",
+        missed(point),
+        f"{point.recordings:,}",
+    )
+
+
 def missed(point: OperatingPoint) -> str:
     """Write the miss rate of an operating point."""
     if point.miss_rate is None:
@@ -264,17 +275,7 @@ def _points(evaluation: Evaluation) -> str:
         "From the model file: on recordings that the thresholds were not chosen on.\n\n"
         + _table(
             ("keyword", "threshold", "false accepts per hour", "hours", "missed", "recordings"),
-            (
-                (
-                    code(point.keyword),
-                    shown_threshold(point.threshold),
-                    rate(point.false_accepts_per_hour, point.false_accepts_per_hour_interval),
-                    f"{point.hours:.2f}",
-                    missed(point),
-                    f"{point.recordings:,}",
-                )
-                for point in points
-            ),
+            ((code(point.keyword), *point_cells(point)) for point in points),
         )
     )
 

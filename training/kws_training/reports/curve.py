@@ -1,4 +1,4 @@
-"""The learning curve that a model file carries: accuracy over the number of recordings."""
+"""The learning curve that a model file carries: what a number of recordings gives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kws.intervals import share_interval
+from kws.modelfile import WAKE_WORDS
+
 from ..data.dataset import DataError
-from ..evaluation.intervals import share_interval
 
 #: Key of the provenance under which training stores the curve.
 KEY = "learning_curve"
@@ -24,6 +26,7 @@ class CurvePoint:
     recordings : int
         That it was trained on.
     accuracy : float
+        Of wake words the share of the recordings that was found.
     clips : int
         That it was judged on.
     """
@@ -36,6 +39,27 @@ class CurvePoint:
     def interval(self) -> tuple[float, float]:
         """The exact 95 % interval of the accuracy (Clopper-Pearson)."""
         return share_interval(round(self.accuracy * self.clips), self.clips)
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The points of a curve, and what was measured.
+
+    Attributes
+    ----------
+    points : tuple of CurvePoint
+        From few recordings to many; at least one.
+    measure : str
+        What ``CurvePoint.accuracy`` is, in words.
+    """
+
+    points: tuple[CurvePoint, ...]
+    measure: str
+
+
+def measure_of(task: str) -> str:
+    """Return what the learning curve of a model of a task shows, in words."""
+    return "share found" if task == WAKE_WORDS else "accuracy"
 
 
 def read_curve(provenance: Mapping[str, Any]) -> tuple[CurvePoint, ...]:
@@ -72,22 +96,22 @@ def read_curve(provenance: Mapping[str, Any]) -> tuple[CurvePoint, ...]:
     return tuple(points)
 
 
-def last_step(points: tuple[CurvePoint, ...]) -> str:
+def last_step(curve: LearningCurve) -> str:
     """Say in a sentence what the last of the recordings brought.
 
     Parameters
     ----------
-    points : tuple of CurvePoint
-        At least two, as `read_curve` gives them.
+    curve : LearningCurve
+        Of at least two points.
     """
-    before, after = points[-2:]
+    before, after = curve.points[-2:]
     gain = 100 * (after.accuracy - before.accuracy)
     apart = before.interval[1] < after.interval[0] or after.interval[1] < before.interval[0]
     doubt = "" if apart else ", with intervals that overlap"
     accuracies = f"{100 * before.accuracy:.1f} % to {100 * after.accuracy:.1f} %"
     return (
-        f"From {before.recordings:,} to {after.recordings:,} recordings the accuracy went from "
-        f"{accuracies} ({gain:+.1f} points{doubt})."
+        f"From {before.recordings:,} to {after.recordings:,} recordings the {curve.measure} went "
+        f"from {accuracies} ({gain:+.1f} points{doubt})."
     )
 
 

@@ -11,8 +11,8 @@ import kws
 
 from ..data.dataset import Skipped
 from ..evaluation.evaluate import ClipResult, Evaluation, GroupFigures
-from .card import digest, limits, missed, printable, rate, share, shown_threshold, taken_for
-from .curve import CurvePoint, last_step
+from .card import digest, limits, point_cells, printable, share, taken_for
+from .curve import LearningCurve, last_step
 
 #: Rows of a table of groups, and lines of what was skipped; the JSON beside the page has all.
 MOST_ROWS = 200
@@ -80,7 +80,7 @@ independent.</p>
 def html_page(
     evaluation: Evaluation,
     heard: Sequence[tuple[ClipResult, str]],
-    curve: Sequence[CurvePoint] | str,
+    curve: LearningCurve | str,
 ) -> str:
     """Return the page.
 
@@ -89,8 +89,8 @@ def html_page(
     evaluation : Evaluation
     heard : sequence of (ClipResult, str)
         Clips that went wrong, and the files beside the page that play them.
-    curve : sequence of CurvePoint, or str
-        The learning curve; else why there is none.
+    curve : LearningCurve or str
+        Why there is none.
     """
     report = evaluation.report
     low, high = report.interval
@@ -219,20 +219,21 @@ def _mistakes(evaluation: Evaluation, heard: Sequence[tuple[ClipResult, str]]) -
     )
 
 
-def curve_section(curve: Sequence[CurvePoint] | str) -> str:
+def curve_section(curve: LearningCurve | str) -> str:
     """Return the section on the learning curve; or why there is none."""
     head = "<h2>How many recordings are enough?</h2>"
     if isinstance(curve, str):
         return f"{head}<p>{text(curve)}</p>"
     rows = [
         (f"{one.recordings:,}", share(one.accuracy, one.interval), f"{one.clips:,}")
-        for one in curve
+        for one in curve.points
     ]
-    last = f"<p>{last_step(tuple(curve))} " if len(curve) > 1 else "<p>"
+    last = f"<p>{last_step(curve)} " if len(curve.points) > 1 else "<p>"
+    what = f"{curve.measure.capitalize()} over the number of recordings trained on"
     return (
         f"{head}{last}As long as the line rises, more recordings help.</p>"
-        + show_picture("curve", "Accuracy over the number of recordings trained on")
-        + show_table(("*trained on", "*accuracy", "*judged on"), rows)
+        + show_picture("curve", what)
+        + show_table(("*trained on", f"*{curve.measure}", "*judged on"), rows)
     )
 
 
@@ -241,17 +242,7 @@ def _points(evaluation: Evaluation) -> str:
     points = evaluation.model.metadata.operating_points
     if not points:
         return f"{head}<p>The model file states none.</p>"
-    rows = [
-        (
-            text(one.keyword),
-            shown_threshold(one.threshold),
-            rate(one.false_accepts_per_hour, one.false_accepts_per_hour_interval),
-            f"{one.hours:.2f}",
-            missed(one),
-            f"{one.recordings:,}",
-        )
-        for one in points
-    ]
+    rows = [(text(one.keyword), *point_cells(one)) for one in points]
     header = (
         "keyword", "*threshold", "*false accepts per hour", "*hours", "*missed", "*recordings",
     )  # fmt: skip

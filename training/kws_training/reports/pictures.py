@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.evaluate import ClassFigures, ClipReport, GroupFigures
-from .curve import CurvePoint
+from .curve import LearningCurve
 
 #: More rows than these are not drawn: the worst are.
 MOST_ROWS = 30
@@ -134,8 +134,9 @@ def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accurac
     save_picture(folder, name, (WIDTH, 1.2 + 0.3 * len(rows)), draw)
 
 
-def draw_curve(folder: Path, points: Sequence[CurvePoint]) -> None:
-    """Draw ``curve-*.png``: accuracy over the number of recordings, each step a doubling."""
+def draw_curve(folder: Path, curve: LearningCurve) -> None:
+    """Draw ``curve-*.png``: what each doubling of the number of recordings brings."""
+    points = curve.points
 
     def draw(figure: Any, theme: Theme) -> None:
         axes = figure.subplots()
@@ -150,7 +151,7 @@ def draw_curve(folder: Path, points: Sequence[CurvePoint]) -> None:
         axes.set_xticks(x, [f"{n:,}" for n in x])
         axes.minorticks_off()
         axes.set_xlabel("recordings trained on")
-        axes.set_ylabel("accuracy, %")
+        axes.set_ylabel(f"{curve.measure}, %")
         axes.grid(color=theme.faint, linewidth=0.6)
 
     save_picture(folder, "curve", (WIDTH, 3.4), draw)

@@ -21,7 +21,7 @@ from ..data.dataset import DataError
 from ..evaluation.evaluate import ClipResult, Evaluation
 from ..fitting.features import Audio
 from .card import model_card
-from .curve import CurvePoint, read_curve
+from .curve import LearningCurve, measure_of, read_curve
 from .page import html_page, picture_of_groups
 
 #: Clips that went wrong that are copied into a report.
@@ -126,16 +126,17 @@ def write_report(
         write_text(part / MARK, json.dumps({**figures, "mistakes": mistakes}, indent=1) + "\n")
 
 
-def stored_curve(model: ModelFile) -> tuple[CurvePoint, ...] | str:
+def stored_curve(model: ModelFile) -> LearningCurve | str:
     """Return the learning curve, or why there is none."""
     try:
         points = read_curve(model.metadata.provenance)
     except DataError as error:
         return f"The learning curve in the model file cannot be read: {error}."
-    return points or (
+    if points:
+        return LearningCurve(points, measure_of(model.metadata.task))
+    return (
         "This model file carries no learning curve. kws train --learning-curve stores one: how "
-        "accurate the model is when it is trained on an eighth, a quarter, a half and all of the "
-        "speakers."
+        "good the model is when it is trained on a part of the speakers."
     )
 
 

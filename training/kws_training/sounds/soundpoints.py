@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from kws.intervals import rate_interval, share_interval
 from kws.modelfile import OperatingPoint, SegmenterDefaults
 from kws.segmenter import Segmenter
-
-from ..evaluation.intervals import rate_interval, share_interval
 
 Float32 = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kws.modelfile import read_model
 
-from ..data.dataset import DataError
+from ..data.dataset import DataError, find_recordings
 from ..reports.card import shown_threshold
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -87,7 +87,6 @@ def run_detection(options: argparse.Namespace) -> int:
         find_positives,
         hear_negatives,
         hear_positives,
-        recordings_in,
     )
     from ..evaluation.detection import detector_of, judge
     from ..evaluation.evaluate import open_model
@@ -101,7 +100,7 @@ def run_detection(options: argparse.Namespace) -> int:
     spotter = open_model(model, keywords=options.keywords)
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
-    paths = recordings_in(options.negatives)
+    paths = find_recordings(options.negatives)
     condition = CLEAN
     if options.snr is not None:
         condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
@@ -135,10 +134,9 @@ def run_detection(options: argparse.Namespace) -> int:
 def noise_of(folders: list[Path]) -> list:
     """Read the recordings of noise; those that cannot be used are named."""
     from ..data.recordings import read_noise
-    from ..evaluation.continuous import recordings_in
     from ..progress import say
 
-    noise, skipped = read_noise(recordings_in(folders))
+    noise, skipped = read_noise(find_recordings(folders))
     for skip in skipped:
         say(f"skipped: {skip.path}: {skip.reason}")
     return noise

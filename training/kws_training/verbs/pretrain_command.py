@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from kws.cli import Verb, names
 from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import ModelFile
 
+from ..data.dataset import Skipped
 from .train_command import add_speaker_rule, check_output, import_tensorflow, seed, share
+
+Float32 = npt.NDArray[np.float32]
+
+#: Recordings of a folder of speech that are heard, at most: evenly spread over it.
+MOST_SPEECH = 400
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +58,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--start", type=Path, metavar="FILE",
         help="a word base to go on from, gently: its own words again, or other --keywords",
     )  # fmt: skip
+    parser.add_argument(
+        "--speech", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="folders of words or sentences, by which the base is made ready for kws enroll; at "
+        f"most {MOST_SPEECH} recordings of each",
+    )  # fmt: skip
+    parser.add_argument(
+        "--enrolment-only", action="store_true",
+        help="train nothing: make the base of --start ready for kws enroll, by --speech",
+    )  # fmt: skip
     add_speaker_rule(parser)
     parser.add_argument(
         "--validation", type=share, default=0.05, metavar="SHARE",
@@ -59,26 +80,77 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     check_output(options.output)
-    if not options.data and options.features is None:
+    if options.enrolment_only:
+        if options.start is None or not options.speech:
+            raise KwsError("--enrolment-only: give --start, the word base, and --speech")
+    elif not options.data and options.features is None:
         raise KwsError("no words: give --features, --data or both")
     few = options.epochs is not None and options.epochs < 1
     if few or not 0 <= options.synthesize <= 1000:
         raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
-    from kws.modelfile import parse_model, write_model
+    from kws.modelfile import read_model, write_model
+
+    from ..data.dataset import find_recordings
+    from ..data.recordings import read_noise
+    from ..fitting.enrolment import with_enrolment
+    from ..progress import say
+
+    model = read_model(options.start) if options.enrolment_only else None
+    if options.speech:
+        import pyroomacoustics  # noqa: F401  (missing: said before the work, not after it)
+    noise, skipped = read_noise(find_recordings(options.noise))
+    if not noise:
+        raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
+    speech, damaged = _read_speech(options.speech)
+    skipped += damaged
+    if model is None:
+        model = _train(options, noise, skipped)
+    network, metadata = model.network, model.metadata
+    if speech:
+        network, metadata = with_enrolment(model, speech, noise, options.seed)
+    else:
+        say("kws enroll cannot start from this base: --speech would make it ready for that")
+    write_model(options.output, network, metadata)
+    for skip in skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
+    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB)")
+    return 0
+
+
+def _read_speech(folders: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
+    """Read the beginnings of some recordings of each folder."""
+    from ..data.dataset import find_recordings
+    from ..data.recordings import read_noise
+    from ..fitting.enrolment import LONGEST
+
+    speech: list[Float32] = []
+    skipped: list[Skipped] = []
+    for folder in folders:
+        paths = find_recordings([folder])
+        found, damaged = read_noise(paths[:: -(-len(paths) // MOST_SPEECH)])
+        speech += [samples[: round(LONGEST * WORDS.sample_rate)].copy() for samples in found]
+        skipped += damaged
+    if folders and not speech:
+        raise KwsError(f"{folders[0]}: no recording of speech could be read")
+    return speech, skipped
+
+
+def _train(
+    options: argparse.Namespace, noise: Sequence[Float32], skipped: list[Skipped]
+) -> ModelFile:
+    """Train a word base as the options say; adds what is skipped to the list."""
+    from kws.modelfile import parse_model
 
     from ..cache import cache_folder
     from ..data.dataset import find_clips, find_recordings
     from ..data.images import noise_frames, read_images, recorded_images
-    from ..data.recordings import Negatives, Part, read_noise
+    from ..data.recordings import Negatives, Part
     from ..networks.base import BaseShape, read_base
     from ..progress import say
     from ..voices.synthesis import common_words, installed
     from ..voices.synthetic import synthesized_images
 
     start = None if options.start is None else read_base(options.start)
-    noise, skipped = read_noise(find_recordings(options.noise))
-    if not noise:
-        raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
     parts = [] if options.features is None else [read_images(options.features)]
     if options.data:
         recordings = Part.read(find_clips(options.data, None, options.speaker_rule))
@@ -119,17 +191,13 @@ def _run(options: argparse.Namespace) -> int:
         words, synthesized, frames, options.leave_out, options.validation, BaseShape(), recipe,
         options.seed, cache_folder("checkpoints"), options.keywords, start,
     )  # fmt: skip
-    model = parse_model(result.content, str(options.output))
-    write_model(options.output, model.network, model.metadata)
-    for skip in skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
     if result.images:
         print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
-    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB, int8)")
-    return 0
+    return parse_model(result.content, str(options.output))
 
 
 PRETRAIN = Verb(
     "pretrain", "train a word base from many words by many voices",
-    "kws pretrain --features images.npz --noise noise --output base.tflite", _configure, _run,
+    "kws pretrain --features images.npz --noise noise --speech speech --output base.tflite",
+    _configure, _run,
 )  # fmt: skip

@@ -6,16 +6,22 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from kws.errors import KwsError
-from kws.modelfile import parse_model, write_model
+from kws.intervals import share_interval
 
 from ..augmentation.recipe import read_recipe
-from ..data.dataset import Clip, find_background, find_parts, find_recordings, hold_out, labels_of
+from ..data.dataset import Clip, find_parts, hold_out, labels_of
 from ..evaluation.evaluate import ClipResult
-from ..evaluation.intervals import share_interval
 from ..networks.weights import find_yamnet
 from ..networks.yamnet_file import read_yamnet
 from .evaluate_command import print_classes
-from .train_command import SOUNDS_COPIES, SOUNDS_TAP, import_tensorflow
+from .train_command import (
+    SOUNDS_COPIES,
+    SOUNDS_TAP,
+    find_sounds,
+    import_tensorflow,
+    print_written,
+    write_trained,
+)
 
 Clips = tuple[list[Clip], list[Clip], list[Clip]]
 
@@ -35,17 +41,11 @@ def run_sounds(options: argparse.Namespace, split_clips: Callable[[], Clips]) ->
     if options.extractor == "words":
         raise KwsError("--extractor words: sounds are heard by yamnet: leave it out")
     clips = split_clips() if options.folds is None else _folded(options)
-    for keyword in options.keywords or ():
-        if all(clip.label != keyword for clip in clips[0]):
-            raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
-    noise = find_recordings(options.noise) + find_background(options.data)
-    negatives = find_recordings(options.negatives)
-    rooms = find_recordings(options.rooms)
+    noise, negatives, rooms = find_sounds(options, clips[0])
     augmentation = read_recipe(options.recipe)
     yamnet = find_yamnet(options.yamnet)
     read_yamnet(yamnet)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
-    from ..progress import say
     from ..sounds.sounds import SoundOptions, train_sounds
 
     result = train_sounds(
@@ -55,10 +55,7 @@ def run_sounds(options: argparse.Namespace, split_clips: Callable[[], Clips]) ->
             folds=options.folds, precision=options.precision, seed=options.seed,
         ),
     )  # fmt: skip
-    model = parse_model(result.content, str(options.output))
-    write_model(options.output, model.network, model.metadata)
-    for skip in result.skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
+    write_trained(options, result.content, result.skipped)
     if options.folds is not None:
         _print_folds(result.judged.results, options.folds)
     else:
@@ -71,8 +68,7 @@ def run_sounds(options: argparse.Namespace, split_clips: Callable[[], Clips]) ->
         f"\nthe model file gives the label of its network in float to {result.same} of "
         f"{result.compared} clips"
     )
-    size = options.output.stat().st_size
-    print(f"wrote {options.output} ({size / 1000:.0f} kB, {options.precision})")
+    print_written(options)
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kws.cli import INTERRUPTED, Verb
 from kws.modelfile import read_model
 
+from ..data.dataset import find_recordings
 from .detection_command import SEED, add_streams, noise_of
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -80,7 +81,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..evaluation.continuous import by_keyword, find_positives, recordings_in
+    from ..evaluation.continuous import by_keyword, find_positives
     from ..evaluation.detection import detector_of
     from ..evaluation.evaluate import open_model
     from ..evaluation.sweep import choose, settings_of, sweep
@@ -97,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
     positives = by_keyword(found)
-    negatives = recordings_in(options.negatives)
+    negatives = find_recordings(options.negatives)
     noise = noise_of(options.noise or [])
     settings = settings_of(options.snr, options.rt60, options.gain, options.telephone)
     for skip in left_out:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kws.arguments import check_output
 from kws.cli import Verb, names
 from kws.errors import KwsError
 
-from ..data.dataset import Clip
+from ..data.dataset import Clip, Skipped
 from ..progress import silence
 from .wake_command import HOLD_OUT, add_wake_words, run_wake_words
+
+if TYPE_CHECKING:
+    from kws.modelfile import ModelFile
 
 #: What ``kws train`` takes where nothing is said; TensorFlow is not loaded to know it.
 TAP, COPIES, EPOCHS = 6, 6, 5
@@ -73,22 +79,6 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
         "--rooms", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
         help="folders of recorded impulse responses, besides the simulated rooms",
     )  # fmt: skip
-
-
-def check_output(path: Path) -> None:
-    """Find out before the work, not after it, that a file cannot be written.
-
-    Raises
-    ------
-    KwsError
-        If its folder does not exist or cannot be written to.
-    """
-    if path.is_dir():
-        raise KwsError(f"{path}: is a folder: name the file to write")
-    if not path.parent.is_dir():
-        raise KwsError(f"{path.parent}: no such folder: make it, or name another output")
-    if not os.access(path.parent, os.W_OK):
-        raise KwsError(f"{path.parent}: cannot be written to: name another output")
 
 
 def import_tensorflow() -> None:
@@ -213,11 +203,48 @@ def _split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], l
     return training, validation, held_out
 
 
-def _run_train(options: argparse.Namespace) -> int:
+def find_sounds(
+    options: argparse.Namespace, training: Sequence[Clip]
+) -> tuple[list[Path], list[Path], list[Path]]:
+    """Find the recordings of noise, of negatives and of rooms.
+
+    Raises
+    ------
+    KwsError
+        If one of the keywords has no recordings, too.
+    """
+    from ..data.dataset import find_background, find_recordings
+
+    for keyword in options.keywords or ():
+        if all(clip.label != keyword for clip in training):
+            raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
+    noise = find_recordings(options.noise) + find_background(options.data)
+    return noise, find_recordings(options.negatives), find_recordings(options.rooms)
+
+
+def write_trained(
+    options: argparse.Namespace, content: bytes, skipped: Sequence[Skipped]
+) -> ModelFile:
+    """Write the model file that was trained, and name the recordings that were skipped."""
     from kws.modelfile import parse_model, write_model
 
+    from ..progress import say
+
+    model = parse_model(content, str(options.output))
+    write_model(options.output, model.network, model.metadata)
+    for skip in skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
+    return model
+
+
+def print_written(options: argparse.Namespace) -> None:
+    """Print what was written, in the end."""
+    size = options.output.stat().st_size
+    print(f"wrote {options.output} ({size / 1000:.0f} kB, {options.precision})")
+
+
+def _run_train(options: argparse.Namespace) -> int:
     from ..augmentation.recipe import read_recipe
-    from ..data.dataset import find_background, find_recordings
     from ..networks.base import read_base
     from ..networks.weights import find_yamnet
     from ..networks.yamnet_file import read_yamnet
@@ -247,12 +274,7 @@ def _run_train(options: argparse.Namespace) -> int:
     if options.folds is not None:
         raise KwsError("--folds: is for --task sounds: leave it out, or see --split")
     clips = _split_clips(options)
-    for keyword in options.keywords or ():
-        if all(clip.label != keyword for clip in clips[0]):
-            raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
-    noise = find_recordings(options.noise) + find_background(options.data)
-    negatives = find_recordings(options.negatives)
-    rooms = find_recordings(options.rooms)
+    noise, negatives, rooms = find_sounds(options, clips[0])
     augmentation = read_recipe(options.recipe)
     # foreign files are refused before TensorFlow is loaded
     yamnet = None
@@ -263,7 +285,6 @@ def _run_train(options: argparse.Namespace) -> int:
         read_base(options.base)
     import_tensorflow()
     from ..fitting.train import Options, train
-    from ..progress import say
 
     result = train(
         clips, yamnet, options.base, noise, negatives, rooms, augmentation,
@@ -274,15 +295,11 @@ def _run_train(options: argparse.Namespace) -> int:
             precision=options.precision, seed=options.seed,
         ),
     )  # fmt: skip
-    model = parse_model(result.content, str(options.output))
-    write_model(options.output, model.network, model.metadata)
-    for skip in result.skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
+    write_trained(options, result.content, result.skipped)
     for report, who in ((result.validation, "validation"), (result.held_out, "held-out")):
         if report is not None:
             print(f"accuracy on {who} speakers: {report.accuracy:.1%} of {report.clips} clips")
-    size = options.output.stat().st_size
-    print(f"wrote {options.output} ({size / 1000:.0f} kB, {options.precision})")
+    print_written(options)
     return 0
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from kws.arguments import per_hour
 from kws.errors import KwsError
 from kws.modelfile import OperatingPoint, is_label, keywords_of
 
 from ..data.dataset import Clip, DataError, find_speech
+from ..data.spelling import plain
 
 #: What ``kws train --wake-word`` takes where nothing is said.
 SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1000, 2, 0.1, 0.5
@@ -43,7 +43,7 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         help="of the phrases, for text to speech: en if left out, de, fr, … as espeak-ng has them",
     )  # fmt: skip
     group.add_argument(
-        "--false-accepts-per-hour", type=_rate, default=RATE, metavar="RATE",
+        "--false-accepts-per-hour", type=per_hour, default=RATE, metavar="RATE",
         help=f"what the thresholds in the file are chosen for ({RATE} if left out)",
     )  # fmt: skip
     group.add_argument(
@@ -57,19 +57,10 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
-    return value
-
-
 def run_wake_words(options: argparse.Namespace) -> int:
     """Train wake words as the options say."""
-    from kws.modelfile import parse_model, write_model
-
     from ..networks.base import read_base
-    from .train_command import import_tensorflow
+    from .train_command import import_tensorflow, print_written, write_trained
 
     keywords = _keywords(options.wake_words)
     for name, least in (("synthesize", 0), ("steps", 10), ("members", 1)):
@@ -103,15 +94,11 @@ def run_wake_words(options: argparse.Namespace) -> int:
             precision=options.precision, seed=options.seed,
         ),
     )  # fmt: skip
-    model = parse_model(result.content, str(options.output))
-    write_model(options.output, model.network, model.metadata)
-    for skip in result.skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
+    model = write_trained(options, result.content, result.skipped)
     for keyword, threshold in model.metadata.detector.thresholds.items():
         print(f"{keyword}: threshold {threshold:.4g}")
     _print_points(result.points)
-    size = options.output.stat().st_size
-    print(f"wrote {options.output} ({size / 1000:.0f} kB, {options.precision})")
+    print_written(options)
     return 0
 
 
@@ -176,13 +163,6 @@ def _own(folder: Path, keyword: str) -> Path | None:
         if path.is_dir() and plain(path.name) == plain(keyword):
             return path
     return None
-
-
-def plain(text: str) -> str:
-    """Return a text as words of letters and digits, in lower case, for comparing."""
-    return " ".join(
-        re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold().replace("_", " "))
-    )
 
 
 def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[list[Clip], int]:

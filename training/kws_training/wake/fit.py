@@ -1,7 +1,7 @@
 """Trains the network of wake words: hard frames count, and what it fires on comes back.
 
 Several networks differ in what they fire on by mistake, so that their mean is better than each
-(../shared/anchors.md, section 3); a last one, which ships, learns from the mean of all.
+(EXPERIMENTS.md, "Wake words"); a last one, which ships, learns from the mean of all.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..fitting.loop import ahead
 from ..networks.streaming import look_back, whole_model
 from ..progress import bar
 from .network import WakeNetwork
+from .peaks import peaks
 from .tape import Tape
 from .windows import WakeBatch, WakeWindow, WakeWindowMaker
 
@@ -30,15 +31,15 @@ RESULTS = 8
 #: Front-end frames per result.
 STRIDE = 8
 #: Of the results of a negative so many highest count in full, all by this share
-#: (../shared/anchors.md, section 4: six highest, and 0.3 of all).
+#: (hard examples: A. Shrivastava et al., CVPR 2016, arXiv 1604.03540).
 HIGHEST, ALL = 4, 0.3
 #: Of the results in which a phrase is due, so many highest count: as many as are smoothed.
 TOLD = 2
 #: How much the labels count for a student, beside its teachers.
 LABELS = 0.4
-#: Frames that the network hears at once when it listens to a tape.
+#: Frames that a network hears at once when it listens to a tape.
 STRETCH = 6000
-#: Windows that a mining pass takes at most, and columns between two of them at least.
+#: Windows that a mining pass takes at most, and columns from one of them to the next at least.
 MOST_MINED, APART = 400, 12
 
 
@@ -223,29 +224,35 @@ def taught_loss(logits: Any, told: Any) -> Any:
     return tf.reduce_mean(each) + tf.reduce_mean(hard)
 
 
-def listen(network: WakeNetwork, images: Images) -> Float32:
-    """Return logits (columns, phrases) of a long piece of frames, as a stream gives them.
+class Listener:
+    """Hears frames with a network, as a stream would.
 
     Parameters
     ----------
     network : WakeNetwork
-    images : uint8 (frames, bands)
+        Its weights are shared: what it learns later is heard too.
+    bands : int
+    stretch : int
+        Frames that are heard at once: fewer for short recordings.
     """
-    bands = images.shape[1]
-    field = STRIDE + look_back(network, STRIDE, (1, bands))
-    size = STRETCH // STRIDE * STRIDE
-    model = whole_model(network, size + field - STRIDE, (1, bands))
-    padded = np.concatenate([np.zeros((field - STRIDE, bands), np.uint8), images])
-    count = -(-len(images) // size)
-    missing = count * size + field - STRIDE - len(padded)
-    padded = np.concatenate([padded, np.zeros((missing, bands), np.uint8)])
-    logits = []
-    for first in range(0, count, 4):
-        starts = np.arange(first, min(first + 4, count)) * size
-        rows = starts[:, None] + np.arange(size + field - STRIDE)
-        found = model(to_frames(padded[rows])[:, :, None], training=False)
-        logits.append(np.concatenate(list(np.asarray(found))))
-    return np.concatenate(logits)[: len(images) // STRIDE]
+
+    def __init__(self, network: WakeNetwork, bands: int, stretch: int = STRETCH) -> None:
+        self._before = look_back(network, STRIDE, (1, bands))
+        self._size = stretch // STRIDE * STRIDE
+        self._model = whole_model(network, self._size + self._before, (1, bands))
+
+    def listen(self, images: Images) -> Float32:
+        """Return logits (columns, phrases) of frames (frames, bands)."""
+        size = self._size
+        count = -(-len(images) // size)
+        padded = np.pad(images, ((self._before, count * size - len(images)), (0, 0)))
+        logits = []
+        for first in range(0, count, 4):
+            starts = np.arange(first, min(first + 4, count)) * size
+            rows = starts[:, None] + np.arange(size + self._before)
+            found = self._model(to_frames(padded[rows])[:, :, None], training=False)
+            logits.append(np.concatenate(list(np.asarray(found))))
+        return np.concatenate(logits)[: len(images) // STRIDE]
 
 
 def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[Images, Float32]:
@@ -266,18 +273,9 @@ def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[Images, Float
         Highest first.
     """
     highest = logits.max(axis=1)
-    order = np.argsort(-highest)
-    taken = np.zeros(len(highest), bool)
-    starts, scores = [], []
-    for column in order.tolist():
-        if taken[max(0, column - APART) : column + APART].any():
-            continue
-        taken[column] = True
-        starts.append((column + 1) * window.stride - window.frames - window.stride)
-        scores.append(highest[column])
-        if len(starts) == MOST_MINED:
-            break
-    return tape.windows(np.array(starts), longer(window)), np.array(scores, np.float32)
+    columns = peaks(highest, APART, MOST_MINED)
+    starts = (columns + 1) * window.stride - window.frames - window.stride
+    return tape.windows(starts, longer(window)), highest[columns].astype(np.float32)
 
 
 def fit(
@@ -311,6 +309,7 @@ def fit(
     """
     bands = recordings[0].shape[1]
     trainer = WakeTrainer(network, window, bands, recipe, teachers)
+    listener = Listener(network, bands)
     pool = [np.empty((0, longer(window), bands), np.uint8) if mined is None else mined]
     for number in range(recipe.rounds):
         tape = Tape.record(recordings, seed * 100 + number)
@@ -327,7 +326,7 @@ def fit(
         message = f"{what}: loss {np.mean(losses[-50:]):.3f}"
         if number + 1 < recipe.rounds:
             with trainer.average.applied():
-                windows, scores = mine(listen(network, tape.images), tape, window)
+                windows, scores = mine(listener.listen(tape.images), tape, window)
             pool.append(windows)
             message += f", highest of the negatives {scores[0]:.1f}"
         say(message)

@@ -11,8 +11,6 @@ from kws.audio import load_audio
 from kws.calibration import (
     Trace,
     Track,
-    rate_interval,
-    share_interval,
     threshold_for,
     trace,
     trace_blocks,
@@ -20,16 +18,19 @@ from kws.calibration import (
 )
 from kws.errors import AudioError
 from kws.frontend import WORDS
+from kws.intervals import rate_interval, share_interval
 from kws.modelfile import ModelFile, OperatingPoint
 from kws.network import StreamingNetwork
 from kws.spotter import sigmoid
 
 from ..data.dataset import Clip
 from ..data.images import to_frames
+from ..evaluation.continuous import hits
 from ..evaluation.evaluate import open_model
 from ..evaluation.operating import LATENESS, join_clips
 from ..fitting.features import to_int16
 from ..progress import bar, silence
+from .peaks import peaks
 from .recordings import Heard
 
 Float32 = npt.NDArray[np.float32]
@@ -109,7 +110,7 @@ def tail_threshold(tracks: Sequence[Track], rate: float) -> float:
         0 without any recordings.
     """
     hours = sum(one.hours for one in tracks)
-    heights = np.sort(np.concatenate([_peaks(one) for one in tracks] or [np.zeros(0)]))[::-1]
+    heights = np.sort(np.concatenate([_heights(one) for one in tracks] or [np.zeros(0)]))[::-1]
     if len(heights) < 2:
         return 0.0
     highest = heights[:TAIL]
@@ -119,16 +120,10 @@ def tail_threshold(tracks: Sequence[Track], rate: float) -> float:
     return float(np.clip(1 / (1 + np.exp(-level)), 0.0, MOST))
 
 
-def _peaks(one: Track) -> Float64:
-    """Return the highest score of each event that a low enough threshold would tell."""
-    apart = one.refractory
-    taken = np.zeros(len(one.smoothed) + 2 * apart, np.bool_)
-    heights = []
-    for column in np.argsort(-one.smoothed, kind="stable")[: TAIL * (2 * apart + 1)].tolist():
-        if not taken[column : column + 2 * apart + 1].any():
-            taken[column + apart] = True
-            heights.append(float(one.smoothed[column]))
-    return np.clip(np.array(heights), 1e-9, 1 - 1e-9)
+def _heights(one: Track) -> Float64:
+    """Return the highest scores of events that a low enough threshold would tell."""
+    columns = peaks(one.smoothed, one.refractory + 1, TAIL)
+    return np.clip(one.smoothed[columns].astype(np.float64), 1e-9, 1 - 1e-9)
 
 
 def state_points(
@@ -174,12 +169,11 @@ def state_points(
                 track(heard_said, metadata.labels, metadata.detector, keyword),
                 stream.words,
             )
+        spans = [(word.start, word.end + LATENESS) for word in words]
         wrong = track(others, metadata.labels, metadata.detector, keyword)
         for level in sorted({one[keyword] for one in thresholds}):
             times = np.zeros(0) if spoken is None else spoken.events(level)
-            misses = sum(
-                not ((times >= word.start) & (times <= word.end + LATENESS)).any() for word in words
-            )
+            misses = hits(spans, times).misses
             count = wrong.count(level)
             points.append(
                 OperatingPoint(

@@ -23,7 +23,7 @@ from ..networks.convert import Precision, convert
 from ..networks.streaming import step_model, whole_model
 from ..progress import say
 from ..versions import used_versions
-from .fit import STRIDE, Fitted, Recipe, fit, listen, student_of, wake_window
+from .fit import STRIDE, Fitted, Listener, Recipe, fit, student_of, wake_window
 from .material import Material
 from .network import WakeNetwork, WakeShape
 from .phrases import Phrases, Spoken
@@ -41,6 +41,8 @@ MANY = 40
 #: Shares of the recordings of a learning curve, and silence around each recording that is judged.
 CURVE = (1 / 4, 1 / 2)
 SILENCE = np.zeros((200, WORDS.bands), np.uint8)
+#: Frames that are heard at once of these: most recordings are no longer.
+SHORT = 800
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
     recipe = Recipe(steps=options.steps, base_rate=_base_rate(material))
     school = School(base, material, recipe, options.seed)
     curve = learning_curve(school, material) if options.learning_curve else []
-    network = school.teach(material.phrases(), options.members)
     phrases = material.phrases()
+    network = school.teach(phrases, options.members)
     streams = calibration_streams(
         school.windows(phrases), material.recordings, school.window, options.seed
     )
@@ -172,6 +174,7 @@ class School:
 
     def __init__(self, base: Base, material: Material, recipe: Recipe, seed: int) -> None:
         self.recipe = recipe
+        # of a network that is not trained: how far it looks back is known when it is built
         self.window = wake_window(WakeNetwork(base.network(), 1, WakeShape()), WORDS.bands)
         self._base, self._seed = base, seed
         self._count = len(material.said)
@@ -251,17 +254,18 @@ def _found(network: WakeNetwork, material: Material, others: Sequence[Sequence[S
     defaults = DetectorDefaults(SMOOTHING, REFRACTORY, 2.0, dict.fromkeys(keywords, 0.5))
     seconds = STRIDE * WORDS.hop_seconds
 
-    def heard(images: Images) -> Trace:
-        scores = sigmoid(listen(network, images))
+    def heard(listener: Listener, images: Images) -> Trace:
+        scores = sigmoid(listener.listen(images))
         return Trace(scores, seconds, len(scores) * seconds, exclusive=False)
 
     negatives = [*material.choosing.images, *material.stating.images] or material.training.images
-    noise = heard(np.concatenate(negatives))
+    noise = heard(Listener(network, WORDS.bands), np.concatenate(negatives))
+    ear = Listener(network, WORDS.bands, SHORT)
     count = 0
     for keyword, spoken in zip(keywords, others, strict=True):
         threshold = threshold_for([noise], keywords, defaults, keyword, 0.5)
         for one in spoken:
-            alone = heard(np.concatenate([SILENCE, one.image, SILENCE]))
+            alone = heard(ear, np.concatenate([SILENCE, one.image, SILENCE]))
             count += bool(track(alone, keywords, defaults, keyword).count(threshold))
     return count
 

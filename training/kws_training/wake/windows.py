@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
+from ..augmentation.windows import WindowShape
 from ..data.images import to_frames
 from .phrases import MARGIN, Phrases
 from .tape import Tape
@@ -17,7 +18,7 @@ Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 
 
-#: What is done to windows (ranges of ../shared/anchors.md, section 4).
+#: What is done to windows: levels and noise as in EXPERIMENTS.md ("Wake words").
 AUGMENTATION = SpectralAugmentation(
     stretch=0.18, warp=0.15, gain=(-35.0, 12.0), equalisation=5.0, snr=(-3.0, 30.0), noise=0.75,
     neighbours=0.0, reverberation=0.4, masks=0.3,
@@ -25,27 +26,8 @@ AUGMENTATION = SpectralAugmentation(
 
 
 @dataclass(frozen=True)
-class WakeWindow:
-    """The window of an example.
-
-    Attributes
-    ----------
-    receptive_field : int
-        Frames that a result depends on.
-    stride : int
-        Frames from one result to the next.
-    results : int
-        Results in a window.
-    """
-
-    receptive_field: int
-    stride: int
-    results: int
-
-    @property
-    def frames(self) -> int:
-        """Length of the window."""
-        return self.receptive_field + (self.results - 1) * self.stride
+class WakeWindow(WindowShape):
+    """The window of an example."""
 
     @property
     def ends(self) -> Integers:
