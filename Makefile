@@ -29,9 +29,9 @@ lint: $(VENV)/.kws-test
 	$(BIN)/mypy
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
-# the word base first (an hour on two cores; it goes on where it was stopped), then the commands.
+# the word base first (an hour on two cores; it goes on where it was stopped), then a teacher that
+# goes on from it for ten commands, and two students of both (an hour each).
 FEATURES ?= build/features.npz
-RECORDED = $(DATA)/speech_commands $(DATA)/speech_commands_train $(DATA)/speech_commands_words
 models: words commands
 words: $(FEATURES)
 	$(BIN)/kws pretrain --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
@@ -39,11 +39,17 @@ words: $(FEATURES)
 	  --speech $(DATA)/speech_commands_train/training $(DATA)/speech_commands_words $(DATA)/speech/orders \
 	  $(DATA)/wake_words/computer $(DATA)/wake_words/smart_mirror --output kws/models/words.tflite
 commands: $(FEATURES)
-	$(BIN)/kws train --data $(RECORDED) --keywords $(COMMANDS) --noise $(DATA)/noise/speech_commands \
-	  --negatives $(DATA)/speech/orders --hold-out 0.1 --output build/teacher.tflite
-	$(BIN)/kws distill build/teacher.tflite --features $(FEATURES) --data $(RECORDED) \
-	  --noise $(DATA)/noise/speech_commands --negatives $(DATA)/speech/orders \
-	  --output kws/models/commands.tflite
+	$(BIN)/kws pretrain --start kws/models/words.tflite --keywords $(COMMANDS) --synthesize 0 \
+	  --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
+	  --negatives $(DATA)/speech/orders --output build/teacher.tflite
+	for student in temporal-100k:commands temporal-30k:commands-small; do \
+	  $(BIN)/kws distill build/teacher.tflite kws/models/words.tflite --keywords $(COMMANDS) \
+	    --student $${student%%:*} --epochs 16 --features $(FEATURES) \
+	    --data $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
+	    --judge $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands \
+	    --negatives $(DATA)/speech/orders --output kws/models/$${student##*:}.tflite \
+	    --float build/$${student##*:}.tflite || exit 1; \
+	done
 $(FEATURES): $(VENV)/.kws-test
 	mkdir -p $(dir $(FEATURES))
 	$(BIN)/pip install -q pillow

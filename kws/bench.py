@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from . import timing
-from .modelfile import ModelFile, read_model
-from .spotter import KeywordSpotter, default_model
+from .modelfile import ModelFile
+from .packaged import find_model
+from .spotter import KeywordSpotter
 
 #: Called with what is measured so far, what is being done, and how much of it is done, 0 .. 1.
 Report = Callable[[dict[str, Any], str, float], None]
@@ -161,8 +162,8 @@ def memory(status: Path = Path("/proc/self/status")) -> dict[str, int] | None:
 
 
 def load(path: str) -> ModelFile:
-    """Read a model file; an empty path means the one in the package."""
-    return read_model(path) if path else default_model()
+    """Read a model file, or one of the package's by name; an empty path means the default."""
+    return find_model(path or None)
 
 
 def worker() -> None:

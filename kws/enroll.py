@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +25,9 @@ from .modelfile import (
     PrototypeContract,
     is_label,
     keywords_of,
-    parse_model,
 )
 from .network import StreamingNetwork
+from .packaged import WORDS, packaged_model
 from .prototypes import FEATURES, Projection, unit, windows
 from .resample import resample
 from .utterance import examine
@@ -125,9 +124,7 @@ class Enrolled:
 
 def base_model() -> ModelFile:
     """Return the word base in the package."""
-    name = "words.tflite"
-    content = resources.files(__package__).joinpath("models", name).read_bytes()
-    return parse_model(content, name)
+    return packaged_model(WORDS)
 
 
 def read_positive(path: str | Path, sample_rate: int) -> Positive:

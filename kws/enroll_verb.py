@@ -13,7 +13,8 @@ from .audio import recordings_below
 from .calibrate_verb import Ambient, calibrated
 from .cli import Verb, note
 from .errors import AudioError, KwsError
-from .modelfile import DetectorDefaults, ModelFile, read_model, write_model
+from .modelfile import DetectorDefaults, ModelFile, write_model
+from .packaged import find_model
 from .verbs import quiet
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.label is not None:
         check_label(options.label)
     paths = _find(options.positives)
-    base = base_model() if options.model is None else read_model(options.model)
+    base = base_model() if options.model is None else find_model(options.model)
     rate = base.metadata.front_end.sample_rate
     recordings: dict[str, list[Positive]] = {}
     for label, group_paths in sorted(group(paths, options.label).items()):

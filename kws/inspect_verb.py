@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import zipfile
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,15 @@ from .modelfile import (
     Metadata,
     ModelFile,
     OperatingPoint,
-    parse_model,
     read_model,
 )
 from .network import StreamingNetwork, interpreter_class
+from .packaged import packaged_content, packaged_model
 from .verbs import quiet
 
 #: Provenance is free text of whoever made the file: longer values are cut for people.
 LONGEST_VALUE = 160
 #: The model in the package that is described where none is named.
-DEFAULT = "commands.tflite"
 
 
 def read_described(path: Path) -> ModelFile:
@@ -386,8 +384,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.network:
         interpreter_class()  # says what to install
     if options.model is None:
-        content = resources.files(__package__).joinpath("models", DEFAULT).read_bytes()
-        model = parse_model(content, DEFAULT)
+        content, model = packaged_content(), packaged_model()
     else:
         model = read_described(options.model)
         content = options.model.read_bytes()

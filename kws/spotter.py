@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from .modelfile import (
     Metadata,
     ModelFile,
     SegmenterDefaults,
-    parse_model,
     read_model,
 )
 from .network import StreamingNetwork
+from .packaged import COMMANDS, packaged_model
 from .resample import Resampler
 from .segmenter import Segment, Segmenter, join_columns
 from .selection import Selection
@@ -175,9 +174,9 @@ class KeywordSpotter:
         return cls(read_model(path), **options)
 
     @classmethod
-    def default(cls, **options: Any) -> KeywordSpotter:
-        """Load the model in the package: ten English commands."""
-        return cls(default_model(), **options)
+    def default(cls, model: str = COMMANDS, **options: Any) -> KeywordSpotter:
+        """Load a model in the package: ten English commands, or the smaller ``commands-small``."""
+        return cls(packaged_model(model), **options)
 
     @property
     def column_seconds(self) -> float:
@@ -488,10 +487,3 @@ def loudest_stretch(
             last = frame
     offset = len(levels) - len(window)
     return first + offset, last + offset
-
-
-def default_model() -> ModelFile:
-    """Return the model file in the package."""
-    name = "commands.tflite"
-    content = resources.files(__package__).joinpath("models", name).read_bytes()
-    return parse_model(content, name)

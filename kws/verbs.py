@@ -16,8 +16,8 @@ from .audio import load_audio, read_stream, recordings_below
 from .cli import BAD_INPUT, Verb, names, note
 from .errors import AudioError
 from .frontend import Float32
-from .modelfile import read_model
-from .spotter import Detection, KeywordSpotter, default_model
+from .packaged import find_model
+from .spotter import Detection, KeywordSpotter
 
 #: Audio is pushed in chunks of this length, as it would come from a microphone.
 CHUNK_SECONDS = 0.08
@@ -30,7 +30,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a model file; the one in the package if left out",
+        help="a model file, or one of the package's: commands (if left out), commands-small, words",
     )
     parser.add_argument(
         "--keywords", type=names, metavar="A,B,…",
@@ -73,7 +73,7 @@ def _add_threshold(parser: argparse.ArgumentParser) -> None:
 
 
 def _spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:
-    model = default_model() if options.model is None else read_model(options.model)
+    model = find_model(options.model)
     keywords = options.keywords
     thresholds = None
     if getattr(options, "threshold", None) is not None:

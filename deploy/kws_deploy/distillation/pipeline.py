@@ -253,7 +253,7 @@ def _material(
     """Make clips of all recordings and images, judged by the teachers who need waveforms."""
     keywords = tuple(one for one in labels if one in teachers[0].metadata.keywords)
     waveform = [
-        open_model(one, threads=2, keywords=_selected(one, keywords))
+        open_model(one, keywords=_selected(one, keywords))
         for one in teachers if not hears(one, WORDS)
     ]  # fmt: skip
     if waveform:

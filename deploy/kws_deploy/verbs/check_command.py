@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kws.cli import Verb
 from kws.errors import KwsError
 from kws.modelfile import WAKE_WORDS, ModelFile, read_model
+from kws.packaged import find_model
 from kws_training.progress import bar, say
 from kws_training.verbs.train_command import add_data
 
@@ -67,7 +68,7 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    model, teacher = read_model(options.model), read_model(options.against)
+    model, teacher = find_model(options.model), find_model(options.against)
     _fit(options, model, teacher)
     from ..check import Budget, check, float_form
 

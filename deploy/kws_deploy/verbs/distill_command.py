@@ -22,7 +22,7 @@ EPOCHS, COPIES = 24, 2
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "teachers", type=Path, nargs="+", metavar="TEACHER",
-        help="a model file; of several, the mean of what they say is taught",
+        help="a model file, or words, the base in the package; of several, the mean is taught",
     )  # fmt: skip
     add_material(parser)
     parser.add_argument(
@@ -106,9 +106,15 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError("--student or --budget-ms: give one of them")
     if (options.budget_ms is None) != (options.board is None):
         raise KwsError("--budget-ms and --board go together")
-    from kws.modelfile import read_model, write_model
+    from kws.modelfile import write_model
+    from kws.packaged import find_model
 
-    teachers = [read_model(path) for path in options.teachers]
+    from ..distillation.pipeline import labels_of
+    from ..students.catalog import find_student
+
+    teachers = [find_model(path) for path in options.teachers]
+    labels = labels_of(teachers, options.keywords)
+    student = find_student(options.student or STUDENT)
     import_tensorflow()
     from kws_training.cache import cache_folder
     from kws_training.networks.base import read_base
@@ -116,20 +122,16 @@ def _run(options: argparse.Namespace) -> int:
 
     from ..boards.budget import largest_within
     from ..distillation.fit import Recipe
-    from ..distillation.pipeline import Options, distill, labels_of
+    from ..distillation.pipeline import Options, distill
     from ..pruning import begin_with
-    from ..students.catalog import find_student
 
     if options.budget_ms is not None:
-        labels = labels_of(teachers, options.keywords)
         choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
         print(choice.why)
         student = choice.student
-    else:
-        student = find_student(options.student or STUDENT)
     if options.start is not None:
         base = read_base(None if options.start == "words" else Path(options.start))
-        student = begin_with(base, student, labels_of(teachers, options.keywords))
+        student = begin_with(base, student, labels)
     result = distill(
         teachers,
         folders_of(options),

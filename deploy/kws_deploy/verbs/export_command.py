@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kws.cli import Verb
 from kws.errors import AudioError, KwsError
-from kws.modelfile import ModelFile, read_model
+from kws.modelfile import ModelFile
+from kws.packaged import find_model
 from kws_training.progress import say, silence
 from kws_training.verbs.train_command import check_output
 
@@ -41,7 +42,7 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    model = read_model(options.model)
+    model = find_model(options.model)
     if options.to == "c":
         return _export_c(options, model)
     return _export_onnx(options, model)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from kws.cli import Verb
 from kws.errors import KwsError
-from kws.modelfile import WAKE_WORDS, ModelFile, read_model, write_model
+from kws.modelfile import WAKE_WORDS, ModelFile, write_model
+from kws.packaged import find_model
 from kws_training.verbs.train_command import add_data, check_output, seed
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _check(options: argparse.Namespace, model: ModelFile) -> None:
 
 
 def _run_quantize(options: argparse.Namespace) -> int:
-    model = read_model(options.model)
+    model = find_model(options.model)
     _check(options, model)
     from ..quantization.variants import check_types
 

@@ -63,7 +63,7 @@ def distilled(data, tmp_path_factory):
     result = run(
         "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
         "--features", data / "images.npz", "--unlabelled", data / "words" / LABELS[3],
-        "--student", 16, "--epochs", 2, "--output", folder / "student.tflite",
+        "--student", 16, "--epochs", 1, "--output", folder / "student.tflite",
         "--float", folder / "float.tflite",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

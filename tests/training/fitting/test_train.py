@@ -13,7 +13,7 @@ from kws import KeywordSpotter
 from kws.cli import main
 from kws.frontend import WORDS, YAMNET, JoinedConfig
 from kws.modelfile import pack, read_model
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_training.networks.base import read_base
 
 
@@ -173,7 +173,7 @@ def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, ca
 
 def test_a_file_that_is_no_word_base(words, tmp_path, capsys):
     other = tmp_path / "other.tflite"
-    model = default_model()
+    model = packaged_model()
     other.write_bytes(pack(model.network, model.metadata))
     arguments = ("train", "--data", words, "--extractor", "words", "--base", other,
                  "--output", tmp_path / "model.tflite")  # fmt: skip

@@ -167,12 +167,12 @@ def with_shape(content: ModelFile, **change) -> bytes:
 
 
 def test_files_that_are_no_word_base(content, tmp_path):
-    from kws.spotter import default_model
+    from kws.packaged import packaged_model
 
     path = tmp_path / "other.tflite"
     path.write_bytes(b"no model")
     assert "not a TFLite model" in refusal(path)
-    other = default_model()
+    other = packaged_model()
     path.write_bytes(pack(other.network, other.metadata))
     assert "is no word base: give a file that kws pretrain wrote" in refusal(path)
     metadata = dataclasses.replace(content.metadata, front_end=YAMNET)

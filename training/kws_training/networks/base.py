@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ import numpy.typing as npt
 
 from kws.errors import ModelError
 from kws.frontend import WORDS, LogMelConfig
-from kws.modelfile import ModelFile, parse_model, read_model
+from kws.modelfile import ModelFile, read_model
+from kws.packaged import WORDS as PACKAGED
+from kws.packaged import packaged_model
 
 from .streaming import Time, last, over_time
 
@@ -247,11 +248,7 @@ def read_base(path: Path | None = None) -> Base:
     ModelError
         If the file is no word base, or its weights do not fit its shape.
     """
-    if path is None:
-        content = resources.files("kws").joinpath("models", "words.tflite").read_bytes()
-        model = parse_model(content, "words.tflite")
-    else:
-        model = read_model(path)
+    model = packaged_model(PACKAGED) if path is None else read_model(path)
     shape = _read_shape(model)
     if model.metadata.front_end != WORDS:
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")

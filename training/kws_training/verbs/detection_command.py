@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.modelfile import read_model
+from kws.packaged import find_model
 
 from ..data.dataset import DataError, find_recordings
 from ..reports.card import shown_threshold
@@ -96,7 +96,7 @@ def run_detection(options: argparse.Namespace) -> int:
     if options.report is not None:
         check_folder(options.report)
         import matplotlib  # noqa: F401  (missing: said before the work, not after it)
-    model = read_model(options.model)
+    model = find_model(options.model)
     spotter = open_model(model, keywords=options.keywords)
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.cli import Verb, names
-from kws.modelfile import read_model
+from kws.packaged import find_model
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
 from .detection_command import add_detection, run_detection, wants_detection
@@ -76,7 +76,7 @@ def _run_evaluate(options: argparse.Namespace) -> int:
     if options.report is not None:
         check_folder(options.report)
         import matplotlib  # noqa: F401  (missing: said before the work, not after it)
-    model = read_model(options.model)
+    model = find_model(options.model)
     spotter = open_model(model, keywords=options.keywords)
     found = find_clips(options.data, spotter.keywords, options.speaker_rule)
     found, left_out = known_clips(found, spotter.metadata.labels)
@@ -184,7 +184,7 @@ def _run_compare(options: argparse.Namespace) -> int:
     from ..evaluation.evaluate import open_model
     from ..progress import bar, say
 
-    old, new = (open_model(read_model(path)) for path in (options.old, options.new))
+    old, new = (open_model(find_model(path)) for path in (options.old, options.new))
     found = find_clips(options.data, None, options.speaker_rule)
     found, left_out = shared_clips(found, old.metadata.labels, new.metadata.labels)
     clips, audio, skipped = _read(found)

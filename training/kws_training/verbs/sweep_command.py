@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kws.cli import INTERRUPTED, Verb
-from kws.modelfile import read_model
+from kws.packaged import find_model
 
 from ..data.dataset import find_recordings
 from .detection_command import SEED, add_streams, noise_of
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
         import matplotlib  # noqa: F401  (missing: said before the work, not after it)
     if any(options.rt60):
         import pyroomacoustics  # noqa: F401  (the same)
-    model = read_model(options.model)
+    model = find_model(options.model)
     spotter = open_model(model)
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
