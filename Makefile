@@ -32,13 +32,15 @@ lint: $(VENV)/.kws-test
 # the word base first (an hour on two cores; it goes on where it was stopped), then a teacher that
 # goes on from it for ten commands, and two students of both (an hour each).
 FEATURES ?= build/features.npz
-models: words commands
+models: words
+	$(MAKE) commands
 words: $(FEATURES)
 	$(BIN)/kws pretrain --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
 	  --negatives $(DATA)/speech/orders \
 	  --speech $(DATA)/speech_commands_train/training $(DATA)/speech_commands_words $(DATA)/speech/orders \
 	  $(DATA)/wake_words/computer $(DATA)/wake_words/smart_mirror --output kws/models/words.tflite
 commands: $(FEATURES)
+	mkdir -p build
 	$(BIN)/kws pretrain --start kws/models/words.tflite --keywords $(COMMANDS) --synthesize 0 \
 	  --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
 	  --negatives $(DATA)/speech/orders --output build/teacher.tflite
@@ -50,10 +52,12 @@ commands: $(FEATURES)
 	    --negatives $(DATA)/speech/orders --output kws/models/$${student##*:}.tflite \
 	    --float build/$${student##*:}.tflite || exit 1; \
 	done
-$(FEATURES): $(VENV)/.kws-test
+# Made once: a file of your own is left as it is.
+$(FEATURES): | $(VENV)/.kws-test
 	mkdir -p $(dir $(FEATURES))
 	$(BIN)/pip install -q pillow
-	$(BIN)/python $(DATA)/../speech_commands_features/unpack.py $(FEATURES)
+	$(BIN)/python $(DATA)/../speech_commands_features/unpack.py $(FEATURES).part.npz
+	mv $(FEATURES).part.npz $(FEATURES)
 
 # The stamps are newer than pyproject.toml when what it asks for is installed.
 $(VENV)/.kws: pyproject.toml

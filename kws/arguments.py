@@ -17,6 +17,14 @@ def per_hour(text: str) -> float:
     return value
 
 
+def milliseconds(text: str) -> float:
+    """Parse a time that something may take."""
+    value = float(text)
+    if not 0 < value <= 1e6:  # NaN is not
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
 def check_output(path: Path) -> None:
     """Find out before the work, not after it, that a file cannot be written.
 

@@ -23,6 +23,7 @@ from typing import IO, Any
 from .bench import describe, load
 from .bench_result import BenchError
 from .machine import read_state
+from .packaged import COMMANDS, NAMES, packaged_content
 
 #: Called with what is being done and how much of it is done, 0 .. 1.
 Progress = Callable[[str, float], None]
@@ -69,7 +70,7 @@ def run(path: str, threads: int, seconds: float, progress: Progress) -> Iterator
         If the model cannot be read.
     """
     entry = describe(load(path), threads)
-    entry["file_bytes"] = Path(path).stat().st_size if path else _shipped_bytes(entry["name"])
+    entry["file_bytes"] = _model_bytes(path)
     entry["states"] = [read_state().to_dict()]
     entry["start"] = []
     for number in range(STARTS):
@@ -143,8 +144,10 @@ def _last_line(errors: IO[str]) -> str:
     return re.sub(r"^[\w.]+Error: ", "", lines[-1])[:300] if lines else "it said nothing"
 
 
-def _shipped_bytes(name: str) -> int:
-    return (Path(__file__).parent / "models" / name).stat().st_size
+def _model_bytes(path: str) -> int:
+    if path == "" or (path in NAMES and not Path(path).is_file()):
+        return len(packaged_content(path or COMMANDS))
+    return Path(path).stat().st_size
 
 
 def start_median(entry: dict[str, Any]) -> float | None:

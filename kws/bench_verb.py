@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .arguments import milliseconds
 from .bench import load
 from .bench_report import compare_lines, entry_lines, machine_lines, size, write_page
 from .bench_result import (
@@ -66,7 +67,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with a plot")
     parser.add_argument(
-        "--budget-ms", type=_positive, metavar="MS",
+        "--budget-ms", type=milliseconds, metavar="MS",
         help="exit status 1 if the 99th percentile of a whole step is above this",
     )  # fmt: skip
     parser.add_argument(

@@ -18,7 +18,7 @@ from .errors import KwsError
 GROUP = "kws.verbs"
 DEVICE_VERBS = ("spot", "classify", "listen", "record", "enroll", "calibrate", "inspect", "bench")
 #: Those that the extra "deploy" brings the packages of; the others need "train".
-DEPLOY_VERBS = ("distill", "quantize", "pack", "check", "export")
+DEPLOY_VERBS = ("distill", "prune", "quantize", "pack", "check", "export")
 
 #: Exit statuses: bad input, anything unexpected, and Ctrl-C (128 + SIGINT) as shells have it.
 BAD_INPUT = 2

@@ -127,6 +127,8 @@ class StreamingNetwork:
             self._offset = np.float32(self._input_zero)
         self._frames = np.empty((contract.frames, front_end.bands), np.float32)
         self._input = self._memory(frames["index"]).reshape(self._frames.shape)
+        self._probe = self._interpreter.tensor(frames["index"])
+        self._address = self._input.__array_interface__["data"][0]
         output = self._memory(logits["index"])[0]
         self._output = output[:, 0] if self._flat else output
         self.frames = contract.frames
@@ -151,10 +153,16 @@ class StreamingNetwork:
         """Return the memory of a tensor, to read and to write without a copy or a call.
 
         The interpreter refuses to run while one of its own views is held, since allocating anew
-        would leave it dangling. Nothing is allocated anew here: shapes are fixed, and tensors
-        stay where they are for as long as the interpreter lives, which is as long as this object.
+        would leave it dangling. A network whose shapes are fixed allocates nothing anew; of any
+        other, `step` finds that its memory has moved before it touches it.
         """
-        view = self._interpreter.tensor(index)()
+        try:
+            view = self._interpreter.tensor(index)()
+        except ValueError:
+            raise ModelError(
+                f"{self._path}: a tensor of the network has no fixed size: convert it with fixed "
+                "shapes"
+            ) from None
         memory = (ctypes.c_uint8 * view.nbytes).from_address(view.ctypes.data)
         return np.frombuffer(memory, view.dtype).reshape(view.shape)
 
@@ -192,7 +200,16 @@ class StreamingNetwork:
         -------
         float32 (columns, labels)
             Logits of the newest columns, or with ``features`` these (columns, channels).
+
+        Raises
+        ------
+        ModelError
+            If the network is one that allocates memory anew as it runs.
+        ValueError
+            If there are more or fewer frames than a step takes.
         """
+        if frames.shape != self._frames.shape:  # numpy would repeat a single frame
+            raise ValueError(f"frames of {frames.shape}, wanted {self._frames.shape}")
         if self._quantized:
             # ufuncs into arrays that exist: np.clip and astype alone take as long as all of these
             scaled = np.multiply(frames, self._per_unit, out=self._frames)
@@ -202,6 +219,9 @@ class StreamingNetwork:
             frames = scaled
         np.copyto(self._input, frames, casting="unsafe")
         self._interpreter.invoke()
+        # one arena holds all tensors of a fixed size, so that one address speaks for all
+        if self._probe().__array_interface__["data"][0] != self._address:
+            raise ModelError(f"{self._path}: the network has moved its memory while it ran")
         for before, after in self._states:
             np.copyto(before, after)
         logits = self._output.astype(np.float32)  # a copy: the next step overwrites the memory

@@ -32,6 +32,6 @@ def find_model(model: str | Path | None) -> ModelFile:
     """
     if model is None:
         return packaged_model()
-    if str(model) in NAMES and not Path(model).exists():
+    if str(model) in NAMES and not Path(model).is_file():
         return packaged_model(str(model))
     return read_model(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,12 @@ class PrunedStudent(Student):
         In the order of the layers.
     """
 
-    kernels: Weights
+    kernels: Weights = field(repr=False)
+
+    @property
+    def start(self) -> list[Any]:
+        """The weights that it begins with, a kernel and a bias per layer."""
+        return self.kernels
 
     def network(self, labels: int) -> Network:
         """Build the network with these weights, batch norm folded."""

@@ -12,7 +12,7 @@ import pytest
 
 from kws.audio import load_audio
 from kws.modelfile import ModelFile, OperatingPoint
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.check import (
     KEPT_OF_FLOAT,
     KEPT_OF_TEACHER,
@@ -44,7 +44,7 @@ def no_bar(numbers, total, what):
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from kws.audio import load_audio
 from kws.modelfile import ModelFile
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.offline import FLOAT_TOLERANCE, OfflineError, free_shapes, stream_against_whole
 from kws_deploy.quantization.dequantize import kind_of, to_float, unpack
 from kws_training.networks.convert import write_flatbuffer
@@ -20,7 +20,7 @@ DEMO = Path(__file__).resolve().parents[2] / "demo" / "synthesized_commands.wav"
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    model = default_model()
+    model = packaged_model()
     return replace(model, network=to_float(model.network))
 
 
@@ -142,7 +142,7 @@ def test_freeing_changes_nothing_else(model):
 
 def test_an_int8_network_may_differ_by_its_quantization_step(recordings):
     """The shipped int8 network: its own quantization step is what is allowed."""
-    model = default_model()
+    model = packaged_model()
     found = stream_against_whole(model, recordings, quantized=True)
     assert found.equal
     assert found.tolerance == pytest.approx(0.0364508, rel=0.02)

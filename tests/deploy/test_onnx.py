@@ -12,7 +12,7 @@ import pytest
 
 from kws.audio import load_audio
 from kws.modelfile import ModelFile, SegmenterDefaults
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy import onnx as exporting
 from kws_deploy.onnx import FLOAT_TOLERANCE, INT8_STEPS, OnnxError, export_onnx
 from kws_deploy.quantization.dequantize import to_float
@@ -26,7 +26,7 @@ DEMO = Path(__file__).resolve().parents[2] / "demo" / "synthesized_commands.wav"
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ import pytest
 from kws.errors import KwsError, ModelError
 from kws.modelfile import ModelFile, pack, write_model
 from kws.network import interpreter_class
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.pack import PackError, _natural, _roles, digest, join, read_network, template
 
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_weights_that_are_not_finite(contract, tmp_path):
     from kws_deploy.quantization.dequantize import to_float
     from kws_training.networks.convert import write_flatbuffer
 
-    network = to_float(default_model().network)
+    network = to_float(packaged_model().network)
     changed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
     tensors = changed.subgraphs[0].tensors
     last = changed.subgraphs[0].operators[-1]

@@ -11,7 +11,7 @@ import pytest
 
 from kws.audio import load_audio
 from kws.modelfile import ModelFile
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 
 RATE = 16000
 
@@ -31,7 +31,7 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 @pytest.fixture(scope="session")

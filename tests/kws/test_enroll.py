@@ -23,7 +23,7 @@ from kws.enroll import (
 )
 from kws.errors import AudioError
 from kws.modelfile import pack, read_model
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 
 from .conftest import RATE, Demo, Word
 
@@ -165,7 +165,7 @@ def test_refusals(folder: Path, tmp_path: Path):
     assert "no such folder" in refusal("--positives", folder, "--output", tmp_path / "no" / "x")
     assert "cannot be read" in refusal("--positives", folder, "--model", tmp_path / "no", *output)
     path = tmp_path / "commands.tflite"
-    path.write_bytes(pack(default_model().network, default_model().metadata))
+    path.write_bytes(pack(packaged_model().network, packaged_model().metadata))
     assert "commands.tflite: has no projection.npy: give a word base" in refusal(
         "--positives", folder, "--model", path, *output
     )

@@ -29,7 +29,7 @@ from kws.frontend import (
     open_front_end,
 )
 from kws.modelfile import pack, read_model, write_model
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 
 
 def reference(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
@@ -438,7 +438,7 @@ def test_joined_front_end_in_a_model_file(tmp_path: Path) -> None:
 
 def model_with(front_end: Any) -> bytes:
     """The package's model with another front end in its metadata."""
-    model = default_model()
+    model = packaged_model()
     stream = io.BytesIO()
     packed = pack(model.network, model.metadata)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:

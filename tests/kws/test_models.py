@@ -5,7 +5,7 @@ from importlib import resources
 import pytest
 
 from kws import KeywordSpotter
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 
 COMMANDS = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"}
 
@@ -13,7 +13,7 @@ COMMANDS = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go
 def test_size_and_contract() -> None:
     file = resources.files("kws") / "models" / "commands.tflite"
     assert len(file.read_bytes()) < 150_000
-    metadata = default_model().metadata
+    metadata = packaged_model().metadata
     assert set(metadata.keywords) == COMMANDS
     assert set(metadata.detector.thresholds) == COMMANDS
     assert metadata.provenance["teacher_sha256"]
@@ -21,7 +21,7 @@ def test_size_and_contract() -> None:
 
 
 def test_every_threshold_has_a_measured_operating_point() -> None:
-    metadata = default_model().metadata
+    metadata = packaged_model().metadata
     points = {point.keyword: point for point in metadata.operating_points}
     assert set(points) == COMMANDS
     for keyword, point in points.items():

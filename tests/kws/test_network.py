@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kws.errors import ModelError
-from kws.frontend import log_mel
+from kws.frontend import WORDS, log_mel
 from kws.modelfile import DetectorDefaults, Metadata, ModelFile, StreamingContract
 from kws.network import StreamingNetwork, interpreter_class
 
@@ -283,3 +283,70 @@ def test_networks_that_are_none(model: ModelFile, length: int) -> None:
     damaged = dataclasses.replace(model, network=model.network[:length])
     with pytest.raises(ModelError, match="interpreter refuses"):
         StreamingNetwork(damaged)
+
+
+def moving_network(labels: int) -> bytes:
+    """Return a hostile network: how much memory it needs depends on a state."""
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    flatbuffers = pytest.importorskip("flatbuffers")
+    kinds, options, types = schema.BuiltinOperator, schema.BuiltinOptions, schema.TensorType
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.buffers, model.subgraphs = 3, [schema.BufferT()], [graph]
+    model.operatorCodes, graph.tensors, graph.operators = [], [], []
+
+    def tensor(name, shape, kind=types.FLOAT32, data=None):
+        one = schema.TensorT()
+        one.name, one.shape, one.type, one.buffer = name.encode(), list(shape), kind, 0
+        if data is not None:
+            held = schema.BufferT()
+            held.data = np.frombuffer(data.tobytes(), np.uint8)
+            model.buffers.append(held)
+            one.buffer = len(model.buffers) - 1
+        graph.tensors.append(one)
+        return len(graph.tensors) - 1
+
+    def operator(kind, inputs, outputs, option_type, **values):
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, min(kind, 127), 1
+        model.operatorCodes.append(code)
+        one = schema.OperatorT()
+        one.opcodeIndex, one.inputs, one.outputs = len(model.operatorCodes) - 1, inputs, outputs
+        one.builtinOptionsType = getattr(options, option_type)
+        one.builtinOptions = getattr(schema, f"{option_type}T")()
+        for key, value in values.items():
+            setattr(one.builtinOptions, key, value)
+        graph.operators.append(one)
+
+    frames, state = tensor("frames", (1, 8, 40)), tensor("s0", (1,))
+    logits, following = tensor("logits", (1, 1, labels)), tensor("n0", (1,))
+    shape = tensor("shape", (3,), types.INT32, np.array([1, 1, labels], np.int32))
+    five = tensor("five", (1,), types.FLOAT32, np.array([5], np.float32))
+    operator(kinds.RESHAPE, [frames, shape], [logits], "ReshapeOptions", newShape=[1, 1, labels])
+    operator(kinds.ADD, [five, five], [following], "AddOptions")
+    count = tensor("count", (1,), types.INT32)
+    operator(kinds.CAST, [state], [count], "CastOptions",
+             inDataType=types.FLOAT32, outDataType=types.INT32)  # fmt: skip
+    value = tensor("value", (), types.FLOAT32, np.array(1, np.float32))
+    operator(kinds.FILL, [count, value], [tensor("any", ())], "FillOptions")
+    times = tensor("times", (3,), types.INT32, np.array([1, 50, 50], np.int32))
+    operator(kinds.TILE, [frames, times], [tensor("wide", (1, 400, 2000))], "TileOptions")
+    graph.inputs, graph.outputs, graph.name = [frames, state], [logits, following], b"main"
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_network_that_moves_its_memory_is_refused():
+    labels = ("_silence_", "_unknown_", *(f"word{n}" for n in range(318)))
+    network = moving_network(len(labels))
+    streaming = StreamingContract(8, 8, "frames", "logits", (("s0", "n0"),))
+    defaults = DetectorDefaults(0.1, 1.0, 1.0, dict.fromkeys(labels[2:], 0.5))
+    metadata = Metadata("commands", labels, WORDS, streaming, defaults)
+    with pytest.raises(ModelError, match="moved its memory"):
+        StreamingNetwork(ModelFile("hostile.tflite", network, metadata))
+
+
+def test_frames_of_another_shape_are_refused(model):
+    network = StreamingNetwork(model)
+    with pytest.raises(ValueError, match="wanted"):
+        network.step(np.zeros((1, WORDS.bands), np.float32))

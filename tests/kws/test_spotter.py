@@ -20,7 +20,8 @@ from kws import AudioError, Detection, KeywordSpotter, ModelError
 from kws.audio import load_audio
 from kws.detector import Event
 from kws.modelfile import ModelFile
-from kws.spotter import default_model, loudest_stretch
+from kws.packaged import packaged_model
+from kws.spotter import loudest_stretch
 
 from .conftest import RATE, Demo
 
@@ -559,7 +560,7 @@ def test_recordings_at_other_rates(shared: Path) -> None:
 
 
 def test_thresholds_of_ones_own() -> None:
-    model = default_model()
+    model = packaged_model()
     strict = KeywordSpotter(model, thresholds={"stop": 1.0})
     assert strict.metadata.detector.thresholds["stop"] == 1.0
     others = {**strict.metadata.detector.thresholds, "stop": 0}
@@ -570,7 +571,7 @@ def test_thresholds_of_ones_own() -> None:
 
 
 def test_nothing_passes_a_threshold_of_one(demo: Demo) -> None:
-    model = default_model()
+    model = packaged_model()
     never = KeywordSpotter(model, thresholds=dict.fromkeys(model.metadata.keywords, 1.0))
     assert spotted(never, demo.samples) == []
     often = KeywordSpotter(model, thresholds=dict.fromkeys(model.metadata.keywords, 0.3))

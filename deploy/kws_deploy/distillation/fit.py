@@ -12,7 +12,13 @@ import numpy.typing as npt
 from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN
 from kws_training.augmentation.spectra import WindowMaker
-from kws_training.augmentation.windows import NEITHER, WindowShape, window_targets
+from kws_training.augmentation.windows import (
+    ALL_OF_IT,
+    NEITHER,
+    WindowShape,
+    share_seen,
+    window_targets,
+)
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
 from kws_training.fitting.pretrain import HEAVY, LIGHT
@@ -102,7 +108,7 @@ def train_students(
     Parameters
     ----------
     pupils : sequence of Pupil
-        Networks with the same stride.
+        One network several times over: all begin with the weights of the first.
     material : Material
     noise : float32 (frames, bands)
         ln(power) of recorded noise.
@@ -124,12 +130,13 @@ def train_students(
         The streaming form of each pupil, ready to convert.
     """
     steps = [step_model(one.network, stride, (1, WORDS.bands)) for one in pupils]
-    field_ = max(step.receptive_field for step in steps)
-    window = WindowShape(field_, stride, RESULTS)
+    window = WindowShape(steps[0].receptive_field, stride, RESULTS)
     models = [
         _training_model(pupil, window.frames, None if not pupil.taught else recipe.temperature)
         for pupil in pupils
     ]
+    for model in models[1:]:  # what they begin with must not be what makes the difference
+        model.set_weights(models[0].get_weights())
     silences = round(recipe.batch * recipe.silence)
     words = recipe.batch - silences
     per_epoch = max(LEAST_STEPS, len(material.images) // words)
@@ -239,7 +246,7 @@ def _batches(
         frames = frames[:, :, None]
         wanted = window_targets(window, clips.first, clips.last + 1, said, labels)
         labelled = (wanted != NEITHER) & (said >= 0)[:, None]
-        whole = labelled & (wanted == said[:, None])
+        whole = share_seen(window, clips.first, clips.last + 1) >= ALL_OF_IT
         targets = np.eye(len(labels), dtype=np.float32)[np.maximum(wanted, 0)]
         # a part of a word may well be silence to the network: it is only never a keyword
         parts = (wanted == unknown) & ~whole
@@ -253,7 +260,13 @@ def _batches(
         weight = np.ones(targets.shape[:2], np.float32)
         weight[:words] = labelled
         judged, heard = _judged(
-            frames, targets, whole, material.told[rows], teachers, recipe.temperature
+            frames,
+            targets,
+            whole,
+            material.told[rows],
+            material.tellers,
+            teachers,
+            recipe.temperature,
         )
         yield (
             Batch(frames, [smooth], [weight]),
@@ -266,6 +279,7 @@ def _judged(
     targets: Float32,
     whole: npt.NDArray[np.bool_],
     told: Float32,
+    tellers: int,
     teachers: Sequence[FrameTeacher],
     temperature: float,
 ) -> tuple[Float32, Float32]:
@@ -283,10 +297,9 @@ def _judged(
         at = np.zeros(heard.shape, np.bool_)
         at[: len(whole)] = whole & known[:, None]
         row = np.nonzero(at)[0]
-        # several who know: each says as much as the others
+        # what is told is the mean of those who told it; each teacher says as much as any other
         others = judged[at] if teachers else 0.0
-        count = len(teachers)
         judged = judged.copy()
-        judged[at] = (told[row] + count * others) / (count + 1)
+        judged[at] = (tellers * told[row] + len(teachers) * others) / (tellers + len(teachers))
         heard[at] = 1.0
     return judged, heard

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +20,16 @@ from kws_training.data.dataset import (
     Skipped,
     by_column,
     by_speaker,
-    find_clips,
+    check_apart,
+    find_parts,
     find_recordings,
+    find_speech,
+    hold_out,
     split,
 )
 from kws_training.data.recordings import PIECE, Negatives, Part, read_noise
 from kws_training.fitting.features import to_int16
-from kws_training.progress import bar
+from kws_training.progress import bar, say
 
 Float32 = npt.NDArray[np.float32]
 
@@ -41,7 +46,7 @@ class Folders:
     data : sequence of Path
         Labelled recordings.
     speaker_rule : str or None
-        As for `find_clips`.
+        As for `find_parts`.
     features : Path or None
         Log-mel images with labels.
     judge : sequence of Path
@@ -71,8 +76,10 @@ class Gathered:
     negatives : Negatives
     noise : list of float32 arrays
         16 kHz.
-    hold_out : float
-        Share of the speakers that the teacher kept out.
+    told : dict
+        What the teacher's file tells of its split: ``hold_out``, ``validation``, ``split``.
+    judges : str
+        Who judges: "held-out", "judging" (named by the user) or "validation" speakers.
     skipped : list of Skipped
     """
 
@@ -82,18 +89,14 @@ class Gathered:
     unlabelled: Part
     negatives: Negatives
     noise: list[Float32]
-    hold_out: float
+    told: dict[str, Any]
+    judges: str
     skipped: list[Skipped]
 
     @property
     def judged(self) -> Part:
         """Who judges: the speakers held out, or where there are none those who validate."""
         return self.held_out if self.held_out.clips else self.validation
-
-    @property
-    def judges(self) -> str:
-        """Name those who judge."""
-        return "held-out" if self.held_out.clips else "validation"
 
 
 def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gathered:
@@ -110,33 +113,60 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
     Raises
     ------
     KwsError
-        If a folder or file cannot be used, or a keyword has no recording.
+        If a folder or file cannot be used.
     """
-    clips = find_clips(folders.data, list(keywords), folders.speaker_rule)
-    if folders.judge:
-        judging = find_clips(folders.judge, list(keywords), folders.speaker_rule)
-        speakers = {clip.speaker for clip in judging}
-        parts = [clip for clip in clips if clip.speaker not in speakers], judging, []
-    else:
-        parts = _split(teacher, clips)
+    parts = _parts(teacher, keywords, folders)
     training, validation, held_out = (Part.read(part) for part in parts)
-    for keyword in keywords:
-        if all(clip.label != keyword for clip in (*training.clips, *validation.clips)):
-            raise KwsError(f"{keyword}: no recording of this keyword could be read")
     if not validation.clips:
         where = (*folders.judge, *folders.data)[0]
         raise KwsError(f"{where}: no recording to validate with could be read")
+    judging = {_person(clip) for part in (validation, held_out) for clip in part.clips}
+    judging |= {os.path.realpath(c.path) for part in (validation, held_out) for c in part.clips}
     noise, skipped = read_noise(find_recordings(folders.noise))
     if not noise:
         raise KwsError(f"{folders.noise[0]}: no recording of noise could be read")
-    negatives = Negatives.read(find_recordings(folders.negatives))
-    unlabelled = _pieces(find_recordings(folders.unlabelled))
+    negatives = Negatives.read(_others(folders.negatives, judging))
+    unlabelled = _pieces(_others(folders.unlabelled, judging))
     for part in (training, validation, held_out, unlabelled):
         skipped += part.skipped
+    judges = "judging" if folders.judge else "held-out" if held_out.clips else "validation"
     return Gathered(
         training + negatives.training, validation, held_out, unlabelled, negatives, noise,
-        _share(teacher, "hold_out", 0.0), skipped + negatives.skipped,
+        _told(teacher), judges, skipped + negatives.skipped,
     )  # fmt: skip
+
+
+def _parts(
+    teacher: ModelFile, keywords: Sequence[str], folders: Folders
+) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """Find who trains, who validates, and who is held out."""
+    clips, judging = find_parts([folders.data, folders.judge], list(keywords), folders.speaker_rule)
+    if folders.judge:
+        people = {_person(clip) for clip in judging}
+        people |= {os.path.realpath(clip.path) for clip in judging}
+        # whoever the teacher held out stays out here too, and judges nothing
+        kept = [
+            clip for clip in _without_held_out(teacher, clips)
+            if _person(clip) not in people and os.path.realpath(clip.path) not in people
+        ]  # fmt: skip
+        parts = kept, judging, []
+    else:
+        parts = _split(teacher, clips)
+    check_apart(dict(zip(("training", "validation", "held-out"), parts, strict=True)))
+    return parts
+
+
+def _person(clip: Clip) -> str:
+    """Name who speaks; a file that is a speaker of its own may have a namesake elsewhere."""
+    return os.path.realpath(clip.path) if clip.alone else clip.speaker
+
+
+def _others(folders: Sequence[Path], judging: set[str]) -> list[Path]:
+    """Find recordings of speech by people who judge nothing."""
+    return [
+        clip.path for clip in find_speech(folders)
+        if clip.speaker not in judging and os.path.realpath(clip.path) not in judging
+    ]  # fmt: skip
 
 
 def _pieces(paths: Sequence[Path]) -> Part:
@@ -155,6 +185,20 @@ def _pieces(paths: Sequence[Path]) -> Part:
     return part
 
 
+def _told(teacher: ModelFile) -> dict[str, Any]:
+    """Return what the teacher's file tells of its split, for the student's file to tell too."""
+    options = teacher.metadata.provenance.get("options")
+    told = {"hold_out": _share(teacher, "hold_out", 0.0),
+            "validation": _share(teacher, "validation", VALIDATION)}  # fmt: skip
+    if isinstance(options, dict):
+        return {**told, **({"split": options["split"]} if options.get("split") else {})}
+    say(
+        f"{teacher.path} does not tell whom it was trained on: if it has heard those who judge, "
+        "its own figure is too good"
+    )
+    return told
+
+
 def _share(teacher: ModelFile, name: str, otherwise: float) -> float:
     """Return a share of speakers that the teacher was trained with, from its provenance."""
     options = teacher.metadata.provenance.get("options")
@@ -164,16 +208,30 @@ def _share(teacher: ModelFile, name: str, otherwise: float) -> float:
     return float(value)
 
 
+def _column(teacher: ModelFile) -> str | None:
+    """Return the name of the column by which the teacher's recordings were split, if any."""
+    options = teacher.metadata.provenance.get("options")
+    column = options.get("split") if isinstance(options, dict) else None
+    if column is not None and not isinstance(column, str):
+        raise KwsError(f"{teacher.path}: provenance: split must be text, not {column!r:.40}")
+    return column
+
+
+def _without_held_out(teacher: ModelFile, clips: Sequence[Clip]) -> list[Clip]:
+    """Leave out whom the teacher held out."""
+    column = _column(teacher)
+    if column is None:
+        return hold_out(clips, _share(teacher, "hold_out", 0.0))[0]
+    training, validating, _ = by_column(clips, column)
+    return training + validating
+
+
 def _split(teacher: ModelFile, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip], list[Clip]]:
     """Split the clips as the teacher's were: by the same column, or by the same shares."""
     validation = _share(teacher, "validation", VALIDATION)
-    held_out = _share(teacher, "hold_out", 0.0)
-    options = teacher.metadata.provenance.get("options")
-    column = options.get("split") if isinstance(options, dict) else None
+    column = _column(teacher)
     if column is None:
-        return by_speaker(clips, validation, held_out)
-    if not isinstance(column, str):
-        raise KwsError(f"{teacher.path}: provenance: split must be text, not {column!r:.40}")
+        return by_speaker(clips, validation, _share(teacher, "hold_out", 0.0))
     training, validating, out = by_column(clips, column)
     if not validating:
         training, validating = split(training, validation)

@@ -39,13 +39,16 @@ class Material:
     words : str (n,)
         The word that is said, of which several may have one label.
     told : float32 (n, labels)
-        Posteriors, softened, by teachers who hear the waveform alone; NaN where none did.
+        Posteriors, softened: the mean of teachers who need the waveform; NaN where none did.
+    tellers : int
+        How many teachers these are.
     """
 
     images: npt.NDArray[np.uint8]
     labels: Integers
     words: npt.NDArray[np.str_]
     told: Float32
+    tellers: int = 0
 
     def frames(self, rows: Integers) -> Float32:
         """Return log-mel frames in the front end's units."""
@@ -78,6 +81,7 @@ def join(parts: Sequence[Material]) -> Material:
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.words for part in parts]),
         np.concatenate([part.told for part in parts]),
+        max(part.tellers for part in parts),
     )
 
 
@@ -104,7 +108,7 @@ def recorded(part: Part, labels: tuple[str, ...]) -> Material:
     return Material(
         _images([image_of(second_of(audio)) for audio in part.audio]),
         np.array([labels.index(clip.label) for clip in part.clips], np.int64),
-        np.array([clip.label for clip in part.clips], np.str_),
+        np.array([clip.word for clip in part.clips], np.str_),
         _untold(len(part.clips), labels),
     )
 
@@ -162,7 +166,8 @@ def taught(
         )  # fmt: skip
     said = [clip.label for clip in part.clips] * copies
     numbers = [labels.index(label) if label in labels else UNLABELLED for label in said]
-    return Material(images, np.array(numbers, np.int64), np.array(said, np.str_), told)
+    words = np.array([clip.word for clip in part.clips] * copies, np.str_)
+    return Material(images, np.array(numbers, np.int64), words, told, len(teachers))
 
 
 def _softened(scores: dict[str, float], labels: tuple[str, ...], temperature: float) -> Float32:

@@ -84,7 +84,7 @@ class Distilled:
         The student, and the same network trained in the same way on labels alone; both in int8,
         on the same clips as the teachers.
     judges : str
-        "held-out" if the teacher was trained with held-out speakers, else "validation".
+        Who they are: see `Gathered`.
     skipped : list of Skipped
     """
 
@@ -124,6 +124,9 @@ def distill(
     keywords = tuple(label for label in labels if label in teachers[0].metadata.keywords)
     data = gather(teachers[0], keywords, folders)
     material = _material(teachers, labels, data, folders, options)
+    for number, label in enumerate(labels):
+        if label in keywords and not (material.labels == number).any():
+            raise KwsError(f"{label}: no recording of this keyword is left to train on")
     say(f"{len(material.images)} clips to learn from")
     noise = noise_frames(data.noise, data.training)
     frames = to_frames(np.stack([image_of(second_of(audio)) for audio in data.validation.audio]))
@@ -231,10 +234,10 @@ def _provenance(
     """Return what a student's file tells of its making."""
     values: dict[str, Any] = {
         "student": options.student.to_dict(),
-        "options": {"hold_out": data.hold_out, "copies": options.copies, "seed": options.seed},
+        "options": {**data.told, "copies": options.copies, "seed": options.seed},
         "recipe": asdict(options.recipe),
         "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
-        "data_sha256": digest,
+        "training_sha256": digest,
         "clips": clips,
         "versions": used_versions(),
     }
@@ -268,7 +271,7 @@ def _material(
     if folders.features is not None:
         others = {clip.speaker for part in (data.validation, data.held_out) for clip in part.clips}
         images = read_images(folders.features)
-        materials.append(labelled(images, labels, data.hold_out, others))
+        materials.append(labelled(images, labels, data.told["hold_out"], others))
     return join(materials)
 
 
@@ -280,10 +283,12 @@ def _digest(
     options: Options,
 ) -> str:
     """Return a digest of all that a training depends on."""
-    digest = hashlib.sha256(repr((labels, options)).encode())
+    digest = hashlib.sha256(repr((labels, options, used_versions())).encode())
     for teacher in teachers:
         digest.update(teacher.network)
-    for array in (material.images, material.labels, material.told, noise):
+    arrays = [material.images, material.labels, material.words, material.told, noise]
+    arrays += [array for pair in options.student.start for array in pair]
+    for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
 

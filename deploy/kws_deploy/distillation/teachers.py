@@ -37,7 +37,6 @@ class FrameTeacher:
         Those to judge by: all of the model's, or silence, unknown and some of its keywords.
     windows, frames : int
         Windows in each batch, and front-end frames in each.
-    threads : int
 
     Raises
     ------
@@ -46,19 +45,20 @@ class FrameTeacher:
     """
 
     def __init__(
-        self, model: ModelFile, labels: tuple[str, ...], windows: int, frames: int, threads: int = 1
+        self, model: ModelFile, labels: tuple[str, ...], windows: int, frames: int
     ) -> None:
         contract = model.metadata.streaming
+        # results are counted from the first frame; the student's end with the last one
+        stream = StreamingNetwork(model)
+        per_result = contract.frames // stream.columns
+        self._late = frames % per_result
         with silence():
-            states = StreamingNetwork(model).silence
-            self._interpreter = interpreter_class()(
-                model_content=model.network, num_threads=threads
-            )
+            self._interpreter = interpreter_class()(model_content=model.network, num_threads=1)
             inputs = {one["name"]: one for one in self._interpreter.get_input_details()}
             for name, tensor in inputs.items():
                 shape = [windows, *tensor["shape"][1:]]
                 if name == contract.input:
-                    shape[1] = frames
+                    shape[1] = frames - self._late
                     self._shape = tuple(shape)
                 self._interpreter.resize_tensor_input(tensor["index"], shape)
             try:
@@ -70,7 +70,7 @@ class FrameTeacher:
                 ) from None
         self._states = [
             (inputs[before]["index"], np.repeat(state, windows, axis=0))
-            for (before, _), state in zip(contract.states, states, strict=True)
+            for (before, _), state in zip(contract.states, stream.silence, strict=True)
         ]
         self._input = inputs[contract.input]
         outputs = {one["name"]: one for one in self._interpreter.get_output_details()}
@@ -84,26 +84,25 @@ class FrameTeacher:
             missing = ", ".join(sorted(set(labels) - set(heard)))
             raise ModelError(f"{model.path}: a teacher must know {missing}")
         self._order = [heard.index(label) for label in labels]
-        self.columns = frames // (contract.frames // self._step_columns(model))
-
-    @staticmethod
-    def _step_columns(model: ModelFile) -> int:
-        with silence():
-            return StreamingNetwork(model).columns
 
     def logits(self, windows: Float32) -> Float32:
-        """Return logits (windows, columns, labels) of windows (windows, frames, 1, bands)."""
+        """Return logits (windows, columns, labels) of windows (windows, frames, 1, bands).
+
+        The last column is the result that ends with the last frame.
+        """
         interpreter = self._interpreter
-        frames: Any = windows.reshape(self._shape)
-        scale, zero = self._input["quantization"]
-        if self._input["dtype"] == np.int8:
-            frames = np.clip(np.rint(frames / scale) + zero, -128, 127).astype(np.int8)
+        frames: Any = windows[:, self._late :].reshape(self._shape)
+        kind = self._input["dtype"]
+        if kind != np.float32:
+            scale, zero = self._input["quantization"]
+            limits = np.iinfo(kind)
+            frames = np.clip(np.rint(frames / scale) + zero, limits.min, limits.max).astype(kind)
         interpreter.set_tensor(self._input["index"], frames)
         for index, state in self._states:
             interpreter.set_tensor(index, state)
         interpreter.invoke()
         logits = interpreter.get_tensor(self._output["index"])
-        if logits.dtype == np.int8:
+        if logits.dtype != np.float32:
             scale, zero = self._output["quantization"]
             logits = (logits.astype(np.float32) - zero) * scale
         if self._selection is not None:

@@ -1,6 +1,6 @@
 """What can be done where int8 loses, without training: equalised channels, and wider layers.
 
-Training with quantization in the loop is left to ``kws distill``, which has the data for it.
+Training with quantization in the loop is not done: no network that was made here needed it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws_training.networks.base import RESULT_STRIDE, BaseShape, WordBase
-from kws_training.networks.streaming import Network, step_model
+from kws_training.networks.streaming import Network
 
 from .broadcast import BroadcastNetwork, BroadcastShape
 from .mixed import MixedNetwork, MixedShape
@@ -19,8 +19,7 @@ Shape = BaseShape | MixedShape | BroadcastShape
 #: Smallest and largest width of a student that is named by it.
 WIDTHS = 8, 512
 
-#: The family that --budget-ms chooses from, and that a number names: fastest in int8 (XNNPACK and
-#: CMSIS-NN alike know convolutions of one dimension best), smallest first.
+#: By family, the smallest first.
 STUDENTS: dict[str, Shape] = {
     "temporal-10k": BaseShape(width=20, features=24, coarse=(5, 5, 5, 7)),
     "temporal-30k": BaseShape(width=36, features=48),
@@ -53,21 +52,17 @@ class Student:
     #: Front-end frames per step and result: the same for all.
     stride = RESULT_STRIDE
 
+    @property
+    def start(self) -> list[Any]:
+        """The weights that it begins with, a kernel and a bias per layer; none if random."""
+        return []
+
     def network(self, labels: int) -> Network:
         """Build the network, its weights drawn at random."""
         build: dict[type, Callable[..., Any]] = {
             BaseShape: WordBase, MixedShape: MixedNetwork, BroadcastShape: BroadcastNetwork
         }  # fmt: skip
         return build[type(self.shape)](WORDS, labels, self.shape)
-
-    def weights(self, labels: int) -> int:
-        """Count the weights, as they are in the model file: batch norm folded into biases."""
-        from kws_training.networks.convert import convert
-
-        from ..boards.cost import cost
-
-        step = step_model(self.network(labels), self.stride, (1, WORDS.bands))
-        return cost(convert(step, "float32", None).network).weights
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a model's provenance."""

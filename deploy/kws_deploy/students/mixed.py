@@ -10,9 +10,6 @@ from kws_training.networks.streaming import Time, last, newest, over_time, paral
 
 Tensor = Any
 
-#: Front-end frames per result.
-STRIDE = 8
-
 
 @dataclass(frozen=True)
 class MixedShape:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kws.arguments import milliseconds
 from kws.cli import Verb
 from kws.errors import KwsError
 from kws.modelfile import WAKE_WORDS, ModelFile, read_model
@@ -25,13 +25,6 @@ if TYPE_CHECKING:  # what these import is not needed to print --help
 FAILED = 1
 #: Skipped recordings that are named.
 MOST_SKIPPED = 10
-
-
-def _milliseconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
 
 
 def _configure_check(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +49,7 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
         "dequantized",
     )  # fmt: skip
     parser.add_argument(
-        "--budget-ms", type=_milliseconds, metavar="N",
+        "--budget-ms", type=milliseconds, metavar="N",
         help="milliseconds that a step of the network may take; as long as its audio if left out",
     )  # fmt: skip
     parser.add_argument(

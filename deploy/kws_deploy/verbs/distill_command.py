@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.arguments import check_output
+from kws.arguments import check_output, milliseconds
 from kws.cli import Verb, names
 from kws.errors import KwsError
 from kws_training.verbs.train_command import add_data, add_negatives, import_tensorflow, seed
@@ -88,7 +88,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add the arguments that say how long a step may take, and where."""
-    parser.add_argument("--budget-ms", type=float, metavar="MS", help=meaning)
+    parser.add_argument("--budget-ms", type=milliseconds, metavar="MS", help=meaning)
     parser.add_argument(
         "--board", metavar="NAME|FILE", default=None,
         help="where: pi-zero-2w, pi3, pi4, pi5, esp32-s3 …, a profile of your own, or what "
@@ -100,6 +100,8 @@ def _run(options: argparse.Namespace) -> int:
     for path in (options.output, options.unquantized):
         if path is not None:
             check_output(path)
+    if options.output == options.unquantized:
+        raise KwsError("--output and --float must be two files")
     if options.epochs < 1 or options.copies < 1:
         raise KwsError("--epochs and --copies must be at least 1")
     if options.student is not None and options.budget_ms is not None:

@@ -38,11 +38,14 @@ def _run(options: argparse.Namespace) -> int:
     for path in (options.output, options.unquantized):
         if path is not None:
             check_output(path)
+    if options.output == options.unquantized:
+        raise KwsError("--output and --float must be two files")
     if options.epochs < 1:
         raise KwsError("--epochs must be at least 1")
     import_tensorflow()
     from kws.modelfile import write_model
     from kws.timing import network_times
+    from kws.verbs import quiet
     from kws_training.cache import cache_folder
     from kws_training.fitting.loop import Descent
     from kws_training.networks.base import read_base
@@ -67,12 +70,15 @@ def _run(options: argparse.Namespace) -> int:
     for skip in result.skipped:
         say(f"skipped: {skip.path}: {skip.reason}")
     print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
+    # of one number format: what int8 saves is not pruning's
+    same = result.model if cost(base.model.network).precision == "int8" else result.unquantized
     rows = (
         ("before", base.model, result.teachers[0]),
-        (f"pruned, {student.name}", result.model, result.student),
+        (f"pruned, {student.name}", same, result.student),
     )
     for name, model, report in rows:
-        milliseconds = network_times(model).median * 1e3
+        with quiet():
+            milliseconds = network_times(model).median * 1e3
         print(
             f"{name:24} {cost(model.network).weights:8,} {len(model.network) / 1e3:6.0f} "
             f"{milliseconds:15.3f} {report.accuracy:9.1%}"

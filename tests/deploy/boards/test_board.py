@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.boards.board import (
     KINDS,
     BoardError,
@@ -76,7 +76,7 @@ def test_every_figure_has_its_source_and_its_band(name: str) -> None:
         assert 2010 < figure.year < 2030
         assert figure.low < 1 < figure.high
         assert figure.high / figure.low > 2.5  # wide
-    found = estimate(board, cost(default_model().network), "int8")
+    found = estimate(board, cost(packaged_model().network), "int8")
     assert 0 < found.low < found.seconds < found.high
     assert not found.measured
     assert any(kind in found.source for kind in ("published", "estimated"))
@@ -84,7 +84,7 @@ def test_every_figure_has_its_source_and_its_band(name: str) -> None:
 
 
 def test_the_boards_are_in_their_order() -> None:
-    step = cost(default_model().network)
+    step = cost(packaged_model().network)
     boards = [estimate(read_board(n), step, "int8").seconds for n in ("pi5", "pi4", "pi3")]
     boards.append(estimate(read_board("pi-zero-2w"), step, "int8").seconds)
     assert boards == sorted(boards)
@@ -195,7 +195,7 @@ def test_a_measured_board(bench: Path) -> None:
     """The very model that was measured is estimated at what was measured."""
     board = read_board(bench)
     measured = json.loads(bench.read_text())["results"][0]["network"]["median"]
-    step = cost(default_model().network)
+    step = cost(packaged_model().network)
     found = estimate(board, step, "int8")
     assert found.seconds == pytest.approx(measured)
     assert found.measured
@@ -219,7 +219,7 @@ def test_several_models_widen_the_band(bench: Path, tmp_path: Path) -> None:
     path = tmp_path / "two.json"
     path.write_text(json.dumps(result))
     board = read_board(path)
-    found = estimate(board, cost(default_model().network), "int8")
+    found = estimate(board, cost(packaged_model().network), "int8")
     assert found.low < entry["network"]["median"] < slow["network"]["median"] < found.high
     assert isinstance(board.int8, Figure)
 

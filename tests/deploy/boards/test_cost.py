@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from kws.errors import ModelError
 from kws.modelfile import read_model
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.boards.cost import Cost, cost
 from kws_deploy.quantization.dequantize import to_float
 
-NETWORK = default_model().network
+NETWORK = packaged_model().network
 
 
 def test_the_model_in_the_package_by_hand() -> None:
@@ -65,7 +65,7 @@ def test_float_has_the_same_layers() -> None:
 
 def test_the_arena_holds_states_and_layers() -> None:
     """More than the states, which are alive together; less than all tensors."""
-    model = default_model()
+    model = packaged_model()
     from kws.network import StreamingNetwork
 
     interpreter = StreamingNetwork(model)._interpreter

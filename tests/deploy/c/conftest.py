@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kws.modelfile import ModelFile
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.c.export import export_c
 
 from .running import build, compile_program, run_in_c, run_in_tflite, run_in_tflm
@@ -65,7 +65,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def exported(gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The default model in the package, exported."""
-    model = default_model()
+    model = packaged_model()
     folder = tmp_path_factory.mktemp("exported") / "c"
     export_c(model, folder)
     libraries = tuple(build(folder, gcc, reference) for reference in (False, True))

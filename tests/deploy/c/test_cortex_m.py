@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kws.audio import load_audio
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.c.export import export_c
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
@@ -151,7 +151,7 @@ def tools() -> tuple[str, str]:
 def exported(tools: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the model in the package as C, and two seconds of sound with a keyword."""
     folder = tmp_path_factory.mktemp("cortex_m") / "exported"
-    export_c(default_model(), folder)
+    export_c(packaged_model(), folder)
     samples = np.rint(load_audio(DEMO, 16000)[:SAMPLES] * 32768).astype(int)
     (folder / "sound.c").write_text(
         "#include <stddef.h>\n#include <stdint.h>\nextern const int16_t sound[];\n"
@@ -193,7 +193,7 @@ def test_equals_this_machine(
     )
     assert found.returncode == 0
     lines = expected.stdout.splitlines()
-    model = default_model().metadata
+    model = packaged_model().metadata
     assert [line for line in lines if line in model.keywords] == ["yes"]
     steps = model.front_end.frames(SAMPLES) // model.streaming.frames
     assert len(lines) == 2 * steps + 1

@@ -19,7 +19,7 @@ from kws.modelfile import (
     SegmenterDefaults,
     StreamingContract,
 )
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.c import literals
 from kws_deploy.c.arena import Life, plan
 from kws_deploy.c.export import MADE, SHIPPED, c_sources, export_c
@@ -36,7 +36,7 @@ HOSTILE = 'stop";}*/ #include "/etc/passwd" \\ ??/ %s $(x) é'
 
 @pytest.fixture(scope="module")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 def defines(text: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from kws import KeywordSpotter
 from kws.audio import load_audio, recordings_below
 from kws.errors import ModelError
 from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, log_mel, mel_filters
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.c.front_end import TABLES, band_weights, front_end_sources, quantize
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -284,7 +284,7 @@ def test_two_streams_and_reset(build) -> None:
 
 def test_is_what_the_spotter_hears(build) -> None:
     """The frames of a step are those that `KeywordSpotter` feeds the model in the package."""
-    spotter = KeywordSpotter(default_model())
+    spotter = KeywordSpotter(packaged_model())
     details = spotter._network._interpreter.get_input_details()
     frames = next(d for d in details if d["index"] == spotter._network._input)
     scale, zero = frames["quantization"]

@@ -1,6 +1,7 @@
 """Clips: labels, what teachers say of waveforms, and how often each is drawn."""
 
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ LABELS = MODEL.metadata.labels
 def part():
     rng = np.random.default_rng(0)
     said = ["yes", "no", "_unknown_", "yes"]
-    clips = [Clip(f"{n}.wav", label, f"s{n}", f"{n}.wav") for n, label in enumerate(said)]
+    clips = [Clip(Path(f"{n}.wav"), label, label, f"s{n}") for n, label in enumerate(said)]
     audio = [(rng.normal(0, 3000, 16000)).astype(np.int16) for _ in clips]
     return Part(clips, audio, [])
 

@@ -3,9 +3,7 @@
 import os
 import subprocess
 import sys
-import tempfile
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,11 +47,11 @@ def data(tmp_path_factory):
     return folder
 
 
-def run(*arguments):
+def run(cache, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "KWS_CACHE": str(Path(tempfile.gettempdir()) / "kws-test-cache")},
+        env={**os.environ, "KWS_CACHE": str(cache)},
     )  # fmt: skip
 
 
@@ -61,7 +59,7 @@ def run(*arguments):
 def distilled(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("student")
     result = run(
-        "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
+        folder, "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
         "--features", data / "images.npz", "--unlabelled", data / "words" / LABELS[3],
         "--student", 16, "--epochs", 1, "--output", folder / "student.tflite",
         "--float", folder / "float.tflite",
@@ -97,7 +95,7 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
     folder, _ = distilled
     output = tmp_path / "pruned.tflite"
     result = run(
-        "prune", folder / "float.tflite", "--keep", 0.5, "--data", data / "words",
+        tmp_path, "prune", folder / "float.tflite", "--keep", 0.5, "--data", data / "words",
         "--noise", data / "noise", "--epochs", 1, "--output", output,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -117,7 +115,7 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
 )
 def test_what_cannot_be(data, tmp_path, arguments, said):
     output = tmp_path / "student.tflite"
-    result = run("distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
+    result = run(tmp_path, "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
                  "--output", output, *arguments)  # fmt: skip
     assert result.returncode == 2
     assert said in result.stderr.splitlines()[-1]

@@ -39,6 +39,22 @@ def test_as_the_stream_judges(name):
         assert np.array_equal(found[number], expected[:, order])
 
 
+@pytest.mark.parametrize("frames", [154, 130, 80])
+def test_the_last_result_ends_with_the_last_frame(frames):
+    """As the student's does; windows are no multiple of a step."""
+    model = read_model(str(MODELS / "words.tflite"))
+    labels = model.metadata.labels
+    network = StreamingNetwork(model)
+    window = windows(1, frames)
+    late = frames % network.frames
+    expected = [
+        network.step(window[0, at : at + network.frames, 0])
+        for at in range(late, frames, network.frames)
+    ]
+    found = FrameTeacher(model, labels, 1, frames).logits(window)
+    assert np.array_equal(found[0], np.concatenate(expected))
+
+
 def test_all_labels_and_one_that_is_missing():
     model = read_model(str(MODELS / "commands.tflite"))
     labels = model.metadata.labels

@@ -12,7 +12,7 @@ pytest.importorskip("ai_edge_quantizer")
 from kws.audio import load_audio
 from kws.frontend import log_mel
 from kws.modelfile import ModelFile
-from kws.spotter import default_model
+from kws.packaged import packaged_model
 from kws_deploy.quantization.dequantize import to_float, unpack
 from kws_deploy.quantization.graph import activations, named
 from kws_deploy.quantization.ranges import Range, measure_ranges
@@ -22,7 +22,7 @@ DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 
 @pytest.fixture(scope="session")
 def model() -> ModelFile:
-    return default_model()
+    return packaged_model()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The stream equals the whole window, column by column (of heads: test_extractors; of students: tests/deploy)."""
+"""The stream equals the whole window, column by column (of students: tests/deploy)."""
 
 from kws.frontend import YAMNET
 from kws_training.networks.extractor import YamnetTrunk

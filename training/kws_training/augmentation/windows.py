@@ -44,6 +44,15 @@ class WindowShape:
         return self.receptive_field + (self.results - 1) * self.stride
 
 
+def share_seen(shape: WindowShape, first: Integers, last: Integers) -> npt.NDArray[np.float64]:
+    """Return the share of its word that each result of each window sees: (n, results)."""
+    start = np.arange(shape.results) * shape.stride
+    seen = np.minimum(start + shape.receptive_field, last[:, None]) - np.maximum(
+        start, first[:, None]
+    )
+    return np.asarray(np.maximum(seen, 0) / np.maximum(1, last - first)[:, None])
+
+
 def window_targets(
     shape: WindowShape, first: Integers, last: Integers, label: Integers, labels: tuple[str, ...]
 ) -> Integers:
@@ -63,11 +72,7 @@ def window_targets(
     int64 (n, results)
         An index in the labels, or `NEITHER`.
     """
-    start = np.arange(shape.results) * shape.stride
-    seen = np.minimum(start + shape.receptive_field, last[:, None]) - np.maximum(
-        start, first[:, None]
-    )
-    share = np.maximum(seen, 0) / np.maximum(1, last - first)[:, None]
+    share = share_seen(shape, first, last)
     targets = np.full(share.shape, NEITHER, np.int64)
     targets[share <= A_PART] = labels.index(UNKNOWN)
     targets[share <= NOTHING] = labels.index(SILENCE)
