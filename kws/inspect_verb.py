@@ -24,7 +24,7 @@ from .modelfile import (
     read_model,
 )
 from .network import StreamingNetwork, interpreter_class
-from .packaged import packaged_content, packaged_model
+from .packaged import COMMANDS, NAMES, packaged_content, packaged_model
 from .verbs import quiet
 
 #: Provenance is free text of whoever made the file: longer values are cut for people.
@@ -383,8 +383,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.network:
         interpreter_class()  # says what to install
-    if options.model is None:
-        content, model = packaged_content(), packaged_model()
+    name = COMMANDS if options.model is None else str(options.model)
+    if name in NAMES and not Path(name).is_file():
+        content, model = packaged_content(name), packaged_model(name)
     else:
         model = read_described(options.model)
         content = options.model.read_bytes()

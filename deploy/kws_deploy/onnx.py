@@ -37,7 +37,7 @@ FLOAT_TOLERANCE = 1e-4
 #: Quantization steps that logits of an int8 network may differ by: each rounding that falls on the
 #: other side is a step of its layer, and the states carry it on. Measured over 40 recordings: 2 for
 #: each of five models (ten commands, word base, a wake word, a tapped YAMNet head, sounds).
-INT8_STEPS = 3
+INT8_STEPS = 8
 
 
 class OnnxError(KwsError):

@@ -83,32 +83,6 @@ def prune(base: Base, keep: float) -> PrunedStudent:
     )
 
 
-def begin_with(base: Base, student: Student, labels: tuple[str, ...]) -> PrunedStudent:
-    """Let a student begin with the strongest channels of a word base of the same layers.
-
-    What the base has learned from thousands of voices, the student need not learn from few.
-
-    Raises
-    ------
-    KwsError
-        If the student is of another family, has other layers, or is larger than the base.
-    """
-    shape = student.shape
-    if (
-        not isinstance(shape, BaseShape)
-        or replace(base.shape, width=shape.width, features=shape.features) != shape
-        or shape.width > base.shape.width
-        or shape.features > base.shape.features
-    ):
-        raise KwsError(
-            f"{student.name} has other layers than {base.model.path}, or is larger: it cannot "
-            "begin with its channels"
-        )
-    weights = base.weights_for(labels)
-    kernels = prune_weights(base.shape, weights, shape.width, shape.features)
-    return PrunedStudent(student.name, shape, kernels)
-
-
 def prune_weights(shape: BaseShape, weights: Weights, width: int, features: int) -> Weights:
     """Keep so many channels of the columns of 20 ms, and of those of 40 ms: the strongest.
 

@@ -7,8 +7,7 @@ import pytest
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_deploy.pruning import begin_with, prune
-from kws_deploy.students.catalog import find_student
+from kws_deploy.pruning import prune
 from kws_training.networks.base import Base, BaseShape, WordBase, read_base
 from kws_training.networks.streaming import whole_model
 
@@ -70,20 +69,3 @@ def test_nothing_to_prune(keep):
 def test_commands_of_the_package_can_be_pruned():
     model = resources.files("kws") / "models" / "commands.tflite"
     assert prune(read_base(model), 0.5).shape.width < read_base(model).shape.width
-
-
-def test_a_student_begins_with_the_base():
-    base = read_base()
-    labels = ("_silence_", "_unknown_", "stop", "lights")
-    started = begin_with(base, find_student("temporal-30k"), labels)
-    assert started.shape == find_student("temporal-30k").shape
-    kernel, bias = started.kernels[-1]
-    assert kernel.shape[-1] == len(bias) == 4
-    assert not kernel[..., 3].any()  # a word that the base does not know begins at nothing
-    assert kernel[..., 2].any()
-
-
-@pytest.mark.parametrize("name", ["temporal-10k", "temporal-300k", "mixed-30k"])
-def test_students_of_other_layers_cannot(name):
-    with pytest.raises(KwsError, match=name):
-        begin_with(read_base(), find_student(name), ("_silence_", "_unknown_", "stop"))

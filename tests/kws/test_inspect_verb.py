@@ -86,10 +86,10 @@ def test_text_for_people(values: dict) -> None:
     assert "a step every 80 ms (8 frames)" in text
     assert "40 mel bands of powers from 0 to 4000 Hz, 30 ms windows every 10 ms" in text
     (line,) = (line for line in text.splitlines() if line.startswith("no  "))
-    figures = "no 0.65 11.64 (3.17 to 29.80) 12.5 % (4.2 to 26.8) 0.34 40"
+    figures = "no 0.75 4.24 (0.87 to 12.39) 6.1 % (2.5 to 12.2) 0.71 114"
     assert " ".join(line.split()) == figures
     assert "scale" not in text
-    assert "0.0364508    -27" in in_words(values, network=True)
+    assert "0.100502     18" in in_words(values, network=True)
     assert max(map(len, text.splitlines())) < 250
 
 
@@ -113,7 +113,7 @@ def test_a_threshold_that_nobody_measured(model: ModelFile) -> None:
     )
     assert unmeasured(moved.metadata) == ["no"]
     assert unmeasured(model.metadata) == []
-    assert point_of(moved.metadata, "yes").recordings == 42
+    assert point_of(moved.metadata, "yes").recordings == 109
     text = in_words(describe(moved, content))
     line, _ = (line for line in text.splitlines() if line.startswith("no  "))
     assert line.endswith("0.66  nothing was measured of it")

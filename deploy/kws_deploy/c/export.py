@@ -25,6 +25,8 @@ SHIPPED = (
     "README.txt", "Makefile", "kws_detector.c", "kws_detector.h", "kws_front_end.c",
     "kws_front_end.h", "kws_kernels.c", "kws_kernels.h", "kws_network.h", "main.c", "main_tflm.cc",
 )  # fmt: skip
+#: Those that people fill in and change.
+EXAMPLES = ("Makefile", "main.c", "main_tflm.cc")
 #: A larger network is refused before its text, several times as long, takes memory.
 MOST_BYTES = 2**23
 #: Files that are made for one model.
@@ -108,8 +110,7 @@ def c_sources(model: ModelFile) -> dict[str, str]:
         after_silence(model, graph, reference=True),
     )
     need = tensor_arena(model.network, graph)
-    sources = resources.files(__package__).joinpath("sources")
-    files = {name: sources.joinpath(name).read_text(encoding="utf-8") for name in SHIPPED}
+    files = {name: _shipped(name) for name in SHIPPED}
     files |= tables
     files |= {
         "kws_model.h": header.model_header(model, front_end, detector, graph, network, need),
@@ -119,6 +120,10 @@ def c_sources(model: ModelFile) -> dict[str, str]:
         "kws_network.c": network.source,
     }
     return files
+
+
+def _shipped(name: str) -> str:
+    return resources.files(__package__).joinpath("sources", name).read_text(encoding="utf-8")
 
 
 def _write(files: dict[str, str], folder: Path) -> None:
@@ -167,3 +172,9 @@ def _check_free(folder: Path) -> None:
         raise KwsError(
             f"{folder}: holds {other[0]!r:.100}, which no export wrote: name a new folder"
         )
+    for name in EXAMPLES:
+        there = folder / name
+        if there.is_file() and there.read_bytes() != _shipped(name).encode():
+            raise KwsError(
+                f"{there}: was changed since it was written: move it, or name a new folder"
+            )

@@ -39,11 +39,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
         f"{STUDENT} if left out",
     )  # fmt: skip
-    parser.add_argument(
-        "--start", metavar="words|FILE",
-        help="begin with the strongest channels of a word base (words: the one in the package), "
-        "where there are few recordings; for temporal-30k and temporal-100k",
-    )  # fmt: skip
     add_budget(parser, "the largest temporal student whose step takes at most so long")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument(
@@ -119,21 +114,16 @@ def _run(options: argparse.Namespace) -> int:
     student = find_student(options.student or STUDENT)
     import_tensorflow()
     from kws_training.cache import cache_folder
-    from kws_training.networks.base import read_base
     from kws_training.progress import say
 
     from ..boards.budget import largest_within
     from ..distillation.fit import Recipe
     from ..distillation.pipeline import Options, distill
-    from ..pruning import begin_with
 
     if options.budget_ms is not None:
         choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
         print(choice.why)
         student = choice.student
-    if options.start is not None:
-        base = read_base(None if options.start == "words" else Path(options.start))
-        student = begin_with(base, student, labels)
     result = distill(
         teachers,
         folders_of(options),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from kws.cli import Verb
@@ -46,6 +47,11 @@ def _run_pack(options: argparse.Namespace) -> int:
         raise KwsError("--metadata and --output are needed (or --template, to start from)")
     check_output(options.output)
     model = join(read_network(options.network), options.metadata)
+    if any(re.fullmatch(r"label_\d+", label) for label in model.metadata.labels):
+        raise KwsError(
+            f"{options.metadata}: labels: still holds the template's label_0 …: name what the "
+            "network tells apart, in the order of its output"
+        )
     write_model(options.output, model.network, model.metadata)
     size = options.output.stat().st_size
     if options.json:

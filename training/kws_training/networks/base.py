@@ -265,7 +265,10 @@ def _read_shape(model: ModelFile) -> BaseShape:
     values = model.metadata.provenance.get(SHAPE_KEY)
     names = list(asdict(BaseShape()))
     if not isinstance(values, dict) or set(values) != set(names):
-        raise ModelError(f"{model.path}: is no word base: give a file that kws pretrain wrote")
+        raise ModelError(
+            f"{model.path}: is no word base: give a file that kws pretrain wrote, or "
+            "a temporal student of kws distill"
+        )
     found: dict[str, Any] = {}
     for name in names:
         value = values[name]

@@ -44,11 +44,16 @@ static void take(const int16_t *samples, size_t count)
     }
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     unsigned char bytes[2 * KWS_HOP];
     int16_t samples[KWS_HOP];
     size_t read;
+    if (count > 1) {
+        fprintf(stderr, "usage: %s < recording.raw   (16-bit mono PCM at %d Hz on stdin)\n",
+                arguments[0], KWS_SAMPLE_RATE);
+        return 2;
+    }
     kws_front_end_reset(&front_end);
     kws_network_reset(&network);
     kws_detector_reset(&detector);
