@@ -126,7 +126,10 @@ def distill(
     material = _material(teachers, labels, data, folders, options)
     for number, label in enumerate(labels):
         if label in keywords and not (material.labels == number).any():
-            raise KwsError(f"{label}: no recording of this keyword is left to train on")
+            raise KwsError(
+                f"{label}: no recording of this keyword is there to train on: add some, or name the "
+                "others with --keywords"
+            )
     say(f"{len(material.images)} clips to learn from")
     noise = noise_frames(data.noise, data.training)
     frames = to_frames(np.stack([image_of(second_of(audio)) for audio in data.validation.audio]))

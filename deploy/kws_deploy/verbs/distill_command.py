@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: What is trained where neither --student nor --budget-ms says anything.
 STUDENT = "temporal-100k"
 EPOCHS, COPIES = 24, 2
+#: With fewer clips, an accuracy of 95 % is known to 5 points at best.
+FEW = 100
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +150,8 @@ def _run(options: argparse.Namespace) -> int:
             f"{name}: {report.accuracy:.1%} ({low:.1%} to {high:.1%}) of {report.clips} clips "
             f"of {result.judges} speakers"
         )
+    if result.student.clips < FEW:
+        say(f"{result.student.clips} clips tell little: name folders of more with --judge")
     size = options.output.stat().st_size / 1000
     print(f"wrote {options.output} ({size:.0f} kB, int8, {student.name})")
     return 0

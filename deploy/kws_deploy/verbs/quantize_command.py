@@ -159,7 +159,7 @@ def _say_skipped(skipped: Sequence[Skipped]) -> None:
     from kws_training.progress import say
 
     by_reason = defaultdict(list)
-    for skip in skipped:
+    for skip in dict.fromkeys(skipped):  # a file may calibrate and judge
         by_reason[skip.reason].append(str(skip.path))
     for reason, paths in by_reason.items():
         more = f" and {len(paths) - MOST_FILES} more" if len(paths) > MOST_FILES else ""
