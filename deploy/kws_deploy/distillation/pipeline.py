@@ -127,8 +127,8 @@ def distill(
     for number, label in enumerate(labels):
         if label in keywords and not (material.labels == number).any():
             raise KwsError(
-                f"{label}: no recording of this keyword is there to train on: add some, or name the "
-                "others with --keywords"
+                f"{label}: no recording of this keyword is there to train on: add some, or name "
+                "the others with --keywords"
             )
     say(f"{len(material.images)} clips to learn from")
     noise = noise_frames(data.noise, data.training)
