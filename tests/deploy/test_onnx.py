@@ -58,7 +58,7 @@ def floating(model, recordings, tmp_path_factory):
     return export_onnx(model, path, recordings, as_float=True), path
 
 
-def test_int8_is_within_a_few_quantization_steps(int8):
+def test_int8_is_within_a_few_quantization_steps(int8, model):
     found, path = int8
     assert found.precision == "int8"
     assert (

@@ -285,15 +285,17 @@ def test_two_streams_and_reset(build) -> None:
 def test_is_what_the_spotter_hears(build) -> None:
     """The frames of a step are those that `KeywordSpotter` feeds the model in the package."""
     spotter = KeywordSpotter(packaged_model())
+    name = spotter.metadata.streaming.input
     details = spotter._network._interpreter.get_input_details()
-    frames = next(d for d in details if d["index"] == spotter._network._input)
+    frames = next(detail for detail in details if detail["name"] == name)
     scale, zero = frames["quantization"]
+    index = frames["index"]
     heard: list[np.ndarray] = []
     step = spotter._network.step
 
     def listen(frames: np.ndarray) -> np.ndarray:
         logits = step(frames)
-        heard.append(spotter._network._interpreter.get_tensor(spotter._network._input).copy())
+        heard.append(spotter._network._interpreter.get_tensor(index).copy())
         return logits
 
     spotter._network.step = listen

@@ -161,7 +161,7 @@ def test_mending_on_request(model, calibration) -> None:
     plain, equalised = made.attempts
     assert plain.way == "plain"
     assert plain.accuracy is None
-    assert equalised.details == {"equalised_pairs": 8}
+    assert equalised.details == {"equalised_pairs": 9}
     best = max(made.attempts, key=lambda one: one.snr)
     assert made.kept == best.way
     mended = made.wanted.metadata.provenance["quantization"].get("mended")
@@ -176,7 +176,7 @@ def test_mending_by_itself_where_int8_loses(model, calibration, labelled, monkey
     source = open_source(model)
     made = quantize_model(source, calibration, *labelled, options(mend="auto"), quiet)
     ways = [one.way for one in made.attempts]
-    assert ways[:2] == ["plain", "equalised 8 pairs of layers"]
+    assert ways[:2] == ["plain", "equalised 9 pairs of layers"]
     assert len(ways) > 2
     assert all("16 bits" in way for way in ways[2:])
     assert made.variants[-1].name == "int8 mended" or made.kept == "plain"

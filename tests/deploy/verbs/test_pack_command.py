@@ -37,7 +37,7 @@ def test_unzip_and_pack_give_the_same_file(contract: Path, tmp_path: Path) -> No
     output = tmp_path / "model.tflite"
     done = kws("pack", DEFAULT, "--metadata", contract, "--output", output)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"wrote {output} (142 kB, 10 keywords)")
+    assert done.stdout.startswith(f"wrote {output} (133 kB, 10 keywords)")
     assert output.read_bytes() == DEFAULT.read_bytes()
 
 
@@ -64,6 +64,14 @@ def test_template(tmp_path: Path) -> None:
     assert "labels: the network gives 12 numbers" in done.stderr
     filled, output = tmp_path / "kws.json", tmp_path / "model.tflite"
     filled.write_text(done.stdout)
+    refused = kws("pack", DEFAULT, "--metadata", filled, "--output", output)
+    assert refused.returncode == 2
+    assert "label_0" in refused.stderr
+    assert not output.exists()
+    text = done.stdout
+    for number in range(12):
+        text = text.replace(f'"label_{number}"', f'"word {number}"')
+    filled.write_text(text)
     done = kws("pack", DEFAULT, "--metadata", filled, "--output", output)
     assert (done.returncode, done.stderr) == (0, "")
     assert kws("inspect", output).returncode == 0

@@ -174,8 +174,8 @@ def test_many_classes_and_letters_of_other_scripts(tmp_path):
 def test_card_states_the_figures():
     card = model_card(evaluation())
     assert "**Accuracy 95.0 % (86.1 to 99.0)** of 60 clips, 3 speakers" in card
-    assert "`recipe.learning_rate`: `0.003`" in card
-    assert "| `no` | 0.65 | 11.6 (3.2 to 29.8) | 0.34 | 12.5 % (4.2 to 26.8) | 40 |" in card
+    assert "`recipe.temperature`: `2.0`" in card
+    assert "| `no` | 0.75 | 4.24 (0.87 to 12.39) | 0.71 | 6.1 % (2.5 to 12.2) | 114 |" in card
     assert "Worst `speaker`: `s0`" in card
     assert "Yours to fill in" in card
 
