@@ -18,7 +18,7 @@ from kws_training.networks.convert import write_flatbuffer
 
 #: Signal-to-noise ratio of the logits that each keeps at least, in decibels. The weights lie on
 #: int8's grid, as the model was int8 once.
-LEAST = {"float32": 120, "float16": 55, "dynamic": 35, "int16x8": 35, "int8": 20}
+LEAST = {"float32": 120, "float16": 55, "dynamic": 35, "int16x8": 50, "int8": 20}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_better_precision_is_nearer(made, real, model, frames) -> None:
         name: output_noise(real, made[name], model.metadata.streaming, frames) for name in made
     }  # fmt: skip
     assert snr["float32"] > snr["float16"] > snr["dynamic"] > snr["int8"]
-    assert snr["int16x8"] > snr["int8"] + 5
+    assert snr["int16x8"] > snr["int8"] + 20
 
 
 def test_sizes(made, model) -> None:
