@@ -1,0 +1,40 @@
+"""Adapter of openWakeWord by its own package, 0.5.1, TFLite, with its own model `alexa`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from protocol import Engine, run
+
+#: The package's own default threshold.
+THRESHOLD = 0.5
+
+
+def load(options: dict[str, str]) -> Engine:
+    """Load one model and the features that it needs; `ncpu` is 1 by default."""
+    import numpy as np
+    import openwakeword
+    from openwakeword.model import Model
+
+    model = Model(wakeword_models=["alexa"], inference_framework="tflite")
+    folder = Path(openwakeword.__file__).parent / "resources" / "models"
+    models = [folder / "melspectrogram.tflite", folder / "embedding_model.tflite",
+              *folder.glob("alexa*.tflite")]  # fmt: skip
+    detected = False
+
+    def push(chunk: bytes) -> int:
+        nonlocal detected
+        scores = model.predict(np.frombuffer(chunk, np.int16))
+        now = max(scores.values()) >= THRESHOLD
+        found = int(now and not detected)
+        detected = now
+        return found
+
+    def first(chunk: bytes) -> bool:
+        return len(model.predict(np.frombuffer(chunk, np.int16))) > 0
+
+    return Engine(push, first, models, "openwakeword", "alexa")
+
+
+if __name__ == "__main__":
+    run(load)
