@@ -31,12 +31,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from .errors import KwsError
+from .files import whole_file
 
 FORMAT = "kws bench"
 SCHEMA = 1
@@ -64,22 +63,11 @@ def write_text(path: Path, text: str) -> None:
         If it cannot be written.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with whole_file(path) as stream:
+            stream.write(text.encode("utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BenchError(f"{path}: cannot be written: {reason}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # as an ordinary new file; mkstemp's is the owner's alone
-        temporary.replace(path)
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_result(path: Path) -> dict[str, Any]:

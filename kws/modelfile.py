@@ -10,9 +10,7 @@ import hashlib
 import io
 import json
 import math
-import os
 import stat
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -24,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
+from .files import whole_file
 from .frontend import FrontEnd, front_end_from
 
 SCHEMA = 1
@@ -337,18 +336,8 @@ def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
     if len(content) > MAX_FILE_BYTES:
         raise ModelError(f"{path}: {len(content)} bytes: a model has at most {MAX_FILE_BYTES}")
     try:
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            # mkstemp makes files for this user alone; a model is as readable as any file
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(part).chmod(0o666 & ~mask)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink()
-            raise
+        with whole_file(path) as stream:
+            stream.write(content)
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import numpy.typing as npt
 
 from .audio import AUDIO_SUFFIXES
 from .errors import KwsError
+from .files import whole_file
 from .modelfile import is_label
 from .resample import resample
 from .utterance import Utterance, examine
@@ -128,19 +127,9 @@ class Folder:
         samples = np.clip(np.rint(take.samples * 32767), -32768, 32767).astype("<i2")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle, part = tempfile.mkstemp(dir=self.path, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as stream, wave.open(stream, "wb") as file:
-                    file.setparams((1, 2, RATE, 0, "NONE", ""))
-                    file.writeframes(samples.tobytes())
-                # mkstemp makes files for this user alone
-                mask = os.umask(0)
-                os.umask(mask)
-                Path(part).chmod(0o666 & ~mask)
-                Path(part).replace(path)
-            except BaseException:
-                Path(part).unlink(missing_ok=True)
-                raise
+            with whole_file(path) as stream, wave.open(stream, "wb") as file:
+                file.setparams((1, 2, RATE, 0, "NONE", ""))
+                file.writeframes(samples.tobytes())
         except OSError as error:
             raise RecordError(f"{path}: cannot be written ({error.strerror})") from None
         return path

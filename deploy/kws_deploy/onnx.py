@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.errors import KwsError
+from kws.files import whole_file
 from kws.frontend import log_mel
 from kws.modelfile import METADATA_NAME, ModelFile, pack
 from kws.network import StreamingNetwork
@@ -287,16 +287,7 @@ class OnnxStream:
 def _write(path: Path, content: bytes) -> None:
     """Write a file, all of it or nothing."""
     try:
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            mask = os.umask(0)  # mkstemp makes files for this user alone
-            os.umask(mask)
-            Path(part).chmod(0o666 & ~mask)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink()
-            raise
+        with whole_file(path) as stream:
+            stream.write(content)
     except OSError as error:
         raise OnnxError(f"{path}: cannot be written ({error.strerror})") from None

@@ -140,6 +140,8 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "--seconds", "600", "--json", str(output)],
         stdout=subprocess.PIPE, stderr=terminal, text=True,
+        # a shell in the background has its processes ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         os.close(terminal)
         seen = b""

@@ -162,6 +162,8 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path):
             *("--label", "go", "--output", tmp_path),
         ],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # a shell in the background has its processes ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

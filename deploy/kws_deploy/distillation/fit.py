@@ -20,6 +20,7 @@ from kws_training.augmentation.windows import (
     window_targets,
 )
 from kws_training.data.checkpoint import Checkpoint
+from kws_training.data.images import in_silence
 from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
 from kws_training.fitting.pretrain import HEAVY, LIGHT
 from kws_training.networks.streaming import Network, StepModel, step_model, whole_model
@@ -200,10 +201,7 @@ def _predict(network: Network, step: StepModel) -> Predict:
     judge = whole_model(network, step.receptive_field + 4 * step.stride, (1, WORDS.bands))
 
     def predict(clips: Float32) -> Float32:
-        shape = (len(clips), judge.input_shape[1], 1, WORDS.bands)
-        frames = np.full(shape, WORDS.floor, np.float32)
-        start = (frames.shape[1] - clips.shape[1]) // 2
-        frames[:, start : start + clips.shape[1], 0] = clips
+        frames = in_silence(clips, judge.input_shape[1])
         return np.asarray(judge.predict(frames, batch_size=256, verbose=0).mean(axis=1))
 
     return predict

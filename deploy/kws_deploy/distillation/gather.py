@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import load_audio
-from kws.errors import AudioError, KwsError
-from kws.frontend import YAMNET
+from kws.errors import KwsError
 from kws.modelfile import ModelFile
 from kws_training.data.dataset import (
     Clip,
@@ -27,9 +25,8 @@ from kws_training.data.dataset import (
     hold_out,
     split,
 )
-from kws_training.data.recordings import PIECE, Negatives, Part, read_noise
-from kws_training.fitting.features import to_int16
-from kws_training.progress import bar, say
+from kws_training.data.recordings import Negatives, Part, read_noise, read_speech, seconds_of
+from kws_training.progress import say
 
 Float32 = npt.NDArray[np.float32]
 
@@ -120,8 +117,7 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
     if not validation.clips:
         where = (*folders.judge, *folders.data)[0]
         raise KwsError(f"{where}: no recording to validate with could be read")
-    judging = {_person(clip) for part in (validation, held_out) for clip in part.clips}
-    judging |= {os.path.realpath(c.path) for part in (validation, held_out) for c in part.clips}
+    judging = _marks([*validation.clips, *held_out.clips])
     noise, skipped = read_noise(find_recordings(folders.noise))
     if not noise:
         raise KwsError(f"{folders.noise[0]}: no recording of noise could be read")
@@ -142,12 +138,11 @@ def _parts(
     """Find who trains, who validates, and who is held out."""
     clips, judging = find_parts([folders.data, folders.judge], list(keywords), folders.speaker_rule)
     if folders.judge:
-        people = {_person(clip) for clip in judging}
-        people |= {os.path.realpath(clip.path) for clip in judging}
+        marks = _marks(judging)
         # whoever the teacher held out stays out here too, and judges nothing
         kept = [
             clip for clip in _without_held_out(teacher, clips)
-            if _person(clip) not in people and os.path.realpath(clip.path) not in people
+            if clip.person not in marks and os.path.realpath(clip.path) not in marks
         ]  # fmt: skip
         parts = kept, judging, []
     else:
@@ -156,9 +151,9 @@ def _parts(
     return parts
 
 
-def _person(clip: Clip) -> str:
-    """Name who speaks; a file that is a speaker of its own may have a namesake elsewhere."""
-    return os.path.realpath(clip.path) if clip.alone else clip.speaker
+def _marks(clips: Sequence[Clip]) -> set[str]:
+    """Return what tells clips: who speaks, and the files' true paths."""
+    return {clip.person for clip in clips} | {os.path.realpath(clip.path) for clip in clips}
 
 
 def _others(folders: Sequence[Path], judging: set[str]) -> list[Path]:
@@ -172,16 +167,10 @@ def _others(folders: Sequence[Path], judging: set[str]) -> list[Path]:
 def _pieces(paths: Sequence[Path]) -> Part:
     """Read recordings and cut them into seconds."""
     part = Part([], [], [])
-    for number in bar(iter(range(len(paths))), len(paths), "unlabelled"):
-        path = paths[number]
-        try:
-            audio = to_int16(load_audio(path, YAMNET.sample_rate))
-        except AudioError as error:
-            part.skipped.append(Skipped.because(path, error))
-            continue
-        for start in range(0, len(audio) - PIECE // 2, PIECE):
+    for path, audio in read_speech(paths, "unlabelled", part.skipped):
+        for piece in seconds_of(audio):
             part.clips.append(Clip(path, "", "unlabelled", str(path)))
-            part.audio.append(audio[start : start + PIECE])
+            part.audio.append(piece)
     return part
 
 

@@ -30,7 +30,7 @@ from kws_training.data.images import image_of, noise_frames, read_images, second
 from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
 from kws_training.evaluation.operating import with_thresholds
 from kws_training.fitting.fit import set_seed
-from kws_training.fitting.pretrain import HEAVY
+from kws_training.fitting.pretrain import HEAVY, representative
 from kws_training.networks.base import SHAPE_KEY, BaseShape
 from kws_training.networks.convert import Precision, convert
 from kws_training.networks.streaming import StepModel
@@ -153,9 +153,8 @@ def distill(
         [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)], material, noise,
         labels, listeners, options.student.stride, options.recipe, options.seed, checkpoint, report,
     )  # fmt: skip
-    streams = representative(
-        WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material, options.seed
-    )
+    maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
+    streams = representative(maker, material.images, options.seed)
     provenance = _provenance(teachers, data, options, digest, len(material.images))
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
@@ -294,16 +293,3 @@ def _digest(
     for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def representative(windows: WindowMaker, material: Material, seed: int) -> Float32:
-    """Make representative streams: words, noise, and the front end's extremes."""
-    rng = np.random.default_rng(seed)
-    streams = []
-    for _ in range(16):
-        rows = rng.integers(len(material.images), size=3)
-        words = windows.words(rng, material.frames(rows), material.frames(rows[::-1]), 160, 140)
-        streams.append(np.concatenate([*words.frames, windows.silence(rng, 1, 80)[0]]))
-    streams.append(np.full_like(streams[0], WORDS.floor))
-    streams.append(streams[0] + WORDS.ceiling - streams[0].max())
-    return np.stack(streams)

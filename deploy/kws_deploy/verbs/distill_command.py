@@ -13,6 +13,7 @@ from kws_training.verbs.train_command import add_data, add_negatives, import_ten
 
 if TYPE_CHECKING:
     from ..distillation.gather import Folders
+    from ..distillation.pipeline import Distilled
 
 #: What is trained where neither --student nor --budget-ms says anything.
 STUDENT = "temporal-100k"
@@ -31,11 +32,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--keywords", type=names, metavar="A,B,…",
         help="some of the teacher's keywords; all of them if left out",
     )  # fmt: skip
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--float", dest="unquantized", type=Path, metavar="FILE",
-        help="write the student in float32 too, for kws quantize, kws prune and kws check",
-    )  # fmt: skip
+    add_outputs(parser)
     parser.add_argument(
         "--student", metavar="NAME|WIDTH",
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
@@ -83,6 +80,41 @@ def folders_of(options: argparse.Namespace) -> Folders:
     )  # fmt: skip
 
 
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name the files to write."""
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--float", dest="unquantized", type=Path, metavar="FILE",
+        help="write the student in float32 too, for kws quantize, kws prune and kws check",
+    )  # fmt: skip
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Find out before the work that what `add_outputs` names cannot be written.
+
+    Raises
+    ------
+    KwsError
+    """
+    for path in (options.output, options.unquantized):
+        if path is not None:
+            check_output(path)
+    if options.output == options.unquantized:
+        raise KwsError("--output and --float must be two files")
+
+
+def write_student(options: argparse.Namespace, result: Distilled) -> None:
+    """Write a student where `add_outputs` says, and name the recordings that were left out."""
+    from kws.modelfile import write_model
+    from kws_training.progress import say
+
+    write_model(options.output, result.model.network, result.model.metadata)
+    if options.unquantized is not None:
+        write_model(options.unquantized, result.unquantized.network, result.unquantized.metadata)
+    for skip in result.skipped:
+        say(f"skipped: {skip.path}: {skip.reason}")
+
+
 def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add the arguments that say how long a step may take, and where."""
     parser.add_argument("--budget-ms", type=milliseconds, metavar="MS", help=meaning)
@@ -94,18 +126,13 @@ def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    for path in (options.output, options.unquantized):
-        if path is not None:
-            check_output(path)
-    if options.output == options.unquantized:
-        raise KwsError("--output and --float must be two files")
+    check_outputs(options)
     if options.epochs < 1 or options.copies < 1:
         raise KwsError("--epochs and --copies must be at least 1")
     if options.student is not None and options.budget_ms is not None:
         raise KwsError("--student or --budget-ms: give one of them")
     if (options.budget_ms is None) != (options.board is None):
         raise KwsError("--budget-ms and --board go together")
-    from kws.modelfile import write_model
     from kws.packaged import find_model
 
     from ..distillation.pipeline import labels_of
@@ -133,11 +160,7 @@ def _run(options: argparse.Namespace) -> int:
                 options.copies, Recipe(epochs=options.epochs), options.seed),
         cache_folder("checkpoints"),
     )  # fmt: skip
-    write_model(options.output, result.model.network, result.model.metadata)
-    if options.unquantized is not None:
-        write_model(options.unquantized, result.unquantized.network, result.unquantized.metadata)
-    for skip in result.skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
+    write_student(options, result)
     rows = [
         *((f"teacher {path.name}", one) for path, one in zip(options.teachers, result.teachers,
                                                              strict=True)),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kws.arguments import check_output
 from kws.cli import Verb
 from kws.errors import KwsError
 from kws_training.verbs.train_command import import_tensorflow, seed
 
-from .distill_command import add_material, folders_of
+from .distill_command import add_material, add_outputs, check_outputs, folders_of, write_student
 
 EPOCHS = 8
 
@@ -25,31 +24,21 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="of the channels: about the root of the share of the weights that is kept",
     )  # fmt: skip
     add_material(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--float", dest="unquantized", type=Path, metavar="FILE",
-        help="write the pruned student in float32 too",
-    )  # fmt: skip
+    add_outputs(parser)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training afterwards")
     parser.add_argument("--seed", type=seed, default=0)
 
 
 def _run(options: argparse.Namespace) -> int:
-    for path in (options.output, options.unquantized):
-        if path is not None:
-            check_output(path)
-    if options.output == options.unquantized:
-        raise KwsError("--output and --float must be two files")
+    check_outputs(options)
     if options.epochs < 1:
         raise KwsError("--epochs must be at least 1")
     import_tensorflow()
-    from kws.modelfile import write_model
     from kws.timing import network_times
     from kws.verbs import quiet
     from kws_training.cache import cache_folder
     from kws_training.fitting.loop import Descent
     from kws_training.networks.base import read_base
-    from kws_training.progress import say
 
     from ..boards.cost import cost
     from ..distillation.fit import Recipe
@@ -64,11 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         [base.model], folders_of(options), Options(student, None, 1, recipe, options.seed),
         cache_folder("checkpoints"),
     )  # fmt: skip
-    write_model(options.output, result.model.network, result.model.metadata)
-    if options.unquantized is not None:
-        write_model(options.unquantized, result.unquantized.network, result.unquantized.metadata)
-    for skip in result.skipped:
-        say(f"skipped: {skip.path}: {skip.reason}")
+    write_student(options, result)
     print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
     # of one number format: what int8 saves is not pruning's
     same = result.model if cost(base.model.network).precision == "int8" else result.unquantized

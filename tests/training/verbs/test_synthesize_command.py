@@ -68,7 +68,11 @@ def test_stopped_and_resumed(tmp_path):
     output = tmp_path / "out"
     command = [sys.executable, "-m", "kws", "synthesize", "smart mirror", "--count", "400",
                "--negatives", "0", *FAST, "--output", str(output)]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # a shell in the background has its processes ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         deadline = time.monotonic() + 60
         while not list(output.glob("positives/*.wav")) and time.monotonic() < deadline:
             time.sleep(0.05)

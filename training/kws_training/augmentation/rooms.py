@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import numpy.typing as npt
 
 from kws.audio import read_recording
 from kws.errors import AudioError
+from kws.files import whole_file
 from kws.resample import resample
 
 from ..data.dataset import Skipped
@@ -232,14 +231,8 @@ def _write_bank(path: Path, responses: Sequence[Float32]) -> None:
     rows = np.zeros((len(responses), LONGEST), np.float32)
     for row, response in zip(rows, responses, strict=True):
         row[: len(response)] = response
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        np.save(file, rows, allow_pickle=False)
 
 
 def _read_bank(path: Path, count: int) -> list[Float32] | None:

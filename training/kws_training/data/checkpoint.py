@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.errors import KwsError
+from kws.files import whole_file
 
 #: What numpy and zipfile raise for a damaged ``.npz``.
 DAMAGED_ARCHIVE = (
@@ -65,14 +64,8 @@ def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, **arrays)  # type: ignore[arg-type]
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise KwsError(
             f"{path}: cannot be written ({error.strerror}): make room, or name another folder in "

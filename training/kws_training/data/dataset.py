@@ -65,6 +65,14 @@ class Clip:
         """Whether nobody knows who speaks, so that the file is a speaker of its own."""
         return self.path.as_posix().endswith("/" + self.speaker)
 
+    @property
+    def person(self) -> str:
+        """Who speaks; for a file that is a speaker of its own its true path.
+
+        In another folder it may have a namesake.
+        """
+        return os.path.realpath(self.path) if self.alone else self.speaker
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -522,9 +530,7 @@ def check_apart(parts: Mapping[str, Sequence[Clip]]) -> None:
     where: dict[str, tuple[str, Clip]] = {}
     for part, clips in parts.items():
         for clip in clips:
-            # a file that is a speaker of its own may have a namesake in another folder
-            speaker = os.path.realpath(clip.path) if clip.alone else clip.speaker
-            other, first = where.setdefault(speaker, (part, clip))
+            other, first = where.setdefault(clip.person, (part, clip))
             if other != part:
                 raise DataError(
                     f"{clip.path}: its speaker is in {other} ({first.path}) and in {part}: figures "

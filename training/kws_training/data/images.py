@@ -46,6 +46,14 @@ def to_images(frames: Float32) -> Images:
     return np.clip(np.rint((frames - WORDS.floor) / GREY), 0, 255).astype(np.uint8)
 
 
+def in_silence(clips: Float32, length: int) -> Float32:
+    """Put clips (n, time, bands) into the middle of silence: (n, length, 1, bands)."""
+    frames = np.full((len(clips), length, 1, WORDS.bands), WORDS.floor, np.float32)
+    first = (length - clips.shape[1]) // 2
+    frames[:, first : first + clips.shape[1], 0] = clips
+    return frames
+
+
 @dataclass(frozen=True)
 class WordImages:
     """Labelled images.

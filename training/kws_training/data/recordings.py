@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,34 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
     return noise, skipped
 
 
+def read_speech(
+    paths: Sequence[Path], what: str, skipped: list[Skipped]
+) -> Iterator[tuple[Path, Audio]]:
+    """Read recordings at 16 kHz, one after the other; those that cannot be used go on the list.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    what : str
+        Names the work in the progress bar.
+    skipped : list of Skipped
+        Is added to.
+    """
+    for number in bar(iter(range(len(paths))), len(paths), what):
+        path = paths[number]
+        try:
+            audio = to_int16(load_audio(path, YAMNET.sample_rate))
+        except AudioError as error:
+            skipped.append(Skipped.because(path, error))
+            continue
+        yield path, audio
+
+
+def seconds_of(audio: Audio) -> list[Audio]:
+    """Cut a recording into pieces of a second; a rest below half a second is left out."""
+    return [audio[start : start + PIECE] for start in range(0, len(audio) - PIECE // 2, PIECE)]
+
+
 @dataclass(frozen=True)
 class Negatives:
     """Speech without any keyword, by what it is for; no recording is for two things.
@@ -86,24 +114,11 @@ class Negatives:
     def read(cls, paths: Sequence[Path]) -> Negatives:
         """Read recordings of speech; those that cannot be used are listed."""
         parts = [Part([], [], []) for _ in range(3)]
-        skipped = []
-        for number in bar(iter(range(len(paths))), len(paths), "negatives"):
-            path = paths[number]
-            try:
-                audio = to_int16(load_audio(path, YAMNET.sample_rate))
-            except AudioError as error:
-                skipped.append(Skipped.because(path, error))
-                continue
+        skipped: list[Skipped] = []
+        for path, audio in read_speech(paths, "negatives", skipped):
             clip = Clip(path, UNKNOWN, "negatives", str(path))
             share = share_of(path.name)
-            pieces = (
-                [audio]
-                if share >= 0.5
-                else [
-                    audio[start : start + PIECE]
-                    for start in range(0, len(audio) - PIECE // 2, PIECE)
-                ]
-            )
+            pieces = [audio] if share >= 0.5 else seconds_of(audio)
             part = parts[0 if share < 0.5 else 1 if share < 0.75 else 2]
             part.clips.extend([clip] * len(pieces))
             part.audio.extend(pieces)

@@ -19,7 +19,7 @@ from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import NEITHER, WindowShape, window_targets
 from ..data.checkpoint import Checkpoint
 from ..data.dataset import DataError, share_of
-from ..data.images import CLIP_FRAMES, WordImages, to_frames
+from ..data.images import WordImages, in_silence, to_frames
 from ..networks.base import RESULT_STRIDE, SHAPE_KEY, Base, BaseShape, WordBase
 from ..networks.convert import convert
 from ..networks.streaming import StepModel, Whole, step_model, whole_model
@@ -240,7 +240,9 @@ def pretrain(
     share = prior / prior.sum()
     network.bias().assign(np.asarray(network.bias()) - np.log(np.maximum(share, 1e-6)))
     accuracy = _accuracy(judge, held, labels)
-    streams = _calibration(WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material, seed)
+    streams = representative(
+        WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY), material.images, seed
+    )
     provenance = {
         SHAPE_KEY: asdict(shape),
         "recipe": asdict(recipe),
@@ -381,21 +383,31 @@ def _accuracy(judge: Any, held: WordImages, labels: tuple[str, ...]) -> float:
     right = 0
     for start in range(0, len(held.images), 256):
         clips = to_frames(held.images[start : start + 256])
-        frames = np.full((len(clips), judge.input_shape[1], 1, WORDS.bands), WORDS.floor)
-        first = (frames.shape[1] - CLIP_FRAMES) // 2
-        frames[:, first : first + CLIP_FRAMES, 0] = clips
-        logits = np.asarray(judge(frames.astype(np.float32), training=False)).mean(axis=1)
+        frames = in_silence(clips, judge.input_shape[1])
+        logits = np.asarray(judge(frames, training=False)).mean(axis=1)
         heard = np.array(labels)[logits.argmax(axis=1)]
         right += int((heard == held.words[start : start + 256]).sum())
     return right / len(held.images)
 
 
-def _calibration(maker: WindowMaker, material: _Material, seed: int) -> Float32:
-    """Make representative streams: words, noise, and the front end's extremes."""
+def representative(maker: WindowMaker, images: npt.NDArray[np.uint8], seed: int) -> Float32:
+    """Make representative streams: words, noise, and the front end's extremes.
+
+    Parameters
+    ----------
+    maker : WindowMaker
+    images : uint8 (n, 98, 40)
+        What is trained on.
+    seed : int
+
+    Returns
+    -------
+    float32 (streams, frames, bands)
+    """
     rng = np.random.default_rng(seed)
     streams = []
     for _ in range(16):
-        clips = to_frames(material.images[rng.integers(len(material.images), size=3)])
+        clips = to_frames(images[rng.integers(len(images), size=3)])
         windows = maker.words(rng, clips, clips[::-1], 160, 140)
         streams.append(np.concatenate([*windows.frames, maker.silence(rng, 1, 80)[0]]))
     streams.append(np.full_like(streams[0], WORDS.floor))

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import load_audio
-from kws.errors import AudioError
 from kws.frontend import YAMNET, log_mel
 from kws.modelfile import (
     SILENCE,
@@ -30,9 +28,9 @@ from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses
 from ..cache import cache_folder
 from ..data.dataset import Clip, DataError, Skipped, labels_of, share_of
-from ..data.recordings import Part, read_noise
+from ..data.recordings import Part, read_noise, read_speech
 from ..evaluation.evaluate import ClipReport, ClipResult, count_results, judge_clips, open_model
-from ..fitting.features import Audio, to_int16
+from ..fitting.features import Audio
 from ..fitting.fit import set_seed
 from ..networks.convert import Precision, convert
 from ..networks.extractor import YamnetTrunk, prove
@@ -261,13 +259,7 @@ def train_sounds(
 def read_negatives(paths: Sequence[Path]) -> Part:
     """Read recordings with none of the sounds, in pieces; those that cannot be used are listed."""
     part = Part([], [], [])
-    for number in bar(iter(range(len(paths))), len(paths), "negatives"):
-        path = paths[number]
-        try:
-            audio = to_int16(load_audio(path, YAMNET.sample_rate))
-        except AudioError as error:
-            part.skipped.append(Skipped.because(path, error))
-            continue
+    for path, audio in read_speech(paths, "negatives", part.skipped):
         size = round(PIECE_SECONDS * YAMNET.sample_rate)
         # the last piece takes the rest, unless it is long enough to be one
         starts = range(0, max(1, len(audio) - size // 2), size)
