@@ -67,9 +67,14 @@ class Detector:
         )
         self._window = max(1, round(defaults.smoothing / step_seconds))
         self._refractory = math.ceil(round(defaults.refractory / step_seconds, 6))
+        self._releases = np.float32(0.5) * self._thresholds  # below it a keyword is armed again
         self._scores = np.zeros((self._window, len(labels)), np.float32)
+        # kept, so that a step allocates nothing
+        self._smoothed = np.empty(len(labels), np.float32)
+        self._passed = np.empty(len(labels), np.bool_)
         self._blocked_until = np.zeros(len(labels), np.int64)
         self._armed = np.ones(len(labels), np.bool_)
+        self._all_armed = True
         self._step = 0
 
     def reset(self) -> None:
@@ -77,6 +82,7 @@ class Detector:
         self._scores[:] = 0.0
         self._blocked_until[:] = 0
         self._armed[:] = True
+        self._all_armed = True
         self._step = 0
 
     def update(self, scores: Float32) -> list[Event]:
@@ -89,16 +95,23 @@ class Detector:
         """
         self._scores[self._step % self._window] = scores
         self._step += 1
-        smoothed = self._scores.mean(axis=0)
-        self._armed |= smoothed < 0.5 * self._thresholds
-        passed = (smoothed >= self._thresholds) & self._armed
-        if not passed.any():
+        # ufuncs into arrays that exist: mean() and any() alone take as long as all of these
+        smoothed, passed = self._smoothed, self._passed
+        np.add.reduce(self._scores, axis=0, out=smoothed)
+        np.divide(smoothed, self._window, out=smoothed)
+        if not self._all_armed:
+            self._armed |= smoothed < self._releases
+            self._all_armed = bool(self._armed.all())
+        np.greater_equal(smoothed, self._thresholds, out=passed)
+        if not np.logical_or.reduce(passed):
             return []
+        passed &= self._armed
         passed &= self._step >= self._blocked_until
         if self._exclusive:
             best = smoothed.argmax()
             passed &= np.arange(len(passed)) == best
         events = [Event(int(n), float(smoothed[n]), self._step) for n in np.flatnonzero(passed)]
         self._armed[passed] = False
+        self._all_armed = bool(self._armed.all())
         self._blocked_until[passed] = self._step + self._refractory
         return events

@@ -270,19 +270,30 @@ class LogMel:
     def __init__(self, config: LogMelConfig, block: int = BLOCK) -> None:
         self.config = config
         self.block = block
-        self._filters = mel_filters(config)
+        filters = mel_filters(config)
+        heard = np.flatnonzero(filters.any(axis=1))  # bins outside all filters count for nothing
+        first, last = (int(heard[0]), int(heard[-1])) if heard.size else (0, -1)
+        self._parts = slice(2 * first, 2 * last + 2)  # real and imaginary, in turn
+        self._filters = filters[first : last + 1]
         ramp = np.arange(config.window) / config.window
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * ramp)).astype(np.float32)
         self._span = config.samples(block)  # samples under one block
         self._advance = block * config.hop  # samples from one block to the next
         self._buffer = np.zeros(self._span, np.float32)
-        self._padded = np.zeros((block, config.fft), np.float32)
-        self._spectrum = np.empty((block, config.fft // 2 + 1), np.float32)
-        self._out = np.empty((block, config.bands), np.float32)
+        # float64, since numpy's FFT of float32 computes in float64 too and converts to and fro
+        self._padded = np.zeros((block, config.fft), np.float64)
+        self._windowed = self._padded[:, : config.window]
+        self._spectrum = np.empty((block, len(self._filters)), np.float32)
+        self._squares = np.empty((block, 2 * len(self._filters)), np.float32)
+        self._real, self._imaginary = self._squares[:, ::2], self._squares[:, 1::2]
+        # numpy 1 cannot be told where to write
+        kept: Any = {"out": np.empty((block, config.fft // 2 + 1), np.complex128)}
+        self._fft_options = kept if np.lib.NumpyVersion(np.__version__) >= "2.0.0b1" else {}
         self._frames = np.lib.stride_tricks.sliding_window_view(self._buffer, config.window)[
             :: config.hop
         ]
         self._low = np.float32(max(np.exp(config.floor), 1e-30))
+        self._floor, self._ceiling = np.float32(config.floor), np.float32(config.ceiling)
         self._offset = np.float32(config.offset)
         self._held = 0
 
@@ -313,27 +324,29 @@ class LogMel:
             self._held += part
             taken += part
             if self._held == self._span:
-                out[done : done + self.block] = self._compute()
+                self._compute(out[done : done + self.block])
                 done += self.block
                 self._held = self._span - self._advance
                 self._buffer[: self._held] = self._buffer[self._advance :]
         return out
 
-    def _compute(self) -> Float32:
-        """Return the log-mel frames of the full buffer; the array is used again."""
-        np.multiply(self._frames, self._window, out=self._padded[:, : self.config.window])
-        bins = np.fft.rfft(self._padded)
-        np.multiply(bins.real, bins.real, out=self._spectrum, casting="same_kind")
-        self._spectrum += bins.imag * bins.imag
+    def _compute(self, out: Float32) -> None:
+        """Write the log-mel frames of the full buffer into ``out`` (block, bands)."""
+        np.multiply(self._frames, self._window, out=self._windowed)
+        bins = np.fft.rfft(self._padded, **self._fft_options)
+        parts = bins.view(np.float64)[:, self._parts]
+        np.multiply(parts, parts, out=self._squares, casting="same_kind")
+        np.add(self._real, self._imaginary, out=self._spectrum)
         if self.config.spectrum == "magnitude":
             np.sqrt(self._spectrum, out=self._spectrum)
-        np.dot(self._spectrum, self._filters, out=self._out)
+        np.dot(self._spectrum, self._filters, out=out)
         if self._offset:
-            self._out += self._offset
-        np.maximum(self._out, self._low, out=self._out)
-        np.log(self._out, out=self._out)
-        np.clip(self._out, self.config.floor, self.config.ceiling, out=self._out)
-        return self._out
+            out += self._offset
+        np.maximum(out, self._low, out=out)
+        np.log(out, out=out)
+        # np.clip takes as long as all that stands from the filters to here
+        np.maximum(out, self._floor, out=out)
+        np.minimum(out, self._ceiling, out=out)
 
 
 class JoinedLogMel:
