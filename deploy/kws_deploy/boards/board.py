@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import statistics
-import tomllib
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -18,11 +17,10 @@ from typing import Any
 from kws.bench_result import BenchError, read_result
 from kws.errors import KwsError
 from kws.modelfile import ModelFile, parse_model, read_model
+from kws_training.data.settings import Settings
 
 from .cost import Cost, cost
 
-#: Bytes of the largest file taken for a profile.
-LARGEST = 1 << 16
 #: Where the figures of a board come from, the best first.
 KINDS = ("measured", "published", "estimated")
 #: Figure that a precision is estimated by. float16 runs as float32; kernels of dynamic range are
@@ -132,8 +130,7 @@ class Estimate:
 
 def board_names() -> tuple[str, ...]:
     """Return the names of the profiles in the package."""
-    names = (entry.name for entry in _profiles().iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return _settings().names()
 
 
 def read_board(name_or_path: str | Path) -> Board:
@@ -154,11 +151,9 @@ def read_board(name_or_path: str | Path) -> Board:
         If it is a damaged result of ``kws bench``.
     """
     name = str(name_or_path)
-    if name in board_names():
-        return _parse((_profiles() / f"{name}.toml").read_bytes(), name)
     if name.lower().endswith(".json"):
         return _from_bench(Path(name))
-    return _parse(_read_file(Path(name), name), name)
+    return _board(_settings().read(name), name)
 
 
 def estimate(board: Board, cost: Cost, precision: str) -> Estimate:
@@ -223,38 +218,12 @@ def _profiles() -> Any:
     return resources.files("kws_deploy.targets")
 
 
-def _read_file(path: Path, name: str) -> bytes:
-    try:
-        if not path.is_file():
-            known = ", ".join(board_names())
-            raise BoardError(
-                f"{name}: no such board: give one of {known}, a profile in TOML, or the JSON of "
-                "kws bench"
-            )
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = getattr(error, "strerror", None) or error
-        raise BoardError(f"{name!r}: cannot be read: {reason}") from None
-    if len(content) > LARGEST:
-        raise BoardError(f"{name}: is larger than {LARGEST // 1024} kB: this is no profile")
-    return content
+def _settings() -> Settings:
+    hint = "a profile in TOML, or the JSON of kws bench"
+    return Settings("board", _profiles(), hint, _schema, _first, BoardError)
 
 
-def _parse(content: bytes, name: str) -> Board:
-    import pydantic
-
-    try:
-        values = tomllib.loads(content.decode())
-    except UnicodeDecodeError:
-        raise BoardError(f"{name}: is not UTF-8 text: save it as such") from None
-    except (ValueError, RecursionError) as error:
-        raise BoardError(f"{name}: is not TOML: {error}") from None
-    try:
-        checked = _schema().model_validate(values)
-    except pydantic.ValidationError as error:
-        raise BoardError(f"{name}: {_first(error)}") from None
-
+def _board(checked: Any, name: str) -> Board:
     def figure(given: Any, value: str) -> Figure | None:
         if given is None:
             return None

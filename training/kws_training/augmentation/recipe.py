@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import stat
-import tomllib
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
@@ -13,11 +11,9 @@ from typing import Any
 
 from kws.errors import KwsError
 
+from ..data.settings import Settings
 from .augment import Augmentation
 from .effects import CODECS, check_codecs
-
-#: Bytes of the largest file taken for a recipe.
-LARGEST = 1 << 16
 
 #: Characters of a wrong value that a message shows.
 _SHOWN = 60
@@ -29,9 +25,7 @@ class RecipeError(KwsError):
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of the recipes in the package."""
-    folder = resources.files(__package__) / "recipes"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return _settings().names()
 
 
 def read_recipe(recipe: str | Path) -> Augmentation:
@@ -49,48 +43,15 @@ def read_recipe(recipe: str | Path) -> Augmentation:
     KwsError
         If it wants a codec that libsndfile cannot write here.
     """
-    name = str(recipe)
-    if name in recipe_names():
-        content = (resources.files(__package__) / "recipes" / f"{name}.toml").read_bytes()
-    else:
-        content = _read_file(Path(recipe), name)
-    augmentation = _parse(content, name)
+    augmentation = Augmentation(**_settings().read(recipe).model_dump(exclude_unset=True))
     if augmentation.codecs > 0:
         check_codecs(augmentation.codec_names)
     return augmentation
 
 
-def _read_file(path: Path, name: str) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise RecipeError(f"{name}: is not a file: give a recipe in TOML")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        known = ", ".join(recipe_names())
-        raise RecipeError(f"{name}: no such recipe: give a TOML file, or one of {known}") from None
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = getattr(error, "strerror", None) or error
-        raise RecipeError(f"{name!r}: cannot be read: {reason}") from None
-    if len(content) > LARGEST:
-        raise RecipeError(f"{name}: is larger than {LARGEST // 1024} kB: this is no recipe")
-    return content
-
-
-def _parse(content: bytes, name: str) -> Augmentation:
-    import pydantic
-
-    try:
-        values = tomllib.loads(content.decode())
-    except UnicodeDecodeError:
-        raise RecipeError(f"{name}: is not UTF-8 text: save it as such") from None
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{name}: is not TOML: {error}") from None
-    try:
-        checked = _schema().model_validate(values)
-    except pydantic.ValidationError as error:
-        raise RecipeError(f"{name}: {_first(error)}") from None
-    return Augmentation(**checked.model_dump(exclude_unset=True))
+def _settings() -> Settings:
+    folder = resources.files(__package__) / "recipes"
+    return Settings("recipe", folder, "or a TOML file", _schema, _first, RecipeError)
 
 
 @functools.cache
