@@ -71,9 +71,20 @@ def add_material(parser: argparse.ArgumentParser) -> None:
 
 
 def folders_of(options: argparse.Namespace) -> Folders:
-    """Return what the arguments of `add_material` name."""
+    """Return what the arguments of `add_material` name.
+
+    Raises
+    ------
+    KwsError
+        If one of them does not exist: said before TensorFlow is loaded, which takes its time.
+    """
     from ..distillation.gather import Folders
 
+    features = [] if options.features is None else [options.features]
+    folders = (options.data, options.judge, options.noise, options.negatives, options.unlabelled)
+    for path in [*features, *(path for some in folders for path in some)]:
+        if not path.exists():
+            raise KwsError(f"{path}: no such file or folder: check the path")
     return Folders(
         options.data, options.speaker_rule, options.features, options.judge, options.noise,
         options.negatives, options.unlabelled,
@@ -141,6 +152,7 @@ def _run(options: argparse.Namespace) -> int:
     teachers = [find_model(path) for path in options.teachers]
     labels = labels_of(teachers, options.keywords)
     student = find_student(options.student or STUDENT)
+    folders = folders_of(options)
     import_tensorflow()
     from kws_training.cache import cache_folder
     from kws_training.progress import say
@@ -155,7 +167,7 @@ def _run(options: argparse.Namespace) -> int:
         student = choice.student
     result = distill(
         teachers,
-        folders_of(options),
+        folders,
         Options(student, None if options.keywords is None else tuple(options.keywords),
                 options.copies, Recipe(epochs=options.epochs), options.seed),
         cache_folder("checkpoints"),

@@ -33,6 +33,7 @@ def _run(options: argparse.Namespace) -> int:
     check_outputs(options)
     if options.epochs < 1:
         raise KwsError("--epochs must be at least 1")
+    folders = folders_of(options)
     import_tensorflow()
     from kws.timing import network_times
     from kws.verbs import quiet
@@ -50,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     # gently, and near to what is judged: the weights are good already
     recipe = Recipe(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
     result = distill(
-        [base.model], folders_of(options), Options(student, None, 1, recipe, options.seed),
+        [base.model], folders, Options(student, None, 1, recipe, options.seed),
         cache_folder("checkpoints"),
     )  # fmt: skip
     write_student(options, result)

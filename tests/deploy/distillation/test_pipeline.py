@@ -111,6 +111,7 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
         (["--budget-ms", "5"], "go together"),
         (["--epochs", "0"], "--epochs"),
         (["--keywords", "nothing"], "must know nothing"),
+        (["--unlabelled", "nowhere"], "nowhere: no such file or folder"),
     ],
 )
 def test_what_cannot_be(data, tmp_path, arguments, said):
