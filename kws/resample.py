@@ -49,6 +49,16 @@ _AT_ONCE = 1 << 18
 _PIECE = 1 << 16
 
 
+def _windows(samples: Float32, length: int, step: int) -> Float32:
+    """Return views of so many contiguous samples, as (windows, length).
+
+    As numpy's ``sliding_window_view``, in a tenth of its time.
+    """
+    size = samples.itemsize
+    count = (len(samples) - length) // step + 1
+    return np.ndarray((count, length), np.float32, samples, strides=(step * size, size))
+
+
 class _Filter(Protocol):
     """What turns a run of input into output; holds nothing but the position in the input."""
 
@@ -257,8 +267,7 @@ class _BlockFilter:
         blocks = max(0, (len(samples) - self._span) // self._step + 1)
         out = np.empty((blocks, self._block), np.float32)
         if blocks:
-            windows = np.lib.stride_tricks.sliding_window_view(samples, self._span)
-            windows = windows[:: self._step]
+            windows = _windows(samples, self._span, self._step)
             for start in range(0, blocks, self._at_once):
                 rows = slice(start, min(start + self._at_once, blocks))
                 inputs = np.ascontiguousarray(windows[rows])  # BLAS takes no rows that overlap
@@ -295,7 +304,7 @@ class _TableFilter:
         if count == 0:
             return np.zeros(0, np.float32), 0
         out = np.empty(count, np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self._taps)
+        windows = _windows(samples, self._taps, 1)
         for start in range(0, count, self._piece):
             part = out[start : start + self._piece]
             steps = np.arange(start, start + len(part), dtype=np.int64)
