@@ -186,8 +186,7 @@ def write_page(folder: Path, result: dict[str, Any]) -> Path:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>kws bench</title>'
         "<style>body{font:16px sans-serif;margin:2em;max-width:60em}pre{overflow:auto}</style>"
         f"<h1>kws bench</h1><pre>{html.escape(head)}</pre>"
-        "<h2>How long a step takes</h2><p>Share of steps that took at most so long; solid: back to "
-        f"back, dashed: in real time, with pauses.</p>{_plot(result['results'])}"
+        f"<h2>How long a step takes</h2>{_plot(result['results'])}"
         f"<h2>Figures</h2><pre>{html.escape(text)}</pre></html>\n"
     )
     path = folder / "index.html"
@@ -197,7 +196,12 @@ def write_page(folder: Path, result: dict[str, Any]) -> Path:
 
 #: Colours that people with colour blindness can tell apart (Okabe and Ito, 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_WIDTH, _HEIGHT, _LEFT, _TOP = 640, 320, 50, 10
+_WIDTH, _HEIGHT, _LEFT, _TOP = 640, 320, 50, 28
+#: Distributions in the plot: key of the result, how the line is drawn, what it is called.
+_KINDS = (
+    ("step", "", "back to back"),
+    ("real_time", ' stroke-dasharray="6 4"', "in real time, with pauses"),
+)
 
 
 def _plot(entries: Sequence[Entry]) -> str:
@@ -205,7 +209,7 @@ def _plot(entries: Sequence[Entry]) -> str:
     curves = [
         (number, dash, values)
         for number, entry in enumerate(entries)
-        for part, dash in (("step", ""), ("real_time", ' stroke-dasharray="6 4"'))
+        for part, dash, _ in _KINDS
         if (values := _percentiles(entry.get(part)))
     ]
     if not curves:
@@ -244,9 +248,22 @@ def _plot(entries: Sequence[Entry]) -> str:
             f'<text x="{_LEFT + _WIDTH - 10}" y="{at}" text-anchor="end" '
             f'fill="{_COLOURS[number % len(_COLOURS)]}">{html.escape(label(entry))}</text>'
         )
+    bottom = _TOP + _HEIGHT + 38
+    marks.append(
+        f'<text x="{_LEFT}" y="{_TOP - 8}">share of the steps that take at most so long</text>'
+        f'<text x="{_LEFT + _WIDTH / 2}" y="{bottom}" text-anchor="middle">'
+        "time of a step of audio (logarithmic)</text>"
+    )
+    above = _TOP + _HEIGHT - 12 - 18 * (len(entries) + len(_KINDS))
+    for row, (_, dash, name) in enumerate(_KINDS):
+        at = above + 18 * row
+        marks.append(
+            f'<path d="M{_LEFT + _WIDTH - 225} {at - 4}h30" stroke="#444" stroke-width="2"{dash}/>'
+            f'<text x="{_LEFT + _WIDTH - 10}" y="{at}" text-anchor="end">{name}</text>'
+        )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 30} '
-        f'{_TOP + _HEIGHT + 30}" font-size="13" role="img" '
+        f'{bottom + 10}" font-size="13" role="img" '
         f'aria-label="distribution of the time of a step">{"".join(marks)}</svg>'
     )
 

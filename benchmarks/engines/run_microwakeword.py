@@ -1,4 +1,4 @@
-"""Adapter of microWakeWord by `pymicro-wakeword`, with its own model `alexa`."""
+"""Adapter of microWakeWord by `pymicro-wakeword`, with one of its own models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def load(options: dict[str, str]) -> Engine:
     from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
     features = MicroWakeWordFeatures()
-    word = MicroWakeWord.from_builtin(Model.ALEXA)
+    word = MicroWakeWord.from_builtin(Model(options["phrase"].replace(" ", "_")))
     detected = False
 
     def push(chunk: bytes) -> int:
@@ -27,7 +27,23 @@ def load(options: dict[str, str]) -> Engine:
         answers = [word.process_streaming(frame) for frame in features.process_streaming(chunk)]
         return any(answer is not None for answer in answers)
 
-    return Engine(push, first, [word.tflite_model], "pymicro-wakeword", "alexa")
+    frames = 0
+
+    def scores(chunk: bytes) -> list[float]:
+        nonlocal frames
+        found = []
+        for frame in features.process_streaming(chunk):
+            probability = word.process_streaming_prob(frame)
+            frames += 1
+            if frames % word.stride == 0:  # it gives 0 until it has the frames of a step
+                found.append(float(probability or 0.0))
+        return found
+
+    # its features come every 10 ms
+    return Engine(
+        push, first, [word.tflite_model], "pymicro-wakeword", options["phrase"], scores,
+        0.01 * word.stride, word.probability_cutoff,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

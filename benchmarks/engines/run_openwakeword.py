@@ -1,4 +1,4 @@
-"""Adapter of openWakeWord by its own package, 0.5.1, TFLite, with its own model `alexa`."""
+"""Adapter of openWakeWord by its own package, 0.5.1, TFLite, with one of its own models."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def load(options: dict[str, str]) -> Engine:
     import openwakeword
     from openwakeword.model import Model
 
-    model = Model(wakeword_models=["alexa"], inference_framework="tflite")
+    word = options["phrase"].replace(" ", "_")
+    model = Model(wakeword_models=[word], inference_framework="tflite")
     folder = Path(openwakeword.__file__).parent / "resources" / "models"
     models = [folder / "melspectrogram.tflite", folder / "embedding_model.tflite",
-              *folder.glob("alexa*.tflite")]  # fmt: skip
+              *folder.glob(f"{word}*.tflite")]  # fmt: skip
     detected = False
 
     def push(chunk: bytes) -> int:
@@ -33,7 +34,12 @@ def load(options: dict[str, str]) -> Engine:
     def first(chunk: bytes) -> bool:
         return len(model.predict(np.frombuffer(chunk, np.int16))) > 0
 
-    return Engine(push, first, models, "openwakeword", "alexa")
+    def scores(chunk: bytes) -> list[float]:
+        return [float(max(model.predict(np.frombuffer(chunk, np.int16)).values()))]
+
+    return Engine(
+        push, first, models, "openwakeword", options["phrase"], scores, threshold=THRESHOLD
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Adapter of openWakeWord by its lean port, `pyopen-wakeword`, with its own model `alexa`."""
+"""Adapter of openWakeWord by its lean port, `pyopen-wakeword`, with one of its models."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def load(options: dict[str, str]) -> Engine:
     from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
 
     features = OpenWakeWordFeatures.from_builtin()
-    word = OpenWakeWord.from_builtin(Model.ALEXA)
+    name = options["phrase"].replace(" ", "_")
+    word = OpenWakeWord.from_builtin(Model(name))
     folder = Path(pyopen_wakeword.__file__).parent / "models"
-    models = [folder / f"{name}.tflite" for name in ("melspectrogram", "embedding_model", "alexa")]
+    models = [folder / f"{part}.tflite" for part in ("melspectrogram", "embedding_model", name)]
     detected = False
 
     def scores(chunk: bytes) -> list[float]:
@@ -39,7 +40,9 @@ def load(options: dict[str, str]) -> Engine:
     def first(chunk: bytes) -> bool:
         return len(scores(chunk)) > 0
 
-    return Engine(push, first, models, "pyopen-wakeword", "alexa")
+    return Engine(
+        push, first, models, "pyopen-wakeword", options["phrase"], scores, threshold=THRESHOLD
+    )
 
 
 if __name__ == "__main__":
