@@ -19,9 +19,16 @@ from kws_training.wake.fit import (
     wake_window,
 )
 from kws_training.wake.network import WakeNetwork, WakeShape
+from kws_training.wake.noise import NoisyWindowMaker
 from kws_training.wake.phrases import Phrases, find_phrase
 from kws_training.wake.tape import Tape
-from kws_training.wake.windows import AUGMENTATION, Shares, WakeWindow, WakeWindowMaker
+from kws_training.wake.windows import (
+    AUGMENTATION,
+    NOISIER,
+    Shares,
+    WakeWindow,
+    WakeWindowMaker,
+)
 
 SHAPE = WakeShape(width=12, fine=(3,), coarse=(3,), pool=2, dropout=0.0)
 SHARES = Shares(positives=8, speech=8, parts=2, machines=0, mined=8, quiet=2)
@@ -104,12 +111,25 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     rise = word_images.images[word_images.words == "rise"]
     others = word_images.images[word_images.words != "rise"]
     spoken = [one for image in rise[:40] if (one := find_phrase(image, {})) is not None]
-    maker = WindowMaker(noise_bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
     window = wake_window(network, WORDS.bands)
-    windows = WakeWindowMaker(maker, Phrases.of([(0, spoken, 1.0)]), None, window, SHARES)
+    asked = []
+
+    class Counted(WakeWindowMaker):
+        def batch(self, *arguments):
+            asked.append(self)
+            return super().batch(*arguments)
+
+    makers = [
+        Counted(
+            kind(noise_bank, WORDS.floor, WORDS.ceiling, augmentation),
+            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES,
+        )
+        for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
+    ]  # fmt: skip
     told = []
     recipe = Recipe(steps=150, rounds=2, averaging=0.95)
-    fit(network, windows, window, list(others), recipe, 0, told.append)
+    fit(network, makers, window, list(others), recipe, 0, told.append)
+    assert asked == [makers[0]] * 75 + [makers[1]] * 75
     assert len(told) == 2
     assert "highest of the negatives" in told[0]
     silence = np.zeros((60, WORDS.bands), np.uint8)

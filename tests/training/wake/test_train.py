@@ -88,7 +88,7 @@ def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
     output = tmp_path / "two.tflite"
     done = kws(
         "train", "--wake-word", "rise", "--wake-word", "fall", "--positives", words,
-        "--negatives", speech, "--base", tiny_base, "--output", output, "--steps", 60,
+        "--negatives", speech, "--base", tiny_base, "--output", output, "--steps", 150,
         "--members", 2, "--synthesize", 0, "--precision", "float32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

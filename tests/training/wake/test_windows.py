@@ -1,5 +1,7 @@
 """Windows of phrases and of what they are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from kws.frontend import WORDS
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
 from kws_training.wake.phrases import Phrases, Spoken
-from kws_training.wake.tape import FAINT, Tape
+from kws_training.wake.tape import FAINT, Tape, said_otherwise
 from kws_training.wake.windows import (
     EARLIEST,
     LATEST,
@@ -60,6 +62,24 @@ def test_a_tape_has_all_recordings_and_silence_between_some():
     assert tape.hours == pytest.approx(len(tape.images) / 360000)
     np.testing.assert_array_equal(Tape.record(recordings, 0).images, tape.images)
     assert not np.array_equal(Tape.record(recordings, 1).images[:4000], tape.images[:4000])
+
+
+def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
+    rng = np.random.default_rng(0)
+    recordings = [rng.integers(0, 200, (n, WORDS.bands), np.uint8) for n in [200] * 30 + [1, 2]]
+    vary = replace(NOTHING, stretch=0.2, warp=0.1)
+    maker = WindowMaker(np.zeros((9, WORDS.bands), np.float32), WORDS.floor, WORDS.ceiling, vary)
+    said = said_otherwise(recordings, maker, 0)
+    lengths = [len(one) for one in said]
+    assert len(said) == len(recordings)
+    assert len(set(lengths[:30])) > 8
+    assert 160 < min(lengths[:30]) < 175 < 225 < max(lengths[:30]) < 250
+    assert lengths[30:] in ([1, 2], [1, 1])
+    assert said[0].dtype == np.uint8
+    for one, its in zip(said[:30], recordings[:30], strict=True):
+        assert not np.array_equal(one[:100], its[:100])
+    for one, its in zip(said, said_otherwise(recordings, maker, 0), strict=True):
+        np.testing.assert_array_equal(one, its)
 
 
 def test_a_tape_is_a_loop():

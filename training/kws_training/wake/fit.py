@@ -280,7 +280,7 @@ def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[Images, Float
 
 def fit(
     network: WakeNetwork,
-    maker: WakeWindowMaker,
+    makers: Sequence[WakeWindowMaker],
     window: WakeWindow,
     recordings: Sequence[Images],
     recipe: Recipe,
@@ -294,7 +294,8 @@ def fit(
     Parameters
     ----------
     network : WakeNetwork
-    maker : WakeWindowMaker
+    makers : sequence of WakeWindowMaker
+        Of the windows of equal parts of the rounds, one after another.
     window : WakeWindow
     recordings : sequence of uint8 (frames, bands)
         The negatives.
@@ -315,6 +316,7 @@ def fit(
         tape = Tape.record(recordings, seed * 100 + number)
         rng = np.random.default_rng((seed, number))
         hard = np.concatenate(pool)
+        maker = makers[number * len(makers) // recipe.rounds]
         steps = recipe.steps * (number + 1) // recipe.rounds
         steps -= recipe.steps * number // recipe.rounds
         source = ahead(lambda: maker.batch(rng, tape, hard), steps)  # noqa: B023

@@ -31,10 +31,10 @@ from ..evaluation.operating import LATENESS, join_clips
 from ..fitting.features import to_int16
 from ..progress import bar, silence
 from .peaks import peaks
-from .recordings import Heard
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Images = npt.NDArray[np.uint8]
 
 #: False accepts per hour for which points are stated.
 RATES = (0.1, 0.5, 1.0)
@@ -44,14 +44,18 @@ TAIL, MOST = 30, 0.999
 STEPS = 1000
 
 
-def negative_traces(model: ModelFile, part: Heard) -> list[Trace]:
+def negative_traces(model: ModelFile, recordings: Sequence[Images]) -> list[Trace]:
     """Return the scores of the shipping network on frames that were read before.
 
-    The recordings are one stream, one after another; none, if there are none.
+    Parameters
+    ----------
+    model : ModelFile
+    recordings : sequence of uint8 (frames, bands)
+        One stream, one after another; no trace, if there are none.
     """
-    if not part.images:
+    if not recordings:
         return []
-    frames = np.concatenate(part.images)
+    frames = np.concatenate(recordings)
     with silence():
         network = StreamingNetwork(model)
     network.reset()
@@ -75,9 +79,9 @@ def thresholds_at(
     ----------
     model : ModelFile
     trained, fresh : sequence of Trace
-        Of negatives that were trained on: many hours, on which the network has learned not to
-        fire; and of others, which are too few hours to see rare events in, so that their tail is
-        continued. The higher threshold of both is taken.
+        Of negatives that were trained on, said otherwise: many hours, in which events are
+        counted; and of others, which are too few hours to see rare events in, so that their tail
+        is continued. The higher threshold of both is taken.
     rate : float
         False accepts per hour.
     """

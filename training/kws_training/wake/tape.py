@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..augmentation.spectra import WindowMaker
+from ..data.images import to_frames, to_images
+
 Images = npt.NDArray[np.uint8]
 
 #: Grey levels of the noise between recordings, at most: 27 dB above digital silence.
@@ -55,3 +58,19 @@ class Tape:
     def draw(self, rng: np.random.Generator, count: int, length: int) -> Images:
         """Draw windows (count, length, bands) anywhere."""
         return self.windows(rng.integers(0, len(self.images), count), length)
+
+
+def said_otherwise(recordings: Sequence[Images], maker: WindowMaker, seed: int) -> list[Images]:
+    """Say recordings (frames, bands) at other tempos, by other vocal tracts.
+
+    On recordings that it learned from a network fires several times less than on others; said
+    otherwise, about half as often (EXPERIMENTS.md).
+    """
+    rng = np.random.default_rng((seed, 2))
+    said = []
+    for recording in recordings:
+        # room for what is said more slowly
+        room = np.pad(to_frames(recording), ((0, len(recording) // 4 + 1), (0, 0)), "edge")
+        frames, tempo = maker.vary(rng, room[None])
+        said.append(to_images(frames[0, : max(1, round(len(recording) / tempo[0]))]))
+    return said

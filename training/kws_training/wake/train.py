@@ -26,10 +26,11 @@ from ..versions import used_versions
 from .fit import STRIDE, Fitted, Listener, Recipe, fit, student_of, wake_window
 from .material import Material
 from .network import WakeNetwork, WakeShape
+from .noise import NoisyWindowMaker
 from .phrases import Phrases, Spoken
 from .points import RATES, negative_traces, state_points, thresholds_at
-from .tape import Tape
-from .windows import AUGMENTATION, Shares, WakeWindow, WakeWindowMaker
+from .tape import Tape, said_otherwise
+from .windows import AUGMENTATION, NOISIER, Shares, WakeWindow, WakeWindowMaker
 
 Float32 = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
@@ -106,7 +107,7 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
     phrases = material.phrases()
     network = school.teach(phrases, options.members)
     streams = calibration_streams(
-        school.windows(phrases), material.recordings, school.window, options.seed
+        school.windows(phrases)[0], material.recordings, school.window, options.seed
     )
     step = step_model(network, STRIDE, (1, WORDS.bands))
     converted = convert(step, options.precision, streams)
@@ -127,7 +128,7 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
             "options": asdict(options),
             "recipe": asdict(school.recipe),
             "shape": asdict(WakeShape()),
-            "augmentation": asdict(AUGMENTATION),
+            "augmentation": [asdict(AUGMENTATION), asdict(NOISIER)],
             "recordings": {
                 phrase.keyword: {
                     "people": len(phrase.people),
@@ -144,7 +145,8 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
     )
     model = parse_model(pack(converted.network, metadata), "the trained model")
     say("listening to the negatives as the device would")
-    trained, fresh = (negative_traces(model, p) for p in (material.training, material.choosing))
+    again = said_otherwise(material.training.images, school.maker, options.seed)
+    trained, fresh = (negative_traces(model, one) for one in (again, material.choosing.images))
     rates = sorted({*RATES, options.false_accepts_per_hour})
     thresholds = {rate: thresholds_at(model, trained, fresh, rate) for rate in rates}
     held = [phrase.held for phrase in material.said]
@@ -170,6 +172,7 @@ class School:
     ----------
     recipe : Recipe
     window : WakeWindow
+    maker : WindowMaker
     """
 
     def __init__(self, base: Base, material: Material, recipe: Recipe, seed: int) -> None:
@@ -180,11 +183,15 @@ class School:
         self._count = len(material.said)
         self._recordings, self._others = material.recordings, material.others()
         bank = material.noise_bank(seed)
-        self._maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
+        self.maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
+        self._noisy = NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER)
 
-    def windows(self, phrases: Phrases) -> WakeWindowMaker:
-        """Return what makes the batches."""
-        return WakeWindowMaker(self._maker, phrases, self._others, self.window, Shares())
+    def windows(self, phrases: Phrases) -> list[WakeWindowMaker]:
+        """Return what makes the batches: at first, and later in more noise of more kinds."""
+        return [
+            WakeWindowMaker(maker, phrases, self._others, self.window, Shares())
+            for maker in (self.maker, self._noisy)
+        ]
 
     def train(self, phrases: Phrases, number: int, recipe: Recipe) -> tuple[WakeNetwork, Fitted]:
         """Train one network."""
@@ -208,7 +215,7 @@ class School:
         begun = whole_model(student, self.window.frames, (1, WORDS.bands))
         begun.set_weights(fitted[0].model.get_weights())
         fit(
-            student, self.windows(phrases), self.window, self._recordings,
+            student, self.windows(phrases)[1:], self.window, self._recordings,
             student_of(self.recipe), 100 * self._seed + 99, say,
             [one.model for one in fitted], np.concatenate([one.mined for one in fitted]),
         )  # fmt: skip

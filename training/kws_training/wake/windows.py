@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ AUGMENTATION = SpectralAugmentation(
     stretch=0.18, warp=0.15, gain=(-35.0, 12.0), equalisation=5.0, snr=(-3.0, 30.0), noise=0.75,
     neighbours=0.0, reverberation=0.4, masks=0.3,
 )  # fmt: skip
+#: What is done to the windows of later rounds: more noise (EXPERIMENTS.md).
+NOISIER = replace(AUGMENTATION, snr=(-5.0, 25.0), noise=0.85)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+"""Noise of more kinds than anyone recorded: recorded noise varied, and sounds that are made up.
+
+Wake words are told from the noise of places that nobody recorded for training. A few minutes of
+noise heard again and again are learned by heart; the same through other rooms and microphones, two
+at once, and sounds with onsets, tones and rhythms are not (EXPERIMENTS.md, "Wake words").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..augmentation.spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
+
+Float32 = npt.NDArray[np.float32]
+
+#: Shares of the windows of noise: recorded, and of the others those that are composed.
+RECORDED, COMPOSED = 0.6, 0.6
+#: Largest relative change of frequency, and of the level of a band in decibels.
+WARP, EQUALISATION = 0.3, 8.0
+#: Share of the windows with a second noise, and its level in decibels.
+SECOND, SECOND_LEVEL = 0.3, (-12.0, 3.0)
+#: Sounds of which a composed noise is made.
+PARTS = 3
+
+
+class NoisyWindowMaker(WindowMaker):
+    """Makes windows of a stream, with noise of many kinds."""
+
+    def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
+        """Draw noise, its mean power 1: ln(power) (count, length, bands)."""
+        bands = self.noise_bank.shape[1]
+        kinds = rng.random(count)
+        recorded = kinds < RECORDED
+        composed = kinds >= 1 - (1 - RECORDED) * COMPOSED
+        coloured = ~recorded & ~composed
+        out = np.empty((count, length, bands), np.float32)
+        # a piece may begin near the end and go on at the beginning
+        starts = rng.integers(0, len(self.noise_bank), recorded.sum())
+        rows = (starts[:, None] + np.arange(length)) % len(self.noise_bank)
+        out[recorded] = self.noise_bank[rows]
+        out[coloured] = coloured_frames(rng, int(coloured.sum()), length, bands)
+        out[composed] = composed_frames(rng, int(composed.sum()), length, bands)
+        out = warp(out, np.exp(rng.uniform(-WARP, WARP, count)).astype(np.float32))
+        out = _to_unit(out + curves(rng, count, bands, EQUALISATION * LN_PER_DB))
+        second = np.flatnonzero(rng.random(count) < SECOND)
+        level = rng.uniform(*SECOND_LEVEL, (len(second), 1, 1)).astype(np.float32) * LN_PER_DB
+        out[second] = np.logaddexp(out[second], out[rng.permutation(count)[: len(second)]] + level)
+        return _to_unit(out)
+
+
+def composed_frames(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
+    """Make up noise of `PARTS` sounds each, as ln(power): (count, length, bands).
+
+    A sound is broad, of random colour, or a tone one to several bands wide. It is struck now and
+    then and dies away within 20 to 400 ms, or swells and fades 0.5 to 20 times a second. Its bands
+    scatter as those of `coloured_frames` do.
+    """
+    power = np.full((count, length, bands), 1e-4, np.float32)
+    for _ in range(PARTS):
+        broad = curves(rng, count, bands, 15.0 * LN_PER_DB)
+        centre, width = rng.uniform(0, bands, (count, 1, 1)), rng.uniform(0.5, 3.0, (count, 1, 1))
+        tone = -np.minimum(((np.arange(bands) - centre) / width) ** 2 / 2, 6.0)
+        colour = np.where(rng.random((count, 1, 1)) < 0.5, tone, broad)
+        swell = np.where(
+            rng.random((count, 1)) < 0.5, _strikes(rng, count, length), _waves(rng, count, length)
+        )
+        level = rng.uniform(-4.0, 0.0, (count, 1, 1))
+        power += np.exp(swell[..., None] + colour + level).astype(np.float32)
+    power *= rng.standard_gamma(3.0, power.shape, dtype=np.float32) / 3.0
+    return np.log(power + 1e-9)
+
+
+def _strikes(rng: np.random.Generator, count: int, length: int) -> Float32:
+    """Draw levels (count, length) of what is struck 0.3 to 8 times a second and dies away."""
+    struck = rng.random((count, length)) < rng.uniform(0.003, 0.08, (count, 1))
+    strength = np.where(struck, rng.exponential(1.0, (count, length)), 0.0)
+    kept = np.exp(-1.0 / rng.uniform(2.0, 40.0, count))
+    energy = np.empty((count, length), np.float32)
+    now = np.full(count, 0.05)
+    for frame in range(length):
+        now = now * kept + strength[:, frame]
+        energy[:, frame] = now
+    return np.log(energy + 1e-3)
+
+
+def _waves(rng: np.random.Generator, count: int, length: int) -> Float32:
+    """Draw levels (count, length) that rise and fall by up to 11 dB around their mean."""
+    rate, phase = rng.uniform(0.005, 0.2, (count, 1)), rng.uniform(0.0, 2 * np.pi, (count, 1))
+    depth = rng.uniform(0.0, 2.5, (count, 1))
+    wave = depth * np.sin(2 * np.pi * rate * np.arange(length) + phase)
+    return wave.astype(np.float32)
+
+
+def _to_unit(frames: Float32) -> Float32:
+    """Bring the mean power of each clip (n, length, bands) to 1."""
+    return frames - np.log(np.exp(frames).mean((1, 2), keepdims=True) + 1e-9)
