@@ -13,7 +13,10 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 #: Commands that need a microphone, a network, or an hour; what they call is tested elsewhere.
-ELSEWHERE = ("make ", "pip install ", "arecord ", "kws listen", "kws distill", "python ")
+ELSEWHERE = (
+    "make ", "pip install ", "KWS_DEVICE=1 pip install ", "arecord ", "kws listen", "kws distill",
+    "python ",
+)  # fmt: skip
 
 
 #: What a maker types needs recordings.
