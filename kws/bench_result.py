@@ -8,7 +8,8 @@ Schema 1; times in seconds, sizes in bytes::
     seconds         asked for, for each model and number of threads
     interrupted     whether Ctrl-C ended it
     machine         the fields of kws.machine.Machine
-    install         bytes on disk of each package that the device install needs, and "total"
+    install         bytes on disk of each package that the device install needs, and "total";
+                    compiled files (.pyc) are left out
     doubts          what makes the figures doubtful, one text each
     results         one for each model and number of threads:
       name, path, sha256, network_bytes, file_bytes, step_seconds, threads, interrupted

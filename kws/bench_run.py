@@ -28,6 +28,8 @@ from .packaged import COMMANDS, NAMES, packaged_content
 #: Called with what is being done and how much of it is done, 0 .. 1.
 Progress = Callable[[str, float], None]
 
+#: How names of compiled files end.
+COMPILED = ".pyc"
 #: Runs from starting Python to the first posterior.
 STARTS = 3
 #: Seconds between two looks at frequency and temperature.
@@ -157,7 +159,10 @@ def start_median(entry: dict[str, Any]) -> float | None:
 
 
 def install_bytes() -> dict[str, int]:
-    """Return the bytes on disk of each package that the device install needs, and their total."""
+    """Return the bytes on disk of each package that the device install needs, and their total.
+
+    Compiled files are left out: Python makes them as it goes, a set for each of its versions.
+    """
     found = {"kws": _folder_bytes(Path(__file__).parent)}
     waiting = ["numpy", "ai-edge-litert", "tflite-runtime"]
     while waiting:
@@ -168,7 +173,8 @@ def install_bytes() -> dict[str, int]:
             package = distribution(name)
         except PackageNotFoundError:
             continue
-        found[name] = sum(_file_bytes(package, file) for file in package.files or ())
+        files = (file for file in package.files or () if file.suffix != COMPILED)
+        found[name] = sum(_file_bytes(package, file) for file in files)
         waiting += _needed_by(package)
     found["total"] = sum(found.values())
     return dict(sorted(found.items()))
@@ -188,4 +194,5 @@ def _file_bytes(package: Distribution, file: Any) -> int:
 
 
 def _folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    files = (file for file in folder.rglob("*") if file.is_file() and file.suffix != COMPILED)
+    return sum(file.stat().st_size for file in files)
