@@ -31,6 +31,7 @@ from environments import (
     ENGINES,
     EngineError,
     Entrant,
+    check_names,
     commit,
     engine_names,
     named_model,
@@ -213,6 +214,7 @@ def judge(phrase: str, threshold: float, own: Heard, negatives: Heard) -> Judged
 
 def entrants_of(options: argparse.Namespace) -> list[Entrant]:
     """Return who takes part: the kws models, and the engines that have a model for the phrase."""
+    check_names([name for name, _ in options.models])
     models = [
         Entrant(name, "kws", {"model": file, "phrase": options.phrase})
         for name, file in options.models

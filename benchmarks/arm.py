@@ -1,7 +1,7 @@
 """ARM for real: the device install, its detections, cost and tests on an emulated aarch64 Debian.
 
-    sudo python benchmarks/arm.py --root FOLDER [--recordings DIR --most 20] [--steps 500]
-        [--extra board] [--core cortex-a72] [--tests] [--json FILE]
+    sudo "$(command -v python)" benchmarks/arm.py --root FOLDER [--recordings DIR --most 20]
+        [--steps 500] [--extra board] [--core cortex-a72] [--tests] [--json FILE]
 
 Needs root, and `apt-get install mmdebstrap qemu-user-static qemu-user gcc` (the last two to count
 instructions). In FOLDER an aarch64 Debian is made, once (`emulation.py`); then, each time:

@@ -1,9 +1,9 @@
 """An aarch64 Debian that runs here, by QEMU's user mode: made once, entered for each program.
 
 Packages are unpacked by mmdebstrap and none of their scripts is run: that takes seconds where
-debootstrap's second stage takes half an hour under emulation, and Python needs none of them. The
-kernel runs aarch64 programs through qemu-aarch64-static (binfmt_misc). A program runs in mount
-and process namespaces of its own: nothing stays mounted, and nothing runs on, however it ends.
+debootstrap's second stage takes more than ten minutes under emulation, and Python needs none of
+them. The kernel runs aarch64 programs through qemu-aarch64-static (binfmt_misc). A program runs in
+mount and process namespaces of its own: nothing stays mounted or runs on, however it ends.
 
 The interpreter looks at /proc/cpuinfo and /sys to choose its kernels. QEMU shows it those of this
 machine, at which it crashes, or nothing, for which it takes other kernels than on a board; so a
@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -51,7 +52,10 @@ _HANDLER = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 #: process 1: signals that a program dies of would not end one that is process 1 itself.
 _ENTER = (
     'mount -t proc proc "$1/proc" && mount --bind "$1/cpuinfo" "$1/proc/cpuinfo" && '
-    'mount --rbind /dev "$1/dev" && r=$1 && shift && chroot "$r" "$@"; exit $?'
+    'mount -t tmpfs -o mode=755 tmpfs "$1/dev" && mkdir -m 1777 "$1/dev/shm" && '
+    "for d in null zero full random urandom; do "  # and no disks
+    'touch "$1/dev/$d" && mount --bind "/dev/$d" "$1/dev/$d" || exit 1; done && '
+    'r=$1 && shift && chroot "$r" "$@"; exit $?'
 )
 #: Shows a program outside the root what one within it sees of the board.
 _BESIDE = (
@@ -148,6 +152,7 @@ class Device:
         EmulationError
             If it cannot be made, or the folder holds things that are not ours.
         """
+        check_owner(self.folder)
         stamp = self.folder / STAMP
         made_of = f"{SUITE} {' '.join(PACKAGES)}\n"
         if stamp.is_file() and stamp.read_text() == made_of:
@@ -317,6 +322,24 @@ def platforms() -> list[str]:
     tags += ["manylinux2014_aarch64", "linux_aarch64"]
     return ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}",
             *(f"--platform={tag}" for tag in tags)]  # fmt: skip
+
+
+def check_owner(folder: Path) -> None:
+    """Refuse a folder in which someone else could put programs that root runs.
+
+    Raises
+    ------
+    EmulationError
+        If others than root may write to it.
+    """
+    if not folder.exists():
+        return
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
+        raise EmulationError(
+            f"{folder}: others than root may write to it, and root runs what is in it: name "
+            "another --root"
+        )
 
 
 def download(folder: Path, wanted: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ from environments import (
     ENGINES,
     EngineError,
     Entrant,
+    check_names,
     commit,
     engine_names,
     installed_bytes,
@@ -142,6 +143,9 @@ def table(entries: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def entrants_of(options: argparse.Namespace) -> list[Entrant]:
     """Return who takes part: each engine, and kws once more with each further model."""
+    check_names([name for name, _ in options.models])
+    if options.models and "kws" not in options.engines:
+        raise EngineError("--models are of kws: name it in --engines too")
     entrants = []
     for engine in options.engines:
         phrases = ENGINES[engine].phrases

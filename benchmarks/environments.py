@@ -126,6 +126,18 @@ def named_model(text: str) -> tuple[str, str]:
     return name, str(path.resolve())
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Refuse two models of one name.
+
+    Raises
+    ------
+    EngineError
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise EngineError(f"{name}: two models of that name: give each its own with NAME=FILE")
+
+
 def engine_names(text: str) -> list[str]:
     """Read names of engines, for argparse."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -178,9 +190,10 @@ def environment(name: str, folder: Path) -> Path:
     fresh = not (stamp.is_file() and stamp.read_text() == asked)
     if fresh:
         print(f"{name}: making {here}", file=sys.stderr, flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        _do([sys.executable, "-m", "venv", "--clear", str(here)], f"{name}: no environment")
-        stamp.write_text("not finished")
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir(parents=True)
+        stamp.write_text("not finished")  # first: what Ctrl-C leaves is known to be ours
+        _do([sys.executable, "-m", "venv", str(here)], f"{name}: no environment")
     pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     if adapter.packages:
         if fresh:

@@ -237,7 +237,7 @@ def points_of(engine: Engine, measured: Measured, word: str) -> tuple[Point, ...
     points = [] if engine.own is None else [point(engine.own, None)]
     targets = list(TARGETS)
     if targets[0] * measured.hours < 1:
-        targets.insert(1, 1 / measured.hours)
+        targets = sorted({*targets, 1 / measured.hours})
     thresholds = [float(one) for one in engine.thresholds]
     for target in targets:
         most = int(np.floor(target * measured.hours + 1e-9))

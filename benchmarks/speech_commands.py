@@ -249,6 +249,23 @@ def judge(
     return Judged(report, among / len(results) if classes == 35 else None, deaf)
 
 
+def known_words(model: ModelFile, classes: int) -> list[str]:
+    """Return the words of the data set that are keywords of a model.
+
+    Raises
+    ------
+    KwsError
+        If there are none.
+    """
+    known = [word for word in model.metadata.keywords if word in (TEN if classes == 12 else ALL)]
+    if not known:
+        raise KwsError(
+            f"{model.path}: has none of the words: it has "
+            f"{', '.join(model.metadata.keywords)[:200]}"
+        )
+    return known
+
+
 def hear_recordings(model: ModelFile, material: Material, classes: int) -> Judged:
     """Classify the clips as `kws classify` does.
 
@@ -257,12 +274,7 @@ def hear_recordings(model: ModelFile, material: Material, classes: int) -> Judge
     KwsError
         If the model has none of the words, or none of the clips can be used.
     """
-    known = [word for word in model.metadata.keywords if word in (TEN if classes == 12 else ALL)]
-    if not known:
-        raise KwsError(
-            f"{model.path}: has none of the words: it has "
-            f"{', '.join(model.metadata.keywords)[:200]}"
-        )
+    known = known_words(model, classes)
     # other words of the model count as unknown, and where there are none it stays as it is
     more = model.metadata.exclusive and len(known) < len(model.metadata.keywords)
     spotter = open_model(model, keywords=known if more else None)
@@ -312,6 +324,7 @@ def hear_images(model: ModelFile, path: Path, split: str) -> tuple[Judged, int]:
         raise KwsError(
             f"{model.path}: images are only for models of words with the word base's front end"
         )
+    known_words(model, 35)
     images = read_images(path)
     chosen = images.where((images.sets == split) & np.isin(images.words, ALL))
     if not len(chosen.images):

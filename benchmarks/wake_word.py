@@ -120,7 +120,7 @@ def run_word(
             engine = start()
             points[name] = points_of(engine, measured, word)
             about[name] = engine.about
-        except EngineError as error:
+        except KwsError as error:
             failed[name] = str(error)
     return Word(word, measured, points, about, failed)
 

@@ -163,14 +163,13 @@ class KeywordSpotter:
             self._longest = detector.longest
         # a word's level is that of the first front end's bands
         self._leading = front_end.first
-        # the frames of the last receptive field, to find where the word was
+        # frame levels of the last receptive field, to find where the word was
         history = max(
             self.metadata.streaming.receptive_field,
             round(self._longest / front_end.hop_seconds) + 50,
         )
         steps = -(-history // self._network.frames)
-        shape = (steps * self._network.frames, self._leading.bands)
-        self._heard = np.empty(shape, np.float32)
+        self._levels = np.empty(steps * self._network.frames, np.float32)
         self.reset()
 
     @classmethod
@@ -207,7 +206,7 @@ class KeywordSpotter:
         self._detector.reset()
         if self._resampler is not None:
             self._resampler.reset()
-        self._heard[:] = self._leading.silence
+        self._levels[:] = self._leading.silence
         self._steps = 0
         self._seconds = 0.0
         self._spoken_until = 0.0
@@ -413,18 +412,18 @@ class KeywordSpotter:
         return logits if self._selection is None else self._selection(logits)
 
     def _remember(self, frames: Float32) -> None:
-        """Keep the frames of a step, in the ring that `_locate` reads."""
-        at = (self._steps * len(frames)) % len(self._heard)
-        self._heard[at : at + len(frames)] = frames[:, : self._leading.bands]
+        """Keep the level of each frame, in the ring that `_locate` reads."""
+        at = (self._steps * len(frames)) % len(self._levels)
+        levels = self._levels[at : at + len(frames)]
+        np.maximum.reduce(frames[:, : self._leading.bands], axis=1, out=levels)
         self._steps += 1
 
     def _locate(self, label: int, score: float) -> Detection | None:
         """Find the word in the levels of the last frames, or None if it was detected already."""
         front_end = self.metadata.front_end
         size = self._network.frames
-        at = (self._steps * size) % len(self._heard)
-        ring = self._heard.max(axis=1).astype(np.float64)
-        levels = np.concatenate([ring[at:], ring[:at]])
+        at = (self._steps * size) % len(self._levels)
+        levels = np.concatenate([self._levels[at:], self._levels[:at]], dtype=np.float64)
         longest = round(self._longest / front_end.hop_seconds)
         decibel = np.log(10) / (10 if self._leading.spectrum == "power" else 20)
         if not self.metadata.exclusive:  # "computer" may be detected within "hey computer"
@@ -448,7 +447,7 @@ class KeywordSpotter:
         """Return a detection between two of the ring's frames, the oldest being 0."""
         front_end = self.metadata.front_end
         # number of the first frame in the ring
-        origin = self._steps * self._network.frames - len(self._heard)
+        origin = self._steps * self._network.frames - len(self._levels)
         start = max(0.0, (origin + first) * front_end.hop_seconds)
         end = (origin + last) * front_end.hop_seconds + front_end.window_seconds
         return Detection(self.metadata.labels[label], score, start, end)

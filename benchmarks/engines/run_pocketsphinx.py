@@ -9,6 +9,7 @@ decoder, less `KWS_MAX`, where the decoder counts in units of 2 ** `SHIFT` (`kws
 from __future__ import annotations
 
 import math
+import sys
 
 from protocol import Engine, run
 
@@ -29,6 +30,10 @@ def load(options: dict[str, str]) -> Engine:
     phrase = options["phrase"]
     threshold = 10 ** SCALE[0] if "scores" in options else THRESHOLD
     decoder = Decoder(keyphrase=phrase, kws_threshold=threshold, loglevel="FATAL")
+    # it does not say so itself, and would look for other words then
+    unknown = [word for word in phrase.split() if decoder.lookup_word(word) is None]
+    if unknown:
+        sys.exit(f"its dictionary has no {', '.join(unknown)}")
     decoder.start_utt()
 
     def push(chunk: bytes) -> int:

@@ -1,0 +1,60 @@
+"""Files are written whole or not at all."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from kws.files import whole_file
+
+
+def test_a_new_file_and_one_that_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    mask = os.umask(0o022)
+    try:
+        with whole_file(path) as file:
+            file.write(b"one")
+            assert not path.exists()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        path.chmod(0o600)
+        with whole_file(path) as file:
+            file.write(b"two")
+            assert path.read_bytes() == b"one"
+    finally:
+        os.umask(mask)
+    assert path.read_bytes() == b"two"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600  # as it was
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_leaves_the_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
+        file.write(b"tw")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OSError, match="nowhere"), whole_file(tmp_path / "nowhere" / "a"):
+        pass
+
+
+def test_a_link_is_followed_and_a_pipe_stays_one(tmp_path: Path) -> None:
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    real.write_bytes(b"one")
+    link.symlink_to(real)
+    with whole_file(link) as file:
+        file.write(b"two")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"two"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with whole_file(pipe) as file:
+        file.write(b"three")
+    reader.join(10)
+    assert read == [b"three"]
+    assert pipe.is_fifo()
