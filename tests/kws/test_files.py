@@ -32,9 +32,14 @@ def test_a_new_file_and_one_that_is_replaced(tmp_path: Path) -> None:
 def test_what_fails_leaves_the_older_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"one")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
-        file.write(b"tw")
-        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with whole_file(path) as file:
+            file.write(b"tw")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(OSError, match="nowhere"), whole_file(tmp_path / "nowhere" / "a"):
