@@ -38,10 +38,10 @@ from environments import (
     open_environments,
     run_adapter,
 )
+from script import check_json, status_of
 
 from kws.bench_result import write_result
 from kws.calibration import Trace, track
-from kws.errors import KwsError
 from kws.machine import read_machine
 from kws.modelfile import DetectorDefaults
 from kws_training.data.dataset import find_recordings
@@ -304,6 +304,22 @@ def _missed(point: dict[str, Any]) -> str:
     return f"{100 * point['miss_rate']:.1f} % ({low:.1f} to {high:.1f}){mark}"
 
 
+def run(options: argparse.Namespace) -> int:
+    """Compare the engines and print one row each; returns the exit status."""
+    check_json(options.json, EngineError)
+    with tempfile.TemporaryDirectory() as folder:
+        result = compare(options, Path(folder))
+    print(f"{result['recordings']} recordings of {result['phrase']!r}, "
+          f"{result['hours']:.2f} h without it, commit {result['commit']}")  # fmt: skip
+    for line in table(result):
+        print(line)
+    print(f"In brackets: 95 % intervals. *: {result['hours']:.2f} h are too few for a single "
+          "false accept at this rate: misses without any.")  # fmt: skip
+    if options.json is not None:
+        write_result(options.json, result)
+    return 0
+
+
 def main() -> int:
     """Judge and print one row per engine; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -331,26 +347,7 @@ def main() -> int:
             parser.error(f"{engine}: gives no scores: there is {', '.join(others)}")
     if options.noise and options.snr is None:
         parser.error("--noise needs --snr: how far below the recordings it is, in decibels")
-    try:
-        if options.json is not None and not options.json.resolve().parent.is_dir():
-            raise EngineError(f"{options.json.parent}: no such folder for --json: make it first")
-        with tempfile.TemporaryDirectory() as folder:
-            result = compare(options, Path(folder))
-        print(f"{result['recordings']} recordings of {result['phrase']!r}, "
-              f"{result['hours']:.2f} h without it, commit {result['commit']}")  # fmt: skip
-        for line in table(result):
-            print(line)
-        print(f"In brackets: 95 % intervals. *: {result['hours']:.2f} h are too few for a single "
-              "false accept at this rate: misses without any.")  # fmt: skip
-        if options.json is not None:
-            write_result(options.json, result)
-    except KwsError as error:
-        print(f"accuracy: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("accuracy: stopped", file=sys.stderr)
-        return 130
-    return 0
+    return status_of("accuracy", lambda: run(options))
 
 
 if __name__ == "__main__":

@@ -40,17 +40,17 @@ from emulation import (
     Device,
     EmulationError,
     build_plugin,
-    copy,
     do,
     missing,
     register,
 )
-from environments import BROUGHT, ONE_THREAD, ROOT, commit, installed_bytes
+from environments import BROUGHT, ONE_THREAD, commit, installed_bytes
+from script import ROOT, check_json, copy, status_of
 
 from kws.audio import load_audio, recordings_below
 from kws.bench_report import size
 from kws.bench_result import write_result
-from kws.errors import AudioError, KwsError
+from kws.errors import AudioError
 from kws.machine import read_machine
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
@@ -442,6 +442,24 @@ def _recordings(folder: Path | None, most: int) -> list[Path]:
     return [paths[number] for number in chosen]
 
 
+def run(options: argparse.Namespace) -> int:
+    """Measure and print what holds; returns the exit status."""
+    options.found = _recordings(options.recordings, options.most)
+    check_json(options.json, EmulationError)
+    reason = missing(counting=options.steps > 0)
+    if reason is not None:
+        raise EmulationError(reason)
+    result = measure(options)
+    print(f"{options.core} by {result['emulated']['emulator']}, commit {result['commit']}")
+    for line in table(result):
+        print(line)
+    for line in result["failed"]:
+        print(f"FAILED: {line}")
+    if options.json is not None:
+        write_result(options.json, result)
+    return 1 if result["failed"] else 0
+
+
 def main() -> int:
     """Make, install, compare, count, test; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -459,28 +477,7 @@ def main() -> int:
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # programs below end with us
-    try:
-        options.found = _recordings(options.recordings, options.most)
-        if options.json is not None and not options.json.resolve().parent.is_dir():
-            raise EmulationError(f"{options.json.parent}: no such folder for --json: make it first")
-        reason = missing(counting=options.steps > 0)
-        if reason is not None:
-            raise EmulationError(reason)
-        result = measure(options)
-        print(f"{options.core} by {result['emulated']['emulator']}, commit {result['commit']}")
-        for line in table(result):
-            print(line)
-        for line in result["failed"]:
-            print(f"FAILED: {line}")
-        if options.json is not None:
-            write_result(options.json, result)
-    except KwsError as error:
-        print(f"arm: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("arm: stopped; run it again: what was made is kept", file=sys.stderr)
-        return 130
-    return 1 if result["failed"] else 0
+    return status_of("arm", lambda: run(options), "stopped; run it again: what was made is kept")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ import os
 import platform
 import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from environments import BROUGHT, ONE_THREAD, ROOT, SOURCES
+from environments import BROUGHT, ONE_THREAD
+from script import copy, copy_tree, run_program
 
 from kws.errors import KwsError
 from kws.machine import ARM_CORES
@@ -229,10 +229,9 @@ class Device:
         wheels = self.folder / "wheels"
         shutil.rmtree(wheels, ignore_errors=True)
         wheels.mkdir()
-        tree = self.folder / "tree"  # pip would build in ours
+        tree = self.folder / "tree"
         shutil.rmtree(tree, ignore_errors=True)
-        for source in SOURCES:
-            copy(ROOT / source, tree / source)
+        copy_tree(tree)
         do([*_pip("wheel"), "-q", "--no-deps", "--wheel-dir", str(wheels), str(tree)],
            "the wheel cannot be built")  # fmt: skip
         shutil.rmtree(tree)
@@ -352,15 +351,6 @@ def _pip(verb: str, python: str | None = None) -> list[str]:
     return [python or sys.executable, "-m", "pip", "--disable-pip-version-check", verb]
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder."""
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
-
-
 def do(command: Sequence[str], what: str) -> str:
     """Run a program of this machine; return what it printed.
 
@@ -369,23 +359,4 @@ def do(command: Sequence[str], what: str) -> str:
     EmulationError
         If it fails: ``what``, and its last line.
     """
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=LONGEST, check=False,
-            env={**os.environ, "KWS_DEVICE": "1"},  # of this tree, what a device needs
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EmulationError(f"{what}: {error}") from None
-    if done.returncode != 0:
-        raise EmulationError(f"{what}: {last_line(done.stderr or done.stdout)}")
-    return done.stdout
-
-
-def last_line(text: str) -> str:
-    """Return the line of a program's output that says why it failed."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [
-        line for line in lines if line.startswith("E:") or "ERROR" in line or "Error:" in line
-    ]
-    return (errors or lines or ["it said nothing"])[-1][:300]
+    return run_program(command, what, LONGEST, EmulationError)

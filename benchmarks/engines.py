@@ -37,11 +37,12 @@ from environments import (
     open_environments,
     turn,
 )
+from script import check_json, status_of
 
 from kws.audio import load_audio, recordings_below
 from kws.bench_report import duration, size
 from kws.bench_result import write_result
-from kws.errors import AudioError, KwsError
+from kws.errors import AudioError
 from kws.machine import doubts, read_machine, read_state
 
 RATE = 16000
@@ -215,6 +216,23 @@ def _seconds(text: str) -> float:
     return value
 
 
+def run(options: argparse.Namespace) -> int:
+    """Measure and print one row per engine; returns the exit status."""
+    if options.yamnet is not None and not options.yamnet.is_file():
+        raise EngineError(f"{options.yamnet}: no such file: check the path")
+    check_json(options.json, EngineError)
+    result = measure(options)
+    print(f"{result['audio_seconds']:.0f} s of audio, medians of {ROUNDS} turns, "
+          f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
+    for line in table(result["engines"]):
+        print(line)
+    for doubt in result["doubts"]:
+        print(f"doubtful: {doubt}")
+    if options.json is not None:
+        write_result(options.json, result)
+    return 0
+
+
 def main() -> int:
     """Measure and print one row per engine; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -237,27 +255,7 @@ def main() -> int:
         options.engines = [name for name in ENGINES if name != "yamnet" or options.yamnet]
     if "yamnet" in options.engines and options.yamnet is None:
         parser.error("yamnet: name its file with --yamnet")
-    try:
-        if options.yamnet is not None and not options.yamnet.is_file():
-            raise EngineError(f"{options.yamnet}: no such file: check the path")
-        if options.json is not None and not options.json.resolve().parent.is_dir():
-            raise EngineError(f"{options.json.parent}: no such folder for --json: make it first")
-        result = measure(options)
-        print(f"{result['audio_seconds']:.0f} s of audio, medians of {ROUNDS} turns, "
-              f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
-        for line in table(result["engines"]):
-            print(line)
-        for doubt in result["doubts"]:
-            print(f"doubtful: {doubt}")
-        if options.json is not None:
-            write_result(options.json, result)
-    except KwsError as error:
-        print(f"engines: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("engines: stopped", file=sys.stderr)
-        return 130
-    return 0
+    return status_of("engines", lambda: run(options))
 
 
 if __name__ == "__main__":

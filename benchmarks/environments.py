@@ -20,17 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from script import ROOT, copy_tree, last_line, run_program
+
 from kws.errors import KwsError
 from kws.packaged import NAMES
 
-ROOT = Path(__file__).resolve().parents[1]
 ADAPTERS = Path(__file__).resolve().parent / "engines"
 #: Seconds that installing, and a turn that measures costs, may take.
 LONGEST_INSTALL, LONGEST_TURN = 900, 600
-#: Of this folder's tree, what the package is built from.
-SOURCES = (
-    "kws", "training", "deploy", "setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE",
-)  # fmt: skip
 #: What `python -m venv` brings itself.
 BROUGHT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
 #: Packages whose own libraries would start a thread per core.
@@ -199,10 +196,8 @@ def environment(name: str, folder: Path) -> Path:
         if fresh:
             _do([*pip, *adapter.packages], f"{name}: cannot be installed")
     else:
-        with tempfile.TemporaryDirectory() as copy:  # pip would build in our tree
-            tree = Path(copy)
-            for source in SOURCES:
-                _copy(ROOT / source, tree / source)
+        with tempfile.TemporaryDirectory() as copy:
+            copy_tree(Path(copy))
             if fresh:
                 _do([*pip, copy], f"{name}: cannot be installed")
             else:
@@ -211,29 +206,8 @@ def environment(name: str, folder: Path) -> Path:
     return python
 
 
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    else:
-        shutil.copy(source, target)
-
-
 def _do(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST_INSTALL, check=False,
-            env={**os.environ, "KWS_DEVICE": "1"},  # of this tree, what a device needs
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"{what}: {error}") from None
-    if done.returncode != 0:
-        raise EngineError(f"{what}: {_last_line(done.stderr or done.stdout)}")
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "ERROR" in line or "Error:" in line]
-    return (errors or lines or ["it said nothing"])[-1][:300]
+    run_program(command, what, LONGEST_INSTALL, EngineError)
 
 
 def installed_bytes(python: Path) -> int:
@@ -290,7 +264,7 @@ def run_adapter(
     except OSError as error:
         raise EngineError(f"{python}: cannot be started: {error.strerror}") from None
     if done.returncode != 0:
-        raise EngineError(f"{script.name}: {_last_line(done.stderr)}")
+        raise EngineError(f"{script.name}: {last_line(done.stderr)}")
     try:
         return dict(json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, TypeError, ValueError):

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from environments import commit
+from script import status_of
 
 from kws.bench_report import duration, size
 from kws.bench_result import write_result
@@ -323,6 +324,24 @@ def _shared(one: Any, other: Any) -> float:
     return max(0.0, width) * max(0.0, height)
 
 
+def run(options: argparse.Namespace) -> int:
+    """Compare the models, print one row each, and draw them; returns the exit status."""
+    check(options)
+    result = compare(options)
+    print(f"medians of {ROUNDS * STEPS} steps, models in turn, one thread, "
+          f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
+    for line in table(result["models"]):
+        print(line)
+    for doubt in result["doubts"]:
+        print(f"doubtful: {doubt}")
+    if options.json is not None:
+        write_result(options.json, result)
+    if options.plot is not None:
+        judged = {n: e for n, e in result["models"].items() if "accuracy" in e}
+        draw(options.plot, judged)
+    return 0
+
+
 def main() -> int:
     """Judge and measure, print one row per model; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -338,27 +357,7 @@ def main() -> int:
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     add("--plot", type=Path, metavar="FILE", help="draw accuracy over time: .svg or .png")
     options = parser.parse_args()
-    try:
-        check(options)
-        result = compare(options)
-        print(f"medians of {ROUNDS * STEPS} steps, models in turn, one thread, "
-              f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
-        for line in table(result["models"]):
-            print(line)
-        for doubt in result["doubts"]:
-            print(f"doubtful: {doubt}")
-        if options.json is not None:
-            write_result(options.json, result)
-        if options.plot is not None:
-            judged = {n: e for n, e in result["models"].items() if "accuracy" in e}
-            draw(options.plot, judged)
-    except (KwsError, OSError) as error:
-        print(f"models: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("models: stopped", file=sys.stderr)
-        return 130
-    return 0
+    return status_of("models", lambda: run(options))
 
 
 def check(options: argparse.Namespace) -> None:

@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 from environments import commit
+from script import check_json, status_of
 
 from kws.audio import load_audio
 from kws.bench_result import write_result
@@ -399,8 +400,7 @@ def run(options: argparse.Namespace) -> int:
         raise KwsError("--images has no silence: it goes with --classes 35")
     if options.classes == 12 and options.split != "test":
         raise KwsError("12 classes are judged by the test set: leave out --split")
-    if options.json is not None and not options.json.resolve().parent.is_dir():
-        raise KwsError(f"{options.json.parent}: no such folder for --json: make it first")
+    check_json(options.json, KwsError)
     models = [find_model(path) for path in options.models]
     whole = OFFICIAL[options.classes, options.split]
     material = None
@@ -464,14 +464,8 @@ def main() -> int:
     add("--classes", type=int, choices=(12, 35), default=12)
     add("--split", choices=("test", "validation"), default="test", help="in 35 classes (test)")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
-    try:
-        return run(parser.parse_args())
-    except KwsError as error:
-        print(f"speech_commands: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("speech_commands: stopped", file=sys.stderr)
-        return 130
+    options = parser.parse_args()
+    return status_of("speech_commands", lambda: run(options))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ from listeners import (
     points_of,
 )
 from mixture import WORDS, Measured, Mixture, Setting, find_background, find_noise, find_phrases
+from script import check_json, status_of
 
 from kws.bench_result import write_result
 from kws.errors import KwsError
@@ -322,8 +323,7 @@ def run(options: argparse.Namespace) -> int:
     if len(dict(options.models)) != len(options.models):
         raise KwsError("two models for one word: judge one after the other")
     options.models = dict(options.models)
-    if options.json is not None and not options.json.resolve().parent.is_dir():
-        raise KwsError(f"{options.json.parent}: no such folder for --json: make it first")
+    check_json(options.json, KwsError)
     chosen = choose(options)
     noise = find_noise(options.noise)
     pythons = find_pythons(options)
@@ -386,14 +386,8 @@ def result_of(words: Sequence[Word], options: argparse.Namespace, stopped: bool)
 
 def main() -> int:
     """Judge and print; returns the exit status."""
-    try:
-        return run(_parser().parse_args())
-    except KwsError as error:
-        print(f"wake_word: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("wake_word: stopped", file=sys.stderr)
-        return 130
+    options = _parser().parse_args()
+    return status_of("wake_word", lambda: run(options))
 
 
 if __name__ == "__main__":
