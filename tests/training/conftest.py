@@ -123,7 +123,7 @@ def tiny_base(word_images, noise_bank, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("base")
     shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
-    recipe = Recipe(epochs=12, batch=16)
+    recipe = Recipe(epochs=12, batch=16, phonemes=0.0)
     made = pretrain(word_images, None, noise_bank, [], 0.1, shape, recipe, 0, folder)
     path = folder / "base.tflite"
     path.write_bytes(made.content)

@@ -22,7 +22,7 @@ from kws_training.networks.base import BaseShape, read_base
 from kws_training.voices.synthetic import SYNTHETIC
 
 SHAPE = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
-RECIPE = Recipe(epochs=12, batch=16)
+RECIPE = Recipe(epochs=12, batch=16, phonemes=0.0)
 
 
 def images(word: str, speakers: int, takes: int = 1, sets: str = "", prefix: str = "p"):
@@ -173,9 +173,10 @@ def test_stopped_and_gone_on_with_it_is_the_same_file(
     assert not list(tmp_path.iterdir())
 
 
-def test_it_goes_on_from_another_base(word_images, noise_bank, tiny_base, tmp_path):
+@pytest.mark.parametrize("options", [{"phonemes": 0.5, "connected": 4}, {"folded": True}])
+def test_it_goes_on_from_another_base(word_images, noise_bank, tiny_base, tmp_path, options):
     start = read_base(tiny_base)
-    recipe = dataclasses.replace(RECIPE, epochs=1)
+    recipe = dataclasses.replace(RECIPE, epochs=1, **options)
     other = BaseShape(stem=6, width=4, features=4, fine=(), coarse=(), pool=2)
     made = pretrain(
         word_images, None, noise_bank, [], 0.1, other, recipe, 0, tmp_path, ["fall", "rise"], start

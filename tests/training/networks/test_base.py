@@ -43,6 +43,29 @@ def sounds(make_word) -> np.ndarray:
     return frames[: len(frames) // RESULT_STRIDE * RESULT_STRIDE]
 
 
+def test_batch_norm_is_put_beside_the_weights_again(base, sounds):
+    """The network is the folded one, in training too, as long as it hears what it was told of."""
+    network = WordBase(WORDS, len(base.model.metadata.labels), base.shape, dropout=0.0)
+    length = base.shape.receptive_field + RESULT_STRIDE
+    starts = np.arange(0, len(sounds) - length, 5)
+    frames = sounds[starts[:, None] + np.arange(length)][:, :, None]
+    network.unfold(base.weights, frames)
+    model = whole_model(network, length, (1, WORDS.bands))
+    expected = np.asarray(whole_model(base.network(), length, (1, WORDS.bands))(frames))
+    assert np.abs(np.asarray(model(frames, training=False)) - expected).max() < 1e-4
+    assert np.abs(np.asarray(model(frames, training=True)) - expected).max() < 1e-3
+    assert sum("normalization" in layer.name for layer in model.layers) == 6
+
+
+def test_a_bias_that_nothing_takes_is_refused(base):
+    weights = [(kernel, bias.copy()) for kernel, bias in base.weights]
+    weights[1][1][0] = 1.0  # of a depthwise convolution
+    network = WordBase(WORDS, len(base.model.metadata.labels), base.shape)
+    frames = np.zeros((2, base.shape.receptive_field, 1, WORDS.bands), np.float32)
+    with pytest.raises(ValueError, match="convolution 1: a bias"):
+        network.unfold(weights, frames)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_stream_equals_whole_window(shape, randomize, stream):
     rng = np.random.default_rng(0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
+from kws_training.augmentation.noise import NoisyWindowMaker
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
 from kws_training.networks.base import read_base
@@ -19,7 +20,6 @@ from kws_training.wake.fit import (
     wake_window,
 )
 from kws_training.wake.network import WakeNetwork, WakeShape
-from kws_training.wake.noise import NoisyWindowMaker
 from kws_training.wake.phrases import Phrases, find_phrase
 from kws_training.wake.tape import Tape
 from kws_training.wake.windows import (

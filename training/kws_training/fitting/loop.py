@@ -45,29 +45,39 @@ class Batch:
     Attributes
     ----------
     inputs : float32 array, or a list of them
-    targets : list of float32 (n, results, labels)
-        For each output of the model.
-    weights : list of float32 (n, results)
-        Of each result.
+    targets : list of arrays
+        For each output of the model: float32 (n, results, labels), or what its loss wants.
+    weights : list of float32 arrays
+        Of each result (n, results), or what its loss wants.
     """
 
     inputs: Any
-    targets: Sequence[Float32]
+    targets: Sequence[Any]
     weights: Sequence[Float32]
 
 
+def cross_entropy(wanted: Any, logits: Any, weights: Any) -> Any:
+    """Return the weighted mean of the cross-entropy of results."""
+    import tensorflow as tf
+
+    each = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+    return tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
+
+
 class TrainingLoop:
-    """Takes training steps: weighted cross-entropy of every output, gradients clipped.
+    """Takes training steps: a loss of every output, gradients clipped.
 
     Parameters
     ----------
     model : keras.Model
-        Its outputs are logits (batch, results, labels).
+        Its outputs are logits (batch, results, labels), for cross-entropy.
     steps : int
         In all.
     descent : Descent
     shares : sequence of float
         How much each output's loss counts.
+    losses : sequence of callable
+        Of (targets, logits, weights) of each output.
 
     Attributes
     ----------
@@ -75,7 +85,12 @@ class TrainingLoop:
     """
 
     def __init__(
-        self, model: Any, steps: int, descent: Descent, shares: Sequence[float] = (1.0,)
+        self,
+        model: Any,
+        steps: int,
+        descent: Descent,
+        shares: Sequence[float] = (1.0,),
+        losses: Sequence[Callable[[Any, Any, Any], Any]] | None = None,
     ) -> None:
         import keras
         import tensorflow as tf
@@ -91,18 +106,17 @@ class TrainingLoop:
         optimizer.build(model.trainable_variables)
         self.average = RunningAverage(model, descent.averaging)
         self._model, self._optimizer = model, optimizer
+        kinds = [cross_entropy] * len(shares) if losses is None else losses
 
         @tf.function(autograph=False)  # no control flow to rewrite
         def learn(inputs: Any, targets: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
                 outputs = tf.nest.flatten(model(inputs, training=True))
                 loss = 0.0
-                for share, logits, wanted, weight in zip(
-                    shares, outputs, targets, weights, strict=True
+                for share, each, *output in zip(
+                    shares, kinds, targets, outputs, weights, strict=True
                 ):
-                    each = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-                    mean = tf.reduce_sum(each * weight) / tf.maximum(tf.reduce_sum(weight), 1e-6)
-                    loss += share * mean
+                    loss += share * each(*output)
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             return loss

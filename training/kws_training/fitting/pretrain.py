@@ -1,4 +1,8 @@
-"""Trains the word base on every labelled word there is: images, recordings, synthesized words."""
+"""Trains the word base on every labelled word there is: images, recordings, synthesized words.
+
+It learns three things at once: which of the labels a word is, which of all words there are, and
+which phonemes words in a row are made of (`connected`).
+"""
 
 from __future__ import annotations
 
@@ -15,25 +19,38 @@ import numpy.typing as npt
 from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN, DetectorDefaults, Metadata, is_label, keywords_of, pack
 
+from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import NEITHER, WindowShape, window_targets
 from ..data.checkpoint import Checkpoint
 from ..data.dataset import DataError, share_of
 from ..data.images import WordImages, in_silence, to_frames
-from ..networks.base import RESULT_STRIDE, SHAPE_KEY, Base, BaseShape, WordBase
+from ..networks.base import (
+    FEATURE_STRIDE,
+    RESULT_STRIDE,
+    SHAPE_KEY,
+    Base,
+    BaseShape,
+    WordBase,
+)
 from ..networks.convert import convert
-from ..networks.streaming import StepModel, Whole, step_model, whole_model
+from ..networks.streaming import StepModel, Whole, look_back, step_model, whole_model
 from ..progress import bar, say
 from ..versions import used_versions
 from ..voices.synthetic import SYNTHETIC
+from .connected import AUGMENTATION, ConnectedWords, SpelledWords, ctc_loss
 from .fit import set_seed
-from .loop import Batch, Descent, TrainingLoop, ahead
+from .loop import Batch, Descent, TrainingLoop, ahead, cross_entropy
 
 Float32 = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 #: Results per training window.
 RESULTS = 2
+#: Frames of a window of connected words: two words after what the first column has heard.
+CONNECTED = 264
+#: Share of the connected words that are synthesized.
+SYNTHESIZED = 0.55
 #: Seconds over which scores are averaged, and in which a keyword is not detected again.
 SMOOTHING = 0.24
 REFRACTORY = 0.8
@@ -58,6 +75,12 @@ class Recipe:
     label_smoothing : float
     others : float
         How much the auxiliary loss counts: which of all words it is, synthesized ones included.
+    phonemes : float
+        How much the loss of the phonemes counts; 0 for none.
+    connected : int
+        Windows of connected words in a batch, for that loss.
+    folded : bool
+        Whether the batch norm of a base that is gone on from stays folded into its weights.
     """
 
     epochs: int = 24
@@ -67,6 +90,9 @@ class Recipe:
     synthesized: float = 0.2
     label_smoothing: float = 0.05
     others: float = 0.5
+    phonemes: float = 0.5
+    connected: int = 56
+    folded: bool = False
     descent: Descent = field(default_factory=Descent)
 
 
@@ -78,8 +104,12 @@ LIGHT = SpectralAugmentation(
 )  # fmt: skip
 
 
-#: To go on from a word base: gently, and with light augmentation from the beginning.
-FURTHER = Recipe(epochs=8, light=1.0, descent=Descent(learning_rate=1e-3))
+#: To go on from a word base with all words.
+FURTHER = Recipe(epochs=8, descent=Descent(learning_rate=2e-3))
+#: To go on from a word base with a few keywords: gently, lightly augmented from the beginning.
+NARROWED = Recipe(
+    epochs=8, light=1.0, phonemes=0.0, folded=True, descent=Descent(learning_rate=1e-3)
+)
 
 
 @dataclass(frozen=True)
@@ -173,7 +203,7 @@ def pretrain(
     keywords : sequence of str, optional
         The labels, where not every word is to be one.
     start : Base, optional
-        A word base to go on from, in its shape; batch norm stays folded into its weights.
+        A word base to go on from, in its shape.
     """
     set_seed(seed)
     shape = shape if start is None else start.shape
@@ -192,18 +222,31 @@ def pretrain(
         f"{len(labels) - 2} words"
     )
 
-    network = WordBase(WORDS, len(labels), shape, folded=start is not None)
-    step = step_model(network, RESULT_STRIDE, (1, WORDS.bands))
-    window = WindowShape(step.receptive_field, RESULT_STRIDE, RESULTS)
-    model = _with_others(network, window.frames, len(material.words))
-    if start is not None:
-        network.load(start.weights_for(labels))
-    judge = whole_model(network, step.receptive_field + 4 * RESULT_STRIDE, (1, WORDS.bands))
+    window = WindowShape(shape.receptive_field, RESULT_STRIDE, RESULTS)
     silences = round(recipe.batch * recipe.silence)
     machines = round(recipe.batch * recipe.synthesized) if material.synthetic.any() else 0
     people = recipe.batch - silences - machines
+    counts = (people, machines, silences)
+    network = WordBase(WORDS, len(labels), shape, folded=start is not None and recipe.folded)
+    if start is not None and not recipe.folded:
+        maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
+        source = _batches(
+            np.random.default_rng((seed, 3)), maker, material, window, labels, recipe, counts
+        )
+        network.unfold(start.weights_for(labels), next(source).inputs)
+    step = step_model(network, RESULT_STRIDE, (1, WORDS.bands))
+    spelled = _spelled(words.where(~validates), synthesized, left_out) if recipe.phonemes else None
+    model = _training_model(network, window.frames, len(material.words), spelled)
+    if start is not None and recipe.folded:
+        network.load(start.weights_for(labels))
+    judge = whole_model(network, step.receptive_field + 4 * RESULT_STRIDE, (1, WORDS.bands))
     per_epoch = math.ceil((~material.synthetic).sum() / people)
-    loop = TrainingLoop(model, per_epoch * recipe.epochs, recipe.descent, (1.0, recipe.others))
+    outputs = 2 if spelled is None else 3
+    loop = TrainingLoop(
+        model, per_epoch * recipe.epochs, recipe.descent,
+        (1.0, recipe.others, recipe.phonemes)[:outputs],
+        (cross_entropy, cross_entropy, ctc_loss)[:outputs],
+    )  # fmt: skip
     digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin))
     checkpoint = Checkpoint(checkpoints / f"{digest[:16]}.npz")
     begin, prior = 0, np.zeros(len(labels))
@@ -217,9 +260,13 @@ def pretrain(
         light = epoch >= round(recipe.epochs * (1 - recipe.light))
         maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
         batches = _batches(
-            np.random.default_rng((seed, epoch)), maker, material, window, labels, recipe,
-            (people, machines, silences),
-        )  # fmt: skip
+            np.random.default_rng((seed, epoch)), maker, material, window, labels, recipe, counts
+        )
+        if spelled is not None:
+            connected = _connected(spelled, noise, network)
+            batches = _beside(
+                batches, connected, np.random.default_rng((seed, epoch, 1)), recipe.connected
+            )
         losses = []
         prior = 0.0 * prior
         source = ahead(lambda batches=batches: next(batches), per_epoch)  # type: ignore[misc]
@@ -315,14 +362,50 @@ def _digest(material: _Material, noise: Float32, settings: tuple[Any, ...]) -> s
     return digest.hexdigest()
 
 
-def _with_others(network: WordBase, frames: int, words: int) -> Any:
-    """Build the training model: logits of the labels, and of all words there are."""
+def _training_model(
+    network: WordBase, frames: int, words: int, spelled: SpelledWords | None
+) -> Any:
+    """Build the training model: logits of the labels, of all words there are, and of phonemes."""
     import keras
 
     x = keras.Input((frames, 1, WORDS.bands), name="frames")
     summary = network.summary(x, Whole())
     others = keras.layers.Conv2D(words, 1)(summary)[:, :, 0]
-    return keras.Model(x, [network.logits(summary), others])
+    outputs = [network.logits(summary), others]
+    if spelled is None:
+        return keras.Model(x, outputs)
+    connected = keras.Input((CONNECTED, 1, WORDS.bands), name="connected")
+    features = keras.layers.SpatialDropout2D(0.05)(network.features(connected, Whole()))
+    phonemes = keras.layers.Conv2D(len(spelled.signs) + 1, 1)(features)[:, :, 0]
+    return keras.Model([x, connected], [*outputs, phonemes])
+
+
+def _spelled(
+    people: WordImages, synthesized: WordImages | None, left_out: Sequence[str]
+) -> SpelledWords | None:
+    """Return the words whose phonemes are known; None if there are none."""
+    words = people
+    if synthesized is not None:
+        words = words + synthesized.where(~np.isin(synthesized.words, list(left_out)))
+    machines = np.array([one.startswith(SYNTHETIC) for one in words.speakers.tolist()])
+    spelled = SpelledWords.of(words, machines, SYNTHESIZED)
+    return spelled if len(spelled.images) else None
+
+
+def _connected(spelled: SpelledWords, noise: Float32, network: WordBase) -> ConnectedWords:
+    """Return what makes windows of connected words, in much noise of many kinds."""
+    maker = NoisyWindowMaker(noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
+    heard = FEATURE_STRIDE + look_back(network.features, FEATURE_STRIDE, (1, WORDS.bands))
+    return ConnectedWords(spelled, maker, CONNECTED, heard)
+
+
+def _beside(
+    batches: Iterator[Batch], connected: ConnectedWords, rng: np.random.Generator, count: int
+) -> Iterator[Batch]:
+    """Put windows of connected words beside each batch of words."""
+    for words in batches:
+        frames, phonemes, weights = connected.batch(rng, count)
+        yield Batch([words.inputs, frames], [*words.targets, phonemes], [*words.weights, weights])
 
 
 def _batches(

@@ -106,6 +106,7 @@ class WordBase:
 
         self.shape = shape
         self._convolutions: list[Any] = []
+        self._norms: dict[int, Any] = {}  # by the number of the convolution before it
 
         def depthwise(kernel: int, stride: int = 1) -> Any:
             # Keras wants equal strides; along frequency, of which there is one, it changes nothing
@@ -119,7 +120,11 @@ class WordBase:
             return layer, norm()
 
         def norm() -> Any:
-            return layers.Identity() if folded else layers.BatchNormalization(momentum=0.97)
+            if folded:
+                return layers.Identity()
+            layer = layers.BatchNormalization(momentum=0.97)
+            self._norms[len(self._convolutions) - 1] = layer
+            return layer
 
         middle = (front_end.floor + front_end.ceiling) / 2
         self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
@@ -184,6 +189,54 @@ class WordBase:
             raise ValueError(f"{len(weights)} convolutions, wanted {len(self._convolutions)}")
         for layer, pair in zip(self._convolutions, weights, strict=True):
             layer.set_weights(pair)
+
+    def unfold(self, weights: Sequence[tuple[Float32, Float32]], frames: Float32) -> None:
+        """Take weights with batch norm folded into them, and put it beside them again.
+
+        The network has not been called before.
+
+        Every batch norm gets the mean and variance that it sees on the frames, and the scale and
+        offset with which it changes nothing: the network gives what the folded one gives, and
+        goes on learning as one that was never folded.
+
+        Parameters
+        ----------
+        weights : sequence of (float32 kernel, float32 bias)
+            In the order of the layers, of a network of this shape.
+        frames : float32 (n, frames, 1, bands)
+            Such as are trained on.
+
+        Raises
+        ------
+        ValueError
+            If a convolution without batch norm or bias has a bias in the weights.
+        """
+        import keras
+
+        from .streaming import whole_model
+
+        model = whole_model(self, frames.shape[1], frames.shape[2:])
+        biases = {}
+        for number, (layer, (kernel, bias)) in enumerate(
+            zip(self._convolutions, weights, strict=True)
+        ):
+            layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
+            norm = self._norms.get(number)
+            if norm is None:
+                if not layer.use_bias and np.abs(bias).max() > 0:
+                    raise ValueError(f"convolution {number}: a bias, and nothing that takes it")
+                continue
+            ones = np.ones_like(bias)
+            norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+            biases[number] = bias
+        seen = [self._norms[number].input for number in biases]
+        for (number, bias), values in zip(
+            biases.items(), keras.Model(model.input, seen)(frames, training=False), strict=True
+        ):
+            mean, variance = np.mean(values, (0, 1, 2)), np.var(values, (0, 1, 2))
+            norm = self._norms[number]
+            scale = np.sqrt(variance + norm.epsilon)
+            norm.set_weights([scale, bias + mean, mean, variance])
 
 
 def _residual(block: tuple[Any, Any, Any], x: Tensor, time: Time) -> Tensor:

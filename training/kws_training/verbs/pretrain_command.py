@@ -182,9 +182,10 @@ def _train(
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
     import_tensorflow()
-    from ..fitting.pretrain import FURTHER, Recipe, pretrain
+    from ..fitting.pretrain import FURTHER, NARROWED, Recipe, pretrain
 
-    recipe = Recipe() if start is None else FURTHER
+    further = NARROWED if options.keywords else FURTHER
+    recipe = Recipe() if start is None else further
     if options.epochs is not None:
         recipe = replace(recipe, epochs=options.epochs)
     result = pretrain(

@@ -29,7 +29,7 @@ MOST_BYTES = 4 << 30
 #: Confusable texts that are said; further negatives say them again, in other voices.
 TEXTS = 300
 #: Changes with what this module makes of the same arguments.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ __all__ = ["Engine", "Style", "Utterance", "common_words", "installed", "plan", 
 
 #: Words that are asked for before the first is used: what has been said takes memory.
 AT_ONCE = 256
+#: Rates are rounded to multiples of this, half a percent at most: a filter for any two rates is as
+#: long as what they do not share, and takes longer to make than a word to say.
+STEP = 160
 #: Sound this far below the loudest, in dB, is trimmed from the ends.
 TRIM = 35
 
@@ -75,7 +78,9 @@ class Utterance:
         spoken, rate = self.engine.speak(self.text, self.voice, style)
         if not len(spoken) or not np.isfinite(spoken).all():
             raise KwsError(f"{self.engine.name} says nothing for {self.text!r:.60}")
-        spoken = resample(spoken, round(rate * self.style.formants), WORDS.sample_rate)
+        if self.style.formants != 1.0:
+            rate = round(rate * self.style.formants / STEP) * STEP
+        spoken = resample(spoken, rate, WORDS.sample_rate)
         power = np.convolve(np.square(spoken), np.full(160, 1 / 160, np.float32), mode="same")
         loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-TRIM / 10))
         if len(loud) < 160:

@@ -14,6 +14,7 @@ from kws.frontend import WORDS
 from kws.modelfile import WAKE_WORDS, DetectorDefaults, Metadata, OperatingPoint, pack, parse_model
 from kws.spotter import sigmoid
 
+from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker
 from ..data.dataset import Skipped, share_of
 from ..data.images import to_frames
@@ -26,7 +27,6 @@ from ..versions import used_versions
 from .fit import STRIDE, Fitted, Listener, Recipe, fit, student_of, wake_window
 from .material import Material
 from .network import WakeNetwork, WakeShape
-from .noise import NoisyWindowMaker
 from .phrases import Phrases, Spoken
 from .points import RATES, negative_traces, state_points, thresholds_at
 from .tape import Tape, said_otherwise

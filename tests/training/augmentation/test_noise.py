@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
+from kws_training.augmentation.noise import NoisyWindowMaker, composed_frames
 from kws_training.augmentation.spectra import SpectralAugmentation
-from kws_training.wake.noise import NoisyWindowMaker, composed_frames
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..augmentation.spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
+from .spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
 
 Float32 = npt.NDArray[np.float32]
 
