@@ -29,14 +29,18 @@ lint: $(VENV)/.kws-test
 	$(BIN)/mypy
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
-# the word base first (an hour on two cores; it goes on where it was stopped), then a teacher that
-# goes on from it for ten commands, and two students of both (an hour each).
+# the word base first (two hours on two cores; it goes on where it was stopped), then a teacher that
+# goes on from it for ten commands, and two students of both (an hour each). kws/models/README.md
+# says how those in the package differ.
 FEATURES ?= build/features.npz
 models: words
 	$(MAKE) commands
 words: $(FEATURES)
+	mkdir -p build
 	$(BIN)/kws pretrain --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
-	  --negatives $(DATA)/speech/orders \
+	  --negatives $(DATA)/speech/orders --output build/begun.tflite
+	$(BIN)/kws pretrain --start build/begun.tflite --features $(FEATURES) \
+	  --noise $(DATA)/noise/speech_commands $(DATA)/sounds --negatives $(DATA)/speech/orders \
 	  --speech $(DATA)/speech_commands_train/training $(DATA)/speech_commands_words $(DATA)/speech/orders \
 	  $(DATA)/wake_words/computer $(DATA)/wake_words/smart_mirror --output kws/models/words.tflite
 commands: $(FEATURES)
