@@ -247,7 +247,9 @@ def pretrain(
         (1.0, recipe.others, recipe.phonemes)[:outputs],
         (cross_entropy, cross_entropy, ctc_loss)[:outputs],
     )  # fmt: skip
-    digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin))
+    # what is known of phonemes depends on what is installed
+    said = None if spelled is None else (spelled.signs, spelled.phonemes)
+    digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin, said))
     checkpoint = Checkpoint(checkpoints / f"{digest[:16]}.npz")
     begin, prior = 0, np.zeros(len(labels))
     saved = checkpoint.read()
