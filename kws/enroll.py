@@ -51,8 +51,7 @@ MOST_MOVED, ROUNDS = 6, 3
 #: missed, and half of the phrases had no false accept; the mean was 1.5 per hour, most of them
 #: single words that sound alike. With the word base that learned phonemes since: 2.7 % again, and
 #: no false accept for half of them; 3.3 per hour (2.8 before), of more single words. One
-#: similarity for all did about as well as any measure of how
-#: other speech resembles the phrase.
+#: similarity for all did about as well as any measure of how other speech resembles the phrase.
 CENTRE = 0.58
 #: What the threshold rests on, until there is audio of the user's own.
 BASIS = (
