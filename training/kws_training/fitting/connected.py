@@ -161,13 +161,14 @@ class ConnectedWords:
             said = words.phonemes[rows[one]]
             latest = length - ROOM - sizes[one]
             both = (*said, *words.phonemes[rows[other]])
-            if latest - sizes[other] > self._earliest and columns(both) <= self._most:
+            fit = latest - sizes[other] > self._earliest and columns(both) <= self._most
+            if fit:
                 latest -= sizes[other]
                 said = both
             at = int(rng.integers(self._earliest, max(latest, self._earliest) + 1))
             after = at + sizes[one]
             frames[number, at:after] = clips[one, begin[one] : end[one]]
-            if len(said) == len(both):
+            if fit:
                 after += int(rng.integers(min(GAP, length - ROOM - sizes[other] - after) + 1))
                 frames[number, after : after + sizes[other]] = clips[
                     other, begin[other] : end[other]

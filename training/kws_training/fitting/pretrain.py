@@ -241,6 +241,7 @@ def pretrain(
         network.load(start.weights_for(labels))
     judge = whole_model(network, step.receptive_field + 4 * RESULT_STRIDE, (1, WORDS.bands))
     per_epoch = math.ceil((~material.synthetic).sum() / people)
+    connected = None if spelled is None else _connected(spelled, noise, network)
     outputs = 2 if spelled is None else 3
     loop = TrainingLoop(
         model, per_epoch * recipe.epochs, recipe.descent,
@@ -264,8 +265,7 @@ def pretrain(
         batches = _batches(
             np.random.default_rng((seed, epoch)), maker, material, window, labels, recipe, counts
         )
-        if spelled is not None:
-            connected = _connected(spelled, noise, network)
+        if connected is not None:
             batches = _beside(
                 batches, connected, np.random.default_rng((seed, epoch, 1)), recipe.connected
             )
@@ -350,9 +350,14 @@ class _Material:
             both.images,
             np.array([label[word] for word in both.words.tolist()]),
             np.array([place.get(word, -1) for word in both.words.tolist()]),
-            np.array([one.startswith(SYNTHETIC) for one in both.speakers.tolist()]),
+            _by_machines(both),
             words,
         )
+
+
+def _by_machines(words: WordImages) -> npt.NDArray[np.bool_]:
+    """Tell which words are synthesized."""
+    return np.array([one.startswith(SYNTHETIC) for one in words.speakers.tolist()])
 
 
 def _digest(material: _Material, noise: Float32, settings: tuple[Any, ...]) -> str:
@@ -389,8 +394,7 @@ def _spelled(
     words = people
     if synthesized is not None:
         words = words + synthesized.where(~np.isin(synthesized.words, list(left_out)))
-    machines = np.array([one.startswith(SYNTHETIC) for one in words.speakers.tolist()])
-    spelled = SpelledWords.of(words, machines, SYNTHESIZED)
+    spelled = SpelledWords.of(words, _by_machines(words), SYNTHESIZED)
     return spelled if len(spelled.images) else None
 
 
