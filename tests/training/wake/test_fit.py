@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
+from kws_training.augmentation.channels import Channels
 from kws_training.augmentation.noise import NoisyWindowMaker
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
@@ -122,7 +123,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     makers = [
         Counted(
             kind(noise_bank, WORDS.floor, WORDS.ceiling, augmentation),
-            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES,
+            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES, Channels.of([rise[:40], others]),
         )
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]  # fmt: skip

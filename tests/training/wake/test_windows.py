@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
+from kws_training.augmentation.channels import Channels
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
 from kws_training.wake.phrases import Phrases, Spoken
@@ -39,12 +40,22 @@ def tape():
     return Tape.record(recordings, 0)
 
 
-def made(tape, shares=Shares(), augmentation=NOTHING, mined=0, seed=0):  # noqa: B008
+PHRASES = Phrases.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)])
+
+
+def made(
+    tape,
+    shares=Shares(),  # noqa: B008
+    augmentation=NOTHING,
+    mined=0,
+    seed=0,
+    phrases=PHRASES,
+    channels=None,
+):
     noise = np.zeros((100, WORDS.bands), np.float32)
     maker = WakeWindowMaker(
         WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
-        Phrases.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)]),
-        Phrases.of([(-1, [spoken(ALIKE)], 1.0)]), WINDOW, shares,
+        phrases, Phrases.of([(-1, [spoken(ALIKE)], 1.0)]), WINDOW, shares, channels,
     )  # fmt: skip
     windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
     return maker.batch(np.random.default_rng(seed), tape, windows)
@@ -115,6 +126,17 @@ def test_parts_are_no_phrases(tape):
     loud = (batch.frames[1:41, :, 0].mean(axis=2) > SAID - 1).sum(axis=1)
     assert (loud <= 0.66 * 50 + 1).all()
     assert (loud >= 0.2 * 30 - 1).mean() > 0.9  # some begin before their window
+
+
+def test_any_window_may_be_heard_by_another_microphone(tape):
+    narrow = np.full((60, WORDS.bands), 30, np.uint8)
+    narrow[20:40, :20] = 200
+    channels = Channels.of([[narrow]])
+    frames = made(tape, channels=channels).frames[:, :, 0]
+    lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
+    said = np.arange(len(frames)) < Shares().positives
+    assert 0.15 < lent[said].mean() < 0.7
+    assert 0.15 < lent[~said].mean() < 0.6
 
 
 def test_what_was_mined_comes_back(tape):

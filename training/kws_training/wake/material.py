@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kws.frontend import WORDS
 
+from ..augmentation.channels import Channels
 from ..augmentation.spectra import coloured_frames
 from ..cache import cache_folder
 from ..data.dataset import Clip, DataError, Skipped, share_of
@@ -111,6 +112,11 @@ class Material:
         """Return what machines say that is no phrase."""
         groups = [(-1, phrase.others, 1.0) for phrase in self.said if phrase.others]
         return Phrases.of(groups) if groups else None
+
+    def channels(self) -> Channels | None:
+        """Return the channels of people: of those who say a phrase, and of those who do not."""
+        said = [spoken.around() for phrase in self.said for _, spoken in phrase.people]
+        return Channels.of([said, self.training.images])
 
     def noise_bank(self, seed: int) -> Float32:
         """Return frames (frames, bands) of recorded noise, or of noise of random colour."""

@@ -182,6 +182,7 @@ class School:
         self._base, self._seed = base, seed
         self._count = len(material.said)
         self._recordings, self._others = material.recordings, material.others()
+        self._channels = material.channels()
         bank = material.noise_bank(seed)
         self.maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
         self._noisy = NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER)
@@ -189,7 +190,7 @@ class School:
     def windows(self, phrases: Phrases) -> list[WakeWindowMaker]:
         """Return what makes the batches: at first, and later in more noise of more kinds."""
         return [
-            WakeWindowMaker(maker, phrases, self._others, self.window, Shares())
+            WakeWindowMaker(maker, phrases, self._others, self.window, Shares(), self._channels)
             for maker in (self.maker, self._noisy)
         ]
 

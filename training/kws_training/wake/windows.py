@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..augmentation.channels import Channels
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import WindowShape
 from ..data.images import to_frames
@@ -88,6 +89,8 @@ class WakeBatch:
 EARLIEST, LATEST = -4, 40
 #: Shares of a phrase that are no phrase: parts of it are negatives.
 PART = (0.2, 0.65)
+#: Share of the windows that are heard by another microphone (EXPERIMENTS.md, "Microphones").
+LENT = 0.5
 
 
 class WakeWindowMaker:
@@ -103,6 +106,8 @@ class WakeWindowMaker:
         What machines say that is no phrase.
     window : WakeWindow
     shares : Shares
+    channels : Channels or None
+        By which windows are heard, phrases and others alike.
     """
 
     def __init__(
@@ -112,12 +117,14 @@ class WakeWindowMaker:
         others: Phrases | None,
         window: WakeWindow,
         shares: Shares,
+        channels: Channels | None,
     ) -> None:
         self._maker = maker
         self._phrases = phrases
         self._others = others
         self._window = window
         self._shares = shares
+        self._channels = channels
 
     def batch(self, rng: np.random.Generator, tape: Tape, mined: Images) -> WakeBatch:
         """Make a batch.
@@ -149,6 +156,9 @@ class WakeWindowMaker:
         varied = np.flatnonzero(fate >= 0.5)
         heard[varied], _ = self._maker.vary(rng, heard[varied])
         disturbed = np.flatnonzero(fate >= 0.25)
+        if self._channels is not None:
+            lent = disturbed[rng.random(len(disturbed)) < LENT]
+            heard[lent] = self._channels.lend(rng, heard[lent])
         heard[disturbed] = self._maker.disturb(rng, heard[disturbed])
         quiet = self._maker.silence(rng, shares.quiet, length)
         frames = np.concatenate([heard, quiet])[:, :, None]

@@ -1,0 +1,109 @@
+"""Microphones and rooms of real recordings, lent to others.
+
+The recordings of a phrase come from other microphones than most of what it is told from: a network
+may learn the microphone. So any window, phrase or not, is heard as if by the microphone of a
+recording that is drawn from both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.images import to_frames
+from .spectra import LN_PER_DB
+
+Float32 = npt.NDArray[np.float32]
+Images = npt.NDArray[np.uint8]
+
+#: Share of the frames of a recording, or a window, that count as its speech: the loudest.
+LOUD = 0.3
+#: Percentile of the frames of a band that is its background.
+QUIET = 10
+#: Bands over which a spectrum is averaged: what is said shall not be lent with the microphone.
+SMOOTH = 7
+#: A band is changed by so many decibels at most: what a microphone left out cannot be heard again.
+CHANGE = (-25.0, 10.0)
+#: Frames of a recording that are looked at, and recordings, at most.
+FRAMES, RECORDINGS = 1000, 2000
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Of each recording the spectrum of its speech, and its background beside it.
+
+    Attributes
+    ----------
+    speech : float32 (n, bands)
+        ln(power), its mean over the bands 0.
+    background : float32 (n, bands)
+        ln(power) relative to the mean of the speech.
+    weights : float64 (n,)
+        How often each is drawn; they add up to 1.
+    """
+
+    speech: Float32
+    background: Float32
+    weights: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, groups: Sequence[Sequence[Images]]) -> Channels | None:
+        """Take the channels of groups of recordings; each group is drawn as often.
+
+        Parameters
+        ----------
+        groups : sequence of sequences of uint8 (frames, bands)
+            Grey levels of the word base's front end. Digital silence has no channel.
+
+        Returns
+        -------
+        Channels or None
+            None if no recording has any sound.
+        """
+        few = [group[:: max(1, -(-len(group) // RECORDINGS))] for group in groups]
+        heard = [[image[:FRAMES] for image in group if image[:FRAMES].any()] for group in few]
+        heard = [group for group in heard if group]
+        if not heard:
+            return None
+        speech, background, weights = [], [], []
+        for group in heard:
+            for image in group:
+                frames = to_frames(image)
+                spectrum = _speech(frames[None])[0, 0]
+                level = spectrum.mean()
+                speech.append(spectrum - level)
+                background.append(np.percentile(frames, QUIET, axis=0) - level)
+                weights.append(1 / len(group) / len(heard))
+        return cls(
+            np.array(speech, np.float32), np.array(background, np.float32), np.array(weights)
+        )
+
+    def lend(self, rng: np.random.Generator, frames: Float32) -> Float32:
+        """Hear windows (n, length, bands), ln(power), by channels that are drawn: the same shape.
+
+        The level of a window stays; the background is as far below its speech as it is in the
+        recording that lends its channel.
+        """
+        rows = rng.choice(len(self.speech), len(frames), p=self.weights)
+        own = _speech(frames)
+        level = own.mean(2, keepdims=True)
+        change = self.speech[rows][:, None] - (own - level)
+        low, high = (bound * LN_PER_DB for bound in CHANGE)
+        change = np.clip(change - change.mean(2, keepdims=True), low, high)
+        noise = self.background[rows][:, None] + level
+        # chi-square: as noise of random colour (`coloured_frames`)
+        scatter = rng.standard_gamma(3.0, frames.shape, dtype=np.float32) / 3.0
+        return np.logaddexp(frames + change, noise + np.log(scatter + 1e-3)).astype(np.float32)
+
+
+def _speech(frames: Float32) -> Float32:
+    """Return the smoothed spectrum (n, 1, bands) of the loud frames of clips."""
+    level = frames.max(2)
+    loud = level >= np.percentile(level, 100 * (1 - LOUD), axis=1, keepdims=True)
+    spectrum = (frames * loud[..., None]).sum(1) / loud.sum(1)[:, None]
+    padded = np.pad(spectrum, ((0, 0), (SMOOTH // 2, SMOOTH // 2)), "edge")
+    smooth = np.lib.stride_tricks.sliding_window_view(padded, SMOOTH, axis=1).mean(2)
+    return smooth[:, None].astype(np.float32)
