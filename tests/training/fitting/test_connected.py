@@ -42,12 +42,6 @@ def test_words_are_spelled_and_what_is_none_or_too_fast_is_left_out():
     assert found.weights.sum() == pytest.approx(1)
 
 
-def test_what_machines_say_may_not_be_cut_off():
-    words = images({"yes": (0, 97), "no": (20, 70)})
-    assert len(spelled(words, np.array([True, True])).images) == 1
-    assert len(spelled(words).images) == 2  # people are loud before and after a word, too
-
-
 def test_rare_words_and_machines_have_their_share():
     words = images({"yes": (20, 70)}, 9) + images({"no": (20, 70)}, 1) + images({"up": (20, 70)}, 5)
     machines = words.words == "up"

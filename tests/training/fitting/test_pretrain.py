@@ -83,9 +83,9 @@ def test_more_words_than_a_file_has_labels():
 def test_digest_depends_on_everything(word_images, noise_bank):
     labels = labels_for(word_images, [])
 
-    def digest(words=word_images, noise=noise_bank, seed=0, left_out=(), further=()):
+    def digest(words=word_images, noise=noise_bank, seed=0, left_out=()):
         material = module._Material.of(words, None, labels, left_out)
-        return module._digest(material, noise, (labels, seed), *further)
+        return module._digest(material, noise, (labels, seed))
 
     turned = word_images.words.copy()
     turned[150] = "rise" if turned[150] == "fall" else "fall"
@@ -95,17 +95,14 @@ def test_digest_depends_on_everything(word_images, noise_bank):
         digest(words=dataclasses.replace(word_images, images=word_images.images[::-1])),
         digest(noise=noise_bank[1:]),
         digest(seed=1),
-        digest(further=[word_images.images]),
     }
-    assert len(found) == 6
+    assert len(found) == 5
     assert digest() in found
 
 
-def train(words, noise, folder, synthesized=None, left_out=(), spoken=None, **options):
+def train(words, noise, folder, synthesized=None, left_out=(), **options):
     recipe = dataclasses.replace(RECIPE, **options)
-    return pretrain(
-        words, synthesized, noise, left_out, 0.1, SHAPE, recipe, 0, folder, spoken=spoken
-    )
+    return pretrain(words, synthesized, noise, left_out, 0.1, SHAPE, recipe, 0, folder)
 
 
 @pytest.mark.slow
@@ -115,14 +112,13 @@ def test_left_out_words_synthesized_words_and_sets(word_images, noise_bank, tmp_
     sets[word_images.speakers == "s2"] = "test"
     words = dataclasses.replace(word_images, sets=sets) + images("secret", 30, prefix="x")
     machines = images("machine", 6, prefix=SYNTHETIC) + images("secret", 6, prefix=SYNTHETIC)
-    spoken = images("visual", 3, prefix=SYNTHETIC) + images("secret", 3, prefix=SYNTHETIC)
-    made = train(words, noise_bank, tmp_path, machines, ["secret"], spoken, epochs=1)
+    made = train(words, noise_bank, tmp_path, machines, ["secret"], epochs=1)
     model = parse_model(made.content, "made")
     assert model.metadata.labels == ("_silence_", "_unknown_", "fall", "rise", "shake")
     assert model.metadata.front_end == WORDS
     said = model.metadata.provenance
     # 24 speakers less the one who validates and the one who tests, 12 images each
-    assert said["images"] == {"people": 22 * 12, "synthesized": 6, "spoken": 6}
+    assert said["images"] == {"people": 22 * 12, "synthesized": 6}
     assert said["speakers"] == 22
     assert said["left_out"] == ["secret"]
     assert made.images == 12
@@ -296,9 +292,7 @@ def test_stopped_by_control_c_and_started_again(data, tmp_path):
         (["--enrolment-only"], "give --start, the word base, and --speech"),
         (["--data", "{tmp}/missing"], "no such folder"),
         (["--epochs", "0"], "--epochs must be at least 1"),
-        (["--synthesize", "-1"], "--synthesize and --dictionary 0 to 1000"),
-        (["--dictionary", "1001"], "--synthesize and --dictionary 0 to 1000"),
-        (["--dictionary", "1", "--keywords", "rise,fall"], "no phonemes are learned"),
+        (["--synthesize", "-1"], "--synthesize 0 to 1000"),
         (["--validation", "2"], "0 to 0.9"),
         (["--seed", "-1"], "seed"),
         (["--leave-out", "rise,jump"], "--leave-out jump: there is no such word"),

@@ -68,8 +68,6 @@ class SpelledWords:
     def of(cls, words: WordImages, machines: npt.NDArray[np.bool_], share: float) -> SpelledWords:
         """Look up how words are said; what is no word, or too fast to be written down, is left out.
 
-        So is what machines say that fills the second of its image: its end may have been cut off.
-
         Parameters
         ----------
         words : WordImages
@@ -97,7 +95,6 @@ class SpelledWords:
         kept = np.array(
             [0 < columns(one) * COLUMN <= n for one, n in zip(spelled, lengths, strict=True)]
         )
-        kept &= ~machines | (lengths < CLIP_FRAMES)
         rows = np.flatnonzero(kept)
         words, machines = words.where(kept), machines[rows]
         _, kinds, counts = np.unique(words.words, return_inverse=True, return_counts=True)

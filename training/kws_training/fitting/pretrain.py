@@ -178,7 +178,6 @@ def pretrain(
     checkpoints: Path,
     keywords: Sequence[str] | None = None,
     start: Base | None = None,
-    spoken: WordImages | None = None,
 ) -> Pretrained:
     """Train a word base and make its model file.
 
@@ -205,9 +204,6 @@ def pretrain(
         The labels, where not every word is to be one.
     start : Base, optional
         A word base to go on from, in its shape.
-    spoken : WordImages, optional
-        Further words said by machines, of which only the phonemes are learned: so many that
-        hardly one comes often enough to be learned as a whole.
     """
     set_seed(seed)
     shape = shape if start is None else start.shape
@@ -239,9 +235,7 @@ def pretrain(
         )
         network.unfold(start.weights_for(labels), next(source).inputs)
     step = step_model(network, RESULT_STRIDE, (1, WORDS.bands))
-    spelled = None
-    if recipe.phonemes:
-        spelled = _spelled(words.where(~validates), [synthesized, spoken], left_out)
+    spelled = _spelled(words.where(~validates), synthesized, left_out) if recipe.phonemes else None
     model = _training_model(network, window.frames, len(material.words), spelled)
     if start is not None and recipe.folded:
         network.load(start.weights_for(labels))
@@ -256,10 +250,7 @@ def pretrain(
     )  # fmt: skip
     # what is known of phonemes depends on what is installed
     said = None if spelled is None else (spelled.signs, spelled.phonemes)
-    digest = _digest(
-        material, noise, (labels, asdict(shape), asdict(recipe), seed, origin, said),
-        *([] if spelled is None else [spelled.images]),
-    )  # fmt: skip
+    digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin, said))
     checkpoint = Checkpoint(checkpoints / f"{digest[:16]}.npz")
     begin, prior = 0, np.zeros(len(labels))
     saved = checkpoint.read()
@@ -310,7 +301,6 @@ def pretrain(
         "images": {
             "people": int((~material.synthetic).sum()),
             "synthesized": int(material.synthetic.sum()),
-            "spoken": 0 if spoken is None else len(spoken.images),
         },
         "speakers": speakers,
         "data_sha256": digest,
@@ -370,13 +360,11 @@ def _by_machines(words: WordImages) -> npt.NDArray[np.bool_]:
     return np.array([one.startswith(SYNTHETIC) for one in words.speakers.tolist()])
 
 
-def _digest(
-    material: _Material, noise: Float32, settings: tuple[Any, ...], *images: npt.NDArray[np.uint8]
-) -> str:
+def _digest(material: _Material, noise: Float32, settings: tuple[Any, ...]) -> str:
     """Return a digest of all that a training depends on."""
     digest = hashlib.sha256(repr((*settings, material.words)).encode())
     arrays = (material.images, material.labels, material.others, material.synthetic, noise)
-    for array in (*arrays, *images):
+    for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
 
@@ -400,13 +388,12 @@ def _training_model(
 
 
 def _spelled(
-    people: WordImages, machines: Sequence[WordImages | None], left_out: Sequence[str]
+    people: WordImages, synthesized: WordImages | None, left_out: Sequence[str]
 ) -> SpelledWords | None:
     """Return the words whose phonemes are known; None if there are none."""
     words = people
-    for said in machines:
-        if said is not None:
-            words = words + said.where(~np.isin(said.words, list(left_out)))
+    if synthesized is not None:
+        words = words + synthesized.where(~np.isin(synthesized.words, list(left_out)))
     spelled = SpelledWords.of(words, _by_machines(words), SYNTHESIZED)
     return spelled if len(spelled.images) else None
 

@@ -47,11 +47,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "installed; 0 for none",
     )  # fmt: skip
     parser.add_argument(
-        "--dictionary", type=int, default=0, metavar="N",
-        help="voices that say each of the 17,000 words of the packaged dictionary, of which the "
-        "phonemes are learned (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
         "--leave-out", type=names, default=[], metavar="A,B,…",
         help="words to keep out, so that the base can be judged by them",
     )  # fmt: skip
@@ -91,10 +86,8 @@ def _run(options: argparse.Namespace) -> int:
     elif not options.data and options.features is None:
         raise KwsError("no words: give --features, --data or both")
     few = options.epochs is not None and options.epochs < 1
-    if few or not all(0 <= n <= 1000 for n in (options.synthesize, options.dictionary)):
-        raise KwsError("--epochs must be at least 1, --synthesize and --dictionary 0 to 1000")
-    if options.dictionary and options.keywords:
-        raise KwsError("--dictionary: with --keywords no phonemes are learned: leave one out")
+    if few or not 0 <= options.synthesize <= 1000:
+        raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
     from kws.modelfile import read_model, write_model
 
     from ..data.dataset import find_recordings
@@ -154,7 +147,6 @@ def _train(
     from ..data.recordings import Negatives, Part
     from ..networks.base import BaseShape, read_base
     from ..progress import say
-    from ..voices.phonemes import dictionary
     from ..voices.synthesis import common_words, installed
     from ..voices.synthetic import synthesized_images
 
@@ -171,21 +163,14 @@ def _train(
     words = parts[0]
     for part in parts[1:]:
         words = words + part
-    synthesized = spoken = None
-    if options.synthesize or options.dictionary:
+    synthesized = None
+    if options.synthesize:
         engines = installed()
         say(f"text-to-speech engines: {', '.join(engine.name for engine in engines) or 'none'}")
-    if options.synthesize:
         said = sorted(set(words.words.tolist()) | set(common_words()))
         synthesized = synthesized_images(
             [word for word in said if word.isalpha()], options.synthesize, engines, options.seed,
             cache_folder("synthesized"),
-        )  # fmt: skip
-    if options.dictionary:
-        # other voices than say the common words
-        spoken = synthesized_images(
-            sorted(word for word in dictionary() if word.isalpha() and len(word) > 1),
-            options.dictionary, engines, options.seed + 1, cache_folder("synthesized"),
         )  # fmt: skip
     known = set(words.words.tolist())
     if synthesized is not None:
@@ -205,7 +190,7 @@ def _train(
         recipe = replace(recipe, epochs=options.epochs)
     result = pretrain(
         words, synthesized, frames, options.leave_out, options.validation, BaseShape(), recipe,
-        options.seed, cache_folder("checkpoints"), options.keywords, start, spoken,
+        options.seed, cache_folder("checkpoints"), options.keywords, start,
     )  # fmt: skip
     if result.images:
         print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
