@@ -1,10 +1,15 @@
 """Thresholds for rates that are rarer than what was heard."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from kws.calibration import Track
-from kws_training.wake.points import tail_threshold
+from kws.calibration import Trace, Track
+from kws.modelfile import DetectorDefaults
+from kws_training.data.dataset import Clip
+from kws_training.wake.points import Source, source_of, tail_threshold, thresholds_at
 
 COLUMN, PER_HOUR, SLOPE = 0.08, 200, 0.8
 
@@ -43,6 +48,40 @@ def test_recordings_apart_are_one_sample():
     both = tail_threshold(parts, 0.5)
     assert both != tail_threshold(parts[:1], 0.5)
     assert 0 < both < 1
+
+
+def clips(*paths):
+    return [Clip(Path(path), "_unknown_", "", "") for path in paths]
+
+
+def test_sources_are_the_folders_below_what_holds_them_all():
+    assert source_of(clips("/d/a/x.wav", "/d/a/deep/y.wav", "/d/b/z.wav", "/d/w.wav")) == [
+        "a", "a", "b", "",
+    ]  # fmt: skip
+    assert source_of(clips("/d/a/x.wav", "/d/a/y.wav")) == ["", ""]
+    assert source_of([]) == []
+
+
+def test_the_worst_source_decides():
+    """Where a model will listen is a source that it never heard."""
+
+    def trace(scale, seed, hours=0.4):
+        one = stream(hours, seed)
+        odds = np.log(one.smoothed / (1 - one.smoothed))
+        score = 1 / (1 + np.exp(-np.where(odds > -10, -4 + scale * (odds + 4), odds)))
+        return Trace(score[:, None].astype(np.float32), COLUMN, one.hours * 3600, exclusive=False)
+
+    defaults = DetectorDefaults(
+        smoothing=COLUMN, refractory=1.0, longest=1.0, thresholds={"w": 0.5}
+    )
+    model = SimpleNamespace(metadata=SimpleNamespace(labels=("w",), detector=defaults))
+    easy, hard = Source([trace(0.6, 1)], [trace(0.6, 2, 0.3)]), Source([trace(1.0, 3)], [])
+    alone = thresholds_at(model, [easy], 0.5)["w"]
+    assert thresholds_at(model, [easy, hard], 0.5)["w"] > alone
+    # of a minute nothing can be told
+    short = Source([trace(1.0, 3, 0.02)], [])
+    assert thresholds_at(model, [easy, short], 0.5)["w"] == pytest.approx(alone, abs=0.05)
+    assert thresholds_at(model, [easy, hard], 0.1)["w"] > thresholds_at(model, [easy, hard], 1)["w"]
 
 
 def test_nothing_heard_says_nothing():

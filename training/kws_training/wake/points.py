@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +43,8 @@ Images = npt.NDArray[np.uint8]
 RATES = (0.1, 0.5, 1.0)
 #: Events from whose scores the rate of rarer ones is estimated, and the highest threshold that is.
 TAIL, MOST = 30, 0.999
+#: A source that is shorter has no tail of its own.
+LEAST_HOURS = 0.1
 #: Steps between notes of how far the work is.
 STEPS = 1000
 
@@ -70,27 +75,93 @@ def negative_traces(model: ModelFile, recordings: Sequence[Images]) -> list[Trac
     return [Trace(scores, seconds, len(scores) * seconds, exclusive=False)]
 
 
-def thresholds_at(
-    model: ModelFile, trained: Sequence[Trace], fresh: Sequence[Trace], rate: float
-) -> dict[str, float]:
-    """Return for each keyword a threshold for a rate of false accepts.
+@dataclass(frozen=True)
+class Source:
+    """Scores of the negatives of one place: one microphone, one collection, one language.
+
+    Attributes
+    ----------
+    trained, fresh : list of Trace
+        Of what was trained on, said otherwise, and of what was not.
+    """
+
+    trained: list[Trace]
+    fresh: list[Trace]
+
+    @property
+    def hours(self) -> float:
+        """Length of what was heard."""
+        return sum(one.seconds for one in (*self.trained, *self.fresh)) / 3600
+
+
+def listen(
+    model: ModelFile,
+    trained: tuple[Sequence[Clip], Sequence[Images]],
+    fresh: tuple[Sequence[Clip], Sequence[Images]],
+) -> list[Source]:
+    """Listen to the negatives of each source.
 
     Parameters
     ----------
     model : ModelFile
-    trained, fresh : sequence of Trace
-        Of negatives that were trained on, said otherwise: many hours, in which events are
-        counted; and of others, which are too few hours to see rare events in, so that their tail
-        is continued. The higher threshold of both is taken.
+    trained, fresh : (clips, images)
+        Recordings, and their frames (frames, bands).
+    """
+    sources = source_of([*trained[0], *fresh[0]])
+    count = len(trained[0])
+    heard = []
+    for source in sorted(set(sources)):
+        parts = (trained[1], sources[:count]), (fresh[1], sources[count:])
+        chosen = [
+            [image for image, its in zip(images, places, strict=True) if its == source]
+            for images, places in parts
+        ]
+        heard.append(Source(*(negative_traces(model, images) for images in chosen)))
+    return heard
+
+
+def source_of(clips: Sequence[Clip]) -> list[str]:
+    """Tell recordings apart by the folders in the deepest folder that holds them all."""
+    if not clips:
+        return []
+    folders = [clip.path.absolute().parent for clip in clips]
+    top = Path(os.path.commonpath(folders))
+    return ["".join(folder.relative_to(top).parts[:1]) for folder in folders]
+
+
+def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> dict[str, float]:
+    """Return for each keyword a threshold for a rate of false accepts: the higher of two.
+
+    Of the events in all that was trained on, said otherwise, so many are more; and the tail of
+    each source is continued, of which the highest counts: where the model will listen is none of
+    them, and sources differ by more than what was trained on and what was not (EXPERIMENTS.md,
+    "Thresholds").
+
+    Parameters
+    ----------
+    model : ModelFile
+    sources : sequence of Source
     rate : float
         False accepts per hour.
     """
     labels, defaults = model.metadata.labels, model.metadata.detector
+    trained = [one for source in sources for one in source.trained]
+    groups = [[source] for source in sources if source.hours >= LEAST_HOURS] or [list(sources)]
     thresholds = {}
     for keyword in labels:
+        tails = [
+            tail_threshold(
+                [
+                    track(one, labels, defaults, keyword)
+                    for source in group
+                    for one in (*source.trained, *source.fresh)
+                ],
+                rate,
+            )
+            for group in groups
+        ]
         counted = threshold_for(trained, labels, defaults, keyword, rate) if trained else 0.5
-        tracks = [track(one, labels, defaults, keyword) for one in fresh]
-        thresholds[keyword] = max(counted, tail_threshold(tracks, rate))
+        thresholds[keyword] = max(counted, *tails)
     return thresholds
 
 

@@ -28,7 +28,7 @@ from .fit import STRIDE, Fitted, Listener, Recipe, fit, student_of, wake_window
 from .material import Material
 from .network import WakeNetwork, WakeShape
 from .phrases import Phrases, Spoken
-from .points import RATES, negative_traces, state_points, thresholds_at
+from .points import RATES, listen, state_points, thresholds_at
 from .tape import Tape, said_otherwise
 from .windows import AUGMENTATION, NOISIER, Shares, WakeWindow, WakeWindowMaker
 
@@ -146,9 +146,11 @@ def train_wake_words(material: Material, base_path: Path | None, options: Option
     model = parse_model(pack(converted.network, metadata), "the trained model")
     say("listening to the negatives as the device would")
     again = said_otherwise(material.training.images, school.maker, options.seed)
-    trained, fresh = (negative_traces(model, one) for one in (again, material.choosing.images))
+    sources = listen(
+        model, (material.training.clips, again), (material.choosing.clips, material.choosing.images)
+    )
     rates = sorted({*RATES, options.false_accepts_per_hour})
-    thresholds = {rate: thresholds_at(model, trained, fresh, rate) for rate in rates}
+    thresholds = {rate: thresholds_at(model, sources, rate) for rate in rates}
     held = [phrase.held for phrase in material.said]
     points = state_points(
         model, list(thresholds.values()), held, material.stating.clips, options.seed
