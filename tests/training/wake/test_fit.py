@@ -123,7 +123,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     makers = [
         Counted(
             kind(noise_bank, WORDS.floor, WORDS.ceiling, augmentation),
-            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES, Channels.of([rise[:40], others]),
+            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES, Channels.of(others),
         )
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]  # fmt: skip

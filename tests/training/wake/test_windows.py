@@ -131,7 +131,7 @@ def test_parts_are_no_phrases(tape):
 def test_any_window_may_be_heard_by_another_microphone(tape):
     narrow = np.full((60, WORDS.bands), 30, np.uint8)
     narrow[20:40, :20] = 200
-    channels = Channels.of([[narrow]])
+    channels = Channels.of([narrow])
     frames = made(tape, channels=channels).frames[:, :, 0]
     lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
     said = np.arange(len(frames)) < Shares().positives

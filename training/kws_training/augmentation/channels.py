@@ -1,8 +1,7 @@
-"""Microphones and rooms of real recordings, lent to others.
+"""Microphones and rooms of real recordings, lent to what has none.
 
-The recordings of a phrase come from other microphones than most of what it is told from: a network
-may learn the microphone. So any window, phrase or not, is heard as if by the microphone of a
-recording that is drawn from both.
+Synthesized phrases come through no microphone, and all else that a network hears does: it may
+learn that. So any window, phrase or not, is heard as if by the microphone of a recording.
 """
 
 from __future__ import annotations
@@ -41,21 +40,18 @@ class Channels:
         ln(power), its mean over the bands 0.
     background : float32 (n, bands)
         ln(power) relative to the mean of the speech.
-    weights : float64 (n,)
-        How often each is drawn; they add up to 1.
     """
 
     speech: Float32
     background: Float32
-    weights: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, groups: Sequence[Sequence[Images]]) -> Channels | None:
-        """Take the channels of groups of recordings; each group is drawn as often.
+    def of(cls, recordings: Sequence[Images]) -> Channels | None:
+        """Take the channels of recordings.
 
         Parameters
         ----------
-        groups : sequence of sequences of uint8 (frames, bands)
+        recordings : sequence of uint8 (frames, bands)
             Grey levels of the word base's front end. Digital silence has no channel.
 
         Returns
@@ -63,23 +59,18 @@ class Channels:
         Channels or None
             None if no recording has any sound.
         """
-        few = [group[:: max(1, -(-len(group) // RECORDINGS))] for group in groups]
-        heard = [[image[:FRAMES] for image in group if image[:FRAMES].any()] for group in few]
-        heard = [group for group in heard if group]
+        few = recordings[:: max(1, -(-len(recordings) // RECORDINGS))]
+        heard = [image[:FRAMES] for image in few if image[:FRAMES].any()]
         if not heard:
             return None
-        speech, background, weights = [], [], []
-        for group in heard:
-            for image in group:
-                frames = to_frames(image)
-                spectrum = _speech(frames[None])[0, 0]
-                level = spectrum.mean()
-                speech.append(spectrum - level)
-                background.append(np.percentile(frames, QUIET, axis=0) - level)
-                weights.append(1 / len(group) / len(heard))
-        return cls(
-            np.array(speech, np.float32), np.array(background, np.float32), np.array(weights)
-        )
+        speech, background = [], []
+        for image in heard:
+            frames = to_frames(image)
+            spectrum = _speech(frames[None])[0, 0]
+            level = spectrum.mean()
+            speech.append(spectrum - level)
+            background.append(np.percentile(frames, QUIET, axis=0) - level)
+        return cls(np.array(speech, np.float32), np.array(background, np.float32))
 
     def lend(self, rng: np.random.Generator, frames: Float32) -> Float32:
         """Hear windows (n, length, bands), ln(power), by channels that are drawn: the same shape.
@@ -87,7 +78,7 @@ class Channels:
         The level of a window stays; the background is as far below its speech as it is in the
         recording that lends its channel.
         """
-        rows = rng.choice(len(self.speech), len(frames), p=self.weights)
+        rows = rng.integers(0, len(self.speech), len(frames))
         own = _speech(frames)
         level = own.mean(2, keepdims=True)
         change = self.speech[rows][:, None] - (own - level)

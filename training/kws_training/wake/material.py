@@ -114,9 +114,14 @@ class Material:
         return Phrases.of(groups) if groups else None
 
     def channels(self) -> Channels | None:
-        """Return the channels of people: of those who say a phrase, and of those who do not."""
-        said = [spoken.around() for phrase in self.said for _, spoken in phrase.people]
-        return Channels.of([said, self.training.images])
+        """Return the channels of those who say no phrase, where machines alone say the phrases.
+
+        What people say comes through microphones of its own; where they say the phrases, lending
+        others was no gain (EXPERIMENTS.md, "Microphones").
+        """
+        if any(phrase.people for phrase in self.said):
+            return None
+        return Channels.of(self.training.images)
 
     def noise_bank(self, seed: int) -> Float32:
         """Return frames (frames, bands) of recorded noise, or of noise of random colour."""

@@ -42,10 +42,6 @@ class Spoken:
     first: int
     last: int
 
-    def around(self) -> Images:
-        """Return the phrase and its surroundings (frames, bands)."""
-        return self.image[max(0, self.first - MARGIN) : self.last + MARGIN + 1]
-
 
 @dataclass(frozen=True)
 class Phrases:
@@ -97,10 +93,10 @@ class Phrases:
 def _cut(spoken: Spoken) -> tuple[Images, int, int]:
     """Return an image of `FRAMES` frames, and where the phrase is in it."""
     begin = max(0, spoken.first - MARGIN)
-    around = spoken.around()[:FRAMES]
+    end = min(len(spoken.image), spoken.last + MARGIN + 1, begin + FRAMES)
     image = np.zeros((FRAMES, spoken.image.shape[1]), np.uint8)
-    image[: len(around)] = around
-    return image, spoken.first - begin, min(spoken.last - begin, len(around) - 1)
+    image[: end - begin] = spoken.image[begin:end]
+    return image, spoken.first - begin, min(spoken.last, end - 1) - begin
 
 
 def find_phrase(image: Images, columns: Mapping[str, str]) -> Spoken | None:

@@ -89,7 +89,7 @@ class WakeBatch:
 EARLIEST, LATEST = -4, 40
 #: Shares of a phrase that are no phrase: parts of it are negatives.
 PART = (0.2, 0.65)
-#: Share of the windows that are heard by another microphone (EXPERIMENTS.md, "Microphones").
+#: Share of the windows that are heard by a lent microphone, where there are any.
 LENT = 0.5
 
 
