@@ -99,7 +99,7 @@ def listen(
     trained: tuple[Sequence[Clip], Sequence[Images]],
     fresh: tuple[Sequence[Clip], Sequence[Images]],
 ) -> list[Source]:
-    """Listen to the negatives of each source.
+    """Listen to the negatives of each source; those that are too short are one together.
 
     Parameters
     ----------
@@ -108,6 +108,10 @@ def listen(
         Recordings, and their frames (frames, bands).
     """
     sources = source_of([*trained[0], *fresh[0]])
+    hours: dict[str, float] = {}
+    for source, image in zip(sources, (*trained[1], *fresh[1]), strict=True):
+        hours[source] = hours.get(source, 0.0) + len(image) * WORDS.hop_seconds / 3600
+    sources = [source if hours[source] >= LEAST_HOURS else "" for source in sources]
     count = len(trained[0])
     heard = []
     for source in sorted(set(sources)):
