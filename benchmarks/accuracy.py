@@ -205,9 +205,16 @@ def judge(phrase: str, threshold: float, own: Heard, negatives: Heard) -> Judged
     for target in TARGETS:
         at = read_off(curve, target * hours)
         points.append(
-            Point(phrase, target, float(curve.thresholds[at]), int(curve.false_accepts[at]),
-                  hours, int(curve.misses[at]), said)
-        )  # fmt: skip
+            Point(
+                phrase,
+                target,
+                float(curve.thresholds[at]),
+                int(curve.false_accepts[at]),
+                hours,
+                int(curve.misses[at]),
+                said,
+            )
+        )
     late = [at - one.word_end for one, at in zip(own.said, found.times, strict=True) if at == at]
     return Judged(tuple(points), float(np.median(late)) if late else None)
 
@@ -234,8 +241,10 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     began = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
     entrants = entrants_of(options)
     if not entrants:
-        raise EngineError(f"{options.phrase!r}: no engine has a model for it: name one of kws with "
-                          "--models NAME=FILE")  # fmt: skip
+        raise EngineError(
+            f"{options.phrase!r}: no engine has a model for it: name one of kws with "
+            "--models NAME=FILE"
+        )
     found, _ = find_positives(options.positives, [options.phrase])
     condition = Condition()
     if options.snr is not None:
@@ -281,8 +290,10 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a Markdown table, the fewest misses at 0.5 per hour first."""
     heads = [f"at {target:g} per hour" for target in TARGETS]
-    yield ("| engine | missed at its own threshold | false accepts per hour there | "
-           f"missed {' | '.join(heads)} | from the end of the word |")  # fmt: skip
+    yield (
+        "| engine | missed at its own threshold | false accepts per hour there | "
+        f"missed {' | '.join(heads)} | from the end of the word |"
+    )
     yield "| --- " * (4 + len(TARGETS)) + "|"
     entries = result["engines"]
     for name in sorted(entries, key=lambda name: entries[name]["operating_points"][2]["miss_rate"]):
@@ -293,8 +304,13 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         low, high = points[0]["false_accepts_per_hour_interval"]
         rate = f"{points[0]['false_accepts_per_hour']:.2f} ({low:.2f} to {high:.2f})"
         late = entry["latency_after_word_end"]
-        cells = [label, _missed(points[0]), rate, *map(_missed, points[1:]),
-                 "–" if late is None else f"{late:+.2f} s"]  # fmt: skip
+        cells = [
+            label,
+            _missed(points[0]),
+            rate,
+            *map(_missed, points[1:]),
+            "–" if late is None else f"{late:+.2f} s",
+        ]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -309,12 +325,16 @@ def run(options: argparse.Namespace) -> int:
     check_json(options.json, EngineError)
     with tempfile.TemporaryDirectory() as folder:
         result = compare(options, Path(folder))
-    print(f"{result['recordings']} recordings of {result['phrase']!r}, "
-          f"{result['hours']:.2f} h without it, commit {result['commit']}")  # fmt: skip
+    print(
+        f"{result['recordings']} recordings of {result['phrase']!r}, "
+        f"{result['hours']:.2f} h without it, commit {result['commit']}"
+    )
     for line in table(result):
         print(line)
-    print(f"In brackets: 95 % intervals. *: {result['hours']:.2f} h are too few for a single "
-          "false accept at this rate: misses without any.")  # fmt: skip
+    print(
+        f"In brackets: 95 % intervals. *: {result['hours']:.2f} h are too few for a single "
+        "false accept at this rate: misses without any."
+    )
     if options.json is not None:
         write_result(options.json, result)
     return 0
@@ -325,19 +345,54 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--phrase", required=True, help="what to find, as the engines call it: hey jarvis")
-    add("--positives", type=Path, required=True, nargs="+", metavar="DIR",
-        help="recordings of the phrase")  # fmt: skip
-    add("--negatives", type=Path, required=True, nargs="+", metavar="DIR",
-        help="hours without it, which no engine was trained on")  # fmt: skip
-    add("--venvs", type=Path, required=True, metavar="FOLDER",
-        help="of the engines' virtual environments; made where they are missing")  # fmt: skip
-    add("--models", type=named_model, nargs="+", action="extend", default=[], metavar="NAME=FILE",
-        help="models for kws that know the phrase")  # fmt: skip
+    add(
+        "--positives",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="recordings of the phrase",
+    )
+    add(
+        "--negatives",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="hours without it, which no engine was trained on",
+    )
+    add(
+        "--venvs",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="of the engines' virtual environments; made where they are missing",
+    )
+    add(
+        "--models",
+        type=named_model,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FILE",
+        help="models for kws that know the phrase",
+    )
     others = [name for name in ENGINES if name not in ("kws", "yamnet", "porcupine")]
-    add("--engines", type=engine_names, metavar="A,B", default=others,
-        help=f"of {', '.join(others)}; all unless said")  # fmt: skip
-    add("--noise", type=Path, nargs="+", action="extend", metavar="DIR",
-        help="recordings of noise, with --snr; made-up noise if left out")  # fmt: skip
+    add(
+        "--engines",
+        type=engine_names,
+        metavar="A,B",
+        default=others,
+        help=f"of {', '.join(others)}; all unless said",
+    )
+    add(
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
+        help="recordings of noise, with --snr; made-up noise if left out",
+    )
     add("--snr", type=float, metavar="DB", help="put noise under all recordings")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()

@@ -66,16 +66,26 @@ MOST_SECONDS = 0.001
 #: Steps of the short run, whose instructions are taken from those of the long one.
 FEW_STEPS = 100
 STEPS_PER_SECOND = 12.5
-PARTS = {"stream": "whole step, samples in, detections out", "front-end": "of it the front end",
-         "network": "of it the network, states copied by Python"}  # fmt: skip
+PARTS = {
+    "stream": "whole step, samples in, detections out",
+    "front-end": "of it the front end",
+    "network": "of it the network, states copied by Python",
+}
 #: What the tests of `kws` import beyond the device install, as in pyproject.toml.
-TEST_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "soundfile>=0.12.1",
-                 "sounddevice>=0.4.6")  # fmt: skip
+TEST_PACKAGES = (
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "soundfile>=0.12.1",
+    "sounddevice>=0.4.6",
+)
 #: Of this tree, what the tests of `kws` read; the package itself is the installed one.
 TEST_FILES = ("tests/kws", "tests/conftest.py", "demo", "pyproject.toml", "README.md")
 #: Tests that judge how long something takes: an emulator's times say nothing.
-JUDGE_TIMES = ("test_resample.py::test_far_faster_than_real_time",
-               "test_import.py::test_import_is_fast")  # fmt: skip
+JUDGE_TIMES = (
+    "test_resample.py::test_far_faster_than_real_time",
+    "test_import.py::test_import_is_fast",
+)
 #: Seconds for a test, and for all.
 LONGEST_TEST, LONGEST_TESTS = 1800, 6 * 3600
 
@@ -175,12 +185,18 @@ def compare(
     frame = np.abs(here["frames"] - there["frames"])
     logit = np.abs(here["logits"] - there["logits"])
     return Comparison(
-        recording, len(ours), wrong, score,
-        frame.size, int((frame == 0).sum()), float(frame.max(initial=0)),
-        logit.size, int((logit == 0).sum()),
+        recording,
+        len(ours),
+        wrong,
+        score,
+        frame.size,
+        int((frame == 0).sum()),
+        float(frame.max(initial=0)),
+        logit.size,
+        int((logit == 0).sum()),
         int((here["logits"] == there["logits_of_others"]).sum()),
         round(float(logit.max(initial=0)) / step),
-    )  # fmt: skip
+    )
 
 
 def read_tests(path: Path) -> dict[str, Any]:
@@ -205,8 +221,11 @@ def read_tests(path: Path) -> dict[str, Any]:
 def over(installed: int, ours: int) -> list[str]:
     """Say which bars of size are missed."""
     bars = (("the device install", installed, MOST_INSTALLED), ("kws", ours, MOST_OURS))
-    return [f"{what} is {size(have)} on disk, the bar is {size(most)}"
-            for what, have, most in bars if have > most]  # fmt: skip
+    return [
+        f"{what} is {size(have)} on disk, the bar is {size(most)}"
+        for what, have, most in bars
+        if have > most
+    ]
 
 
 def hear(device: Device, paths: Sequence[Path]) -> list[Comparison]:
@@ -219,16 +238,29 @@ def hear(device: Device, paths: Sequence[Path]) -> list[Comparison]:
     numbers = {str(number): samples for number, samples in enumerate(recordings.values())}
     np.savez(inside / "recordings.npz", **numbers)
     do(
-        ["env", *(f"{name}=1" for name in ONE_THREAD), f"PYTHONPATH={ROOT}", sys.executable,
-         str(inside / PROBE.name), "hear", str(inside / "recordings.npz"),
-         str(inside / "here.npz")],
+        [
+            "env",
+            *(f"{name}=1" for name in ONE_THREAD),
+            f"PYTHONPATH={ROOT}",
+            sys.executable,
+            str(inside / PROBE.name),
+            "hear",
+            str(inside / "recordings.npz"),
+            str(inside / "here.npz"),
+        ],
         "the model does not run here",
-    )  # fmt: skip
+    )
     device.run(
-        ["/device/bin/python", f"/measure/{PROBE.name}", "hear", "/measure/recordings.npz",
-         "/measure/there.npz", "/measure/here.npz"],
+        [
+            "/device/bin/python",
+            f"/measure/{PROBE.name}",
+            "hear",
+            "/measure/recordings.npz",
+            "/measure/there.npz",
+            "/measure/here.npz",
+        ],
         "the model does not run there",
-    )  # fmt: skip
+    )
     step = _logit_step()
     found = []
     with np.load(inside / "here.npz") as here, np.load(inside / "there.npz") as there:
@@ -259,8 +291,11 @@ def _logit_step() -> float:
     model = packaged_model()
     interpreter = interpreter_class()(model_content=model.network)
     name = model.metadata.streaming.output
-    (step,) = [tensor["quantization"][0] for tensor in interpreter.get_output_details()
-               if tensor["name"] == name]  # fmt: skip
+    (step,) = [
+        tensor["quantization"][0]
+        for tensor in interpreter.get_output_details()
+        if tensor["name"] == name
+    ]
     return float(step)
 
 
@@ -268,8 +303,10 @@ def same_command(device: Device) -> str | None:
     """Say what differs of `kws spot`'s output for the demo, as installed there; None if nothing."""
     arguments = ["spot", f"/measure/{DEMO.name}", "--json"]
     there = device.run(["/device/bin/kws", *arguments], "kws spot fails there")
-    here = do(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "kws", "spot", str(DEMO),
-               "--json"], "kws spot fails here")  # fmt: skip
+    here = do(
+        ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "kws", "spot", str(DEMO), "--json"],
+        "kws spot fails here",
+    )
     apart = [(a, b) for a, b in zip(_rounded(here), _rounded(there), strict=False) if a != b]
     if apart:
         return f"kws spot: here {apart[0][0]}; there {apart[0][1]}"
@@ -294,8 +331,10 @@ def count(device: Device, steps: int) -> dict[str, float]:
     found = {}
     for part in PARTS:
         _say(f"counting instructions: {part}")
-        few, many = (device.count(plugin, [probe, part, str(number)])
-                     for number in (FEW_STEPS, FEW_STEPS + steps))  # fmt: skip
+        few, many = (
+            device.count(plugin, [probe, part, str(number)])
+            for number in (FEW_STEPS, FEW_STEPS + steps)
+        )
         found[part] = (many - few) / steps
     return found
 
@@ -311,16 +350,32 @@ def run_tests(device: Device) -> dict[str, Any]:
     (folder / "kws").symlink_to(f"/{(device.site / 'kws').relative_to(device.root)}")
     # the profile "ci" of hypothesis has no deadlines: how long something takes here says nothing
     command = device.command(
-        ["/bin/sh", "-c", 'cd /tested && exec "$@"', "sh",
-         "/device/bin/python", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider",
-         "--hypothesis-profile=ci", "-o", f"timeout={LONGEST_TEST}",
-         *(f"--deselect=tests/kws/{name}" for name in JUDGE_TIMES),
-         "--junit-xml=/tested/result.xml", "tests/kws"],
+        [
+            "/bin/sh",
+            "-c",
+            'cd /tested && exec "$@"',
+            "sh",
+            "/device/bin/python",
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "not slow",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-profile=ci",
+            "-o",
+            f"timeout={LONGEST_TEST}",
+            *(f"--deselect=tests/kws/{name}" for name in JUDGE_TIMES),
+            "--junit-xml=/tested/result.xml",
+            "tests/kws",
+        ],
         {"PYTHONPATH": more},
-    )  # fmt: skip
+    )
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr,
-                       timeout=LONGEST_TESTS, check=False)  # fmt: skip
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=LONGEST_TESTS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EmulationError(f"the tests: {error}") from None
     return read_tests(folder / "result.xml")
@@ -385,34 +440,51 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
     yield "| --- | --- |"
     packages = dict(result["packages"])
     ours = packages.pop("kws")
-    parts = ", ".join(f"{name.removeprefix('kws: ')} {size(packages.pop(name))}"
-                      for name in sorted(packages) if name.startswith("kws: "))  # fmt: skip
+    parts = ", ".join(
+        f"{name.removeprefix('kws: ')} {size(packages.pop(name))}"
+        for name in sorted(packages)
+        if name.startswith("kws: ")
+    )
     largest = sorted(packages, key=lambda name: -packages[name])
-    yield (f"| installed | {size(result['installed_bytes'])}: kws {size(ours)}, "
-           + ", ".join(f"{name} {size(packages[name])}" for name in largest) + " |")  # fmt: skip
+    yield (
+        f"| installed | {size(result['installed_bytes'])}: kws {size(ours)}, "
+        + ", ".join(f"{name} {size(packages[name])}" for name in largest)
+        + " |"
+    )
     yield f"| kws | {parts} |"
     heard = result["heard"]
     wrong = sum(one["wrong"] is not None for one in heard)
-    total = {key: sum(one[key] for one in heard)
-             for key in ("detections", "frames", "same_frames", "logits", "same_logits",
-                         "same_alone")}  # fmt: skip
+    total = {
+        key: sum(one[key] for one in heard)
+        for key in ("detections", "frames", "same_frames", "logits", "same_logits", "same_alone")
+    }
     score, frame, steps = (max(one[key] for one in heard) for key in ("score", "frame", "steps"))
-    yield (f"| detections | {total['detections']} in {len(heard)} recordings; {wrong} of them "
-           f"differ; largest difference of a score {score:.3g} |")  # fmt: skip
-    yield (f"| front end | {total['same_frames'] / max(1, total['frames']):.1%} of "
-           f"{total['frames']} numbers the same bit for bit, largest difference "
-           f"{frame:.2g} |")  # fmt: skip
-    yield (f"| network | {total['same_logits']} of {total['logits']} logits the same "
-           f"({total['same_alone']} where it is given the same frames), largest difference "
-           f"{steps} int8 steps |")  # fmt: skip
+    yield (
+        f"| detections | {total['detections']} in {len(heard)} recordings; {wrong} of them "
+        f"differ; largest difference of a score {score:.3g} |"
+    )
+    yield (
+        f"| front end | {total['same_frames'] / max(1, total['frames']):.1%} of "
+        f"{total['frames']} numbers the same bit for bit, largest difference "
+        f"{frame:.2g} |"
+    )
+    yield (
+        f"| network | {total['same_logits']} of {total['logits']} logits the same "
+        f"({total['same_alone']} where it is given the same frames), largest difference "
+        f"{steps} int8 steps |"
+    )
     for part, instructions in (result["instructions_per_step"] or {}).items():
         millions = instructions / 1e6
-        yield (f"| instructions per step of 80 ms, {PARTS[part]} | {millions:.3f} million "
-               f"({millions * STEPS_PER_SECOND:.1f} million per s of audio) |")  # fmt: skip
+        yield (
+            f"| instructions per step of 80 ms, {PARTS[part]} | {millions:.3f} million "
+            f"({millions * STEPS_PER_SECOND:.1f} million per s of audio) |"
+        )
     tests = result["tests"]
     if tests is not None:
-        yield (f"| tests of kws | {tests['passed']} passed, {len(tests['failed'])} failed, "
-               f"{len(tests['skipped'])} skipped |")  # fmt: skip
+        yield (
+            f"| tests of kws | {tests['passed']} passed, {len(tests['failed'])} failed, "
+            f"{len(tests['skipped'])} skipped |"
+        )
 
 
 def _steps(text: str) -> int:
@@ -464,15 +536,24 @@ def main() -> int:
     """Make, install, compare, count, test; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--root", type=Path, required=True, metavar="FOLDER",
-        help="of the aarch64 Debian and its wheels, 300 MB; made once")  # fmt: skip
+    add(
+        "--root",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="of the aarch64 Debian and its wheels, 300 MB; made once",
+    )
     add("--recordings", type=Path, metavar="DIR", help="to hear beside the demo's")
     add("--most", type=_most, default=20, help="of these recordings (20)")
     add("--core", choices=CORES, default="cortex-a72", help="to emulate (cortex-a72, of the Pi 4)")
     add("--steps", type=_steps, default=500, help="over which instructions are counted (500)")
     add("--tests", action="store_true", help="run the tests of kws there: an hour")
-    add("--extra", default="board", metavar="NAME",
-        help="of the package, that is installed too (board); '' for none")  # fmt: skip
+    add(
+        "--extra",
+        default="board",
+        metavar="NAME",
+        help="of the package, that is installed too (board); '' for none",
+    )
     add("--mirror", default="http://deb.debian.org/debian", metavar="URL", help="of Debian")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()

@@ -147,8 +147,11 @@ def _resident() -> int:
 
 
 def _say(seconds: float, resident: int, growth: int, taken: float) -> None:
-    print(f"{seconds / 3600:7.3f} h  resident {resident / 1e6:7.3f} MB  "
-          f"growth {growth / 1e6:+.3f} MB  after {taken:.1f} s", flush=True)  # fmt: skip
+    print(
+        f"{seconds / 3600:7.3f} h  resident {resident / 1e6:7.3f} MB  "
+        f"growth {growth / 1e6:+.3f} MB  after {taken:.1f} s",
+        flush=True,
+    )
 
 
 def _hours(text: str) -> float:
@@ -183,22 +186,28 @@ def main() -> int:
         loop = loop_of(options.recordings or [DEMO], options.sample_rate)
         period = loop.size / options.sample_rate
         if options.hours * 3600 < max(FIRST_LOOK, 3 * period + 2):
-            raise AudioError(f"{options.hours} hours are too few: give a minute and three loops "
-                             f"of {period:.0f} s, or more")  # fmt: skip
+            raise AudioError(
+                f"{options.hours} hours are too few: give a minute and three loops "
+                f"of {period:.0f} s, or more"
+            )
         spotter = KeywordSpotter(load(options.model), sample_rate=options.sample_rate)
         outcome = stream(spotter, loop, options.hours)
     except KwsError as error:
         print(f"day: {error}", file=sys.stderr)
         return 2
-    print(f"{outcome.seconds / 3600:.3f} h streamed, {outcome.detections} detections, "
-          f"{len(outcome.expected)} in a loop of {period:.2f} s")  # fmt: skip
+    print(
+        f"{outcome.seconds / 3600:.3f} h streamed, {outcome.detections} detections, "
+        f"{len(outcome.expected)} in a loop of {period:.2f} s"
+    )
     bad = []
     if outcome.growth > MOST_GROWTH:
         bad.append(f"memory grew by {outcome.growth / 1e6:.3f} MB after the first minute")
     print(f"growth after the first minute: {outcome.growth / 1e6:+.3f} MB, at most")
     if outcome.error is None:
-        bad.append(f"the second loop had {', '.join(outcome.expected) or 'nothing'}, "
-                   f"the last {', '.join(outcome.found) or 'nothing'}")  # fmt: skip
+        bad.append(
+            f"the second loop had {', '.join(outcome.expected) or 'nothing'}, "
+            f"the last {', '.join(outcome.found) or 'nothing'}"
+        )
     else:
         print(f"error of the last detection's time: {outcome.error * 1e3:.3f} ms")
         if outcome.error > MOST_ERROR:

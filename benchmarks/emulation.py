@@ -31,15 +31,22 @@ SUITE = "bookworm"
 #: The Python and the C library of that suite: what wheels must fit.
 PYTHON, GLIBC = "3.11", (2, 36)
 #: numpy's wheel takes the system's C++ library; the tests of the microphone want PortAudio.
-PACKAGES = ("python3", "python3-venv", "libc-bin", "coreutils", "dash", "libstdc++6",
-            "libportaudio2")  # fmt: skip
+PACKAGES = (
+    "python3",
+    "python3-venv",
+    "libc-bin",
+    "coreutils",
+    "dash",
+    "libstdc++6",
+    "libportaudio2",
+)
 #: Cores by QEMU's name, with the features that Linux says they have on a Raspberry Pi.
 CORES = {
     "cortex-a53": "fp asimd evtstrm crc32 cpuid",  # Pi 3, Zero 2 W
     "cortex-a72": "fp asimd evtstrm crc32 cpuid",  # Pi 4
     "cortex-a76": "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm "
-                  "lrcpc dcpop asimddp",  # Pi 5
-}  # fmt: skip
+    "lrcpc dcpop asimddp",  # Pi 5
+}
 #: Cores of the board that programs see.
 NUMBER = 4
 #: Files of the folder that is given: the stamp says what else in it is ours.
@@ -79,8 +86,11 @@ def missing(counting: bool) -> str | None:
     """
     if platform.machine() == "aarch64":
         return "this machine is aarch64 itself: run pytest tests/kws and kws bench on it"
-    programs = {"qemu-aarch64-static": "qemu-user-static", "mmdebstrap": "mmdebstrap",
-                "unshare": "util-linux"}  # fmt: skip
+    programs = {
+        "qemu-aarch64-static": "qemu-user-static",
+        "mmdebstrap": "mmdebstrap",
+        "unshare": "util-linux",
+    }
     if counting:
         programs |= {"qemu-aarch64": "qemu-user", "gcc": "gcc"}
     absent = [name for name in programs if shutil.which(name) is None]
@@ -101,8 +111,10 @@ def register() -> None:
         If the kernel cannot, or does not know how.
     """
     if not (_BINFMT / "register").exists():
-        do(["mount", "-t", "binfmt_misc", "binfmt_misc", str(_BINFMT)],
-           "the kernel has no binfmt_misc: modprobe binfmt_misc")  # fmt: skip
+        do(
+            ["mount", "-t", "binfmt_misc", "binfmt_misc", str(_BINFMT)],
+            "the kernel has no binfmt_misc: modprobe binfmt_misc",
+        )
     if (_BINFMT / "qemu-aarch64").exists():
         return
     try:
@@ -164,9 +176,20 @@ class Device:
         stamp.write_text("not finished\n")
         for part in ("root", "wheels"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
-        do(["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64", "--mode=root",
-            f"--include={','.join(PACKAGES)}", SUITE, str(self.root), mirror],
-           f"no Debian for arm64 from {mirror}: check the network, or give --mirror")  # fmt: skip
+        do(
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=extract",
+                "--architectures=arm64",
+                "--mode=root",
+                f"--include={','.join(PACKAGES)}",
+                SUITE,
+                str(self.root),
+                mirror,
+            ],
+            f"no Debian for arm64 from {mirror}: check the network, or give --mirror",
+        )
         for name in ("proc", "dev", "tmp", "sys/devices/system/cpu"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self._show_board()
@@ -190,9 +213,13 @@ class Device:
     def variables(self, added: dict[str, str] | None = None) -> dict[str, str]:
         """Return all that a program finds in its environment."""
         return {
-            "PATH": "/device/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8",
-            "QEMU_CPU": self.core, **dict.fromkeys(ONE_THREAD, "1"), **(added or {}),
-        }  # fmt: skip
+            "PATH": "/device/bin:/usr/bin:/bin",
+            "HOME": "/tmp",
+            "LANG": "C.UTF-8",
+            "QEMU_CPU": self.core,
+            **dict.fromkeys(ONE_THREAD, "1"),
+            **(added or {}),
+        }
 
     def run(self, command: Sequence[str], what: str) -> str:
         """Run a program within the root; return what it printed.
@@ -207,8 +234,18 @@ class Device:
     def command(self, command: Sequence[str], added: dict[str, str] | None = None) -> list[str]:
         """Return the command that runs a program within the root."""
         variables = [f"{key}={value}" for key, value in self.variables(added).items()]
-        return [*_NAMESPACES, "sh", "-c", _ENTER, "sh", str(self.root),
-                "/usr/bin/env", "-i", *variables, *command]  # fmt: skip
+        return [
+            *_NAMESPACES,
+            "sh",
+            "-c",
+            _ENTER,
+            "sh",
+            str(self.root),
+            "/usr/bin/env",
+            "-i",
+            *variables,
+            *command,
+        ]
 
     def install(self, extra: str) -> None:
         """Install this tree's package with its dependencies, from wheels alone.
@@ -232,8 +269,10 @@ class Device:
         tree = self.folder / "tree"
         shutil.rmtree(tree, ignore_errors=True)
         copy_tree(tree)
-        do([*_pip("wheel"), "-q", "--no-deps", "--wheel-dir", str(wheels), str(tree)],
-           "the wheel cannot be built")  # fmt: skip
+        do(
+            [*_pip("wheel"), "-q", "--no-deps", "--wheel-dir", str(wheels), str(tree)],
+            "the wheel cannot be built",
+        )
         shutil.rmtree(tree)
         (built,) = wheels.glob("kws-*.whl")
         asked_for = f"[{extra}]" if extra else ""
@@ -251,9 +290,19 @@ class Device:
             for entry in self.site.iterdir():  # what an older tree needed
                 if not entry.name.startswith(BROUGHT):
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        self.run([*_pip("install", "/device/bin/python"), "--no-index", "--find-links=/wheels",
-                  "--only-binary=:all:", "--no-compile", "--force-reinstall", *options,
-                  f"/wheels/{built.name}{asked_for}"], "the device install fails")  # fmt: skip
+        self.run(
+            [
+                *_pip("install", "/device/bin/python"),
+                "--no-index",
+                "--find-links=/wheels",
+                "--only-binary=:all:",
+                "--no-compile",
+                "--force-reinstall",
+                *options,
+                f"/wheels/{built.name}{asked_for}",
+            ],
+            "the device install fails",
+        )
         stamp.write_text(asked)
 
     def install_beside(self, packages: Sequence[str]) -> str:
@@ -274,9 +323,18 @@ class Device:
             shutil.rmtree(folder, ignore_errors=True)
         copy(more, self.root / "more_wheels")
         names = [f"/more_wheels/{path.name}" for path in sorted(more.glob("*.whl"))]
-        self.run([*_pip("install", "/device/bin/python"), "--no-index", "--no-deps",
-                  "--only-binary=:all:", "--no-compile", "--target=/more", *names],
-                 "what the tests need cannot be installed")  # fmt: skip
+        self.run(
+            [
+                *_pip("install", "/device/bin/python"),
+                "--no-index",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--no-compile",
+                "--target=/more",
+                *names,
+            ],
+            "what the tests need cannot be installed",
+        )
         return "/more"
 
     def count(self, plugin: Path, command: Sequence[str]) -> int:
@@ -292,15 +350,33 @@ class Device:
         """
         result = self.folder / "count.txt"
         result.unlink(missing_ok=True)
-        variables = {**self.variables(), "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-                     "PYTHONHASHSEED": "0", "PYTHONPATH": str(self.site)}  # fmt: skip
+        variables = {
+            **self.variables(),
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": str(self.site),
+        }
         do(
-            [*_NAMESPACES, "sh", "-c", _BESIDE, "sh", str(self.root), "env", "-i",
-             *(f"{key}={value}" for key, value in variables.items()),
-             "qemu-aarch64", "-L", str(self.root), "-plugin", f"{plugin},count={result}",
-             str(self.root / "usr" / "bin" / f"python{PYTHON}"), *command],
+            [
+                *_NAMESPACES,
+                "sh",
+                "-c",
+                _BESIDE,
+                "sh",
+                str(self.root),
+                "env",
+                "-i",
+                *(f"{key}={value}" for key, value in variables.items()),
+                "qemu-aarch64",
+                "-L",
+                str(self.root),
+                "-plugin",
+                f"{plugin},count={result}",
+                str(self.root / "usr" / "bin" / f"python{PYTHON}"),
+                *command,
+            ],
             "instructions cannot be counted",
-        )  # fmt: skip
+        )
         try:
             return int(result.read_text())
         except (OSError, ValueError):
@@ -310,8 +386,10 @@ class Device:
 def build_plugin(source: Path, folder: Path) -> Path:
     """Build the plugin that counts, and return its path."""
     plugin = folder / "instructions.so"
-    do(["gcc", "-O2", "-shared", "-fPIC", "-o", str(plugin), str(source)],
-       f"{source}: gcc does not build it")  # fmt: skip
+    do(
+        ["gcc", "-O2", "-shared", "-fPIC", "-o", str(plugin), str(source)],
+        f"{source}: gcc does not build it",
+    )
     return plugin
 
 
@@ -319,8 +397,12 @@ def platforms() -> list[str]:
     """Return pip's options for wheels that fit the root, and no others."""
     tags = [f"manylinux_{GLIBC[0]}_{minor}_aarch64" for minor in range(17, GLIBC[1] + 1)]
     tags += ["manylinux2014_aarch64", "linux_aarch64"]
-    return ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}",
-            *(f"--platform={tag}" for tag in tags)]  # fmt: skip
+    return [
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={PYTHON}",
+        *(f"--platform={tag}" for tag in tags),
+    ]
 
 
 def check_owner(folder: Path) -> None:
@@ -343,8 +425,10 @@ def check_owner(folder: Path) -> None:
 
 def download(folder: Path, wanted: Sequence[str]) -> None:
     """Download wheels for the root, and those that they need."""
-    do([*_pip("download"), "-q", "--dest", str(folder), *platforms(), *wanted],
-       "no wheels for aarch64")  # fmt: skip
+    do(
+        [*_pip("download"), "-q", "--dest", str(folder), *platforms(), *wanted],
+        "no wheels for aarch64",
+    )
 
 
 def _pip(verb: str, python: str | None = None) -> list[str]:

@@ -124,8 +124,10 @@ def table(entries: dict[str, dict[str, Any]]) -> Iterator[str]:
     def against(entry: dict[str, Any], key: str) -> str:
         return f" ({entry[key] / ours[key]:.2f}×)" if ours and entry is not ours else ""
 
-    yield ("| engine | CPU s per s of audio | start to first score | memory, peak | model "
-           "| installed | threads |")  # fmt: skip
+    yield (
+        "| engine | CPU s per s of audio | start to first score | memory, peak | model "
+        "| installed | threads |"
+    )
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["cpu_per_second"]):
         version = f"{entry['package']} {entry['version']}"
@@ -222,8 +224,10 @@ def run(options: argparse.Namespace) -> int:
         raise EngineError(f"{options.yamnet}: no such file: check the path")
     check_json(options.json, EngineError)
     result = measure(options)
-    print(f"{result['audio_seconds']:.0f} s of audio, medians of {ROUNDS} turns, "
-          f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
+    print(
+        f"{result['audio_seconds']:.0f} s of audio, medians of {ROUNDS} turns, "
+        f"{result['machine']['core']}, commit {result['commit']}"
+    )
     for line in table(result["engines"]):
         print(line)
     for doubt in result["doubts"]:
@@ -239,15 +243,34 @@ def main() -> int:
     add = parser.add_argument
     add("--positives", type=Path, required=True, metavar="DIR", help="recordings of a phrase")
     add("--negatives", type=Path, required=True, nargs="+", metavar="DIR", help="other speech")
-    add("--venvs", type=Path, required=True, metavar="FOLDER",
-        help="of the engines' virtual environments; made where they are missing")  # fmt: skip
-    add("--engines", type=engine_names, metavar="A,B",
-        help=f"of {', '.join(ENGINES)}; all unless said")  # fmt: skip
+    add(
+        "--venvs",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="of the engines' virtual environments; made where they are missing",
+    )
+    add(
+        "--engines",
+        type=engine_names,
+        metavar="A,B",
+        help=f"of {', '.join(ENGINES)}; all unless said",
+    )
     add("--yamnet", type=Path, metavar="FILE", help="Google's yamnet.tflite, measured too")
-    add("--models", type=named_model, nargs="+", action="extend", default=[], metavar="NAME=FILE",
-        help="further models for kws: files, or names of models in the package")  # fmt: skip
-    add("--phrase", default="computer",
-        help="of engines that have a model for it; the others listen to their own")  # fmt: skip
+    add(
+        "--models",
+        type=named_model,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FILE",
+        help="further models for kws: files, or names of models in the package",
+    )
+    add(
+        "--phrase",
+        default="computer",
+        help="of engines that have a model for it; the others listen to their own",
+    )
     add("--seconds", type=_seconds, default=120.0, help="of audio (120)")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()

@@ -60,24 +60,28 @@ ENGINES = {
     "kws": Adapter("run_kws.py", ()),
     "yamnet": Adapter("run_yamnet.py", ("ai-edge-litert>=2.0", "numpy>=1.26"), ()),
     "pymicro-wakeword": Adapter(
-        "run_microwakeword.py", ("pymicro-wakeword==2.5.0",),
+        "run_microwakeword.py",
+        ("pymicro-wakeword==2.5.0",),
         ("alexa", "hey jarvis", "hey mycroft", "okay nabu"),
     ),
     "openwakeword": Adapter(
-        "run_openwakeword.py", ("openwakeword==0.5.1", "numpy<2"),
+        "run_openwakeword.py",
+        ("openwakeword==0.5.1", "numpy<2"),
         ("alexa", "hey jarvis", "hey mycroft", "hey rhasspy"),
     ),
     "pyopen-wakeword": Adapter(
-        "run_pyopen_wakeword.py", ("pyopen-wakeword==1.1.0",),
+        "run_pyopen_wakeword.py",
+        ("pyopen-wakeword==1.1.0",),
         ("alexa", "hey jarvis", "hey mycroft", "hey rhasspy", "okay nabu"),
     ),
     "pocketsphinx": Adapter("run_pocketsphinx.py", ("pocketsphinx==5.1.1",)),
     "porcupine": Adapter(
-        "run_porcupine.py", ("pvporcupine==4.0.3",),
+        "run_porcupine.py",
+        ("pvporcupine==4.0.3",),
         ("alexa", "computer", "smart mirror", "jarvis", "porcupine", "hey google", "ok google"),
         key="PICOVOICE_ACCESS_KEY",
     ),
-}  # fmt: skip
+}
 
 
 class EngineError(KwsError):
@@ -296,9 +300,12 @@ def commit() -> str | None:
     try:
         found = subprocess.run(
             ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"],
-            capture_output=True, text=True, timeout=30, check=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},  # nothing is changed by looking
-        )  # fmt: skip
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()

@@ -104,11 +104,16 @@ def hear_model(path: Path, word: str, mixture: Mixture) -> Engine:
     spotter = open_model(model)
     defaults = detector_of(spotter.metadata)
     heard = track(
-        trace_blocks(spotter, mixture.blocks(bar, f"{word}: kws")), spotter.metadata.labels,
-        defaults, keyword,
-    )  # fmt: skip
-    about = {"model": str(path), "keyword": keyword,
-             "network_sha256": hashlib.sha256(model.network).hexdigest()}  # fmt: skip
+        trace_blocks(spotter, mixture.blocks(bar, f"{word}: kws")),
+        spotter.metadata.labels,
+        defaults,
+        keyword,
+    )
+    about = {
+        "model": str(path),
+        "keyword": keyword,
+        "network_sha256": hashlib.sha256(model.network).hexdigest(),
+    }
     return Engine("kws", _useful(heard), heard.events, True, defaults.thresholds[keyword], about)
 
 
@@ -190,9 +195,11 @@ def listen(
         try:
             process = subprocess.Popen(
                 [str(python), str(script), json.dumps(request)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
                 env={**kept, **dict.fromkeys(ONE_THREAD, "1")},
-            )  # fmt: skip
+            )
         except OSError as error:
             raise EngineError(f"{python}: cannot be started: {error.strerror}") from None
         with process:
@@ -230,9 +237,7 @@ def points_of(engine: Engine, measured: Measured, word: str) -> tuple[Point, ...
 
     def point(threshold: float, target: float | None) -> Point:
         misses, alarms = counts(threshold)
-        return Point(
-            word, target, threshold, alarms, measured.hours, misses, len(measured.said)
-        )  # fmt: skip
+        return Point(word, target, threshold, alarms, measured.hours, misses, len(measured.said))
 
     points = [] if engine.own is None else [point(engine.own, None)]
     targets = list(TARGETS)

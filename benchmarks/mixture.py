@@ -251,9 +251,15 @@ class Mixture:
                 f"{_first(self._skipped, self._phrases)}"
             )
         self._measured = Measured(
-            samples / RATE, tuple(spans), tuple(said), spoken / RATE, distinct / RATE,
-            max(heard.values(), default=0), peak, tuple(self._skipped.values()),
-        )  # fmt: skip
+            samples / RATE,
+            tuple(spans),
+            tuple(said),
+            spoken / RATE,
+            distinct / RATE,
+            max(heard.values(), default=0),
+            peak,
+            tuple(self._skipped.values()),
+        )
         return self._measured
 
     def blocks(self, progress: Progress, what: str) -> Iterator[Int16]:

@@ -224,10 +224,18 @@ def table(entries: dict[str, dict[str, Any]]) -> Iterator[str]:
         if "accuracy" in entry:
             low, high = (100 * end for end in entry["interval"])
             mark = " held out" if entry["held_out"] else ""
-            accuracy = (f"{100 * entry['accuracy']:.1f} % ({low:.1f} to {high:.1f}) of "
-                        f"{entry['clips']:,}{mark}")  # fmt: skip
-        cells = [name, accuracy, size(entry["size"]), duration(entry.get("step_seconds")),
-                 duration(entry["network_seconds"]), duration(entry["audio_seconds"])]  # fmt: skip
+            accuracy = (
+                f"{100 * entry['accuracy']:.1f} % ({low:.1f} to {high:.1f}) of "
+                f"{entry['clips']:,}{mark}"
+            )
+        cells = [
+            name,
+            accuracy,
+            size(entry["size"]),
+            duration(entry.get("step_seconds")),
+            duration(entry["network_seconds"]),
+            duration(entry["audio_seconds"]),
+        ]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -245,8 +253,13 @@ def draw(path: Path, entries: dict[str, dict[str, Any]]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings: Any = {"font.size": LETTERS, "text.parse_math": False, "axes.spines.top": False,
-                     "axes.spines.right": False, "svg.hashsalt": "kws"}  # fmt: skip
+    settings: Any = {
+        "font.size": LETTERS,
+        "text.parse_math": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "svg.hashsalt": "kws",
+    }
     with mpl.rc_context(), io.BytesIO() as drawn:
         mpl.rcdefaults()
         mpl.rcParams.update(settings)
@@ -258,10 +271,16 @@ def draw(path: Path, entries: dict[str, dict[str, Any]]) -> None:
             colour = COLOURS[number % len(COLOURS)]
             share, bounds = 100 * entry["accuracy"], 100 * np.array(entry["interval"])
             axes.errorbar(
-                x[name], share, np.abs(bounds - share)[:, None], marker="o", capsize=4,
-                markersize=9, color=colour, elinewidth=1.5,
+                x[name],
+                share,
+                np.abs(bounds - share)[:, None],
+                marker="o",
+                capsize=4,
+                markersize=9,
+                color=colour,
+                elinewidth=1.5,
                 markerfacecolor="white" if entry["held_out"] else colour,
-            )  # fmt: skip
+            )
         axes.set_xlim(0, 1.35 * max(x.values()))
         axes.margins(y=0.15)
         axes.set_xlabel("a step of 80 ms of audio, one thread: median, ms")
@@ -280,8 +299,18 @@ _DATELESS = {".svg": {"Date": None}}
 #: Pixels around a label that are kept free.
 PADDING = 6
 #: Points from a marker to its label, and which side of the label is there.
-_PLACES = [(9, 9), (9, -9), (-9, 9), (-9, -9), (9, 24), (9, -24), (-9, 24), (-9, -24), (9, 40),
-           (9, -40)]  # fmt: skip
+_PLACES = [
+    (9, 9),
+    (9, -9),
+    (-9, 9),
+    (-9, -9),
+    (9, 24),
+    (9, -24),
+    (-9, 24),
+    (-9, -24),
+    (9, 40),
+    (9, -40),
+]
 
 
 def _label(axes: Any, entries: dict[str, dict[str, Any]], x: dict[str, float]) -> None:
@@ -300,10 +329,16 @@ def _label(axes: Any, entries: dict[str, dict[str, Any]], x: dict[str, float]) -
         best = None
         for right, up in _PLACES:
             label = axes.annotate(
-                text, (x[name], 100 * entry["accuracy"]), (right, up),
-                textcoords="offset points", fontsize=LETTERS - 1, linespacing=1.15, color=colour,
-                ha="left" if right > 0 else "right", va="bottom" if up > 0 else "top",
-            )  # fmt: skip
+                text,
+                (x[name], 100 * entry["accuracy"]),
+                (right, up),
+                textcoords="offset points",
+                fontsize=LETTERS - 1,
+                linespacing=1.15,
+                color=colour,
+                ha="left" if right > 0 else "right",
+                va="bottom" if up > 0 else "top",
+            )
             label.set_in_layout(False)  # or the axes would move, and the other labels with them
             box = label.get_window_extent().padded(PADDING)
             cost = sum(_shared(box, other) for other in taken)
@@ -328,8 +363,10 @@ def run(options: argparse.Namespace) -> int:
     """Compare the models, print one row each, and draw them; returns the exit status."""
     check(options)
     result = compare(options)
-    print(f"medians of {ROUNDS * STEPS} steps, models in turn, one thread, "
-          f"{result['machine']['core']}, commit {result['commit']}")  # fmt: skip
+    print(
+        f"medians of {ROUNDS * STEPS} steps, models in turn, one thread, "
+        f"{result['machine']['core']}, commit {result['commit']}"
+    )
     for line in table(result["models"]):
         print(line)
     for doubt in result["doubts"]:
@@ -347,12 +384,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("models", type=named_model, nargs="+", metavar="MODEL")
-    add("--data", type=Path, nargs="+", action="extend", metavar="DIR",
-        help="labelled recordings; without them, sizes and times alone")  # fmt: skip
-    add("--keywords", type=names, metavar="A,B,…",
-        help="those that matter; the models' others count as unknown words")  # fmt: skip
-    add("--held-out", type=named_folder, action="append", default=[], metavar="NAME=DIR",
-        help="recordings (or a .csv) for a model that was trained on some of --data")  # fmt: skip
+    add(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
+        help="labelled recordings; without them, sizes and times alone",
+    )
+    add(
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
+        help="those that matter; the models' others count as unknown words",
+    )
+    add(
+        "--held-out",
+        type=named_folder,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="recordings (or a .csv) for a model that was trained on some of --data",
+    )
     add("--yamnet", type=Path, metavar="FILE", help="Google's yamnet.tflite, for its time")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     add("--plot", type=Path, metavar="FILE", help="draw accuracy over time: .svg or .png")

@@ -14,8 +14,15 @@ from kws.errors import KwsError
 ROOT = Path(__file__).resolve().parents[1]
 #: Of this folder's tree, what the package is built from.
 SOURCES = (
-    "kws", "training", "deploy", "setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE",
-)  # fmt: skip
+    "kws",
+    "training",
+    "deploy",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+)
 
 
 def status_of(name: str, work: Callable[[], int], stopped: str = "stopped") -> int:
@@ -76,10 +83,15 @@ def run_program(command: Sequence[str], what: str, longest: float, error: type[K
     """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=longest, check=False,
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=longest,
+            check=False,
             env={**os.environ, "KWS_DEVICE": "1"},  # of this tree, what a device needs
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as reason:
         raise error(f"{what}: {reason}") from None
     if done.returncode != 0:

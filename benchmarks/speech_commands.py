@@ -64,10 +64,33 @@ from kws_training.progress import bar, silence
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 #: All words of v0.02 (arXiv 1804.03209, section 5).
 ALL = (
-    *TEN, "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-    "backward", "bed", "bird", "cat", "dog", "follow", "forward", "happy", "house", "learn",
-    "marvin", "sheila", "tree", "visual", "wow",
-)  # fmt: skip
+    *TEN,
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "backward",
+    "bed",
+    "bird",
+    "cat",
+    "dog",
+    "follow",
+    "forward",
+    "happy",
+    "house",
+    "learn",
+    "marvin",
+    "sheila",
+    "tree",
+    "visual",
+    "wow",
+)
 #: Clips of the whole official sets: tensorflow_datasets' page of speech_commands says 4,890 of the
 #: test set in 12 classes; `testing_list.txt` has 11,005 lines, `validation_list.txt` 9,981.
 OFFICIAL = {(12, "test"): 4890, (35, "test"): 11005, (35, "validation"): 9981}
@@ -220,9 +243,11 @@ class Judged:
 
 
 def judge(
-    answers: Iterator[tuple[Clip, dict[str, float]]], labels: Sequence[str], classes: int,
+    answers: Iterator[tuple[Clip, dict[str, float]]],
+    labels: Sequence[str],
+    classes: int,
     skipped: list[Skipped],
-) -> Judged:  # fmt: skip
+) -> Judged:
     """Count the answers of a model.
 
     Parameters
@@ -417,19 +442,21 @@ def run(options: argparse.Namespace) -> int:
         part = "" if count == whole else f", {count} of the official {whole} clips"
         print("" if number == 0 else "\n", end="")
         print_judged(judged, options.classes, f"{model.path}: {what}{part}")
-        results.append({
-            "model": str(model.path),
-            "network_sha256": hashlib.sha256(model.network).hexdigest(),
-            **judged.report.to_dict(),
-            "accuracy_interval": list(judged.report.interval),
-            "accuracy_among_words": judged.among,
-            "mean_of_classes": judged.mean_of_classes,
-            "confused": [
-                {"said": said, "heard": heard, "count": n, "of": of}
-                for said, heard, n, of in judged.pairs
-            ],
-            "no_label_for": judged.deaf,
-        })  # fmt: skip
+        results.append(
+            {
+                "model": str(model.path),
+                "network_sha256": hashlib.sha256(model.network).hexdigest(),
+                **judged.report.to_dict(),
+                "accuracy_interval": list(judged.report.interval),
+                "accuracy_among_words": judged.among,
+                "mean_of_classes": judged.mean_of_classes,
+                "confused": [
+                    {"said": said, "heard": heard, "count": n, "of": of}
+                    for said, heard, n, of in judged.pairs
+                ],
+                "no_label_for": judged.deaf,
+            }
+        )
     if material is not None and material.missing:
         print(f"{material.missing} clips that the list names are not there")
     if options.classes == 12 and material is not None:
@@ -438,18 +465,21 @@ def run(options: argparse.Namespace) -> int:
         if absent:
             print(f"no clips of {', '.join(absent)}: these are not the official 12 classes")
     if options.json is not None:
-        write_result(options.json, {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit(),
-            "command": ["python", *sys.argv],
-            "classes": options.classes,
-            "split": options.split,
-            "source": what,
-            "images": material is None,
-            "clips": count,
-            "official_clips": whole,
-            "models": results,
-        })  # fmt: skip
+        write_result(
+            options.json,
+            {
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "commit": commit(),
+                "command": ["python", *sys.argv],
+                "classes": options.classes,
+                "split": options.split,
+                "source": what,
+                "images": material is None,
+                "clips": count,
+                "official_clips": whole,
+                "models": results,
+            },
+        )
     return 0
 
 

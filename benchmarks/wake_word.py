@@ -103,9 +103,12 @@ class Word:
 
 
 def run_word(
-    word: str, phrases: Sequence[Path], options: argparse.Namespace, noise: Sequence[Path],
+    word: str,
+    phrases: Sequence[Path],
+    options: argparse.Namespace,
+    noise: Sequence[Path],
     pythons: dict[str, Path],
-) -> Word:  # fmt: skip
+) -> Word:
     """Mix the stream of a word, and let every engine hear it."""
     speech = find_background(options.speech, word)
     mixture = Mixture(phrases, speech, noise, setting_of(options))
@@ -152,17 +155,19 @@ def means(words: Sequence[Word]) -> list[dict[str, Any]]:
         for target in TARGETS:
             at = [point for row in rows for point in row if point.target == target]
             misses, recordings = sum(p.misses for p in at), sum(p.recordings for p in at)
-            found.append({
-                "engine": name,
-                "target": target,
-                "words": [p.keyword for p in at],
-                "miss_rate": float(np.mean([p.miss_rate for p in at])),
-                "misses": misses,
-                "recordings": recordings,
-                "miss_rate_interval": list(share_interval(misses, recordings)),
-                "supported": all(p.supported for p in at),
-                "kept": all(_kept(p) for p in at),
-            })  # fmt: skip
+            found.append(
+                {
+                    "engine": name,
+                    "target": target,
+                    "words": [p.keyword for p in at],
+                    "miss_rate": float(np.mean([p.miss_rate for p in at])),
+                    "misses": misses,
+                    "recordings": recordings,
+                    "miss_rate_interval": list(share_interval(misses, recordings)),
+                    "supported": all(p.supported for p in at),
+                    "kept": all(_kept(p) for p in at),
+                }
+            )
     return found
 
 
@@ -178,8 +183,10 @@ def print_word(word: Word) -> None:
         f"\n{word.word}: {len(measured.said)} recordings in {measured.hours:.2f} h, of which "
         f"speech {speech:.2f} h ({distinct:.2f} h of it for the first time)"
     )
-    print(f"  {'engine':16}{'at':>10}  missed  95 % interval   false accepts/h  95 % interval   "
-          "threshold")  # fmt: skip
+    print(
+        f"  {'engine':16}{'at':>10}  missed  95 % interval   false accepts/h  95 % interval   "
+        "threshold"
+    )
     short = gave = False
     for name, points in word.points.items():
         for point in points:
@@ -268,22 +275,52 @@ def _engines(text: str) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--positives", type=Path, nargs="+", required=True, metavar="DIR",
-        help="a sub-folder of recordings for each word")  # fmt: skip
-    add("--speech", type=Path, nargs="+", required=True, metavar="DIR",
-        help="hours of speech: LibriSpeech's test-clean")  # fmt: skip
+    add(
+        "--positives",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="a sub-folder of recordings for each word",
+    )
+    add(
+        "--speech",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="hours of speech: LibriSpeech's test-clean",
+    )
     add("--noise", type=Path, nargs="+", required=True, metavar="DIR", help="DEMAND, or other")
     add("--models", type=_model, nargs="+", default=[], metavar="WORD=FILE", help="model files")
-    add("--engines", type=_engines, default=[], metavar="A,B",
-        help=f"judged too, on the words that they know: of {', '.join(OTHERS)}")  # fmt: skip
-    add("--venvs", type=Path, metavar="FOLDER",
-        help="of the engines' virtual environments, as for engines.py")  # fmt: skip
-    add("--words", nargs="+", metavar="WORD",
-        help="those to judge; else those of --models, with --engines all")  # fmt: skip
+    add(
+        "--engines",
+        type=_engines,
+        default=[],
+        metavar="A,B",
+        help=f"judged too, on the words that they know: of {', '.join(OTHERS)}",
+    )
+    add(
+        "--venvs",
+        type=Path,
+        metavar="FOLDER",
+        help="of the engines' virtual environments, as for engines.py",
+    )
+    add(
+        "--words",
+        nargs="+",
+        metavar="WORD",
+        help="those to judge; else those of --models, with --engines all",
+    )
     add("--hours", type=_number(0.01, 1000), default=24.0, help="of audio for each word (24)")
     add("--snr", type=_number(-20, 100), default=10.0, metavar="DB", help="(10)")
-    add("--speech-share", type=_number(0, 1), default=0.2, metavar="SHARE",
-        help="of the utterances that are heard; in place of others is silence (0.2)")  # fmt: skip
+    add(
+        "--speech-share",
+        type=_number(0, 1),
+        default=0.2,
+        metavar="SHARE",
+        help="of the utterances that are heard; in place of others is silence (0.2)",
+    )
     add("--seed", type=_seed, default=0, help="another one mixes otherwise (0)")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser

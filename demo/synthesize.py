@@ -24,8 +24,21 @@ VOICE = "rms"
 #: A fifth slower than flite speaks by itself.
 PACE = "duration_stretch=1.2"
 #: The ten commands of the model in the package, and words that it must not take for one.
-WORDS = ("yes", "no", "banana", "up", "down", "left", "right", "seven", "on", "off", "stop",
-         "tomorrow", "go")  # fmt: skip
+WORDS = (
+    "yes",
+    "no",
+    "banana",
+    "up",
+    "down",
+    "left",
+    "right",
+    "seven",
+    "on",
+    "off",
+    "stop",
+    "tomorrow",
+    "go",
+)
 KEYWORDS = frozenset(WORDS) - {"banana", "seven", "tomorrow"}
 
 

@@ -57,9 +57,13 @@ _PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 #: The last 14 bytes of the sub-format of an extensible WAV whose first two are a format tag.
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _WAV_CODECS = {
-    0x0002: "ADPCM", 0x0006: "A-law", 0x0007: "mu-law", 0x0011: "ADPCM", 0x0031: "GSM",
+    0x0002: "ADPCM",
+    0x0006: "A-law",
+    0x0007: "mu-law",
+    0x0011: "ADPCM",
+    0x0031: "GSM",
     0x0055: "MP3",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -324,9 +328,14 @@ def _open(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _
 def _format_name(magic: bytes) -> str | None:
     """Return the name of a format that soundfile reads, from the first bytes of a file."""
     names = {
-        b"fLaC": "FLAC", b"OggS": "OGG", b"RF64": "RF64", b"RIFX": "RIFX", b"FORM": "AIFF",
-        b"caff": "CAF", b".snd": "AU",
-    }  # fmt: skip
+        b"fLaC": "FLAC",
+        b"OggS": "OGG",
+        b"RF64": "RF64",
+        b"RIFX": "RIFX",
+        b"FORM": "AIFF",
+        b"caff": "CAF",
+        b".snd": "AU",
+    }
     if magic[:4] in names:
         return names[magic[:4]]
     # An MPEG frame begins with 11 ones, and layer 0 is reserved.

@@ -14,9 +14,12 @@ from .bench_result import BenchError, figure, label, write_text
 Entry = dict[str, Any]
 
 PARTS = {
-    "step": "whole step", "network": "network", "front_end": "front end", "detector": "detector",
+    "step": "whole step",
+    "network": "network",
+    "front_end": "front end",
+    "detector": "detector",
     "real_time": "step in real time",
-}  # fmt: skip
+}
 
 
 def duration(seconds: float | None) -> str:
@@ -80,8 +83,10 @@ def state_line(entry: Entry) -> str | None:
     states = [state for state in entry.get("states", []) if isinstance(state, dict)]
     said = []
     for key, unit, name in (
-        ("frequency_hz", 1e6, "MHz"), ("temperature", 1.0, "°C"), ("watts", 1.0, "W"),
-    ):  # fmt: skip
+        ("frequency_hz", 1e6, "MHz"),
+        ("temperature", 1.0, "°C"),
+        ("watts", 1.0, "W"),
+    ):
         values = [v / unit for v in (figure(state, key) for state in states) if v is not None]
         if values and name == "W":  # of watts, before and while it streams is what is asked for
             said.append(" → ".join(f"{value:.2f}" for value in values) + " W")

@@ -53,27 +53,41 @@ def _positive(text: str) -> float:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "models", nargs="*", type=Path, metavar="MODEL",
+        "models",
+        nargs="*",
+        type=Path,
+        metavar="MODEL",
         help="model files; the one in the package if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--threads", type=_threads, default="1", metavar="1,2,4",
+        "--threads",
+        type=_threads,
+        default="1",
+        metavar="1,2,4",
         help="threads of the interpreter, each measured",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--seconds", type=_positive, default=60.0, metavar="S",
+        "--seconds",
+        type=_positive,
+        default=60.0,
+        metavar="S",
         help="for each model and number of threads: half of it streams in real time",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with a plot")
     parser.add_argument(
-        "--budget-ms", type=milliseconds, metavar="MS",
+        "--budget-ms",
+        type=milliseconds,
+        metavar="MS",
         help="exit status 1 if the 99th percentile of a whole step is above this",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--compare", nargs=2, type=Path, metavar=("A.json", "B.json"),
+        "--compare",
+        nargs=2,
+        type=Path,
+        metavar=("A.json", "B.json"),
         help="measure nothing: print two results side by side",
-    )  # fmt: skip
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -186,6 +200,9 @@ def _on_terminal() -> bool:
 
 
 BENCH = Verb(
-    "bench", "measure what a model costs on this machine: does it fit?",
-    "kws bench model.tflite --seconds 60 --json bench.json", _configure, _run,
-)  # fmt: skip
+    "bench",
+    "measure what a model costs on this machine: does it fit?",
+    "kws bench model.tflite --seconds 60 --json bench.json",
+    _configure,
+    _run,
+)

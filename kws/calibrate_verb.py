@@ -35,22 +35,32 @@ LOW = 0.05
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument(
-        "--ambient", nargs="+", required=True, metavar="FILE",
+        "--ambient",
+        nargs="+",
+        required=True,
+        metavar="FILE",
         help="recordings, or folders of them, of the place where the device will be, in which "
         "nobody says the keyword: hours of them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--false-accepts-per-hour", type=per_hour, default=0.5, metavar="R",
+        "--false-accepts-per-hour",
+        type=per_hour,
+        default=0.5,
+        metavar="R",
         help="how often each keyword may be detected where nobody says it",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--keyword", action="append", metavar="K",
+        "--keyword",
+        action="append",
+        metavar="K",
         help="calibrate this keyword alone (may be given again); all if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--output", type=Path, metavar="FILE",
+        "--output",
+        type=Path,
+        metavar="FILE",
         help="write the calibrated model here; over MODEL if left out",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
 
@@ -196,7 +206,9 @@ def _print(one: Calibrated, before: float) -> None:
 
 
 CALIBRATE = Verb(
-    "calibrate", "set thresholds from your own audio, for a rate of false accepts",
+    "calibrate",
+    "set thresholds from your own audio, for a rate of false accepts",
     "kws calibrate model.tflite --ambient living_room.wav --false-accepts-per-hour 0.5",
-    _configure, _run,
-)  # fmt: skip
+    _configure,
+    _run,
+)

@@ -15,10 +15,23 @@ from .modelfile import DetectorDefaults
 from .spotter import KeywordSpotter
 
 __all__ = [
-    "Calibrated", "Trace", "Track", "calibrate", "count_events", "events", "lowest_threshold",
-    "lowest_useful", "rate_bound", "rate_interval", "share_interval", "threshold_for",
-    "thresholds_grid", "trace", "trace_blocks", "track",
-]  # fmt: skip
+    "Calibrated",
+    "Trace",
+    "Track",
+    "calibrate",
+    "count_events",
+    "events",
+    "lowest_threshold",
+    "lowest_useful",
+    "rate_bound",
+    "rate_interval",
+    "share_interval",
+    "threshold_for",
+    "thresholds_grid",
+    "trace",
+    "trace_blocks",
+    "track",
+]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -181,9 +194,11 @@ def trace_blocks(
     pieces.append(spotter.process_posteriors(spotter.ending))
     spotter.reset()
     return Trace(
-        np.concatenate(pieces), spotter.column_seconds, count / spotter.sample_rate,
+        np.concatenate(pieces),
+        spotter.column_seconds,
+        count / spotter.sample_rate,
         spotter.metadata.exclusive,
-    )  # fmt: skip
+    )
 
 
 def track(trace: Trace, labels: Sequence[str], defaults: DetectorDefaults, keyword: str) -> Track:

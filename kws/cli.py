@@ -64,9 +64,15 @@ def _device_verbs() -> list[Verb]:
     from . import bench_verb, calibrate_verb, enroll_verb, inspect_verb, record_verb, verbs
 
     return [
-        verbs.SPOT, verbs.CLASSIFY, verbs.LISTEN, record_verb.RECORD, enroll_verb.ENROLL,
-        calibrate_verb.CALIBRATE, inspect_verb.INSPECT, bench_verb.BENCH,
-    ]  # fmt: skip
+        verbs.SPOT,
+        verbs.CLASSIFY,
+        verbs.LISTEN,
+        record_verb.RECORD,
+        enroll_verb.ENROLL,
+        calibrate_verb.CALIBRATE,
+        inspect_verb.INSPECT,
+        bench_verb.BENCH,
+    ]
 
 
 def _find_verbs(name: str | None) -> list[Verb]:

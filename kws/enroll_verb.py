@@ -26,26 +26,40 @@ MOST_FILES = 1000
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--positives", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        "--positives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
         help="folders of three to ten recordings of the phrase, or recordings",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--label", metavar="PHRASE",
+        "--label",
+        metavar="PHRASE",
         help="the phrase; if left out, each folder of recordings is a phrase of its name",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--model", type=Path, metavar="BASE",
+        "--model",
+        type=Path,
+        metavar="BASE",
         help="a word base that kws pretrain wrote; the one in the package if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--ambient", nargs="+", default=[], metavar="FILE",
+        "--ambient",
+        nargs="+",
+        default=[],
+        metavar="FILE",
         help="recordings, or folders of them, in which nobody says the phrase: they set the "
         "threshold; hours of them can promise a rate",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--false-accepts-per-hour", type=per_hour, default=0.5, metavar="R",
+        "--false-accepts-per-hour",
+        type=per_hour,
+        default=0.5,
+        metavar="R",
         help="with --ambient: how often each phrase may be detected where nobody says it",
-    )  # fmt: skip
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
@@ -174,6 +188,9 @@ def _to_dict(enrolled: Enrolled, model: ModelFile, basis: str, output: Path) -> 
 
 
 ENROLL = Verb(
-    "enroll", "make a wake word from three to ten recordings, without training",
-    'kws enroll --positives "recordings/hey device" --output model.tflite', _configure, _run,
-)  # fmt: skip
+    "enroll",
+    "make a wake word from three to ten recordings, without training",
+    'kws enroll --positives "recordings/hey device" --output model.tflite',
+    _configure,
+    _run,
+)

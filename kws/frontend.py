@@ -130,17 +130,35 @@ class LogMelConfig:
 #: YAMNet's front end (tensorflow/models, research/audioset/yamnet: params.py and features.py).
 #: The range holds every value that samples in -1 .. 1 can give: log(offset) = -6.908 and above.
 YAMNET = LogMelConfig(
-    sample_rate=16000, window=400, hop=160, fft=512, bands=64, low_hz=125.0, high_hz=7500.0,
-    spectrum="magnitude", offset=0.001, floor=-7.0, ceiling=10.0,
-)  # fmt: skip
+    sample_rate=16000,
+    window=400,
+    hop=160,
+    fft=512,
+    bands=64,
+    low_hz=125.0,
+    high_hz=7500.0,
+    spectrum="magnitude",
+    offset=0.001,
+    floor=-7.0,
+    ceiling=10.0,
+)
 
 #: The front end of the log-mel images of Speech Commands (grey = 9.95 ln(power of int16) - 60.8,
 #: clipped to 0 .. 255), in units of ln(power of samples in -1 .. 1): ln(power) is less by
 #: 2 ln(32768), and grey 0 and 255 become the floor and the ceiling.
 WORDS = LogMelConfig(
-    sample_rate=16000, window=480, hop=160, fft=512, bands=40, low_hz=0.0, high_hz=4000.0,
-    spectrum="power", offset=0.0, floor=-14.6839, ceiling=10.9442,
-)  # fmt: skip
+    sample_rate=16000,
+    window=480,
+    hop=160,
+    fft=512,
+    bands=40,
+    low_hz=0.0,
+    high_hz=4000.0,
+    spectrum="power",
+    offset=0.0,
+    floor=-14.6839,
+    ceiling=10.9442,
+)
 
 
 @dataclass(frozen=True)

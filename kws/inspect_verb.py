@@ -290,8 +290,9 @@ def _detector_lines(values: dict[str, Any], row: Any) -> None:
         row(
             "detector",
             f"scores averaged over {detector['smoothing']:g} s, no second detection of a keyword "
-            f"within {detector['refractory']:g} s, no keyword longer than {detector['longest']:g} s"
-        )  # fmt: skip
+            f"within {detector['refractory']:g} s, "
+            f"no keyword longer than {detector['longest']:g} s",
+        )
     else:
         row(
             "segmenter",
@@ -370,13 +371,17 @@ def _short(value: Any) -> str:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=Path, nargs="?", metavar="MODEL",
+        "model",
+        type=Path,
+        nargs="?",
+        metavar="MODEL",
         help="a model file; the one in the package if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--network", action="store_true",
+        "--network",
+        action="store_true",
         help="also list the network's inputs and outputs: shapes, types, quantization",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
 
 

@@ -142,9 +142,8 @@ def _beta_below(a: float, b: float, x: float) -> float:
     if x > (a + 1) / (a + b + 2):  # there the fraction of the other side converges faster
         return 1 - _beta_below(b, a, 1 - x)
     front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-        + a * math.log(x) + b * math.log1p(-x)
-    )  # fmt: skip
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
     c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
     fraction = d
     for m in range(1, _MOST_TERMS):

@@ -21,17 +21,31 @@ ROOT = Path("/")
 
 #: Part numbers of Arm cores in /proc/cpuinfo (implementer 0x41; Linux, asm/cputype.h).
 ARM_CORES = {
-    0xB76: "ARM1176", 0xC05: "Cortex-A5", 0xC07: "Cortex-A7", 0xC08: "Cortex-A8",
-    0xC09: "Cortex-A9", 0xC0F: "Cortex-A15", 0xD03: "Cortex-A53", 0xD04: "Cortex-A35",
-    0xD05: "Cortex-A55", 0xD07: "Cortex-A57", 0xD08: "Cortex-A72", 0xD09: "Cortex-A73",
-    0xD0A: "Cortex-A75", 0xD0B: "Cortex-A76", 0xD0C: "Neoverse-N1", 0xD0D: "Cortex-A77",
+    0xB76: "ARM1176",
+    0xC05: "Cortex-A5",
+    0xC07: "Cortex-A7",
+    0xC08: "Cortex-A8",
+    0xC09: "Cortex-A9",
+    0xC0F: "Cortex-A15",
+    0xD03: "Cortex-A53",
+    0xD04: "Cortex-A35",
+    0xD05: "Cortex-A55",
+    0xD07: "Cortex-A57",
+    0xD08: "Cortex-A72",
+    0xD09: "Cortex-A73",
+    0xD0A: "Cortex-A75",
+    0xD0B: "Cortex-A76",
+    0xD0C: "Neoverse-N1",
+    0xD0D: "Cortex-A77",
     0xD41: "Cortex-A78",
-}  # fmt: skip
+}
 #: Bits of `vcgencmd get_throttled` (raspberrypi.com/documentation/computers/os.html).
 THROTTLED = {
-    0: "the voltage is too low", 1: "the frequency is capped", 2: "throttled",
+    0: "the voltage is too low",
+    1: "the frequency is capped",
+    2: "throttled",
     3: "at the soft temperature limit",
-}  # fmt: skip
+}
 #: The same bits, this much higher, say that it has happened since the start.
 _SINCE = 16
 

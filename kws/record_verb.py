@@ -22,20 +22,25 @@ SHORTEST = 0.5
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", required=True, metavar="PHRASE", help="what will be said")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="the recordings go to DIR/PHRASE; those that are there are kept",
-    )  # fmt: skip
+    )
     parser.add_argument("--count", type=int, default=20, metavar="N", help="recordings to make")
     parser.add_argument("--seconds", type=float, default=2.5, help="length of each recording")
     parser.add_argument(
-        "--speaker", metavar="NAME",
+        "--speaker",
+        metavar="NAME",
         help="who speaks: goes into the names of the files, so that training knows voices apart",
-    )  # fmt: skip
+    )
     parser.add_argument("--device", metavar="D", help="number or part of the name of a microphone")
     parser.add_argument(
-        "--stdin", action="store_true",
+        "--stdin",
+        action="store_true",
         help="take 16-bit mono PCM from a pipe, one recording after the other, and keep the good",
-    )  # fmt: skip
+    )
     parser.add_argument("--rate", type=int, default=RATE, help="sample rate of the PCM in a pipe")
 
 
@@ -138,6 +143,9 @@ def _summary(folder: Folder, kept: int, wanted: int) -> int:
 
 
 RECORD = Verb(
-    "record", "record a phrase some times, to train or enroll it",
-    'kws record --label "hey device" --output recordings --count 20', _configure, _run,
-)  # fmt: skip
+    "record",
+    "record a phrase some times, to train or enroll it",
+    'kws record --label "hey device" --output recordings --count 20',
+    _configure,
+    _run,
+)

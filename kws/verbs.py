@@ -33,9 +33,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="a model file, or one of the package's: commands (if left out), commands-small, words",
     )
     parser.add_argument(
-        "--keywords", type=names, metavar="A,B,…",
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
         help="those of the model's keywords that matter; the others count as unknown words",
-    )  # fmt: skip
+    )
 
 
 def _add_rate(parser: argparse.ArgumentParser) -> None:
@@ -66,10 +68,12 @@ def quiet() -> Iterator[None]:
 
 def _add_threshold(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threshold", type=float, metavar="T",
+        "--threshold",
+        type=float,
+        metavar="T",
         help="0 to 1, for all keywords, instead of the model's own: higher fires less and misses "
         "more",
-    )  # fmt: skip
+    )
 
 
 def _spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:
@@ -159,9 +163,11 @@ def _chunks(name: str, rate: int) -> Iterator[Float32]:
 
 def _configure_spot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", metavar="FILE",
+        "files",
+        nargs="+",
+        metavar="FILE",
         help="recordings of any length, or folders of them; - reads 16-bit mono PCM from a pipe",
-    )  # fmt: skip
+    )
     _add_model(parser)
     _add_json(parser)
     _add_rate(parser)
@@ -186,9 +192,11 @@ def _run_spot(options: argparse.Namespace) -> int:
 
 def _configure_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", metavar="FILE",
+        "files",
+        nargs="+",
+        metavar="FILE",
         help="clips, or folders of them; - reads 16-bit mono PCM from a pipe",
-    )  # fmt: skip
+    )
     _add_model(parser)
     _add_json(parser)
     _add_rate(parser)
@@ -274,13 +282,19 @@ def _run_listen(options: argparse.Namespace) -> int:
 
 
 SPOT = Verb(
-    "spot", "find keywords in recordings, with times", "kws spot recording.wav",
-    _configure_spot, _run_spot,
-)  # fmt: skip
+    "spot",
+    "find keywords in recordings, with times",
+    "kws spot recording.wav",
+    _configure_spot,
+    _run_spot,
+)
 CLASSIFY = Verb(
     "classify", "say what each clip is", "kws classify clip.wav", _configure_classify, _run_classify
 )
 LISTEN = Verb(
-    "listen", "find keywords in what the microphone hears", "kws listen --device 1",
-    _configure_listen, _run_listen,
-)  # fmt: skip
+    "listen",
+    "find keywords in what the microphone hears",
+    "kws listen --device 1",
+    _configure_listen,
+    _run_listen,
+)

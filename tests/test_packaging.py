@@ -12,8 +12,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = (
-    "kws", "training", "deploy", "setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE",
-)  # fmt: skip
+    "kws",
+    "training",
+    "deploy",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+)
 #: Bytes that ours may take on a device.
 MOST = 1_000_000
 
@@ -36,10 +43,22 @@ def tree(tmp_path: Path) -> Path:
 def wheel(tree: Path, folder: Path, device: bool) -> dict[str, int]:
     """Build the tree's wheel; returns the bytes of each of its top folders."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation",
-         "--disable-pip-version-check", "--wheel-dir", str(folder), str(tree)],
-        check=True, env={**os.environ, "KWS_DEVICE": "1" if device else "0"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--disable-pip-version-check",
+            "--wheel-dir",
+            str(folder),
+            str(tree),
+        ],
+        check=True,
+        env={**os.environ, "KWS_DEVICE": "1" if device else "0"},
+    )
     (built,) = folder.glob("kws-*.whl")
     sizes: dict[str, int] = {}
     with zipfile.ZipFile(built) as archive:

@@ -14,9 +14,14 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 #: Commands that need a microphone, a network, or an hour; what they call is tested elsewhere.
 ELSEWHERE = (
-    "make ", "pip install ", "KWS_DEVICE=1 pip install ", "arecord ", "kws listen", "kws distill",
+    "make ",
+    "pip install ",
+    "KWS_DEVICE=1 pip install ",
+    "arecord ",
+    "kws listen",
+    "kws distill",
     "python ",
-)  # fmt: skip
+)
 
 
 #: What a maker types needs recordings.

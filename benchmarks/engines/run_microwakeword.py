@@ -41,9 +41,15 @@ def load(options: dict[str, str]) -> Engine:
 
     # its features come every 10 ms
     return Engine(
-        push, first, [word.tflite_model], "pymicro-wakeword", options["phrase"], scores,
-        0.01 * word.stride, word.probability_cutoff,
-    )  # fmt: skip
+        push,
+        first,
+        [word.tflite_model],
+        "pymicro-wakeword",
+        options["phrase"],
+        scores,
+        0.01 * word.stride,
+        word.probability_cutoff,
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,11 @@ def load(options: dict[str, str]) -> Engine:
     word = options["phrase"].replace(" ", "_")
     model = Model(wakeword_models=[word], inference_framework="tflite")
     folder = Path(openwakeword.__file__).parent / "resources" / "models"
-    models = [folder / "melspectrogram.tflite", folder / "embedding_model.tflite",
-              *folder.glob(f"{word}*.tflite")]  # fmt: skip
+    models = [
+        folder / "melspectrogram.tflite",
+        folder / "embedding_model.tflite",
+        *folder.glob(f"{word}*.tflite"),
+    ]
     detected = False
 
     def push(chunk: bytes) -> int:

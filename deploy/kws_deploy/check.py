@@ -202,9 +202,14 @@ def judge_labelled(
     if only:
         notes.append(f"judged over the {len(common)} keywords of both; without {', '.join(only)}")
     return Judged(
-        "accuracy", rights[0], rights[1], rights[2] if other is not None else None,
-        _spread(audio), tuple(notes), (*skipped, *left_out),
-    )  # fmt: skip
+        "accuracy",
+        rights[0],
+        rights[1],
+        rights[2] if other is not None else None,
+        _spread(audio),
+        tuple(notes),
+        (*skipped, *left_out),
+    )
 
 
 def judge_wake_words(
@@ -287,9 +292,14 @@ def judge_wake_words(
     if hours * WAKE_RATE < 1:
         note += ", which are too few for one"
     return Judged(
-        "detections", rights[0], rights[1], rights[2] if other is not None else None, audio,
-        (note,), tuple(skipped),
-    )  # fmt: skip
+        "detections",
+        rights[0],
+        rights[1],
+        rights[2] if other is not None else None,
+        audio,
+        (note,),
+        tuple(skipped),
+    )
 
 
 def _spread(audio: Sequence[Audio]) -> list[Audio]:
@@ -441,9 +451,13 @@ def budget_gate(model: ModelFile, budget: Budget) -> Gate:
             f"percentile of {times.steps} steps on one thread; budget {asked}"
         )
         figures = {
-            "budget_ms": most, "board": None, "measured": True,
-            "median_ms": 1000 * times.median, "p99_ms": p99, "steps": times.steps,
-        }  # fmt: skip
+            "budget_ms": most,
+            "board": None,
+            "measured": True,
+            "median_ms": 1000 * times.median,
+            "p99_ms": p99,
+            "steps": times.steps,
+        }
         return Gate("budget", p99 <= most, text, figures)
     from .boards.board import estimate, read_board
 
@@ -462,9 +476,15 @@ def budget_gate(model: ModelFile, budget: Budget) -> Gate:
     if middle <= most < high:
         doubts = ("its slowest estimate counts: measure on the board (kws bench)", *doubts)
     figures = {
-        "budget_ms": most, "board": board.name, "measured": found.measured, "estimate_ms": middle,
-        "low_ms": low, "high_ms": high, "source": found.source, "fits_memory": found.fits,
-    }  # fmt: skip
+        "budget_ms": most,
+        "board": board.name,
+        "measured": found.measured,
+        "estimate_ms": middle,
+        "low_ms": low,
+        "high_ms": high,
+        "source": found.source,
+        "fits_memory": found.fits,
+    }
     return Gate("budget", high <= most and found.fits, text, figures, doubts)
 
 

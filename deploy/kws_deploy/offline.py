@@ -165,8 +165,9 @@ class _Whole:
         silence = np.zeros((self._contract.frames, front_end.bands), np.float32)
         silence[:] = front_end.silence
         self._resize(self._contract.frames)
-        states = [np.zeros_like(self._interpreter.get_tensor(old["index"]))
-                  for old, _ in self._states]  # fmt: skip
+        states = [
+            np.zeros_like(self._interpreter.get_tensor(old["index"])) for old, _ in self._states
+        ]
         for _ in range(-(-self._contract.receptive_field // self._contract.frames)):
             self._invoke(silence, states)
             states = [self._interpreter.get_tensor(new["index"]) for _, new in self._states]

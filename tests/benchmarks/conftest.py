@@ -31,7 +31,10 @@ def benchmark():
     def run(name: str, *arguments) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, str(BENCHMARKS / name), *map(str, arguments)],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     return run

@@ -106,11 +106,27 @@ def test_a_stream_is_written_as_it_would_be_heard(accuracy, tmp_path):
 
 
 def test_it_finds_what_kws_evaluate_finds(accuracy, here, words, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [
-        "accuracy.py", "--phrase", "Stop", "--positives", str(words / "stop"), "--negatives",
-        str(words / "other"), "--venvs", str(words / "venvs"), "--models", "ours=commands",
-        "--engines", "openwakeword", "--json", str(words / "out.json"),
-    ])  # fmt: skip
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [
+            "accuracy.py",
+            "--phrase",
+            "Stop",
+            "--positives",
+            str(words / "stop"),
+            "--negatives",
+            str(words / "other"),
+            "--venvs",
+            str(words / "venvs"),
+            "--models",
+            "ours=commands",
+            "--engines",
+            "openwakeword",
+            "--json",
+            str(words / "out.json"),
+        ],
+    )
     assert accuracy.main() == 0
     printed = capsys.readouterr()
     assert "left out: openwakeword: no model for 'stop'" in printed.err
@@ -118,10 +134,23 @@ def test_it_finds_what_kws_evaluate_finds(accuracy, here, words, monkeypatch, ca
     result = json.loads((words / "out.json").read_text())
     point = result["engines"]["ours"]["operating_points"][0]
     evaluated = subprocess.run(
-        [sys.executable, "-m", "kws", "evaluate", "commands", "--json",
-         "--positives", str(words / "stop"), "--negatives", str(words / "other")],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "kws",
+            "evaluate",
+            "commands",
+            "--json",
+            "--positives",
+            str(words / "stop"),
+            "--negatives",
+            str(words / "other"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     expected = json.loads(evaluated.stdout)["operating_points"][0]
     for key in ("threshold", "misses", "recordings", "false_accepts", "hours"):
         assert point[key] == pytest.approx(expected[key]), key
@@ -150,9 +179,13 @@ def test_an_adapter_without_the_keyword_says_so(environments, words):
 
 @pytest.mark.parametrize(
     ("engine", "phrase", "hop"),
-    [("pymicro-wakeword", "alexa", 0.03), ("openwakeword", "alexa", 0.08),
-     ("pyopen-wakeword", "alexa", 0.08), ("pocketsphinx", "stop", 0.01)],
-)  # fmt: skip
+    [
+        ("pymicro-wakeword", "alexa", 0.03),
+        ("openwakeword", "alexa", 0.08),
+        ("pyopen-wakeword", "alexa", 0.08),
+        ("pocketsphinx", "stop", 0.01),
+    ],
+)
 def test_engines_give_a_score_per_hop(environments, tmp_path, engine, phrase, hop):
     python = VENVS / engine / "bin" / "python"
     if not python.is_file():

@@ -41,10 +41,13 @@ def heard(keywords=("yes", "no"), **changed):
     logits = (rng.integers(-128, 128, (20, 12)) * STEP).astype(np.float32)
     figures = np.array([[0.9, 1.0, 1.5], [0.8, 2.0, 2.5]])[: len(keywords)]
     return {
-        "keywords": np.array(keywords, "U100"), "figures": figures,
+        "keywords": np.array(keywords, "U100"),
+        "figures": figures,
         "frames": rng.normal(size=(160, 64)).astype(np.float32),
-        "logits": logits, "logits_of_others": logits, **changed,
-    }  # fmt: skip
+        "logits": logits,
+        "logits_of_others": logits,
+        **changed,
+    }
 
 
 def test_the_same_is_the_same(arm):
@@ -129,9 +132,16 @@ def install(site: Path, name: str, files: dict[str, int]) -> None:
 
 def test_sizes_are_those_on_disk_by_distribution(arm, tmp_path):
     site = tmp_path / "device" / "lib" / "python3.11" / "site-packages"
-    install(site, "numpy", {"numpy/a.so": 5000, "numpy.libs/b,c.so": 700,
-                            "numpy/__pycache__/a.cpython-311.pyc": 90,
-                            "../../../bin/f2py": 30})  # fmt: skip
+    install(
+        site,
+        "numpy",
+        {
+            "numpy/a.so": 5000,
+            "numpy.libs/b,c.so": 700,
+            "numpy/__pycache__/a.cpython-311.pyc": 90,
+            "../../../bin/f2py": 30,
+        },
+    )
     install(site, "kws", {"kws/a.py": 400, "kws/models/m.tflite": 600, "kws_training/b.py": 50})
     install(site, "pip", {"pip/a.py": 10_000})
     (site / "numpy-1.0.dist-info" / "RECORD").open("a").write("numpy/gone.py,,\n")
@@ -150,8 +160,10 @@ def test_sizes_are_those_on_disk_by_distribution(arm, tmp_path):
 def test_the_bars_of_size(arm):
     assert arm.over(100_000_000, 1_000_000) == []
     both = arm.over(104_100_000, 2_300_000)
-    assert both == ["the device install is 104.1 MB on disk, the bar is 100.0 MB",
-                    "kws is 2.3 MB on disk, the bar is 1.0 MB"]  # fmt: skip
+    assert both == [
+        "the device install is 104.1 MB on disk, the bar is 100.0 MB",
+        "kws is 2.3 MB on disk, the bar is 1.0 MB",
+    ]
 
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
@@ -171,8 +183,10 @@ def test_the_report_of_tests_is_read(arm, tmp_path):
     path.write_text(REPORT)
     found = arm.read_tests(path)
     assert found["passed"] == 2
-    assert found["failed"] == {"tests/kws/test_a.py::test_two[x]": "assert 1 == 2",
-                               "tests/kws/test_b.py::test_four": "no fixture"}  # fmt: skip
+    assert found["failed"] == {
+        "tests/kws/test_a.py::test_two[x]": "assert 1 == 2",
+        "tests/kws/test_b.py::test_four": "no fixture",
+    }
     assert found["skipped"] == {"tests/kws/test_a.py::test_three": "no device"}
     path.write_text(REPORT[:200])
     with pytest.raises(KwsError, match="ended without a result"):
@@ -186,15 +200,35 @@ def test_lines_of_kws_spot_are_compared_by_word_and_time(arm):
 
 def test_the_table_has_a_row_for_each_thing(arm):
     result = {
-        "extra": "board", "emulated": {"core": "cortex-a72"}, "installed_bytes": 104_100_000,
-        "packages": {"kws": 2_300_000, "kws: kws": 800_000, "kws: kws_training": 1_500_000,
-                     "ai_edge_litert": 42_000_000, "numpy": 56_000_000},
-        "heard": [{"recording": "a.wav", "detections": 10, "wrong": "x", "score": 0.25,
-                   "frames": 200, "same_frames": 175, "frame": 1e-6, "logits": 40,
-                   "same_logits": 30, "same_alone": 40, "steps": 2}],
-        "instructions_per_step": {"stream": 727_000.0}, "steps": 500,
+        "extra": "board",
+        "emulated": {"core": "cortex-a72"},
+        "installed_bytes": 104_100_000,
+        "packages": {
+            "kws": 2_300_000,
+            "kws: kws": 800_000,
+            "kws: kws_training": 1_500_000,
+            "ai_edge_litert": 42_000_000,
+            "numpy": 56_000_000,
+        },
+        "heard": [
+            {
+                "recording": "a.wav",
+                "detections": 10,
+                "wrong": "x",
+                "score": 0.25,
+                "frames": 200,
+                "same_frames": 175,
+                "frame": 1e-6,
+                "logits": 40,
+                "same_logits": 30,
+                "same_alone": 40,
+                "steps": 2,
+            }
+        ],
+        "instructions_per_step": {"stream": 727_000.0},
+        "steps": 500,
         "tests": {"passed": 900, "failed": {"a": "b"}, "skipped": {}},
-    }  # fmt: skip
+    }
     text = "\n".join(arm.table(result))
     assert text.startswith("| kws[board] on aarch64, emulated (cortex-a72) | |")
     assert "104.1 MB: kws 2.3 MB, numpy 56.0 MB, ai_edge_litert 42.0 MB |" in text
@@ -301,8 +335,12 @@ def test_a_program_that_fails_is_said_with_its_error(emulation):
 def test_what_cannot_be_run_is_said_and_makes_nothing(tmp_path, arguments, said):
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "arm.py"), "--root", "device", *arguments],
-        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+    )
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -325,8 +363,11 @@ def test_the_plugin_counts_the_same_program_the_same(emulation, tmp_path):
 
     def count(loops: int) -> int:
         found = tmp_path / "count.txt"
-        subprocess.run([emulator, "-plugin", f"{plugin},count={found}", program, str(loops)],
-                       check=True, env={"PATH": "/bin"})  # fmt: skip
+        subprocess.run(
+            [emulator, "-plugin", f"{plugin},count={found}", program, str(loops)],
+            check=True,
+            env={"PATH": "/bin"},
+        )
         return int(found.read_text())
 
     # two instructions in each loop; a digit more to read is a few
@@ -341,8 +382,13 @@ def test_what_the_probe_writes_is_what_compare_reads(arm, tmp_path):
     np.savez(tmp_path / "recordings.npz", **{"0": samples})
 
     def run(*arguments):
-        done = subprocess.run([sys.executable, str(arm.PROBE), *map(str, arguments)],
-                              capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, str(arm.PROBE), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
         return done.stdout
 
     run("hear", tmp_path / "recordings.npz", tmp_path / "here.npz")
@@ -402,10 +448,21 @@ def test_the_real_thing(emulation, tmp_path):
         pytest.skip(reason)
     result = tmp_path / "arm.json"
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "arm.py"), "--root", str(tmp_path / "device"),
-         "--steps", "100", "--json", str(result)],
-        capture_output=True, text=True, timeout=3500, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            str(BENCHMARKS / "arm.py"),
+            "--root",
+            str(tmp_path / "device"),
+            "--steps",
+            "100",
+            "--json",
+            str(result),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=3500,
+        check=False,
+    )
     assert done.returncode in (0, 1), done.stderr
     found = json.loads(result.read_text())
     (demo,) = found["heard"]

@@ -65,8 +65,12 @@ def test_an_adapter_that_fails_is_named_with_its_error(environments, tmp_path):
 def test_models_take_part_beside_the_default(engines, environments, tmp_path):
     named = environments.named_model("small=commands-small")
     assert Path(named[1]).name == "commands-small.tflite"
-    asked = {"engines": ["kws", "yamnet", "pocketsphinx", "openwakeword"], "models": [named],
-             "phrase": "computer", "yamnet": tmp_path / "yamnet.tflite"}  # fmt: skip
+    asked = {
+        "engines": ["kws", "yamnet", "pocketsphinx", "openwakeword"],
+        "models": [named],
+        "phrase": "computer",
+        "yamnet": tmp_path / "yamnet.tflite",
+    }
     entrants = {one.name: one for one in engines.entrants_of(argparse.Namespace(**asked))}
     assert list(entrants) == ["small", "kws", "yamnet", "pocketsphinx", "openwakeword"]
     assert entrants["small"].request == {"model": named[1]}
@@ -121,8 +125,13 @@ def test_an_engine_that_cannot_be_installed_is_said(environments, tmp_path, monk
 
 def test_packages_are_counted_but_not_what_venv_brings(environments, tmp_path):
     site = tmp_path / "lib" / "python3.11" / "site-packages"
-    for name, size in (("engine/a.so", 1000), ("pip/b.py", 500), ("engine/__pycache__/c.pyc", 70),
-                       ("setuptools-65.dist-info/RECORD", 30), ("one.py", 1)):  # fmt: skip
+    for name, size in (
+        ("engine/a.so", 1000),
+        ("pip/b.py", 500),
+        ("engine/__pycache__/c.pyc", 70),
+        ("setuptools-65.dist-info/RECORD", 30),
+        ("one.py", 1),
+    ):
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(bytes(size))
     assert environments.installed_bytes(tmp_path / "bin" / "python") == 1001
@@ -131,11 +140,21 @@ def test_packages_are_counted_but_not_what_venv_brings(environments, tmp_path):
 def test_figures_are_medians_and_ratios_are_to_kws(engines):
     def turns(*cpu, package):
         return [
-            {"package": package, "version": "1", "listens_to": "x", "seconds": 10.0,
-             "cpu_seconds": 10 * value, "cpu_per_second": value, "start_seconds": 100 * value,
-             "detections": 0, "threads": 1, "peak_bytes": 10**7, "model_bytes": 10**5}
+            {
+                "package": package,
+                "version": "1",
+                "listens_to": "x",
+                "seconds": 10.0,
+                "cpu_seconds": 10 * value,
+                "cpu_per_second": value,
+                "start_seconds": 100 * value,
+                "detections": 0,
+                "threads": 1,
+                "peak_bytes": 10**7,
+                "model_bytes": 10**5,
+            }
             for value in cpu
-        ]  # fmt: skip
+        ]
 
     entries = {
         "other": engines.measured(turns(0.03, 0.9, 0.01, package="other")),

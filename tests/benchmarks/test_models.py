@@ -34,9 +34,16 @@ def words(tmp_path_factory):
 
 
 def entry(step, accuracy, interval, size=10**5, clips=100, held_out=False):
-    return {"step_seconds": step, "network_seconds": step / 2, "audio_seconds": 0.08,
-            "accuracy": accuracy, "interval": interval, "clips": clips, "size": size,
-            "held_out": held_out}  # fmt: skip
+    return {
+        "step_seconds": step,
+        "network_seconds": step / 2,
+        "audio_seconds": 0.08,
+        "accuracy": accuracy,
+        "interval": interval,
+        "clips": clips,
+        "size": size,
+        "held_out": held_out,
+    }
 
 
 def test_models_are_judged_timed_and_drawn(benchmark, words, tmp_path):
@@ -44,9 +51,18 @@ def test_models_are_judged_timed_and_drawn(benchmark, words, tmp_path):
     (tmp_path / "own" / "yes").symlink_to(words / "yes")
     (tmp_path / "own" / "stop").symlink_to(words / "stop")
     done = benchmark(
-        "models.py", "commands", "tiny=commands-small", "--data", words, "--held-out",
-        f"tiny={tmp_path / 'own'}", "--json", tmp_path / "a.json", "--plot", tmp_path / "a.svg",
-    )  # fmt: skip
+        "models.py",
+        "commands",
+        "tiny=commands-small",
+        "--data",
+        words,
+        "--held-out",
+        f"tiny={tmp_path / 'own'}",
+        "--json",
+        tmp_path / "a.json",
+        "--plot",
+        tmp_path / "a.svg",
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "a.json").read_text())
     ours, tiny = result["models"]["commands"], result["models"]["tiny"]
@@ -72,16 +88,19 @@ def test_without_recordings_there_are_times(models, capsys, monkeypatch):
 
 
 def test_rows_come_by_time_and_name_the_interval(models):
-    entries = {"slow": entry(2e-3, 0.9, [0.85, 0.94]),
-               "fast": entry(1e-3, 0.8, [0.7, 0.9], clips=2849)}  # fmt: skip
+    entries = {
+        "slow": entry(2e-3, 0.9, [0.85, 0.94]),
+        "fast": entry(1e-3, 0.8, [0.7, 0.9], clips=2849),
+    }
     _, _, first, second = models.table(entries)
     assert first == "| fast | 80.0 % (70.0 to 90.0) of 2,849 | 100 kB | 1 ms | 500 µs | 80 ms |"
     assert second.startswith("| slow |")
 
 
 def test_labels_do_not_lie_on_each_other(models, tmp_path):
-    entries = {f"model number {n}": entry(1e-3 + n * 2e-5, 0.95 + n * 1e-3, [0.94, 0.96])
-               for n in range(4)}  # fmt: skip
+    entries = {
+        f"model number {n}": entry(1e-3 + n * 2e-5, 0.95 + n * 1e-3, [0.94, 0.96]) for n in range(4)
+    }
     boxes = []
     label = models._label
 

@@ -18,9 +18,17 @@ ROOT = Path(__file__).resolve().parents[2]
 RATE = 16000
 #: Where the words of the demo are, as the README prints it.
 SPOKEN = {
-    "yes": 0.99, "no": 2.49, "up": 5.19, "down": 6.58, "left": 8.15, "right": 9.60, "on": 12.83,
-    "off": 14.17, "stop": 15.76, "go": 18.98,
-}  # fmt: skip
+    "yes": 0.99,
+    "no": 2.49,
+    "up": 5.19,
+    "down": 6.58,
+    "left": 8.15,
+    "right": 9.60,
+    "on": 12.83,
+    "off": 14.17,
+    "stop": 15.76,
+    "go": 18.98,
+}
 #: Speakers of each set.
 SETS = {"validation_list.txt": "0a", "testing_list.txt": "0b", None: "0c"}
 
@@ -95,9 +103,13 @@ def test_unknown_is_chosen_as_tensorflow_does(script, archive):
     for path in sorted(archive.glob("*/*.wav")):
         name = f"{path.parent.name}/{path.name}"
         which = next(
-            (one for one in ("validation", "testing")
-             if name in (archive / f"{one}_list.txt").read_text().split()), "training",
-        )  # fmt: skip
+            (
+                one
+                for one in ("validation", "testing")
+                if name in (archive / f"{one}_list.txt").read_text().split()
+            ),
+            "training",
+        )
         if path.parent.name not in (*SPOKEN, "_background_noise_"):
             unknown[which].append(path)
     random.shuffle(unknown["validation"])

@@ -142,9 +142,11 @@ def test_a_long_recording_is_taken_piece_by_piece(mixture, data, tmp_path):
     (tmp_path / "speech").mkdir()
     soundfile.write(tmp_path / "speech" / "hour.wav", rng.normal(0, 0.1, 95 * RATE), RATE)
     one = mixture.Mixture(
-        mixture.find_phrases([data / "audio"])["stop"], [tmp_path / "speech" / "hour.wav"],
-        mixture.find_noise([data / "DEMAND"]), mixture.Setting(hours=0.06, share=1.0),
-    )  # fmt: skip
+        mixture.find_phrases([data / "audio"])["stop"],
+        [tmp_path / "speech" / "hour.wav"],
+        mixture.find_noise([data / "DEMAND"]),
+        mixture.Setting(hours=0.06, share=1.0),
+    )
     measured = one.measure(every)
     assert max(len(block) for block in one.blocks(every, "")) <= mixture.PIECE * RATE
     assert measured.distinct_seconds == pytest.approx(95)  # it goes on after each phrase
@@ -177,17 +179,24 @@ def test_damage_is_named_and_the_work_goes_on(mixture, data, tmp_path):
 
 def given(data, *more):
     return [
-        "--positives", data / "audio", "--speech", data / "test-clean", "--noise", data / "DEMAND",
+        "--positives",
+        data / "audio",
+        "--speech",
+        data / "test-clean",
+        "--noise",
+        data / "DEMAND",
         *more,
-    ]  # fmt: skip
+    ]
 
 
 def test_a_model_as_a_process(benchmark, data, tmp_path):
     """The default model knows "stop"; the demo says it, and hums do not."""
     done = benchmark(
-        "wake_word.py", *given(data, "--models", "STOP=commands", "--hours", 0.03, "--snr", 30),
-        "--json", tmp_path / "o.json",
-    )  # fmt: skip
+        "wake_word.py",
+        *given(data, "--models", "STOP=commands", "--hours", 0.03, "--snr", 30),
+        "--json",
+        tmp_path / "o.json",
+    )
     assert done.returncode == 0, done.stderr
     assert "too short for one false accept at this rate" in done.stdout
     assert "not the benchmark's mean" in done.stdout
@@ -223,8 +232,9 @@ def test_events_of_a_threshold_are_those_of_the_detector(listeners, mixture, dat
     posteriors.append(spotter.process_posteriors(spotter.ending))
     for threshold in (0.3, 0.6, 0.9):
         defaults = spotter.metadata.detector
-        trial = type(defaults)(**{**vars(defaults), "thresholds": {
-            **defaults.thresholds, "stop": threshold}})  # fmt: skip
+        trial = type(defaults)(
+            **{**vars(defaults), "thresholds": {**defaults.thresholds, "stop": threshold}}
+        )
         detector = Detector(spotter.metadata.labels, trial, spotter.column_seconds)
         label = spotter.metadata.labels.index("stop")
         times = [
@@ -259,9 +269,15 @@ def test_scores_of_an_adapter_are_events_too(listeners, mixture, data):
 
 def measured_of(mixture, spans, seconds):
     return mixture.Measured(
-        seconds, tuple(spans), tuple(Path(f"{n}.wav") for n in range(len(spans))), seconds / 5,
-        seconds / 5, 1, 1.0, (),
-    )  # fmt: skip
+        seconds,
+        tuple(spans),
+        tuple(Path(f"{n}.wav") for n in range(len(spans))),
+        seconds / 5,
+        seconds / 5,
+        1,
+        1.0,
+        (),
+    )
 
 
 class Counted:
@@ -288,8 +304,10 @@ def test_thresholds_are_read_off_at_each_rate(listeners, mixture, cheap):
     points = listeners.points_of(made_up.engine, measured_of(mixture, spans, 24 * 3600 + 10), "x")
     # 2.4, 12 and 24 false accepts may come in 24 h
     assert [(p.target, p.threshold, p.false_accepts, p.misses) for p in points] == [
-        (0.1, 0.7, 2, 2), (0.5, 0.6, 5, 1), (1.0, 0.5, 24, 1),
-    ]  # fmt: skip
+        (0.1, 0.7, 2, 2),
+        (0.5, 0.6, 5, 1),
+        (1.0, 0.5, 24, 1),
+    ]
     assert points[0].hours == pytest.approx(24)
     assert points[0].supported
     assert len(made_up.asked) == len(set(made_up.asked))  # a stream is heard once per threshold
@@ -297,8 +315,9 @@ def test_thresholds_are_read_off_at_each_rate(listeners, mixture, cheap):
     # in 8 h the benchmark's rate cannot be measured, and one false accept is 1/8 per hour
     points = listeners.points_of(made_up.engine, measured_of(mixture, spans, 8 * 3600 + 10), "x")
     assert [(p.target, p.threshold) for p in points[:2]] == [
-        (0.1, 0.8), (pytest.approx(1 / 8), 0.8),
-    ]  # fmt: skip
+        (0.1, 0.8),
+        (pytest.approx(1 / 8), 0.8),
+    ]
     assert not points[0].supported
     assert points[1].supported
 

@@ -140,8 +140,12 @@ def test_all_gates_pass_the_model_in_the_package(model, spoken, read):
     found = judge_labelled(model, model, other, spoken[0], read, no_bar)
     gates = check(model, model, other, source, found, Budget())
     assert [gate.name for gate in gates] == [
-        "teacher", "float", "streaming", "budget", "thresholds",
-    ]  # fmt: skip
+        "teacher",
+        "float",
+        "streaming",
+        "budget",
+        "thresholds",
+    ]
     assert [gate.text for gate in gates if not gate.passed] == []
     assert sum(found.model) >= 9  # the demo was made for it
     assert gates[1].figures["against"] == "its float form"
@@ -170,14 +174,17 @@ def test_keywords_that_one_model_alone_has_do_not_count(model, spoken, read):
     clips, audio = spoken
     marvin = Clip(Path("marvin.wav"), "marvin", "marvin", "voice")
     found = judge_labelled(
-        model, words, None, [*clips, marvin],
+        model,
+        words,
+        None,
+        [*clips, marvin],
         lambda found, progress: (
             list(found),
             [audio[n] if clip.word != "marvin" else audio[0] for n, clip in enumerate(found)],
             [],
         ),
         no_bar,
-    )  # fmt: skip
+    )
     assert len(found.model) == len(clips) + 1
     (note,) = (note for note in found.notes if "keywords of both" in note)
     assert "10 keywords of both" in note
@@ -190,9 +197,13 @@ def test_models_without_a_common_keyword_and_recordings_that_cannot_be_read(mode
         judge_labelled(model, replace(model, metadata=other), None, [], read_clips, no_bar)
     with pytest.raises(CheckError, match=r"none of the 10 recordings could be read: gone"):
         judge_labelled(
-            model, model, None, spoken[0],
-            lambda found, progress: ([], [], [Skipped(found[0].path, "gone")]), no_bar,
-        )  # fmt: skip
+            model,
+            model,
+            None,
+            spoken[0],
+            lambda found, progress: ([], [], [Skipped(found[0].path, "gone")]),
+            no_bar,
+        )
 
 
 def test_who_may_have_been_trained_on_is_said(model, spoken, read):

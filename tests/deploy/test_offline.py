@@ -65,8 +65,9 @@ def fixed(model: ModelFile, *, kept: bool, squeezed: bool, last: bool = False) -
         one.opcodeIndex, one.inputs, one.outputs = code(kind), inputs, [output]
         if kind == schema.BuiltinOperator.ADD:
             one.builtinOptionsType, one.builtinOptions = (
-                schema.BuiltinOptions.AddOptions, schema.AddOptionsT(),
-            )  # fmt: skip
+                schema.BuiltinOptions.AddOptions,
+                schema.AddOptionsT(),
+            )
         return one
 
     def reshape(source: int, shape: list[int]) -> tuple[object, int]:
@@ -87,9 +88,10 @@ def fixed(model: ModelFile, *, kept: bool, squeezed: bool, last: bool = False) -
         graph.operators = [*steps, *graph.operators]
     if squeezed:
         (end,) = (
-            n for n, one in enumerate(graph.operators)
+            n
+            for n, one in enumerate(graph.operators)
             if any(graph.tensors[i].name == b"logits" for i in one.outputs)
-        )  # fmt: skip
+        )
         source = int(graph.operators[end].inputs[0])
         step, vector = reshape(source, [12])
         doubled = tensor(list(graph.tensors[source].shape))

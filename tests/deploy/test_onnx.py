@@ -29,9 +29,10 @@ def logit_step(model):
     """Return the size of a quantization step of the logits."""
     interpreter = interpreter_class()(model_content=model.network)
     (scale,) = (
-        tensor["quantization"][0] for tensor in interpreter.get_output_details()
+        tensor["quantization"][0]
+        for tensor in interpreter.get_output_details()
         if tensor["name"] == model.metadata.streaming.output
-    )  # fmt: skip
+    )
     return scale
 
 

@@ -156,9 +156,11 @@ def test_weights_that_are_not_finite(contract, tmp_path):
         tensors[i].buffer
         for operator in changed.subgraphs[0].operators
         for i in operator.inputs
-        if operator is not last and changed.buffers[tensors[i].buffer].data is not None
-        and tensors[i].type == schema.TensorType.FLOAT32 and len(tensors[i].shape) == 4
-    )  # fmt: skip
+        if operator is not last
+        and changed.buffers[tensors[i].buffer].data is not None
+        and tensors[i].type == schema.TensorType.FLOAT32
+        and len(tensors[i].shape) == 4
+    )
     size = len(changed.buffers[weights].data)
     changed.buffers[weights].data = np.frombuffer(
         np.full(size // 4, np.nan, np.float32).tobytes(), np.uint8
@@ -234,8 +236,11 @@ def test_a_network_without_names():
 def test_states_are_paired_by_number_and_shape():
     inputs = [tensor("in_10"), tensor("in_2"), tensor("frames", (1, 8, 4)), tensor("in_3", (1, 5))]
     outputs = [
-        tensor("out_2"), tensor("out_3", (1, 5)), tensor("out_10"), tensor("logits", (1, 1, 3)),
-    ]  # fmt: skip
+        tensor("out_2"),
+        tensor("out_3", (1, 5)),
+        tensor("out_10"),
+        tensor("logits", (1, 1, 3)),
+    ]
     roles = _roles(inputs, outputs, "a.tflite")
     pairs = {old["name"]: new["name"] for old, new in roles.states}
     assert pairs == {"in_2": "out_2", "in_3": "out_3", "in_10": "out_10"}

@@ -29,8 +29,12 @@ def test_channels_that_are_zero_go_first_and_nothing_changes():
     weights = []
     for layer in network.layers() + network._convolutions[-2:]:
         kernel, bias = layer.get_weights()
-        weights.append((rng.normal(0, 0.2, kernel.shape).astype(np.float32),
-                        rng.normal(0, 0.2, bias.shape).astype(np.float32)))  # fmt: skip
+        weights.append(
+            (
+                rng.normal(0, 0.2, kernel.shape).astype(np.float32),
+                rng.normal(0, 0.2, bias.shape).astype(np.float32),
+            )
+        )
     dead = {12: [1, 5, 6, 11], 16: [0, 3, 4, 15]}
     for kernel, bias in weights:
         for size, channels in dead.items():

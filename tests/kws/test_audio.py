@@ -142,9 +142,12 @@ def test_longer_than_one_piece(tmp_path: Path) -> None:
 
 def test_odd_chunks_are_padded(tmp_path: Path) -> None:
     data = riff(
-        chunk(b"LIST", b"abc"), chunk(b"fmt ", fmt() + b"\0\0\0"), chunk(b"junk", b"x"),
-        chunk(b"data", int16(TONE)), chunk(b"LIST", b"odd"),
-    )  # fmt: skip
+        chunk(b"LIST", b"abc"),
+        chunk(b"fmt ", fmt() + b"\0\0\0"),
+        chunk(b"junk", b"x"),
+        chunk(b"data", int16(TONE)),
+        chunk(b"LIST", b"odd"),
+    )
     assert len(read_recording(written(tmp_path, data)).samples) == len(TONE)
 
 
@@ -202,11 +205,14 @@ def test_permission_denied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"hello, this is a text file\n" * 10, b"RIFF", b"\0" * 1000,
+        b"hello, this is a text file\n" * 10,
+        b"RIFF",
+        b"\0" * 1000,
         b"\x89PNG\r\n\x1a\n" + b"x" * 50,
-        b"RIFF\x10\0\0\0AVI LIST" + b"x" * 50, b"\xff\xf1\x50\x80" + b"x" * 50,
+        b"RIFF\x10\0\0\0AVI LIST" + b"x" * 50,
+        b"\xff\xf1\x50\x80" + b"x" * 50,
     ],
-)  # fmt: skip
+)
 def test_not_audio(tmp_path: Path, data: bytes) -> None:
     assert "is not a recording" in refusal(written(tmp_path, data))
 
@@ -353,13 +359,17 @@ def test_random_bytes(tmp_path: Path, head: bytes, tail: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "container", "subtype", "error"),
     [
-        ("a.flac", "FLAC", "PCM_16", 1e-4), ("a.ogg", "OGG", "VORBIS", 0.05),
-        ("a.opus", "OGG", "OPUS", 0.05), ("a.aiff", "AIFF", "PCM_16", 1e-4),
-        ("a.wav", "WAV", "ULAW", 0.05), ("a.wav", "WAVEX", "PCM_24", 1e-4),
-        ("a.wav", "RF64", "PCM_16", 1e-4), ("a.raw", "FLAC", "PCM_16", 1e-4),
+        ("a.flac", "FLAC", "PCM_16", 1e-4),
+        ("a.ogg", "OGG", "VORBIS", 0.05),
+        ("a.opus", "OGG", "OPUS", 0.05),
+        ("a.aiff", "AIFF", "PCM_16", 1e-4),
+        ("a.wav", "WAV", "ULAW", 0.05),
+        ("a.wav", "WAVEX", "PCM_24", 1e-4),
+        ("a.wav", "RF64", "PCM_16", 1e-4),
+        ("a.raw", "FLAC", "PCM_16", 1e-4),
         ("a.mp3", "MP3", "MPEG_LAYER_III", None),
     ],
-)  # fmt: skip
+)
 def test_other_formats(
     tmp_path: Path, name: str, container: str, subtype: str, error: float | None
 ) -> None:
@@ -400,13 +410,15 @@ def test_flac_with_nothing_in_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (b"fLaC" + b"\0" * 50, "FLAC"), (b"OggS" + b"\0" * 50, "OGG"), (b"ID3" + b"\0" * 50, "MP3"),
+        (b"fLaC" + b"\0" * 50, "FLAC"),
+        (b"OggS" + b"\0" * 50, "OGG"),
+        (b"ID3" + b"\0" * 50, "MP3"),
         (b"\xff\xfb\x90\x00" + b"\0" * 50, "MP3"),
         (wav(b"\0" * 50, fmt(MU_LAW, bits=8)), "WAV with mu-law"),
         (wav(b"\0" * 50, fmt(0x1234, bits=8)), "WAV with codec 0x1234"),
         (wav(b"\0" * 50, fmt(EXTENSIBLE, bits=16)), "WAV with codec 0xfffe"),
     ],
-)  # fmt: skip
+)
 def test_without_soundfile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, name: str
 ) -> None:
@@ -585,12 +597,15 @@ def test_to_float_takes_large_finite_numbers() -> None:
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (np.zeros(4, np.int32), "type int32 is not int16"), (np.zeros(4, ">i2"), "type >i2"),
-        (np.zeros(4, np.uint8), "type uint8"), (np.zeros(4, complex), "type complex128"),
+        (np.zeros(4, np.int32), "type int32 is not int16"),
+        (np.zeros(4, ">i2"), "type >i2"),
+        (np.zeros(4, np.uint8), "type uint8"),
+        (np.zeros(4, complex), "type complex128"),
         (np.zeros((4, 2), np.int16), r"shape \(4, 2\) is not one channel"),
-        (np.zeros((), np.float32), r"shape \(\)"), ([0.5, 0.5], "not list"),
+        (np.zeros((), np.float32), r"shape \(\)"),
+        ([0.5, 0.5], "not list"),
     ],
-)  # fmt: skip
+)
 def test_to_float_refuses_other_arrays(samples: np.ndarray, words: str) -> None:
     with pytest.raises(AudioError, match=words):
         to_float(samples)

@@ -44,9 +44,17 @@ def done(folder: Path, model: ModelFile) -> subprocess.CompletedProcess[str]:
     commands = folder / "commands.tflite"
     commands.write_bytes(other.read_bytes())
     return bench(
-        commands, other, "--seconds", 1, "--json", folder / "a.json", "--report", folder / "page",
-        "--budget-ms", 60000,
-    )  # fmt: skip
+        commands,
+        other,
+        "--seconds",
+        1,
+        "--json",
+        folder / "a.json",
+        "--report",
+        folder / "page",
+        "--budget-ms",
+        60000,
+    )
 
 
 @pytest.fixture
@@ -101,10 +109,18 @@ def test_the_table_says_it_all(
     done: subprocess.CompletedProcess[str], result: dict[str, Any]
 ) -> None:
     for said in (
-        "commands.tflite, 1 thread", "whole step", "network", "front end", "detector",
-        "step in real time", "share of a core", "memory", "start to first posterior",
-        "installed:", "doubtful:",
-    ):  # fmt: skip
+        "commands.tflite, 1 thread",
+        "whole step",
+        "network",
+        "front end",
+        "detector",
+        "step in real time",
+        "share of a core",
+        "memory",
+        "start to first posterior",
+        "installed:",
+        "doubtful:",
+    ):
         assert said in done.stdout, said
     assert done.stderr == ""  # no progress in a pipe
     step = duration(result["results"][0]["step"]["median"])
@@ -139,10 +155,12 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, "--seconds", "600", "--json", str(output)],
-        stdout=subprocess.PIPE, stderr=terminal, text=True,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
         # a shell in the background has its processes ignore it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+    ) as process:
         os.close(terminal)
         seen = b""
         deadline = time.monotonic() + 60
@@ -188,10 +206,14 @@ def test_a_network_that_the_interpreter_refuses(tmp_path: Path, model: ModelFile
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--threads", "0"), ("--threads", "1,x"), ("--threads", "1000"), ("--seconds", "0"),
-        ("--seconds", "nan"), ("--budget-ms", "-1"),
+        ("--threads", "0"),
+        ("--threads", "1,x"),
+        ("--threads", "1000"),
+        ("--seconds", "0"),
+        ("--seconds", "nan"),
+        ("--budget-ms", "-1"),
     ],
-)  # fmt: skip
+)
 def test_numbers_that_make_no_sense(arguments: tuple[str, ...]) -> None:
     assert arguments[0] in refusal(*arguments)
 

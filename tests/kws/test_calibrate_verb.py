@@ -23,8 +23,10 @@ RATE = 16000
 def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def write_wav(path: Path, samples: np.ndarray) -> None:
@@ -61,9 +63,18 @@ def test_calibrate(copy: Path, ambient: Path, tmp_path: Path):
     output = tmp_path / "calibrated.tflite"
     before = copy.read_bytes()
     done = kws(
-        "calibrate", copy, "--ambient", ambient, "--false-accepts-per-hour", 20,
-        "--keyword", "yes", "--output", output, "--json",
-    )  # fmt: skip
+        "calibrate",
+        copy,
+        "--ambient",
+        ambient,
+        "--false-accepts-per-hour",
+        20,
+        "--keyword",
+        "yes",
+        "--output",
+        output,
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     assert "skipped: " in done.stderr
     assert "damaged.wav" in done.stderr

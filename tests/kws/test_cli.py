@@ -131,8 +131,10 @@ sys.exit(main(sys.argv[1:]))
     def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
 
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -333,11 +335,19 @@ def test_models_that_cannot_be_read(tmp_path: Path, model: ModelFile, noise: Pat
 @pytest.mark.parametrize(
     "arguments",
     [
-        [], ["dance"], ["spot"], ["classify"], ["spot", "--loudly", "x.wav"], ["--loudly"],
-        ["spot", "--rate", "many", "-"], ["spot", "--rate", "0", "-"], ["spot", "--model"],
-        ["spot", "--rate", "-5", "-"], ["spot", "--rate", "999999999", "-"],
+        [],
+        ["dance"],
+        ["spot"],
+        ["classify"],
+        ["spot", "--loudly", "x.wav"],
+        ["--loudly"],
+        ["spot", "--rate", "many", "-"],
+        ["spot", "--rate", "0", "-"],
+        ["spot", "--model"],
+        ["spot", "--rate", "-5", "-"],
+        ["spot", "--rate", "999999999", "-"],
     ],
-)  # fmt: skip
+)
 def test_arguments_that_are_wrong(arguments: list[str]) -> None:
     refusal(*arguments)
 

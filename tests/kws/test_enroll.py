@@ -68,8 +68,11 @@ def folder(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kws(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def refusal(*arguments: str | Path) -> str:
@@ -95,8 +98,10 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path, demo_path: Path,
     assert metadata.labels == ("hey you",)
     assert metadata.operating_points == ()
     assert metadata.provenance["recordings"] == {"hey you": 5}
-    found = [json.loads(line) for line in
-             kws("spot", "--json", "--model", output, demo_path).stdout.splitlines()]  # fmt: skip
+    found = [
+        json.loads(line)
+        for line in kws("spot", "--json", "--model", output, demo_path).stdout.splitlines()
+    ]
     assert len(found) == 1
     assert found[0]["start"] < demo.words[0].end
     assert found[0]["end"] > demo.words[0].start

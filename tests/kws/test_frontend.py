@@ -104,9 +104,15 @@ def test_words_equal_the_definition(name: str) -> None:
 def test_filters_against_librosa(config: LogMelConfig) -> None:
     librosa = pytest.importorskip("librosa")
     theirs = librosa.filters.mel(
-        sr=config.sample_rate, n_fft=config.fft, n_mels=config.bands, fmin=config.low_hz,
-        fmax=config.high_hz, htk=True, norm=None, dtype=np.float64,
-    ).T  # fmt: skip
+        sr=config.sample_rate,
+        n_fft=config.fft,
+        n_mels=config.bands,
+        fmin=config.low_hz,
+        fmax=config.high_hz,
+        htk=True,
+        norm=None,
+        dtype=np.float64,
+    ).T
     ours = mel_filters(config)
     # librosa's triangles are linear in Hz, TensorFlow's in mel: same corners, bent sides
     assert ((ours > 0) == (theirs > 0)).all()
@@ -298,14 +304,34 @@ def test_unknown_key() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("sample_rate", 7999), ("sample_rate", 48001), ("sample_rate", -16000), ("hop", 0),
-        ("hop", 401), ("window", 513), ("fft", 8193), ("fft", 399), ("bands", 0), ("bands", 257),
-        ("low_hz", -1.0), ("low_hz", 7500.0), ("high_hz", 8000.5), ("high_hz", 100.0),
-        ("spectrum", "decibel"), ("offset", -0.1), ("offset", 1.1), ("floor", 10.0),
-        ("floor", -81.0), ("ceiling", 81.0), ("ceiling", math.inf), ("floor", -math.inf),
-        ("low_hz", math.nan), ("offset", math.nan), ("bands", 10**400), ("low_hz", 10**400),
+        ("sample_rate", 7999),
+        ("sample_rate", 48001),
+        ("sample_rate", -16000),
+        ("hop", 0),
+        ("hop", 401),
+        ("window", 513),
+        ("fft", 8193),
+        ("fft", 399),
+        ("bands", 0),
+        ("bands", 257),
+        ("low_hz", -1.0),
+        ("low_hz", 7500.0),
+        ("high_hz", 8000.5),
+        ("high_hz", 100.0),
+        ("spectrum", "decibel"),
+        ("offset", -0.1),
+        ("offset", 1.1),
+        ("floor", 10.0),
+        ("floor", -81.0),
+        ("ceiling", 81.0),
+        ("ceiling", math.inf),
+        ("floor", -math.inf),
+        ("low_hz", math.nan),
+        ("offset", math.nan),
+        ("bands", 10**400),
+        ("low_hz", 10**400),
     ],
-)  # fmt: skip
+)
 def test_out_of_range(key: str, value: object) -> None:
     with pytest.raises(ModelError, match="front end"):
         LogMelConfig.from_dict({**YAMNET.to_dict(), key: value})
@@ -400,12 +426,27 @@ def test_every_front_end_round_trips(config: LogMelConfig | JoinedConfig) -> Non
 
 SLOWER = {**WORDS.to_dict(), "sample_rate": 8000}
 HOSTILE = [
-    [], [YAMNET.to_dict()], [YAMNET.to_dict()] * 5, [YAMNET.to_dict()] * 100_000,
-    [YAMNET.to_dict(), SLOWER], [YAMNET.to_dict(), {**WORDS.to_dict(), "hop": 80}],
-    [YAMNET.to_dict(), {**WORDS.to_dict(), "fft": 2**40}], [YAMNET.to_dict(), {}],
-    [YAMNET.to_dict(), None], [1, 2], ["a", "b"], [[], []], [[YAMNET.to_dict()], []],
-    None, 1, 2.5, True, "words", {}, {"parts": []},
-]  # fmt: skip
+    [],
+    [YAMNET.to_dict()],
+    [YAMNET.to_dict()] * 5,
+    [YAMNET.to_dict()] * 100_000,
+    [YAMNET.to_dict(), SLOWER],
+    [YAMNET.to_dict(), {**WORDS.to_dict(), "hop": 80}],
+    [YAMNET.to_dict(), {**WORDS.to_dict(), "fft": 2**40}],
+    [YAMNET.to_dict(), {}],
+    [YAMNET.to_dict(), None],
+    [1, 2],
+    ["a", "b"],
+    [[], []],
+    [[YAMNET.to_dict()], []],
+    None,
+    1,
+    2.5,
+    True,
+    "words",
+    {},
+    {"parts": []},
+]
 
 
 @pytest.mark.parametrize("values", HOSTILE, ids=lambda v: str(v)[:25])

@@ -17,9 +17,23 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = {"ai_edge_litert", "tflite_runtime", "flatbuffers", "backports"}
 #: Namespaces that C extensions of these packages enter into sys.modules by themselves.
 HEAVY = {
-    "tensorflow", "keras", "librosa", "matplotlib", "scipy", "sklearn", "soundfile", "soxr",
-    "sounddevice", "h5py", "tqdm", "pooch", "requests", "kws_training", "kws_deploy", "jax",
-}  # fmt: skip
+    "tensorflow",
+    "keras",
+    "librosa",
+    "matplotlib",
+    "scipy",
+    "sklearn",
+    "soundfile",
+    "soxr",
+    "sounddevice",
+    "h5py",
+    "tqdm",
+    "pooch",
+    "requests",
+    "kws_training",
+    "kws_deploy",
+    "jax",
+}
 
 
 def brought_by(code: str) -> set[str]:

@@ -25,9 +25,13 @@ DEFAULT = Path(__file__).resolve().parents[2] / "kws" / "models" / "commands.tfl
 
 def kws(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)], capture_output=True, check=False,
-        timeout=60, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
+        [sys.executable, "-m", "kws", *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
 
 def changed(model: ModelFile, **changes: object) -> tuple[ModelFile, bytes]:
@@ -180,8 +184,11 @@ sys.exit(main(sys.argv[1:]))
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", script, "inspect", *map(str, arguments)],
-            capture_output=True, check=False, timeout=60, text=True,
-        )  # fmt: skip
+            capture_output=True,
+            check=False,
+            timeout=60,
+            text=True,
+        )
 
     done = run(DEFAULT, "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -266,9 +266,10 @@ def test_each_missing_key_is_named(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, -1, 1e300, 10**400, "", "x" * 1000, [], [[]], {}, {"a": 1}, "\ud800"],
+    "value",
+    [None, True, -1, 1e300, 10**400, "", "x" * 1000, [], [[]], {}, {"a": 1}, "\ud800"],
     ids=lambda value: repr(value)[:12],
-)  # fmt: skip
+)
 def test_each_wrong_value_is_refused(values: dict[str, Any], value: object) -> None:
     may_be: dict[tuple[str, ...], list[object]] = {
         ("operating_points",): [[]],

@@ -324,8 +324,14 @@ def moving_network(labels: int) -> bytes:
     operator(kinds.RESHAPE, [frames, shape], [logits], "ReshapeOptions", newShape=[1, 1, labels])
     operator(kinds.ADD, [five, five], [following], "AddOptions")
     count = tensor("count", (1,), types.INT32)
-    operator(kinds.CAST, [state], [count], "CastOptions",
-             inDataType=types.FLOAT32, outDataType=types.INT32)  # fmt: skip
+    operator(
+        kinds.CAST,
+        [state],
+        [count],
+        "CastOptions",
+        inDataType=types.FLOAT32,
+        outDataType=types.INT32,
+    )
     value = tensor("value", (), types.FLOAT32, np.array(1, np.float32))
     operator(kinds.FILL, [count, value], [tensor("any", ())], "FillOptions")
     times = tensor("times", (3,), types.INT32, np.array([1, 50, 50], np.int32))

@@ -215,9 +215,15 @@ def test_hostile_entries_are_refused(file: bytes):
     good = npy(np.zeros((2, len(OFFSETS), 128), np.float32))
     huge = good.replace(b"(2, 5, 128)", b"(9, 9, 999)")
     for content in (
-        b"", b"nonsense", good[:-1], good + b"\0", huge, npy(np.array([[[{}]]], object)),
-        good.replace(b"\x93NUMPY\1", b"\x93NUMPY\3"), bytes(5 * 2**20),
-    ):  # fmt: skip
+        b"",
+        b"nonsense",
+        good[:-1],
+        good + b"\0",
+        huge,
+        npy(np.array([[[{}]]], object)),
+        good.replace(b"\x93NUMPY\1", b"\x93NUMPY\3"),
+        bytes(5 * 2**20),
+    ):
         with pytest.raises(ModelError, match=r"^bad: prototypes\.npy "):
             parse_model(with_entry(file, "prototypes.npy", content), "bad")
 

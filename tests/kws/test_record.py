@@ -36,8 +36,11 @@ def record(
             *(sys.executable, "-m", "kws", "record", "--seconds", str(SECONDS)),
             *("--count", str(count), *map(str, arguments)),
         ],
-        input=stdin, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
@@ -89,12 +92,16 @@ def test_speakers_are_read_by_training(tmp_path: Path):
     for speaker in ("Anna Smith", "ben", "ben"):
         record(*arguments, "--speaker", speaker, stdin=pcm(GOOD), count=1)
     assert names(tmp_path / "go") == [
-        "Anna Smith_nohash_0.wav", "ben_nohash_0.wav", "ben_nohash_1.wav",
-    ]  # fmt: skip
+        "Anna Smith_nohash_0.wav",
+        "ben_nohash_0.wav",
+        "ben_nohash_1.wav",
+    ]
     clips = find_clips([tmp_path])
     assert sorted((clip.label, clip.speaker) for clip in clips) == [
-        ("go", "Anna Smith"), ("go", "ben"), ("go", "ben"),
-    ]  # fmt: skip
+        ("go", "Anna Smith"),
+        ("go", "ben"),
+        ("go", "ben"),
+    ]
 
 
 def test_a_pipe_of_another_rate(tmp_path: Path):
@@ -161,10 +168,12 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path):
             *(sys.executable, "-m", "kws", "record", "--stdin", "--seconds", str(SECONDS)),
             *("--label", "go", "--output", tmp_path),
         ],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         # a shell in the background has its processes ignore it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(pcm(GOOD, GOOD[: len(GOOD) // 2]))
@@ -191,8 +200,10 @@ def test_in_a_terminal_without_a_microphone(tmp_path: Path):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "kws", "record", "--label", "go", "--output", tmp_path / "new"],
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
     os.close(theirs)
     text = b""
     until = time.monotonic() + 30
@@ -220,9 +231,13 @@ def session(
         return answers.pop(0) + "\n"
 
     kept = Session(
-        Folder(folder, "go"), count, lambda: Take.of(takes.pop(0), RATE), ask, said.append,
+        Folder(folder, "go"),
+        count,
+        lambda: Take.of(takes.pop(0), RATE),
+        ask,
+        said.append,
         lambda take: said.append(f"played {len(take.samples)}"),
-    ).run()  # fmt: skip
+    ).run()
     assert not answers
     return kept, said
 

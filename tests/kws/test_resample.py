@@ -13,9 +13,16 @@ from kws.resample import Resampler, resample
 
 # Both ways to the filter: a matrix, and (22051, 47999) an interpolated table.
 PAIRS = [
-    (48000, 16000), (44100, 16000), (22051, 16000), (11025, 16000), (8000, 16000),
-    (96000, 16000), (16000, 44100), (47999, 16000), (384000, 4000),
-]  # fmt: skip
+    (48000, 16000),
+    (44100, 16000),
+    (22051, 16000),
+    (11025, 16000),
+    (8000, 16000),
+    (96000, 16000),
+    (16000, 44100),
+    (47999, 16000),
+    (384000, 4000),
+]
 
 
 def sine(hz: float, rate: int, count: int) -> np.ndarray:

@@ -114,13 +114,20 @@ setting = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.7])
 @settings(max_examples=150, deadline=None)
 @given(
     scores=st.lists(st.tuples(score, score), max_size=80),
-    smoothing=setting, release=st.floats(0.1, 1), shortest=setting, gap=setting,
+    smoothing=setting,
+    release=st.floats(0.1, 1),
+    shortest=setting,
+    gap=setting,
     cut=st.integers(0, 80),
-)  # fmt: skip
+)
 def test_properties(
-    scores: list[tuple[float, float]], smoothing: float, release: float, shortest: float,
-    gap: float, cut: int,
-) -> None:  # fmt: skip
+    scores: list[tuple[float, float]],
+    smoothing: float,
+    release: float,
+    shortest: float,
+    gap: float,
+    cut: int,
+) -> None:
     rows = [np.array([0, *pair], np.float32) for pair in scores]
     one = segmenter(smoothing, release, shortest, gap)
     found = run(one, rows)

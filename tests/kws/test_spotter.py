@@ -81,8 +81,17 @@ def eager(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> KeywordSpotter:
 
 def test_the_packages_model(spotter: KeywordSpotter) -> None:
     assert spotter.keywords == (
-        "down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes",
-    )  # fmt: skip
+        "down",
+        "go",
+        "left",
+        "no",
+        "off",
+        "on",
+        "right",
+        "stop",
+        "up",
+        "yes",
+    )
     assert spotter.sample_rate == RATE
     assert spotter.metadata.front_end.bands == 40
     assert spotter.column_seconds == pytest.approx(0.08)

@@ -96,9 +96,11 @@ def word_images():
 
     rng = np.random.default_rng(3)
     rows = [
-        (kind, f"s{who}") for kind in ("rise", "fall", "shake") for who in range(24)
+        (kind, f"s{who}")
+        for kind in ("rise", "fall", "shake")
+        for who in range(24)
         for _ in range(4)
-    ]  # fmt: skip
+    ]
     return WordImages(
         np.stack([image_of(word(kind, rng)) for kind, _ in rows]),
         np.array([kind for kind, _ in rows]),

@@ -85,9 +85,12 @@ def _in_int8(price: Cost) -> Cost:
     It is not trained yet, so it cannot be quantized; every number takes a quarter of the bytes.
     """
     return replace(
-        price, bytes=price.bytes // 4, size=price.size // 4, arena=price.arena // 4,
+        price,
+        bytes=price.bytes // 4,
+        size=price.size // 4,
+        arena=price.arena // 4,
         precision="int8",
-    )  # fmt: skip
+    )
 
 
 def _verdict(expected: Estimate, seconds: float) -> str:

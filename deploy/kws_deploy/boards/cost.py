@@ -21,10 +21,22 @@ MOST_DIMENSIONS = 8
 
 #: Operators whose cost cannot be read from the shapes of their tensors.
 _UNKNOWN = {
-    "CUSTOM", "CALL", "CALL_ONCE", "IF", "WHILE", "DELEGATE", "LSTM", "RNN", "SVDF", "CONV_3D",
-    "CONV_3D_TRANSPOSE", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM",
-    "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN",
-}  # fmt: skip
+    "CUSTOM",
+    "CALL",
+    "CALL_ONCE",
+    "IF",
+    "WHILE",
+    "DELEGATE",
+    "LSTM",
+    "RNN",
+    "SVDF",
+    "CONV_3D",
+    "CONV_3D_TRANSPOSE",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+}
 
 
 @dataclass(frozen=True)
@@ -162,10 +174,22 @@ def _names(enumeration: Any) -> dict[int, str]:
 
 #: Bits per element of the types that occur.
 _BITS = {
-    "FLOAT32": 32, "FLOAT16": 16, "INT8": 8, "UINT8": 8, "INT16": 16, "INT32": 32, "UINT32": 32,
-    "INT64": 64, "UINT64": 64, "UINT16": 16, "BOOL": 8, "FLOAT64": 64, "INT4": 4,
-    "COMPLEX64": 64, "COMPLEX128": 128,
-}  # fmt: skip
+    "FLOAT32": 32,
+    "FLOAT16": 16,
+    "INT8": 8,
+    "UINT8": 8,
+    "INT16": 16,
+    "INT32": 32,
+    "UINT32": 32,
+    "INT64": 64,
+    "UINT64": 64,
+    "UINT16": 16,
+    "BOOL": 8,
+    "FLOAT64": 64,
+    "INT4": 4,
+    "COMPLEX64": 64,
+    "COMPLEX128": 128,
+}
 
 
 def _tensor(names: dict[int, str], model: Any, tensor: Any) -> _Tensor:

@@ -22,18 +22,32 @@ from .tensor_arena import tensor_arena
 
 #: Files that are the same for every model.
 SHIPPED = (
-    "README.txt", "Makefile", "kws_detector.c", "kws_detector.h", "kws_front_end.c",
-    "kws_front_end.h", "kws_kernels.c", "kws_kernels.h", "kws_network.h", "main.c", "main_tflm.cc",
-)  # fmt: skip
+    "README.txt",
+    "Makefile",
+    "kws_detector.c",
+    "kws_detector.h",
+    "kws_front_end.c",
+    "kws_front_end.h",
+    "kws_kernels.c",
+    "kws_kernels.h",
+    "kws_network.h",
+    "main.c",
+    "main_tflm.cc",
+)
 #: Those that people fill in and change.
 EXAMPLES = ("Makefile", "main.c", "main_tflm.cc")
 #: A larger network is refused before its text, several times as long, takes memory.
 MOST_BYTES = 2**23
 #: Files that are made for one model.
 MADE = (
-    "kws_front_end_tables.c", "kws_front_end_tables.h", "kws_model.c", "kws_model.h",
-    "kws_model_data.c", "kws_model_data.h", "kws_network.c",
-)  # fmt: skip
+    "kws_front_end_tables.c",
+    "kws_front_end_tables.h",
+    "kws_model.c",
+    "kws_model.h",
+    "kws_model_data.c",
+    "kws_model_data.h",
+    "kws_network.c",
+)
 
 
 def export_c(model: ModelFile, folder: Path) -> list[Path]:

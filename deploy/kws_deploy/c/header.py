@@ -23,14 +23,27 @@ NEVER = 2.0
 
 #: Methods of TFLM's MicroMutableOpResolver (tensorflow/lite/micro/micro_mutable_op_resolver.h).
 TFLM_METHODS = {
-    "ADD": "AddAdd", "AVERAGE_POOL_2D": "AddAveragePool2D", "CONCATENATION": "AddConcatenation",
-    "CONV_2D": "AddConv2D", "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
-    "EXPAND_DIMS": "AddExpandDims", "FULLY_CONNECTED": "AddFullyConnected",
-    "MAX_POOL_2D": "AddMaxPool2D", "MEAN": "AddMean", "MUL": "AddMul", "PAD": "AddPad",
-    "QUANTIZE": "AddQuantize", "RELU": "AddRelu", "RESHAPE": "AddReshape", "SLICE": "AddSlice",
-    "SPLIT": "AddSplit", "SPLIT_V": "AddSplitV", "SQUEEZE": "AddSqueeze",
-    "STRIDED_SLICE": "AddStridedSlice", "SUB": "AddSub",
-}  # fmt: skip
+    "ADD": "AddAdd",
+    "AVERAGE_POOL_2D": "AddAveragePool2D",
+    "CONCATENATION": "AddConcatenation",
+    "CONV_2D": "AddConv2D",
+    "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
+    "EXPAND_DIMS": "AddExpandDims",
+    "FULLY_CONNECTED": "AddFullyConnected",
+    "MAX_POOL_2D": "AddMaxPool2D",
+    "MEAN": "AddMean",
+    "MUL": "AddMul",
+    "PAD": "AddPad",
+    "QUANTIZE": "AddQuantize",
+    "RELU": "AddRelu",
+    "RESHAPE": "AddReshape",
+    "SLICE": "AddSlice",
+    "SPLIT": "AddSplit",
+    "SPLIT_V": "AddSplitV",
+    "SQUEEZE": "AddSqueeze",
+    "STRIDED_SLICE": "AddStridedSlice",
+    "SUB": "AddSub",
+}
 
 
 def model_header(
@@ -120,8 +133,9 @@ def _decibel(front_end: LogMelConfig) -> str:
 
 
 def _wrapped(sentence: str) -> str:
-    return "\n".join(textwrap.wrap(literals.comment(sentence), 94, initial_indent=" * ",
-                                   subsequent_indent=" * "))  # fmt: skip
+    return "\n".join(
+        textwrap.wrap(literals.comment(sentence), 94, initial_indent=" * ", subsequent_indent=" * ")
+    )
 
 
 def _points(model: ModelFile) -> str:

@@ -166,11 +166,17 @@ def _geometry(
     if (rows, columns) != (out_rows, out_columns):
         raise ModelError(f"gives {rows} x {columns}, but its output is {out.shape}")
     values = {
-        "in_rows": in_rows, "in_columns": in_columns, "out_rows": rows, "out_columns": columns,
-        "kernel_rows": kernel[0], "kernel_columns": kernel[1],
-        "stride_rows": stride[0], "stride_columns": stride[1],
-        "pad_rows": above, "pad_columns": left,
-    }  # fmt: skip
+        "in_rows": in_rows,
+        "in_columns": in_columns,
+        "out_rows": rows,
+        "out_columns": columns,
+        "kernel_rows": kernel[0],
+        "kernel_columns": kernel[1],
+        "stride_rows": stride[0],
+        "stride_columns": stride[1],
+        "pad_rows": above,
+        "pad_columns": left,
+    }
     return {name: str(value) for name, value in values.items()}
 
 
@@ -249,9 +255,11 @@ def _convolution(
         source, out, size, (options.StrideH(), options.StrideW()), dilation, options.Padding()
     )
     fields |= {
-        "in_channels": str(_plane(source)[2]), "out_channels": str(_plane(out)[2]),
-        "dilation_rows": str(dilation[0]), "dilation_columns": str(dilation[1]),
-    }  # fmt: skip
+        "in_channels": str(_plane(source)[2]),
+        "out_channels": str(_plane(out)[2]),
+        "dilation_rows": str(dilation[0]),
+        "dilation_columns": str(dilation[1]),
+    }
     fields |= parts.pop("fields")
     inputs, output = operator.inputs[:1], operator.outputs[0]
     return Call(kernel, "kws_convolution", fields, inputs, output, **parts)
@@ -268,13 +276,30 @@ def _fully_connected(graph: Graph, operator: Operator) -> list[Call]:
         raise ModelError("its weights do not fit its input and output")
     parts = _weighted(graph, operator, outputs, 0, operator.options.FusedActivationFunction())
     sizes = dict.fromkeys(
-        ("in_columns", "out_columns", "kernel_rows", "kernel_columns", "stride_rows",
-         "stride_columns", "dilation_rows", "dilation_columns"), "1",
-    )  # fmt: skip
-    fields = sizes | {
-        "in_rows": str(rows), "out_rows": str(rows), "pad_rows": "0", "pad_columns": "0",
-        "in_channels": str(inputs), "out_channels": str(outputs),
-    } | parts.pop("fields")  # fmt: skip
+        (
+            "in_columns",
+            "out_columns",
+            "kernel_rows",
+            "kernel_columns",
+            "stride_rows",
+            "stride_columns",
+            "dilation_rows",
+            "dilation_columns",
+        ),
+        "1",
+    )
+    fields = (
+        sizes
+        | {
+            "in_rows": str(rows),
+            "out_rows": str(rows),
+            "pad_rows": "0",
+            "pad_columns": "0",
+            "in_channels": str(inputs),
+            "out_channels": str(outputs),
+        }
+        | parts.pop("fields")
+    )
     inputs_, output = operator.inputs[:1], operator.outputs[0]
     return [Call("kws_conv_2d", "kws_convolution", fields, inputs_, output, **parts)]
 
@@ -310,9 +335,13 @@ def _elementwise(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor, Tens
         return _braces([step if size > 1 else 0 for step, size in pairs])
 
     fields = {
-        "shape": _braces(shape), "a_strides": steps(a), "b_strides": steps(b),
-        "a_zero": str(a.zero_point), "b_zero": str(b.zero_point), "out_zero": str(out.zero_point),
-    }  # fmt: skip
+        "shape": _braces(shape),
+        "a_strides": steps(a),
+        "b_strides": steps(b),
+        "a_zero": str(a.zero_point),
+        "b_zero": str(b.zero_point),
+        "out_zero": str(out.zero_point),
+    }
     return a, b, out, fields | _range(out, operator.options.FusedActivationFunction())
 
 
@@ -416,9 +445,13 @@ def _move(
 
 
 def _part(
-    graph: Graph, source: int, output: int, begin: Sequence[int], step: Sequence[int],
+    graph: Graph,
+    source: int,
+    output: int,
+    begin: Sequence[int],
+    step: Sequence[int],
     sizes: Sequence[int],
-) -> Call:  # fmt: skip
+) -> Call:
     """Copy a part of a tensor into the whole of another."""
     tensor, out = _activation(graph, source), _activation(graph, output)
     _unscaled(tensor, out)

@@ -162,9 +162,16 @@ def train_students(
         light = epoch >= round(recipe.epochs * (1 - recipe.light))
         maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
         batches = _batches(
-            np.random.default_rng((seed, epoch)), maker, material, silences, words, window,
-            labels, listening, recipe,
-        )  # fmt: skip
+            np.random.default_rng((seed, epoch)),
+            maker,
+            material,
+            silences,
+            words,
+            window,
+            labels,
+            listening,
+            recipe,
+        )
         losses = np.zeros(len(pupils))
         source = ahead(lambda batches=batches: next(batches), per_epoch)  # type: ignore[misc]
         numbers = bar(iter(range(per_epoch)), per_epoch, f"epoch {epoch + 1}/{recipe.epochs}")
@@ -237,9 +244,12 @@ def _batches(
         rows = rng.choice(len(material.images), words, p=share)
         said = material.labels[rows]
         clips = maker.words(
-            rng, material.frames(rows), material.frames(rng.permutation(rows)), window.frames,
+            rng,
+            material.frames(rows),
+            material.frames(rng.permutation(rows)),
+            window.frames,
             window.receptive_field - 2,
-        )  # fmt: skip
+        )
         frames = np.concatenate([clips.frames, maker.silence(rng, silences, window.frames)])
         frames = frames[:, :, None]
         wanted = window_targets(window, clips.first, clips.last + 1, said, labels)

@@ -127,9 +127,16 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
         skipped += part.skipped
     judges = "judging" if folders.judge else "held-out" if held_out.clips else "validation"
     return Gathered(
-        training + negatives.training, validation, held_out, unlabelled, negatives, noise,
-        _told(teacher), judges, skipped + negatives.skipped,
-    )  # fmt: skip
+        training + negatives.training,
+        validation,
+        held_out,
+        unlabelled,
+        negatives,
+        noise,
+        _told(teacher),
+        judges,
+        skipped + negatives.skipped,
+    )
 
 
 def _parts(
@@ -141,9 +148,10 @@ def _parts(
         marks = _marks(judging)
         # whoever the teacher held out stays out here too, and judges nothing
         kept = [
-            clip for clip in _without_held_out(teacher, clips)
+            clip
+            for clip in _without_held_out(teacher, clips)
             if clip.person not in marks and os.path.realpath(clip.path) not in marks
-        ]  # fmt: skip
+        ]
         parts = kept, judging, []
     else:
         parts = _split(teacher, clips)
@@ -159,9 +167,10 @@ def _marks(clips: Sequence[Clip]) -> set[str]:
 def _others(folders: Sequence[Path], judging: set[str]) -> list[Path]:
     """Find recordings of speech by people who judge nothing."""
     return [
-        clip.path for clip in find_speech(folders)
+        clip.path
+        for clip in find_speech(folders)
         if clip.speaker not in judging and os.path.realpath(clip.path) not in judging
-    ]  # fmt: skip
+    ]
 
 
 def _pieces(paths: Sequence[Path]) -> Part:
@@ -177,8 +186,10 @@ def _pieces(paths: Sequence[Path]) -> Part:
 def _told(teacher: ModelFile) -> dict[str, Any]:
     """Return what the teacher's file tells of its split, for the student's file to tell too."""
     options = teacher.metadata.provenance.get("options")
-    told = {"hold_out": _share(teacher, "hold_out", 0.0),
-            "validation": _share(teacher, "validation", VALIDATION)}  # fmt: skip
+    told = {
+        "hold_out": _share(teacher, "hold_out", 0.0),
+        "validation": _share(teacher, "validation", VALIDATION),
+    }
     if isinstance(options, dict):
         return {**told, **({"split": options["split"]} if options.get("split") else {})}
     say(

@@ -161,9 +161,12 @@ def taught(
             samples = augment(rng, samples, RATE, (0, RATE // 10), noise, Augmentation()).window
         images[row] = image_of(samples)
         told[row] = np.mean(
-            [_softened(teacher.classify(samples).scores, labels, temperature)
-             for teacher in teachers], axis=0,
-        )  # fmt: skip
+            [
+                _softened(teacher.classify(samples).scores, labels, temperature)
+                for teacher in teachers
+            ],
+            axis=0,
+        )
     said = [clip.label for clip in part.clips] * copies
     numbers = [labels.index(label) if label in labels else UNLABELLED for label in said]
     words = np.array([clip.word for clip in part.clips] * copies, np.str_)

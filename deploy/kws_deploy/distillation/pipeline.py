@@ -145,34 +145,52 @@ def distill(
     networks = [options.student.network(len(labels)) for _ in range(2)]
     listeners = [
         lambda windows, length, teacher=teacher: FrameTeacher(teacher, labels, windows, length)
-        for teacher in teachers if hears(teacher, WORDS)
-    ]  # fmt: skip
+        for teacher in teachers
+        if hears(teacher, WORDS)
+    ]
     digest = _digest(material, noise, teachers, labels, options)
     checkpoint = Checkpoint(checkpoints / f"distill-{digest[:16]}.npz")
     steps = train_students(
-        [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)], material, noise,
-        labels, listeners, options.student.stride, options.recipe, options.seed, checkpoint, report,
-    )  # fmt: skip
+        [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)],
+        material,
+        noise,
+        labels,
+        listeners,
+        options.student.stride,
+        options.recipe,
+        options.seed,
+        checkpoint,
+        report,
+    )
     maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
     streams = representative(maker, material.images, options.seed)
     provenance = _provenance(teachers, data, options, digest, len(material.images))
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
-    model, alone = (model_file(step, "int8", labels, detector, provenance, streams)
-                    for step in steps)  # fmt: skip
+    model, alone = (
+        model_file(step, "int8", labels, detector, provenance, streams) for step in steps
+    )
     unquantized = model_file(steps[0], "float32", labels, detector, provenance, streams)
     model, unquantized = (with_points(one, data, options.seed) for one in (model, unquantized))
     reports = [
         judge_clips(
-            open_model(one, keywords=_selected(one, keywords)), data.judged.clips,
-            data.judged.audio, data.judged.skipped, bar,
+            open_model(one, keywords=_selected(one, keywords)),
+            data.judged.clips,
+            data.judged.audio,
+            data.judged.skipped,
+            bar,
         )
         for one in (*teachers, model, alone)
-    ]  # fmt: skip
+    ]
     result = Distilled(
-        model, unquantized, tuple(reports[:-2]), reports[-2], reports[-1],
-        data.judges, data.skipped,
-    )  # fmt: skip
+        model,
+        unquantized,
+        tuple(reports[:-2]),
+        reports[-2],
+        reports[-1],
+        data.judges,
+        data.skipped,
+    )
     checkpoint.remove()
     return result
 
@@ -259,15 +277,24 @@ def _material(
     keywords = tuple(one for one in labels if one in teachers[0].metadata.keywords)
     waveform = [
         open_model(one, keywords=_selected(one, keywords))
-        for one in teachers if not hears(one, WORDS)
-    ]  # fmt: skip
+        for one in teachers
+        if not hears(one, WORDS)
+    ]
     if waveform:
         part = data.training + data.unlabelled
         say(f"{len(part.clips)} recordings; teachers judge {options.copies} copies of each")
         materials = [
-            taught(part, labels, waveform, options.copies, options.recipe.temperature,
-                   data.noise, options.seed, bar)
-        ]  # fmt: skip
+            taught(
+                part,
+                labels,
+                waveform,
+                options.copies,
+                options.recipe.temperature,
+                data.noise,
+                options.seed,
+                bar,
+            )
+        ]
     else:
         materials = [recorded(data.training, labels), unlabelled(data.unlabelled, labels)]
     if folders.features is not None:

@@ -209,9 +209,7 @@ def _dtypes() -> dict[int, np.dtype[Any]]:
     from ai_edge_litert.schema_py_generated import TensorType
 
     names = ("FLOAT32", "FLOAT16", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL")
-    return {
-        getattr(TensorType, name): np.dtype(name.lower()).newbyteorder("<") for name in names
-    }  # fmt: skip
+    return {getattr(TensorType, name): np.dtype(name.lower()).newbyteorder("<") for name in names}
 
 
 def real_values(tensor: Any, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

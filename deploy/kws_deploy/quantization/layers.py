@@ -82,9 +82,10 @@ def layer_noise(
     signal = dict.fromkeys(names, 0.0)
     noise = dict.fromkeys(names, 0.0)
     pairs = zip(
-        Recorder(network, contract).run(frames), Recorder(rounded, contract).run(frames),
+        Recorder(network, contract).run(frames),
+        Recorder(rounded, contract).run(frames),
         strict=True,
-    )  # fmt: skip
+    )
     for real, other in pairs:
         for name in names:
             meant = real(name)

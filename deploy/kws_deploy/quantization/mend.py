@@ -207,10 +207,8 @@ def segments_of(network: bytes, contract: StreamingContract) -> list[Segment]:
     segments = []
     for wanted in sorted(set(numbers)):
         those = [
-            operator
-            for own, operator in zip(numbers, operators, strict=True)
-            if own == wanted
-        ]  # fmt: skip
+            operator for own, operator in zip(numbers, operators, strict=True) if own == wanted
+        ]
         segments.append(
             Segment(
                 tuple(name for operator in those for name in operator.outputs),

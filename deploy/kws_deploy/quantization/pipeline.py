@@ -224,9 +224,13 @@ def quantize_model(
         )
         try:
             network = quantize(
-                source.network, contract, precision, ranges, input_type=types[0],
+                source.network,
+                contract,
+                precision,
+                ranges,
+                input_type=types[0],
                 output_type=types[1],
-            )  # fmt: skip
+            )
         except QuantizationError as error:
             if precision == options.to:
                 raise

@@ -62,8 +62,9 @@ class BroadcastNetwork:
         self._edge = layers.ZeroPadding2D(((0, 0), (2, 2)))
         # all of the stride in time at once: later columns would be computed and thrown away
         self._stem = (
-            layers.Conv2D(2 * shape.width, (6, 5), strides=(4, 2), use_bias=False), norm(),
-        )  # fmt: skip
+            layers.Conv2D(2 * shape.width, (6, 5), strides=(4, 2), use_bias=False),
+            norm(),
+        )
         self._blocks = []
         channels = 2 * shape.width
         widths = (8, 12, 16, 20)
@@ -74,17 +75,19 @@ class BroadcastNetwork:
                 widen = None
                 if wanted != channels:
                     widen = (layers.Conv2D(wanted, 1, use_bias=False), norm())
-                self._blocks.append((
-                    widen,
-                    layers.ZeroPadding2D(((0, 0), (1, 1))),
-                    layers.DepthwiseConv2D((1, 3), strides=(1, 1), use_bias=False),
-                    layers.MaxPooling2D((1, 2)) if stride == 2 else None,
-                    norm(),
-                    layers.DepthwiseConv2D((3, 1), use_bias=False),
-                    norm(),
-                    layers.Conv2D(wanted, 1, use_bias=True),
-                    layers.SpatialDropout2D(dropout),
-                ))  # fmt: skip
+                self._blocks.append(
+                    (
+                        widen,
+                        layers.ZeroPadding2D(((0, 0), (1, 1))),
+                        layers.DepthwiseConv2D((1, 3), strides=(1, 1), use_bias=False),
+                        layers.MaxPooling2D((1, 2)) if stride == 2 else None,
+                        norm(),
+                        layers.DepthwiseConv2D((3, 1), use_bias=False),
+                        norm(),
+                        layers.Conv2D(wanted, 1, use_bias=True),
+                        layers.SpatialDropout2D(dropout),
+                    )
+                )
                 channels = wanted
         self._mean = layers.AveragePooling2D((2, 1))
         self._pool = layers.DepthwiseConv2D((shape.pool, 1), use_bias=False), norm()

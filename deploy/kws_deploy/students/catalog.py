@@ -60,8 +60,10 @@ class Student:
     def network(self, labels: int) -> Network:
         """Build the network, its weights drawn at random."""
         build: dict[type, Callable[..., Any]] = {
-            BaseShape: WordBase, MixedShape: MixedNetwork, BroadcastShape: BroadcastNetwork
-        }  # fmt: skip
+            BaseShape: WordBase,
+            MixedShape: MixedNetwork,
+            BroadcastShape: BroadcastNetwork,
+        }
         return build[type(self.shape)](WORDS, labels, self.shape)
 
     def to_dict(self) -> dict[str, Any]:

@@ -31,32 +31,49 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     add_data(parser, required=False)
     parser.add_argument(
-        "--positives", type=Path, nargs="+", action="extend", metavar="DIR",
+        "--positives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
         help="instead of --data, for wake words: recordings of the keyword; of several keywords "
         "in sub-folders named after them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--negatives", type=Path, nargs="+", action="extend", metavar="DIR",
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
         help="with --positives: hours of recordings in which nobody says it",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--against", type=Path, required=True, metavar="TEACHER",
+        "--against",
+        type=Path,
+        required=True,
+        metavar="TEACHER",
         help="the model file that it must keep up with",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--float", type=Path, metavar="FILE", dest="float_file",
+        "--float",
+        type=Path,
+        metavar="FILE",
+        dest="float_file",
         help="the float model that MODEL was quantized from; if left out, MODEL's own weights are "
         "dequantized",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--budget-ms", type=milliseconds, metavar="N",
+        "--budget-ms",
+        type=milliseconds,
+        metavar="N",
         help="milliseconds that a step of the network may take; as long as its audio if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--board", metavar="NAME|FILE",
+        "--board",
+        metavar="NAME|FILE",
         help="where the budget holds: a board's profile, or what kws bench --json wrote there; if "
         "left out, a step is timed here",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="all figures as one JSON object")
 
 
@@ -177,8 +194,10 @@ def _print_doubts(gate: Gate, width: int) -> None:
 
 
 CHECK = Verb(
-    "check", "the gate before a release: exit status 1, with the reasons, if a model lost too much",
+    "check",
+    "the gate before a release: exit status 1, with the reasons, if a model lost too much",
     "kws check student.tflite --data recordings --against teacher.tflite --budget-ms 20 "
     "--board pi4",
-    _configure_check, _run_check,
-)  # fmt: skip
+    _configure_check,
+    _run_check,
+)

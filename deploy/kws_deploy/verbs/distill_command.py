@@ -24,26 +24,34 @@ FEW = 100
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "teachers", type=Path, nargs="+", metavar="TEACHER",
+        "teachers",
+        type=Path,
+        nargs="+",
+        metavar="TEACHER",
         help="a model file, or words, the base in the package; of several, the mean is taught",
-    )  # fmt: skip
+    )
     add_material(parser)
     parser.add_argument(
-        "--keywords", type=names, metavar="A,B,…",
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
         help="some of the teacher's keywords; all of them if left out",
-    )  # fmt: skip
+    )
     add_outputs(parser)
     parser.add_argument(
-        "--student", metavar="NAME|WIDTH",
+        "--student",
+        metavar="NAME|WIDTH",
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
         f"{STUDENT} if left out",
-    )  # fmt: skip
+    )
     add_budget(parser, "the largest temporal student whose step takes at most so long")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument(
-        "--copies", type=int, default=COPIES,
+        "--copies",
+        type=int,
+        default=COPIES,
         help="augmented copies of each recording, for a teacher that needs the waveform",
-    )  # fmt: skip
+    )
     parser.add_argument("--seed", type=seed, default=0)
 
 
@@ -51,23 +59,40 @@ def add_material(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name what a student learns from and is judged by."""
     add_data(parser)
     parser.add_argument(
-        "--features", type=Path, metavar="FILE.npz",
+        "--features",
+        type=Path,
+        metavar="FILE.npz",
         help="labelled log-mel images without a waveform (x, label, speaker)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--noise", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
         help="folders of background noise",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--judge", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--judge",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="labelled recordings to choose thresholds and to judge by; whoever speaks there is "
         "left out of everything else; without it, some of the speakers of --data",
-    )  # fmt: skip
+    )
     add_negatives(parser)
     parser.add_argument(
-        "--unlabelled", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--unlabelled",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of speech of which nobody says what is in it: the teacher does",
-    )  # fmt: skip
+    )
 
 
 def folders_of(options: argparse.Namespace) -> Folders:
@@ -86,18 +111,26 @@ def folders_of(options: argparse.Namespace) -> Folders:
         if not path.exists():
             raise KwsError(f"{path}: no such file or folder: check the path")
     return Folders(
-        options.data, options.speaker_rule, options.features, options.judge, options.noise,
-        options.negatives, options.unlabelled,
-    )  # fmt: skip
+        options.data,
+        options.speaker_rule,
+        options.features,
+        options.judge,
+        options.noise,
+        options.negatives,
+        options.unlabelled,
+    )
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name the files to write."""
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument(
-        "--float", dest="unquantized", type=Path, metavar="FILE",
+        "--float",
+        dest="unquantized",
+        type=Path,
+        metavar="FILE",
         help="write the student in float32 too, for kws quantize, kws prune and kws check",
-    )  # fmt: skip
+    )
 
 
 def check_outputs(options: argparse.Namespace) -> None:
@@ -130,10 +163,12 @@ def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add the arguments that say how long a step may take, and where."""
     parser.add_argument("--budget-ms", type=milliseconds, metavar="MS", help=meaning)
     parser.add_argument(
-        "--board", metavar="NAME|FILE", default=None,
+        "--board",
+        metavar="NAME|FILE",
+        default=None,
         help="where: pi-zero-2w, pi3, pi4, pi5, esp32-s3 …, a profile of your own, or what "
         "kws bench --json wrote there",
-    )  # fmt: skip
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -168,17 +203,24 @@ def _run(options: argparse.Namespace) -> int:
     result = distill(
         teachers,
         folders,
-        Options(student, None if options.keywords is None else tuple(options.keywords),
-                options.copies, Recipe(epochs=options.epochs), options.seed),
+        Options(
+            student,
+            None if options.keywords is None else tuple(options.keywords),
+            options.copies,
+            Recipe(epochs=options.epochs),
+            options.seed,
+        ),
         cache_folder("checkpoints"),
-    )  # fmt: skip
+    )
     write_student(options, result)
     rows = [
-        *((f"teacher {path.name}", one) for path, one in zip(options.teachers, result.teachers,
-                                                             strict=True)),
+        *(
+            (f"teacher {path.name}", one)
+            for path, one in zip(options.teachers, result.teachers, strict=True)
+        ),
         (f"student {student.name}, int8", result.student),
         ("the same without teacher, int8", result.alone),
-    ]  # fmt: skip
+    ]
     for name, report in rows:
         low, high = report.interval
         print(
@@ -193,7 +235,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 DISTILL = Verb(
-    "distill", "train a small student from a teacher",
+    "distill",
+    "train a small student from a teacher",
     "kws distill teacher.tflite --data recordings --noise noise --output student.tflite",
-    _configure, _run,
-)  # fmt: skip
+    _configure,
+    _run,
+)

@@ -21,23 +21,34 @@ LONGEST = 30
 def _configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument(
-        "--to", choices=("c", "onnx"), required=True,
+        "--to",
+        choices=("c", "onnx"),
+        required=True,
         help="C99 for microcontrollers, a folder; or one ONNX file",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR|FILE",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR|FILE",
         help="for c a folder: a new one, or an earlier export, which is replaced; for onnx a file",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--audio", type=Path, nargs="+", action="extend", metavar="FILE",
+        "--audio",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="FILE",
         help="for onnx: recordings, or folders of them, on which onnxruntime must give the same; "
         f"{MOST_RECORDINGS} of them are heard",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--float", action="store_true", dest="as_float",
+        "--float",
+        action="store_true",
+        dest="as_float",
         help="for onnx: dequantize an int8 network first: three times the size, and every runtime "
         "gives the same",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="what was written as one JSON object")
 
 
@@ -75,11 +86,16 @@ def _export_onnx(options: argparse.Namespace, model: ModelFile) -> int:
     unlike = found.optimized > found.tolerance
     if options.json:
         values = {
-            "to": "onnx", "file": str(options.output), "bytes": found.size,
-            "precision": found.precision, "largest_difference": found.largest,
-            "tolerance": found.tolerance, "largest_difference_by_default": found.optimized,
-            "recordings": found.recordings, "steps": found.steps,
-        }  # fmt: skip
+            "to": "onnx",
+            "file": str(options.output),
+            "bytes": found.size,
+            "precision": found.precision,
+            "largest_difference": found.largest,
+            "tolerance": found.tolerance,
+            "largest_difference_by_default": found.optimized,
+            "recordings": found.recordings,
+            "steps": found.steps,
+        }
         print(json.dumps(values, indent=1))
     else:
         print(
@@ -122,7 +138,9 @@ def _recordings(paths: list[Path], sample_rate: int) -> list:
 
 
 EXPORT = Verb(
-    "export", "write a model in another form: C for microcontrollers, ONNX",
+    "export",
+    "write a model in another form: C for microcontrollers, ONNX",
     "kws export model.tflite --to onnx --audio recordings --output model.onnx",
-    _configure_export, _run_export,
-)  # fmt: skip
+    _configure_export,
+    _run_export,
+)

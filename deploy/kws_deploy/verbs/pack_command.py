@@ -16,19 +16,24 @@ from kws_training.verbs.train_command import check_output
 
 def _configure_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "network", type=Path, metavar="NETWORK",
+        "network",
+        type=Path,
+        metavar="NETWORK",
         help="a TFLite network; of a model file, its network alone is taken",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--metadata", type=Path, metavar="kws.json",
+        "--metadata",
+        type=Path,
+        metavar="kws.json",
         help="its contract; the arrays that it names lie beside it",
-    )  # fmt: skip
+    )
     parser.add_argument("--output", type=Path, metavar="FILE")
     parser.add_argument(
-        "--template", action="store_true",
+        "--template",
+        action="store_true",
         help="print a kws.json to start from, filled from what the network's tensors tell, and "
         "on stderr what is left to fill in",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="what was written as one JSON object")
 
 
@@ -71,7 +76,9 @@ def _run_pack(options: argparse.Namespace) -> int:
 
 
 PACK = Verb(
-    "pack", "make a model file of a TFLite network and its contract",
+    "pack",
+    "make a model file of a TFLite network and its contract",
     "kws pack network.tflite --metadata kws.json --output model.tflite",
-    _configure_pack, _run_pack,
-)  # fmt: skip
+    _configure_pack,
+    _run_pack,
+)

@@ -16,13 +16,18 @@ EPOCHS = 8
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=Path, metavar="MODEL",
+        "model",
+        type=Path,
+        metavar="MODEL",
         help="a temporal student that kws distill made, best in float32",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--keep", type=float, required=True, metavar="SHARE",
+        "--keep",
+        type=float,
+        required=True,
+        metavar="SHARE",
         help="of the channels: about the root of the share of the weights that is kept",
-    )  # fmt: skip
+    )
     add_material(parser)
     add_outputs(parser)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training afterwards")
@@ -51,9 +56,11 @@ def _run(options: argparse.Namespace) -> int:
     # gently, and near to what is judged: the weights are good already
     recipe = Recipe(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
     result = distill(
-        [base.model], folders, Options(student, None, 1, recipe, options.seed),
+        [base.model],
+        folders,
+        Options(student, None, 1, recipe, options.seed),
         cache_folder("checkpoints"),
-    )  # fmt: skip
+    )
     write_student(options, result)
     print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
     # of one number format: what int8 saves is not pruning's
@@ -78,7 +85,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 PRUNE = Verb(
-    "prune", "remove the channels of a student that carry least, and train on",
+    "prune",
+    "remove the channels of a student that carry least, and train on",
     "kws prune student.tflite --keep 0.75 --data recordings --noise noise --output pruned.tflite",
-    _configure, _run,
-)  # fmt: skip
+    _configure,
+    _run,
+)

@@ -31,36 +31,53 @@ MOST_FILES = 5
 
 def _configure_quantize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=Path, metavar="MODEL",
+        "model",
+        type=Path,
+        metavar="MODEL",
         help="a model file, best one in float32; another is dequantized first",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--to", choices=PRECISIONS,
+        "--to",
+        choices=PRECISIONS,
         help="what to write; without it, all variants are compared and nothing is written",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--calibration", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        "--calibration",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
         help="folders of recordings like those that the device will hear, without labels",
-    )  # fmt: skip
+    )
     parser.add_argument("--output", type=Path, metavar="FILE")
     add_data(parser, required=False)
     parser.add_argument(
-        "--recipe", default="light", metavar="NAME|FILE.toml",
+        "--recipe",
+        default="light",
+        metavar="NAME|FILE.toml",
         help="how calibration recordings are augmented: light, heavy, or a file of your own",
-    )  # fmt: skip
+    )
     parser.add_argument("--input-type", choices=TYPES, help="int8, int16x8: type of the frames")
     parser.add_argument("--output-type", choices=TYPES, help="int8, int16x8: type of the logits")
     parser.add_argument(
-        "--mend", choices=("auto", "none", "equalise", "mixed"), default="auto",
+        "--mend",
+        choices=("auto", "none", "equalise", "mixed"),
+        default="auto",
         help="what to do where int8 loses: scale channels, widen layers to 16 bits, or both where "
         "it loses more than 0.3 points on --data",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--layers", action="store_true", help="say where int8 loses, layer by layer",
-    )  # fmt: skip
+        "--layers",
+        action="store_true",
+        help="say where int8 loses, layer by layer",
+    )
     parser.add_argument(
-        "--layers-picture", type=Path, metavar="FILE.png", help="draw it, from first to last",
-    )  # fmt: skip
+        "--layers-picture",
+        type=Path,
+        metavar="FILE.png",
+        help="draw it, from first to last",
+    )
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 
@@ -106,19 +123,28 @@ def _run_quantize(options: argparse.Namespace) -> int:
     source = open_source(model)
     clips, audio, skipped = _labelled(options, model)
     representative = read_representative(
-        options.calibration, model.metadata.front_end, read_recipe(options.recipe),
-        options.seed, bar,
-    )  # fmt: skip
+        options.calibration,
+        model.metadata.front_end,
+        read_recipe(options.recipe),
+        options.seed,
+        bar,
+    )
     result = quantize_model(
-        source, representative, clips, audio,
+        source,
+        representative,
+        clips,
+        audio,
         Options(
-            to=options.to, input_type=options.input_type, output_type=options.output_type,
-            mend=options.mend, layers=options.layers or options.layers_picture is not None,
+            to=options.to,
+            input_type=options.input_type,
+            output_type=options.output_type,
+            mend=options.mend,
+            layers=options.layers or options.layers_picture is not None,
             seed=options.seed,
             recipe=str(options.recipe),
         ),
         bar,
-    )  # fmt: skip
+    )
     if options.layers_picture is not None:
         draw(result.layers, options.layers_picture)
     if result.wanted is not None:
@@ -221,7 +247,9 @@ def _figures(
 
 
 QUANTIZE = Verb(
-    "quantize", "a model in other number formats, compared with float",
+    "quantize",
+    "a model in other number formats, compared with float",
     "kws quantize model.tflite --to int8 --calibration recordings --output small.tflite",
-    _configure_quantize, _run_quantize,
-)  # fmt: skip
+    _configure_quantize,
+    _run_quantize,
+)

@@ -49,9 +49,15 @@ year = 2024
 source = "a data sheet"
 """
 STEP = Cost(
-    multiply_adds=1_000_000, weights=10, operators=100, bytes=1, kinds={}, size=3000, arena=5000,
+    multiply_adds=1_000_000,
+    weights=10,
+    operators=100,
+    bytes=1,
+    kinds={},
+    size=3000,
+    arena=5000,
     precision="int8",
-)  # fmt: skip
+)
 
 
 @pytest.fixture

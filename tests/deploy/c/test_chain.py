@@ -45,16 +45,22 @@ def clips() -> list[np.ndarray]:
     folder = Path(named) if named else Path(__file__).resolve().parents[4] / "shared"
     if not folder.is_dir():
         return [demo()]
-    files = sorted(path for kind in ("wav", "flac", "ogg", "opus", "mp3")
-                   for path in (folder / "audio").rglob(f"*.{kind}"))  # fmt: skip
+    files = sorted(
+        path
+        for kind in ("wav", "flac", "ogg", "opus", "mp3")
+        for path in (folder / "audio").rglob(f"*.{kind}")
+    )
     chosen = np.random.default_rng(0).choice(len(files), CLIPS, replace=False)
     samples = [load_audio(files[n], 16000)[:MOST] for n in sorted(chosen)]
     return [
-        np.concatenate([
-            np.clip(np.rint(clip * 32768), -32768, 32767).astype(np.int16), np.zeros(8000, np.int16)
-        ])
+        np.concatenate(
+            [
+                np.clip(np.rint(clip * 32768), -32768, 32767).astype(np.int16),
+                np.zeros(8000, np.int16),
+            ]
+        )
         for clip in samples
-    ]  # fmt: skip
+    ]
 
 
 def features(library: ctypes.CDLL, samples: np.ndarray, bands: int) -> np.ndarray:
@@ -121,11 +127,15 @@ def test_reference_logits_are_those_of_the_reference_kernels(
     model = exported.model
     contract = model.metadata.streaming
     graph = read_graph(model.network, "m")
-    interpreter = Interpreter(model_content=model.network, num_threads=1,
-                              experimental_op_resolver_type=OpResolverType.BUILTIN_REF)  # fmt: skip
+    interpreter = Interpreter(
+        model_content=model.network,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+    )
     interpreter.allocate_tensors()
-    states = [(graph.named(a, graph.inputs), graph.named(b, graph.outputs))
-              for a, b in contract.states]  # fmt: skip
+    states = [
+        (graph.named(a, graph.inputs), graph.named(b, graph.outputs)) for a, b in contract.states
+    ]
     silence = after_silence(model, graph, reference=True)
     frames_in = graph.named(contract.input, graph.inputs)
     out = graph.named(contract.output, graph.outputs)
@@ -177,8 +187,9 @@ def test_reference_logits_are_those_of_tflm(exported: Exported) -> None:
 
 def printed(program: list[str], samples: np.ndarray) -> list[tuple[float, float, str, float]]:
     """Return what the example prints: start, end, keyword, score."""
-    done = subprocess.run(program, input=samples.astype("<i2").tobytes(), check=True,
-                          capture_output=True)  # fmt: skip
+    done = subprocess.run(
+        program, input=samples.astype("<i2").tobytes(), check=True, capture_output=True
+    )
     lines = [line.split("\t") for line in done.stdout.decode().splitlines()]
     return [(float(a), float(b), keyword, float(score)) for a, b, keyword, score in lines]
 
@@ -199,8 +210,9 @@ def test_the_program_detects_what_python_detects(exported: Exported) -> None:
 
 def test_odd_input_is_no_harm(exported: Exported) -> None:
     for size in (0, 1, 2, 959, 961):
-        done = subprocess.run([str(exported.program)], input=bytes(size), check=True,
-                              capture_output=True)  # fmt: skip
+        done = subprocess.run(
+            [str(exported.program)], input=bytes(size), check=True, capture_output=True
+        )
         assert done.stdout == b""
         assert done.stderr == b""
 
@@ -217,8 +229,12 @@ def test_valgrind_finds_nothing(exported: Exported) -> None:
 def test_sanitizers_find_nothing(exported: Exported, gcc: str, tmp_path: Path) -> None:
     program = tmp_path / "kws"
     try:
-        compile_program(exported.folder, program, gcc,
-                        ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])  # fmt: skip
+        compile_program(
+            exported.folder,
+            program,
+            gcc,
+            ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+        )
     except subprocess.CalledProcessError:
         pytest.skip("gcc has no sanitizers: apt-get install libasan8 libubsan1")
     assert printed([str(program)], demo()) == printed([str(exported.program)], demo())
@@ -226,9 +242,11 @@ def test_sanitizers_find_nothing(exported: Exported, gcc: str, tmp_path: Path) -
 
 class _Detection(ctypes.Structure):
     _fields_ = [
-        ("label", ctypes.c_int32), ("score", ctypes.c_float),
-        ("start", ctypes.c_int64), ("end", ctypes.c_int64),
-    ]  # fmt: skip
+        ("label", ctypes.c_int32),
+        ("score", ctypes.c_float),
+        ("start", ctypes.c_int64),
+        ("end", ctypes.c_int64),
+    ]
 
 
 def c_detections(
@@ -256,11 +274,14 @@ def test_the_detector_is_pythons(
     if task == WAKE_WORDS:
         labels = tuple(f"phrase {n}" for n in range(len(model.metadata.labels)))
         detector = replace(
-            model.metadata.detector, smoothing=0.3, refractory=0.5,
+            model.metadata.detector,
+            smoothing=0.3,
+            refractory=0.5,
             thresholds=dict.fromkeys(labels, 0.6),
-        )  # fmt: skip
-        metadata = replace(model.metadata, task=task, labels=labels, detector=detector,
-                           operating_points=())  # fmt: skip
+        )
+        metadata = replace(
+            model.metadata, task=task, labels=labels, detector=detector, operating_points=()
+        )
         model = replace(model, metadata=metadata)
         export_c(model, tmp_path / "c")
         library = build(tmp_path / "c", gcc, False)

@@ -22,9 +22,13 @@ CORES = {
 }
 #: C of the chain that an exporter gives, apart from its main program.
 CHAIN = [
-    "kws_front_end.c", "kws_front_end_tables.c", "kws_network.c", "kws_kernels.c",
-    "kws_detector.c", "kws_model.c",
-]  # fmt: skip
+    "kws_front_end.c",
+    "kws_front_end_tables.c",
+    "kws_network.c",
+    "kws_kernels.c",
+    "kws_detector.c",
+    "kws_model.c",
+]
 
 #: Prints each step's frames and logits in hexadecimal, and detections.
 PROGRAM = r"""

@@ -88,8 +88,9 @@ def test_make_builds_it(exported: Exported, tmp_path: Path) -> None:
     shutil.copytree(exported.folder, folder)
     for more in ([], ["REFERENCE=1"]):
         subprocess.run(["make", "clean"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["make", "CFLAGS=-O0", *more], cwd=folder, check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            ["make", "CFLAGS=-O0", *more], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        )
         assert (folder / "kws").is_file()
     export_c(exported.model, folder)  # what make left is no stranger's
     assert not (folder / "kws").exists()
@@ -122,10 +123,20 @@ def test_firmware_is_checked_against_declarations(exported: Exported, tmp_path: 
         f" class MicroMutableOpResolver : public MicroOpResolver {{ public:\n{methods}}}; }}\n"
     )
     subprocess.run(
-        [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I",
-         str(tmp_path), "-DKWS_REFERENCE_KERNELS", str(exported.folder / "main_tflm.cc")],
+        [
+            compiler,
+            "-std=c++17",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-fsyntax-only",
+            "-I",
+            str(tmp_path),
+            "-DKWS_REFERENCE_KERNELS",
+            str(exported.folder / "main_tflm.cc"),
+        ],
         check=True,
-    )  # fmt: skip
+    )
 
 
 def test_hostile_texts_stay_texts(model: ModelFile, gcc: str, tmp_path: Path) -> None:
@@ -177,8 +188,10 @@ def test_what_cannot_be_exported_is_refused_with_what_to_do(model: ModelFile) ->
     sounds = changed(model, task="sounds", detector=SegmenterDefaults(0.1, 0.5, 0.1, 0.1, {}))
     enrolled = changed(model, prototypes=PrototypeContract((0,), (0,), 1.0, (0.5,)))
     for refused, said in (
-        (joined, "kws distill"), (sounds, "kws spot"), (enrolled, "kws train --wake-word"),
-    ):  # fmt: skip
+        (joined, "kws distill"),
+        (sounds, "kws spot"),
+        (enrolled, "kws train --wake-word"),
+    ):
         with pytest.raises(ModelError, match=said) as error:
             c_sources(refused)
         assert "\n" not in str(error.value)
@@ -223,9 +236,13 @@ def test_unknown_operators_are_named() -> None:
     for network, said in (
         (one_operator("LOGISTIC", None), "operator LOGISTIC cannot be exported"),
         (one_operator("RESHAPE", None, scale=0.2), "another scale"),
-        (one_operator("CONCATENATION", options("ConcatenationOptions", axis=1,
-                                               fusedActivationFunction=1)), "fused activation"),
-    ):  # fmt: skip
+        (
+            one_operator(
+                "CONCATENATION", options("ConcatenationOptions", axis=1, fusedActivationFunction=1)
+            ),
+            "fused activation",
+        ),
+    ):
         with pytest.raises(ModelError, match=said):
             generate(read_graph(network, "m"), contract)
 

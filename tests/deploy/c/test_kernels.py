@@ -42,9 +42,16 @@ class Draw:
 
 
 def weighted(
-    kind: str, draw: Draw, weights: tuple[int, ...], shape: tuple[int, ...],
-    out: tuple[int, ...], how: Any, *, per_channel: bool = True, bias: bool = True,
-) -> tuple[bytes, np.ndarray]:  # fmt: skip
+    kind: str,
+    draw: Draw,
+    weights: tuple[int, ...],
+    shape: tuple[int, ...],
+    out: tuple[int, ...],
+    how: Any,
+    *,
+    per_channel: bool = True,
+    bias: bool = True,
+) -> tuple[bytes, np.ndarray]:
     """Return a network of one convolution, and inputs."""
     axis = 3 if kind == "DEPTHWISE_CONV_2D" else 0
     channels = weights[axis]
@@ -55,10 +62,17 @@ def weighted(
     tensors = [
         ("in", shape, "INT8", source, draw.zero(), None),
         ("w", weights, "INT8", scales, 0, draw.values(*weights), axis),
-        ("b", (channels,), "INT32", scales * np.float32(source), 0,
-         draw.random.integers(-3000, 3000, channels).astype(np.int32), 0),
+        (
+            "b",
+            (channels,),
+            "INT32",
+            scales * np.float32(source),
+            0,
+            draw.random.integers(-3000, 3000, channels).astype(np.int32),
+            0,
+        ),
         ("out", out, "INT8", source * scales.mean() * sums / 40, draw.zero(), None),
-    ]  # fmt: skip
+    ]
     inputs = (0, 1, 2) if bias else (0, 1, -1)
     return network_of(tensors, [(kind, inputs, (3,), how)], (0,), (3,)), draw.values(STEPS, *shape)
 
@@ -66,9 +80,13 @@ def weighted(
 def convolution(kind: str, **values: Any) -> Any:
     """Return options of a convolution, with the usual ones where nothing is said."""
     usual = {
-        "padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1,
+        "padding": 1,
+        "strideH": 1,
+        "strideW": 1,
+        "dilationHFactor": 1,
+        "dilationWFactor": 1,
         "fusedActivationFunction": 0,
-    }  # fmt: skip
+    }
     return options(kind, **{**usual, **values})
 
 
@@ -76,8 +94,17 @@ def convolution(kind: str, **values: Any) -> Any:
 @pytest.mark.parametrize("activation", [0, 1, 3])
 def test_conv_2d_along_time(compare: Compare, per_channel: bool, activation: int) -> None:
     how = convolution("Conv2DOptions", strideH=2, fusedActivationFunction=activation)
-    compare(*weighted("CONV_2D", Draw(activation), (16, 5, 1, 24), (1, 12, 1, 24), (1, 4, 1, 16),
-                      how, per_channel=per_channel))  # fmt: skip
+    compare(
+        *weighted(
+            "CONV_2D",
+            Draw(activation),
+            (16, 5, 1, 24),
+            (1, 12, 1, 24),
+            (1, 4, 1, 16),
+            how,
+            per_channel=per_channel,
+        )
+    )
 
 
 def test_conv_2d_with_padding_and_dilation(compare: Compare) -> None:
@@ -89,10 +116,19 @@ def test_conv_2d_with_padding_and_dilation(compare: Compare) -> None:
 
 @pytest.mark.parametrize("activation", [0, 1, 3])
 def test_depthwise_conv_2d(compare: Compare, activation: int) -> None:
-    how = convolution("DepthwiseConv2DOptions", depthMultiplier=1,
-                      fusedActivationFunction=activation)  # fmt: skip
-    compare(*weighted("DEPTHWISE_CONV_2D", Draw(7 + activation), (1, 5, 1, 24), (1, 9, 1, 24),
-                      (1, 5, 1, 24), how))  # fmt: skip
+    how = convolution(
+        "DepthwiseConv2DOptions", depthMultiplier=1, fusedActivationFunction=activation
+    )
+    compare(
+        *weighted(
+            "DEPTHWISE_CONV_2D",
+            Draw(7 + activation),
+            (1, 5, 1, 24),
+            (1, 9, 1, 24),
+            (1, 5, 1, 24),
+            how,
+        )
+    )
 
 
 def test_depthwise_conv_2d_in_other_ways(compare: Compare) -> None:
@@ -103,25 +139,49 @@ def test_depthwise_conv_2d_in_other_ways(compare: Compare) -> None:
     compare(*weighted(kind, Draw(12), (1, 3, 1, 8), (1, 9, 1, 8), (1, 5, 1, 8), apart))
     double = convolution("DepthwiseConv2DOptions", depthMultiplier=2)
     compare(*weighted(kind, Draw(13), (1, 3, 1, 16), (1, 9, 1, 8), (1, 7, 1, 16), double))
-    compare(*weighted(kind, Draw(14), (1, 3, 1, 8), (1, 9, 1, 8), (1, 7, 1, 8),
-                      convolution("DepthwiseConv2DOptions", depthMultiplier=1),
-                      per_channel=False))  # fmt: skip
+    compare(
+        *weighted(
+            kind,
+            Draw(14),
+            (1, 3, 1, 8),
+            (1, 9, 1, 8),
+            (1, 7, 1, 8),
+            convolution("DepthwiseConv2DOptions", depthMultiplier=1),
+            per_channel=False,
+        )
+    )
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_fully_connected(compare: Compare, per_channel: bool) -> None:
     # the reference kernels of the interpreter round once here, those of TFLM twice, and so do we
-    how = options("FullyConnectedOptions", fusedActivationFunction=0, weightsFormat=0,
-                  keepNumDims=False, asymmetricQuantizeInputs=False)  # fmt: skip
-    compare(*weighted("FULLY_CONNECTED", Draw(15), (16, 96), (1, 96), (1, 16), how,
-                      per_channel=per_channel), micro=True)  # fmt: skip
+    how = options(
+        "FullyConnectedOptions",
+        fusedActivationFunction=0,
+        weightsFormat=0,
+        keepNumDims=False,
+        asymmetricQuantizeInputs=False,
+    )
+    compare(
+        *weighted(
+            "FULLY_CONNECTED", Draw(15), (16, 96), (1, 96), (1, 16), how, per_channel=per_channel
+        ),
+        micro=True,
+    )
 
 
 def test_fully_connected_without_biases(compare: Compare) -> None:
-    how = options("FullyConnectedOptions", fusedActivationFunction=0, weightsFormat=0,
-                  keepNumDims=False, asymmetricQuantizeInputs=False)  # fmt: skip
-    compare(*weighted("FULLY_CONNECTED", Draw(4), (16, 96), (1, 96), (1, 16), how, bias=False),
-            micro=True)  # fmt: skip
+    how = options(
+        "FullyConnectedOptions",
+        fusedActivationFunction=0,
+        weightsFormat=0,
+        keepNumDims=False,
+        asymmetricQuantizeInputs=False,
+    )
+    compare(
+        *weighted("FULLY_CONNECTED", Draw(4), (16, 96), (1, 96), (1, 16), how, bias=False),
+        micro=True,
+    )
 
 
 def test_halves_are_rounded_alike(compare: Compare) -> None:
@@ -149,8 +209,10 @@ def test_halves_are_rounded_alike(compare: Compare) -> None:
     ]
     values = draw.values(STEPS, *shape)
     for last in range(1, len(operators) + 1):
-        named = [(("out" if n == operators[last - 1][2][0] else t[0] + "_"), *t[1:])
-                 for n, t in enumerate(tensors)]  # fmt: skip
+        named = [
+            (("out" if n == operators[last - 1][2][0] else t[0] + "_"), *t[1:])
+            for n, t in enumerate(tensors)
+        ]
         named[0] = ("in", *tensors[0][1:])
         compare(network_of(named, operators[:last], (0,), operators[last - 1][2]), values)
 
@@ -181,8 +243,15 @@ def test_pools(compare: Compare, kind: str, padding: int) -> None:
         ("in", (1, 7, 1, 20), "INT8", scale, zero, None),
         ("out", (1, rows, 1, 20), "INT8", scale, zero, None),
     ]
-    how = options("Pool2DOptions", padding=padding, strideH=2, strideW=1, filterHeight=3,
-                  filterWidth=1, fusedActivationFunction=padding)  # fmt: skip
+    how = options(
+        "Pool2DOptions",
+        padding=padding,
+        strideH=2,
+        strideW=1,
+        filterHeight=3,
+        filterWidth=1,
+        fusedActivationFunction=padding,
+    )
     network = network_of(tensors, [(kind, (0,), (1,), how)], (0,), (1,))
     compare(network, draw.values(STEPS, 1, 7, 1, 20))
 
@@ -202,10 +271,13 @@ def test_requantization(compare: Compare, kind: str, seed: int) -> None:
 @pytest.mark.parametrize(
     ("axes", "keep", "out"),
     [
-        ((1, 2), True, (1, 1, 1, 20)), ((1, 2), False, (1, 20)), ((1,), False, (1, 3, 20)),
-        ((1,), True, (1, 1, 3, 20)), ((-1,), True, (1, 7, 3, 1)),
+        ((1, 2), True, (1, 1, 1, 20)),
+        ((1, 2), False, (1, 20)),
+        ((1,), False, (1, 3, 20)),
+        ((1,), True, (1, 1, 3, 20)),
+        ((-1,), True, (1, 7, 3, 1)),
     ],
-)  # fmt: skip
+)
 def test_mean(compare: Compare, axes: tuple[int, ...], keep: bool, out: tuple[int, ...]) -> None:
     for same in (True, False):
         draw = Draw(25)
@@ -235,17 +307,34 @@ def test_parts_are_moved(compare: Compare) -> None:
         return (name, shape, "INT8", scale, zero, None)
 
     tensors = [
-        values("in", 1, 8, 2, 6), values("strided", 1, 3, 2, 6), values("left", 1, 3, 2, 2),
-        values("right", 1, 3, 2, 4), values("back", 1, 3, 2, 6), values("part", 1, 2, 2, 5),
-        values("margins", 1, 5, 3, 5), values("long", 1, 75), values("halves", 1, 25),
-        values("rest", 1, 50), values("line", 1, 1, 6), values("out", 1, 125),
-        constant("begin", [0, 1, 0, 0]), constant("end", [0, 7, 0, 0]),
-        constant("step", [1, 2, 1, 1]), constant("sizes", [2, 4]), constant("axis", 3),
-        constant("first", [0, 1, 0, 1]), constant("size", [1, -1, 2, -1]),
-        constant("pads", [[0, 0], [2, 1], [0, 1], [0, 0]]), constant("shape", [1, 75]),
-        constant("thirds", [25, 50]), constant("one", 1), values("row", 1, 2, 6),
-        constant("b2", [0, -1, 0, 0]), constant("e2", [0, 0, 0, 0]), constant("s2", [1, 1, 1, 1]),
-    ]  # fmt: skip
+        values("in", 1, 8, 2, 6),
+        values("strided", 1, 3, 2, 6),
+        values("left", 1, 3, 2, 2),
+        values("right", 1, 3, 2, 4),
+        values("back", 1, 3, 2, 6),
+        values("part", 1, 2, 2, 5),
+        values("margins", 1, 5, 3, 5),
+        values("long", 1, 75),
+        values("halves", 1, 25),
+        values("rest", 1, 50),
+        values("line", 1, 1, 6),
+        values("out", 1, 125),
+        constant("begin", [0, 1, 0, 0]),
+        constant("end", [0, 7, 0, 0]),
+        constant("step", [1, 2, 1, 1]),
+        constant("sizes", [2, 4]),
+        constant("axis", 3),
+        constant("first", [0, 1, 0, 1]),
+        constant("size", [1, -1, 2, -1]),
+        constant("pads", [[0, 0], [2, 1], [0, 1], [0, 0]]),
+        constant("shape", [1, 75]),
+        constant("thirds", [25, 50]),
+        constant("one", 1),
+        values("row", 1, 2, 6),
+        constant("b2", [0, -1, 0, 0]),
+        constant("e2", [0, 0, 0, 0]),
+        constant("s2", [1, 1, 1, 1]),
+    ]
     at = {tensor[0]: number for number, tensor in enumerate(tensors)}
 
     def step(kind: str, inputs: str, outputs: str, how: Any = None) -> tuple:
@@ -258,15 +347,23 @@ def test_parts_are_moved(compare: Compare) -> None:
         step("STRIDED_SLICE", "in begin end step", "strided", plain),
         step("STRIDED_SLICE", "in b2 e2 s2", "row", last),
         step("SPLIT_V", "strided sizes axis", "left right", options("SplitVOptions", numSplits=2)),
-        step("CONCATENATION", "right left", "back",
-             options("ConcatenationOptions", axis=-1, fusedActivationFunction=0)),
+        step(
+            "CONCATENATION",
+            "right left",
+            "back",
+            options("ConcatenationOptions", axis=-1, fusedActivationFunction=0),
+        ),
         step("SLICE", "back first size", "part", options("SliceOptions")),
         step("PAD", "part pads", "margins", options("PadOptions")),
         step("RESHAPE", "margins shape", "long", options("ReshapeOptions", newShape=[1, 75])),
         step("SPLIT_V", "long thirds one", "halves rest", options("SplitVOptions", numSplits=2)),
-        step("CONCATENATION", "rest halves rest", "out",
-             options("ConcatenationOptions", axis=1, fusedActivationFunction=0)),
-    ]  # fmt: skip
+        step(
+            "CONCATENATION",
+            "rest halves rest",
+            "out",
+            options("ConcatenationOptions", axis=1, fusedActivationFunction=0),
+        ),
+    ]
     network = network_of(tensors, operators, (0,), (at["out"], at["row"]))
     compare(network, draw.values(STEPS, 1, 8, 2, 6))
 
@@ -275,11 +372,12 @@ def test_split_in_equal_parts(compare: Compare) -> None:
     draw = Draw(27)
     scale, zero = draw.scale(), -7
     tensors = [
-        constant("axis", 1), ("in", (1, 6, 1, 5), "INT8", scale, zero, None),
+        constant("axis", 1),
+        ("in", (1, 6, 1, 5), "INT8", scale, zero, None),
         ("a", (1, 3, 1, 5), "INT8", scale, zero, None),
         ("b", (1, 3, 1, 5), "INT8", scale, zero, None),
         ("out", (1, 3, 1, 5), "INT8", scale * 2, zero, None),
-    ]  # fmt: skip
+    ]
     operators = [
         ("SPLIT", (0, 1), (2, 3), options("SplitOptions", numSplits=2)),
         ("SUB", (2, 3), (4,), options("SubOptions", fusedActivationFunction=0)),

@@ -39,8 +39,15 @@ def told(**options):
 
 
 def folders(root, **others):
-    given = {"data": [root / "data"], "speaker_rule": None, "features": None, "judge": [],
-             "noise": [root / "noise"], "negatives": [], "unlabelled": []}  # fmt: skip
+    given = {
+        "data": [root / "data"],
+        "speaker_rule": None,
+        "features": None,
+        "judge": [],
+        "noise": [root / "noise"],
+        "negatives": [],
+        "unlabelled": [],
+    }
     return Folders(**{**given, **others})
 
 
@@ -50,10 +57,15 @@ def names(part):
 
 def test_judges_are_left_out_of_everything(root):
     found = gather(
-        told(hold_out=0.0, validation=0.5), ["yes"],
-        folders(root, judge=[root / "judge"], negatives=[root / "talk"],
-                unlabelled=[root / "talk", root / "judge"]),
-    )  # fmt: skip
+        told(hold_out=0.0, validation=0.5),
+        ["yes"],
+        folders(
+            root,
+            judge=[root / "judge"],
+            negatives=[root / "talk"],
+            unlabelled=[root / "talk", root / "judge"],
+        ),
+    )
     assert names(found.validation) == ["ann_nohash_7.wav", "plain.wav"]
     everything = names(found.training) + names(found.unlabelled)
     assert "plain.wav" in names(found.training)
@@ -76,8 +88,10 @@ def test_whom_the_teacher_held_out_stays_out(root):
     found = gather(told(hold_out=0.5, validation=0.3), ["yes"], folders(root))
     assert found.judges == "held-out"
     assert found.told == {"hold_out": 0.5, "validation": 0.3}
-    parts = [{clip.speaker for clip in part.clips}
-             for part in (found.training, found.validation, found.held_out)]  # fmt: skip
+    parts = [
+        {clip.speaker for clip in part.clips}
+        for part in (found.training, found.validation, found.held_out)
+    ]
     assert set.union(*parts) == speakers
     assert sum(map(len, parts)) == len(speakers)
     judged = gather(told(hold_out=0.5), ["yes"], folders(root, judge=[root / "judge"]))

@@ -44,9 +44,11 @@ def part():
 def images(words, sets=None):
     count = len(words)
     return WordImages(
-        np.zeros((count, 98, 40), np.uint8), np.array(words),
-        np.array([f"i{n}" for n in range(count)]), np.array(sets or [""] * count),
-    )  # fmt: skip
+        np.zeros((count, 98, 40), np.uint8),
+        np.array(words),
+        np.array([f"i{n}" for n in range(count)]),
+        np.array(sets or [""] * count),
+    )
 
 
 def test_images_of_left_out_speakers_and_of_test_lists_stay_out():

@@ -50,20 +50,37 @@ def data(tmp_path_factory):
 def run(cache, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "KWS_CACHE": str(cache)},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
 def distilled(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("student")
     result = run(
-        folder, "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
-        "--features", data / "images.npz", "--unlabelled", data / "words" / LABELS[3],
-        "--student", 16, "--epochs", 1, "--output", folder / "student.tflite",
-        "--float", folder / "float.tflite",
-    )  # fmt: skip
+        folder,
+        "distill",
+        DEFAULT,
+        "--data",
+        data / "words",
+        "--noise",
+        data / "noise",
+        "--features",
+        data / "images.npz",
+        "--unlabelled",
+        data / "words" / LABELS[3],
+        "--student",
+        16,
+        "--epochs",
+        1,
+        "--output",
+        folder / "student.tflite",
+        "--float",
+        folder / "float.tflite",
+    )
     assert result.returncode == 0, result.stderr
     return folder, result
 
@@ -95,9 +112,20 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
     folder, _ = distilled
     output = tmp_path / "pruned.tflite"
     result = run(
-        tmp_path, "prune", folder / "float.tflite", "--keep", 0.5, "--data", data / "words",
-        "--noise", data / "noise", "--epochs", 1, "--output", output,
-    )  # fmt: skip
+        tmp_path,
+        "prune",
+        folder / "float.tflite",
+        "--keep",
+        0.5,
+        "--data",
+        data / "words",
+        "--noise",
+        data / "noise",
+        "--epochs",
+        1,
+        "--output",
+        output,
+    )
     assert result.returncode == 0, result.stderr
     assert "pruned-8-8" in result.stdout
     assert len(read_model(output).network) < len(read_model(folder / "student.tflite").network)
@@ -116,8 +144,18 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
 )
 def test_what_cannot_be(data, tmp_path, arguments, said):
     output = tmp_path / "student.tflite"
-    result = run(tmp_path, "distill", DEFAULT, "--data", data / "words", "--noise", data / "noise",
-                 "--output", output, *arguments)  # fmt: skip
+    result = run(
+        tmp_path,
+        "distill",
+        DEFAULT,
+        "--data",
+        data / "words",
+        "--noise",
+        data / "noise",
+        "--output",
+        output,
+        *arguments,
+    )
     assert result.returncode == 2
     assert said in result.stderr.splitlines()[-1]
     assert not output.exists()

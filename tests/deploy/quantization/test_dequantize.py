@@ -85,9 +85,7 @@ def test_float_stays_as_it_is(given: ModelFile) -> None:
 def test_every_precision_comes_back(precision, real, model, ranges, frames) -> None:
     contract = model.metadata.streaming
     types = ("float32", "float32")
-    content = quantize(
-        real, contract, precision, ranges, input_type=types[0], output_type=types[1]
-    )  # fmt: skip
+    content = quantize(real, contract, precision, ranges, input_type=types[0], output_type=types[1])
     again = to_float(content)
     kinds = {kind_of(m, one) for m in [unpack(again)] for one in m.subgraphs[0].operators}
     from ai_edge_litert.schema_py_generated import BuiltinOperator
@@ -103,9 +101,7 @@ def test_every_precision_comes_back(precision, real, model, ranges, frames) -> N
 def test_weights_are_what_the_integers_stand_for(model: ModelFile) -> None:
     before, after = unpack(model.network), unpack(to_float(model.network))
     found = 0
-    for old, new in zip(
-        before.subgraphs[0].operators, after.subgraphs[0].operators, strict=True
-    ):  # fmt: skip
+    for old, new in zip(before.subgraphs[0].operators, after.subgraphs[0].operators, strict=True):
         if len(old.inputs) != 3:
             continue  # weights and biases come with three
         for place in (1, 2):

@@ -81,8 +81,9 @@ def test_segments_cover_the_network(real, model) -> None:
     results = [name for segment in segments for name in segment.results]
     assert len(results) == len(set(results))
     assert len(segments) == 1 + len(contract.states)
-    makers = [segment for segment in segments for _, after in contract.states
-              if after in segment.results]  # fmt: skip
+    makers = [
+        segment for segment in segments for _, after in contract.states if after in segment.results
+    ]
     assert len(makers) == len(contract.states)
 
 
@@ -105,7 +106,7 @@ def test_the_last_segment_may_be_wide_too(real, model, ranges, frames) -> None:
     content = quantize(real, contract, "int8", ranges, last.results)
     (logits,) = (
         tensor for tensor in unpack(content).subgraphs[0].tensors if tensor.name == b"logits"
-    )  # fmt: skip
+    )
     assert logits.type == TensorType.INT8
     plain = output_noise(real, quantize(real, contract, "int8", ranges), contract, frames)
     assert output_noise(real, content, contract, frames) > plain - 1

@@ -64,9 +64,14 @@ def labelled(recordings: Path, model: ModelFile):
 
 def options(**changes) -> Options:
     plain = Options(
-        to=None, input_type=None, output_type=None, mend="none", layers=False, seed=0,
+        to=None,
+        input_type=None,
+        output_type=None,
+        mend="none",
+        layers=False,
+        seed=0,
         recipe="none",
-    )  # fmt: skip
+    )
     return dataclasses.replace(plain, **changes)
 
 
@@ -131,7 +136,7 @@ def test_one_short_recording_is_enough(model, calibration) -> None:
     short = dataclasses.replace(calibration, plain=calibration.plain[:30])
     made = quantize_model(
         open_source(model), short, [], [], options(mend="equalise", layers=True), quiet
-    )  # fmt: skip
+    )
     assert len(made.attempts) == 2
     assert made.layers
 
@@ -155,9 +160,7 @@ def test_float_to_float_keeps_operating_points(model, calibration, real) -> None
 
 def test_mending_on_request(model, calibration) -> None:
     source = open_source(model)
-    made = quantize_model(
-        source, calibration, [], [], options(to="int8", mend="equalise"), quiet
-    )  # fmt: skip
+    made = quantize_model(source, calibration, [], [], options(to="int8", mend="equalise"), quiet)
     plain, equalised = made.attempts
     assert plain.way == "plain"
     assert plain.accuracy is None
@@ -190,9 +193,7 @@ def test_no_mending_where_int8_holds(result) -> None:
 def test_types_are_refused_before_the_work(model, calibration) -> None:
     source = open_source(model)
     with pytest.raises(QuantizationError, match="--input-type"):
-        quantize_model(
-            source, calibration, [], [], options(to="float16", input_type="int8"), quiet
-        )  # fmt: skip
+        quantize_model(source, calibration, [], [], options(to="float16", input_type="int8"), quiet)
 
 
 def test_a_damaged_network_is_named(model) -> None:

@@ -43,9 +43,7 @@ def test_the_logits_survive(precision, made, real, model, frames) -> None:
 
 
 def test_better_precision_is_nearer(made, real, model, frames) -> None:
-    snr = {
-        name: output_noise(real, made[name], model.metadata.streaming, frames) for name in made
-    }  # fmt: skip
+    snr = {name: output_noise(real, made[name], model.metadata.streaming, frames) for name in made}
     assert snr["float32"] > snr["float16"] > snr["dynamic"] > snr["int8"]
     assert snr["int16x8"] > snr["int8"] + 20
 
@@ -70,9 +68,14 @@ def test_the_runtime_takes_it_with_its_contract(precision, made, model, frames) 
 
 @pytest.mark.parametrize(
     ("precision", "dtype"),
-    [("float32", np.float32), ("float16", np.float32), ("dynamic", np.float32),
-     ("int16x8", np.int16), ("int8", np.int8)],
-)  # fmt: skip
+    [
+        ("float32", np.float32),
+        ("float16", np.float32),
+        ("dynamic", np.float32),
+        ("int16x8", np.int16),
+        ("int8", np.int8),
+    ],
+)
 def test_states_have_the_quantization_of_their_successors(precision, dtype, made, model) -> None:
     found = tensors(made[precision])
     for before, after in model.metadata.streaming.states:
@@ -110,9 +113,7 @@ def test_types_of_input_and_output(
     precision, kind_in, kind_out, real, model, ranges, frames
 ) -> None:
     contract = model.metadata.streaming
-    content = quantize(
-        real, contract, precision, ranges, input_type=kind_in, output_type=kind_out
-    )  # fmt: skip
+    content = quantize(real, contract, precision, ranges, input_type=kind_in, output_type=kind_out)
     found = tensors(content)
     assert found["frames"]["dtype"] is getattr(np, kind_in)
     assert found["logits"]["dtype"] is getattr(np, kind_out)

@@ -25,8 +25,11 @@ RATE = 16000
 def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, check=False, timeout=200, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        timeout=200,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +53,12 @@ def test_a_good_model_passes(data: Path) -> None:
     assert done.returncode == 0, done.stdout
     passed = [line for line in done.stdout.splitlines() if line.startswith("passed")]
     assert [line.split()[1] for line in passed] == [
-        "teacher", "float", "streaming", "budget", "thresholds",
-    ]  # fmt: skip
+        "teacher",
+        "float",
+        "streaming",
+        "budget",
+        "thresholds",
+    ]
     assert "all 5 gates passed" in done.stdout
     assert "damaged_nohash_0.wav" in done.stdout
     assert "10 recordings of 1 speakers" in done.stdout
@@ -101,9 +108,12 @@ def test_wake_words_are_told_what_judges_them(data: Path, tmp_path: Path) -> Non
     model = read_model(DEFAULT)
     labels = tuple(f"w{n}" for n in range(len(model.metadata.labels)))
     metadata = replace(
-        model.metadata, task=WAKE_WORDS, labels=labels, operating_points=(),
+        model.metadata,
+        task=WAKE_WORDS,
+        labels=labels,
+        operating_points=(),
         detector=replace(model.metadata.detector, thresholds=dict.fromkeys(labels, 0.5)),
-    )  # fmt: skip
+    )
     path = tmp_path / "wake.tflite"
     write_model(path, model.network, metadata)
     line = refusal(path, "--against", path, "--data", data)

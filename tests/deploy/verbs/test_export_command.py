@@ -17,8 +17,11 @@ DEMO = ROOT / "demo" / "synthesized_commands.wav"
 def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, check=False, timeout=200, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        timeout=200,
+        text=True,
+    )
 
 
 def test_onnx(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ DEFAULT = MODELS / "commands.tflite"
 def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, check=False, timeout=120, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        timeout=120,
+        text=True,
+    )
 
 
 @pytest.fixture

@@ -35,16 +35,26 @@ def calibration(tmp_path_factory) -> Path:
 def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kws", "quantize", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_int8_as_a_process(calibration: Path, tmp_path: Path) -> None:
     output = tmp_path / "small.tflite"
     done = kws(
-        MODEL, "--to", "int8", "--calibration", calibration, "--output", output,
-        "--input-type", "float32", "--json",
-    )  # fmt: skip
+        MODEL,
+        "--to",
+        "int8",
+        "--calibration",
+        calibration,
+        "--output",
+        output,
+        "--input-type",
+        "float32",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     names = [one["name"] for one in figures["variants"]]
@@ -84,7 +94,7 @@ def test_the_table_alone(calibration: Path, tmp_path: Path, capsys) -> None:
         (["--data", "nowhere"], "nowhere"),
         (["--recipe", "nothing"], "no such recipe"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_one_line(
     arguments: list[str], words: str, calibration: Path, tmp_path: Path, capsys, monkeypatch
 ) -> None:

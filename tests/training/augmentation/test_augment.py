@@ -103,9 +103,17 @@ def test_perturbed_frames_stay_in_range_and_differ(rng):
 
 # every effect, most of them always
 EVERYTHING = Augmentation(
-    pitch=1, rooms=1, noise=1, snr=(-5, 30), tones=0.3, filtering=1, gain=(-32, 8), clipping=1,
-    telephone=0.5, codecs=1,
-)  # fmt: skip
+    pitch=1,
+    rooms=1,
+    noise=1,
+    snr=(-5, 30),
+    tones=0.3,
+    filtering=1,
+    gain=(-32, 8),
+    clipping=1,
+    telephone=0.5,
+    codecs=1,
+)
 
 
 def decay(rng, length=2000):
@@ -132,9 +140,14 @@ def test_light_is_what_it_was_before_the_other_effects(rng):
         window = np.clip(window * np.float32(10 ** (draw.uniform(-10, 10) / 20)), -1, 1)
         for augmentation in (Augmentation(), off):
             placed = augment(
-                np.random.default_rng(seed), samples, 16000, (0, 4000), recorded, augmentation,
+                np.random.default_rng(seed),
+                samples,
+                16000,
+                (0, 4000),
+                recorded,
+                augmentation,
                 [decay(rng)],
-            )  # fmt: skip
+            )
             assert placed.start == start
             assert np.array_equal(placed.window, window)
 
@@ -191,11 +204,16 @@ def begins(samples, level):
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     "effects",
-    [{"pitch": 1}, {"rooms": 1}, {"filtering": 1, "filter_gain": 3}, {"clipping": 1},
-     {"telephone": 1},
-     *({"codecs": 1, "codec_names": (codec,)} for codec in CODECS),
-     {"pitch": 1, "rooms": 1, "telephone": 1, "codecs": 1}],
-)  # fmt: skip
+    [
+        {"pitch": 1},
+        {"rooms": 1},
+        {"filtering": 1, "filter_gain": 3},
+        {"clipping": 1},
+        {"telephone": 1},
+        *({"codecs": 1, "codec_names": (codec,)} for codec in CODECS),
+        {"pitch": 1, "rooms": 1, "telephone": 1, "codecs": 1},
+    ],
+)
 def test_the_word_begins_where_it_is_said_to(seed, effects):
     rng = np.random.default_rng(seed)
     onset = 2000

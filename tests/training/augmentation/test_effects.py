@@ -65,9 +65,16 @@ def test_overload_clips_at_the_peak():
 
 @pytest.mark.parametrize(
     ("hertz", "low", "high"),
-    [(100, -200, -30), (200, -200, -12), (500, -1, 1), (1000, -1, 1), (3000, -1.5, 1),
-     (3900, -200, -25), (6000, -200, -60)],
-)  # fmt: skip
+    [
+        (100, -200, -30),
+        (200, -200, -12),
+        (500, -1, 1),
+        (1000, -1, 1),
+        (3000, -1.5, 1),
+        (3900, -200, -25),
+        (6000, -200, -60),
+    ],
+)
 def test_telephone_keeps_its_band(hertz, low, high):
     sent = effects.transmit(tone(hertz), True, None, None)
     assert sent.shape == (RATE,)
@@ -78,9 +85,15 @@ def test_telephone_keeps_its_band(hertz, low, high):
 # 28 to 50 (MP3); a codec that does nothing would have more than 60
 @pytest.mark.parametrize(
     ("name", "least", "most"),
-    [("mu-law", 15, 45), ("a-law", 15, 45), ("gsm", 2, 20), ("opus", 3, 45), ("vorbis", 5, 45),
-     ("mp3", 10, 55)],
-)  # fmt: skip
+    [
+        ("mu-law", 15, 45),
+        ("a-law", 15, 45),
+        ("gsm", 2, 20),
+        ("opus", 3, 45),
+        ("vorbis", 5, 45),
+        ("mp3", 10, 55),
+    ],
+)
 @pytest.mark.parametrize("telephone", [False, True])
 def test_codecs_lose_something_but_not_the_time(name, least, most, telephone):
     rng = np.random.default_rng(0)

@@ -68,8 +68,10 @@ def bench(words, speech, word_images, make_word, tmp_path_factory):
         csv.writer(file).writerows(rows)
     np.savez(
         folder / "images.npz",
-        x=word_images.images, label=word_images.words, speaker=word_images.speakers,
-    )  # fmt: skip
+        x=word_images.images,
+        label=word_images.words,
+        speaker=word_images.speakers,
+    )
     return folder
 
 
@@ -103,9 +105,13 @@ def test_maker_commands(bench, made_yamnet):
         if verb == "pretrain":
             arguments += ["--synthesize", "0"]
         result = subprocess.run(
-            [sys.executable, "-m", "kws", *arguments], cwd=bench, env=environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "kws", *arguments],
+            cwd=bench,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         # the model of one epoch may well be worse than the old one: that is an answer too
         allowed = {0, 1} if verb == "compare" else {0}
         assert result.returncode in allowed, f"{command}: {result.stderr}"

@@ -26,8 +26,17 @@ def test_recipes_of_the_package():
     heavy, telephone = read_recipe("heavy"), read_recipe("telephone")
     assert heavy.snr == (-5, 30)
     assert heavy.gain[1] - heavy.gain[0] == 40
-    for probability in ("pitch", "rooms", "noise", "tones", "filtering", "clipping", "telephone",
-                        "codecs", "masks"):  # fmt: skip
+    for probability in (
+        "pitch",
+        "rooms",
+        "noise",
+        "tones",
+        "filtering",
+        "clipping",
+        "telephone",
+        "codecs",
+        "masks",
+    ):
         assert 0 < getattr(heavy, probability) < 1
     assert telephone.telephone == 0.9
     assert len({read_recipe(name).digest() for name in recipe_names()}) == 3

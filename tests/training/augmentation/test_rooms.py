@@ -53,25 +53,31 @@ def test_same_seed_same_room_whatever_the_threads():
 
 def test_far_is_more_reverberant_than_near():
     near, far = (
-        np.mean([
-            direct_to_reverberant(
-                simulate_room(np.random.default_rng(n), replace(SMALL, distance=(metres, metres)))
-            )
-            for n in range(6)
-        ])
+        np.mean(
+            [
+                direct_to_reverberant(
+                    simulate_room(
+                        np.random.default_rng(n), replace(SMALL, distance=(metres, metres))
+                    )
+                )
+                for n in range(6)
+            ]
+        )
         for metres in (0.3, 2.0)
-    )  # fmt: skip
+    )
     assert near > far + 6
 
 
 def test_hard_walls_ring_longer_than_soft_ones():
     hard, soft = (
-        np.mean([
-            len(simulate_room(np.random.default_rng(n), replace(SMALL, absorption=(a, a))))
-            for n in range(4)
-        ])
+        np.mean(
+            [
+                len(simulate_room(np.random.default_rng(n), replace(SMALL, absorption=(a, a))))
+                for n in range(4)
+            ]
+        )
         for a in (0.2, 0.7)
-    )  # fmt: skip
+    )
     assert hard > 1.5 * soft
 
 

@@ -33,8 +33,14 @@ def make(folder: Path, *names: str) -> Path:
 
 
 def test_folder_names_the_word_at_any_depth(tmp_path):
-    make(tmp_path, "yes/a_nohash_0.wav", "training/no/b_nohash_1.FLAC", "no/notes.txt",
-         "loose.wav", "yes/.hidden.wav")  # fmt: skip
+    make(
+        tmp_path,
+        "yes/a_nohash_0.wav",
+        "training/no/b_nohash_1.FLAC",
+        "no/notes.txt",
+        "loose.wav",
+        "yes/.hidden.wav",
+    )
     clips = find_clips([tmp_path])
     found = [(c.path.relative_to(tmp_path).as_posix(), c.label, c.speaker) for c in clips]
     assert sorted(found) == [
@@ -104,8 +110,9 @@ def test_a_recording_in_place_of_a_folder_is_speech(tmp_path):
     make(tmp_path, "anna_nohash_0.wav", "b.wav")
     clips = find_speech([tmp_path / "anna_nohash_0.wav", tmp_path / "b.wav"])
     assert [(clip.path.name, clip.columns) for clip in clips] == [
-        ("anna_nohash_0.wav", {}), ("b.wav", {}),
-    ]  # fmt: skip
+        ("anna_nohash_0.wav", {}),
+        ("b.wav", {}),
+    ]
     assert clips[0].speaker == "anna"
     assert clips[1].speaker.endswith("b.wav")
 
@@ -128,14 +135,19 @@ def speakers(clips) -> dict[str, str]:
 
 
 def test_test_set_names_its_unknown_words_by_word_and_speaker(tmp_path):
-    make(tmp_path, "_unknown_/bird_0fa1e7a9_nohash_0.wav.flac", "yes/0fa1e7a9_nohash_1.wav",
-         "yes/anna_smith_nohash_0.wav")  # fmt: skip
+    make(
+        tmp_path,
+        "_unknown_/bird_0fa1e7a9_nohash_0.wav.flac",
+        "yes/0fa1e7a9_nohash_1.wav",
+        "yes/anna_smith_nohash_0.wav",
+    )
     assert set(speakers(find_clips([tmp_path])).values()) == {"0fa1e7a9", "anna_smith"}
 
 
 def test_manifest_says_who_speaks_where_the_file_name_does_not(tmp_path):
-    make(tmp_path, "words/yes/1.wav", "words/yes/2.wav", "words/yes/a_nohash_0.wav",
-         "words/no/3.wav")  # fmt: skip
+    make(
+        tmp_path, "words/yes/1.wav", "words/yes/2.wav", "words/yes/a_nohash_0.wav", "words/no/3.wav"
+    )
     (tmp_path / "manifest.csv").write_text(
         "path,label,speaker,room\n"
         "words/yes/1.wav,oui,anna,hall\n"
@@ -145,8 +157,11 @@ def test_manifest_says_who_speaks_where_the_file_name_does_not(tmp_path):
     )
     clips = find_clips([tmp_path / "words"])
     assert speakers(clips) == {
-        "1.wav": "anna", "2.wav": "yes/2.wav", "3.wav": "no/3.wav", "a_nohash_0.wav": "a",
-    }  # fmt: skip
+        "1.wav": "anna",
+        "2.wav": "yes/2.wav",
+        "3.wav": "no/3.wav",
+        "a_nohash_0.wav": "a",
+    }
     assert [clip.alone for clip in clips] == [True, False, True, False]
     columns = {clip.path.name: clip.columns for clip in clips}
     assert columns["1.wav"] == {"speaker": "anna", "room": "hall"}
@@ -169,8 +184,10 @@ def test_one_person_has_one_name(tmp_path):
         "path,speaker\nyes/a1_nohash_0.wav,Anna\nyes/plain.wav,Anna\nno/other.wav,Ben\n"
     )
     assert speakers(find_clips([tmp_path])) == {
-        "a1_nohash_0.wav": "a1", "plain.wav": "a1", "other.wav": "Ben",
-    }  # fmt: skip
+        "a1_nohash_0.wav": "a1",
+        "plain.wav": "a1",
+        "other.wav": "Ben",
+    }
 
 
 def test_a_manifest_given_itself(tmp_path):
@@ -212,15 +229,22 @@ def test_a_manifest_that_cannot_be_trained_on(tmp_path, text, what):
 
 
 def test_official_lists(tmp_path):
-    make(tmp_path, "yes/a_nohash_0.wav", "yes/b_nohash_0.flac", "no/c_nohash_0.wav",
-         "_background_noise_/tap.wav")  # fmt: skip
+    make(
+        tmp_path,
+        "yes/a_nohash_0.wav",
+        "yes/b_nohash_0.flac",
+        "no/c_nohash_0.wav",
+        "_background_noise_/tap.wav",
+    )
     (tmp_path / "validation_list.txt").write_text("yes/b_nohash_0.wav\r\n\r\nno/gone.wav\r\n")
     (tmp_path / "testing_list.txt").write_text("no/c_nohash_0.wav\n")
     clips = find_clips([tmp_path])
     split = {clip.path.name: clip.columns["split"] for clip in clips}
     assert split == {
-        "a_nohash_0.wav": "train", "b_nohash_0.flac": "validation", "c_nohash_0.wav": "test",
-    }  # fmt: skip
+        "a_nohash_0.wav": "train",
+        "b_nohash_0.flac": "validation",
+        "c_nohash_0.wav": "test",
+    }
     assert [[c.speaker for c in part] for part in by_column(clips, "split")] == [
         ["a"],
         ["b"],

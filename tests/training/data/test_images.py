@@ -59,8 +59,9 @@ def test_features_file(tmp_path):
     told = read_images(saved(tmp_path / "f.npz", set=np.array(["training", "validation"])))
     assert told.sets.tolist() == ["train", "validation"]
     assert read_images(saved(tmp_path / "f.npz", set=np.array(["testing", ""]))).sets.tolist() == [
-        "test", "",
-    ]  # fmt: skip
+        "test",
+        "",
+    ]
     both = found + told.where(np.array([False, True]))
     assert both.words.tolist() == ["yes", "no", "no"]
     assert both.sets.tolist() == ["", "", "validation"]
@@ -79,14 +80,21 @@ def refusal(path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"x": None}, {"label": None}, {"speaker": None},
-        {"x": np.zeros((2, 98, 41), np.uint8)}, {"x": np.zeros((2, 98), np.uint8)},
-        {"x": np.zeros((2, 98, 40), np.float32)}, {"x": np.array(3, np.uint8)},
-        {"label": np.array(["yes"])}, {"speaker": np.array([["a", "b"]])},
-        {"set": np.array(["training"])}, {"set": np.array(["mine", ""])},
-        {"label": np.array([object(), object()])}, {"label": np.array([b"\xff", b"b"])},
+        {"x": None},
+        {"label": None},
+        {"speaker": None},
+        {"x": np.zeros((2, 98, 41), np.uint8)},
+        {"x": np.zeros((2, 98), np.uint8)},
+        {"x": np.zeros((2, 98, 40), np.float32)},
+        {"x": np.array(3, np.uint8)},
+        {"label": np.array(["yes"])},
+        {"speaker": np.array([["a", "b"]])},
+        {"set": np.array(["training"])},
+        {"set": np.array(["mine", ""])},
+        {"label": np.array([object(), object()])},
+        {"label": np.array([b"\xff", b"b"])},
     ],
-)  # fmt: skip
+)
 def test_files_with_something_else(tmp_path, change):
     refusal(saved(tmp_path / "f.npz", **change))
 
@@ -162,8 +170,10 @@ def part_of(make_word):
         Clip("d.wav", "fall", "fall", "cora", {"split": "fold 3"}),
         Clip("e.wav", "fall", "fall", "dora"),
     ]
-    audio = [(make_word(kind, rng) * 32767).astype(np.int16) for kind in
-             ("rise", "shake", "shake", "fall", "fall")]  # fmt: skip
+    audio = [
+        (make_word(kind, rng) * 32767).astype(np.int16)
+        for kind in ("rise", "shake", "shake", "fall", "fall")
+    ]
     return Part(clips, audio, [])
 
 

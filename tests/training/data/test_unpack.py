@@ -76,9 +76,13 @@ def test_contents(tmp_path, pack):
 
 def test_only_what_is_wanted(tmp_path):
     archive = tar(
-        tmp_path / "a.tgz", ("top/noise/1", b"1"), ("top/noises", b"2"), ("top/README", b"3"),
-        ("topping/noise/4", b"4"), ("top/music/5", b"5"),
-    )  # fmt: skip
+        tmp_path / "a.tgz",
+        ("top/noise/1", b"1"),
+        ("top/noises", b"2"),
+        ("top/README", b"3"),
+        ("topping/noise/4", b"4"),
+        ("top/music/5", b"5"),
+    )
     folder = goal(tmp_path)
     unpack(archive, folder, BOUNDS, root="top", keep=("noise", "README"))
     assert contents(folder) == {"noise/1": b"1", "README": b"3"}
@@ -187,8 +191,11 @@ def test_damaged_and_foreign_archives(tmp_path):
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(whole[: len(whole) // 2])
     for name, content in (
-        ("x.tar.gz", b"<html>"), ("x.zip", b"<html>"), ("y.zip", b""), ("y.tar.gz", b"\x1f\x8b"),
-    ):  # fmt: skip
+        ("x.tar.gz", b"<html>"),
+        ("x.zip", b"<html>"),
+        ("y.zip", b""),
+        ("y.tar.gz", b"\x1f\x8b"),
+    ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UnpackError, match="damaged"):
             unpack(tmp_path / name, goal(tmp_path / name.replace(".", "_")), BOUNDS)

@@ -66,12 +66,17 @@ def test_clips_needed_finds_the_change_as_often_as_it_says():
 def compared(counts, alpha=0.05):
     difference = counts.new_accuracy - counts.old_accuracy
     return Comparison(
-        counts=counts, classes=(), speakers=0, alpha=alpha,
+        counts=counts,
+        classes=(),
+        speakers=0,
+        alpha=alpha,
         p_value=mcnemar(counts.only_old, counts.only_new),
         p_worse=mcnemar_worse(counts.only_old, counts.only_new),
-        difference=difference, interval=difference_interval(counts),
-        clips_needed=clips_needed(0.02, alpha), skipped=(),
-    )  # fmt: skip
+        difference=difference,
+        interval=difference_interval(counts),
+        clips_needed=clips_needed(0.02, alpha),
+        skipped=(),
+    )
 
 
 def test_worse_is_less_accurate_and_not_by_chance():

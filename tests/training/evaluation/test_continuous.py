@@ -58,8 +58,10 @@ def test_keywords_by_folder_and_by_manifest(tmp_path):
     (tmp_path / "manifest.csv").write_text("\n".join(rows))
     found, skipped = find_positives([tmp_path], ["hey device", "stop"])
     assert {one.path.name: one.keyword for one in found} == {
-        "1.wav": "hey device", "2.wav": "stop", "4.wav": "stop",
-    }  # fmt: skip
+        "1.wav": "hey device",
+        "2.wav": "stop",
+        "4.wav": "stop",
+    }
     times = {one.path.name: (one.start, one.end) for one in found}
     assert times == {"1.wav": (None, None), "2.wav": (None, 0.5), "4.wav": (0.25, 0.75)}
     assert [skip.path.name for skip in skipped] == ["3.wav", "5.wav"]
@@ -100,10 +102,12 @@ def test_positives_in_a_stream(spotter, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     soundfile.write(tmp_path / "zeros.wav", np.zeros(RATE), RATE)
     positives = [
-        Positive(paths[0], "yes"), Positive(tmp_path / "bad.wav", "yes"),
-        Positive(paths[1], "yes", 0.2, 0.6), Positive(tmp_path / "zeros.wav", "yes"),
+        Positive(paths[0], "yes"),
+        Positive(tmp_path / "bad.wav", "yes"),
+        Positive(paths[1], "yes", 0.2, 0.6),
+        Positive(tmp_path / "zeros.wav", "yes"),
         Positive(paths[2], "yes"),
-    ]  # fmt: skip
+    ]
     heard = hear_positives(spotter, positives, CLEAN, 0, quietly)
     assert [one.path.name for one in heard.skipped] == ["bad.wav", "zeros.wav"]
     assert heard.seconds == pytest.approx(1 + 1.5 + 2)
@@ -191,14 +195,18 @@ def test_judging_counts_by_hand():
 
     spotter = KeywordSpotter.default()
     metadata = replace(
-        spotter.metadata, task="wake-words", labels=("a", "b"),
-        detector=DetectorDefaults(step, 0.5, 2.0, {"a": 0.5, "b": 0.5}), operating_points=(),
-    )  # fmt: skip
+        spotter.metadata,
+        task="wake-words",
+        labels=("a", "b"),
+        detector=DetectorDefaults(step, 0.5, 2.0, {"a": 0.5, "b": 0.5}),
+        operating_points=(),
+    )
     hour = 3600.0
     negatives = heard(
-        [(100, 0, 0.7), (200, 0, 0.9), (300, 1, 0.4)], hour,
+        [(100, 0, 0.7), (200, 0, 0.9), (300, 1, 0.4)],
+        hour,
         sources=(Source(Path("x.wav"), 0.0), Source(Path("y.wav"), 150.0)),
-    )  # fmt: skip
+    )
     positives = {
         "a": heard([(10.5, 0, 0.95), (20.5, 0, 0.8)], hour, (said(10), said(20))),
         "b": heard([(10.5, 1, 0.6), (20.5, 1, 0.3), (30, 0, 0.97)], hour, (said(10), said(20))),

@@ -31,8 +31,10 @@ def test_clips_through_the_model_in_the_package():
     spotter = KeywordSpotter.default()
     rng = np.random.default_rng(0)
     audio = [rng.integers(-300, 300, 16000).astype(np.int16) for _ in range(4)]
-    clips = [Clip(Path(str(n)), label, label, str(n)) for n, label in enumerate(
-        ["_silence_", "_silence_", "_silence_", "yes"])]  # fmt: skip
+    clips = [
+        Clip(Path(str(n)), label, label, str(n))
+        for n, label in enumerate(["_silence_", "_silence_", "_silence_", "yes"])
+    ]
     skipped = [Skipped(Path("bad.wav"), "is empty")]
     report = judge_clips(spotter, clips, audio, skipped, lambda numbers, *_: numbers)
     assert report.clips == 4

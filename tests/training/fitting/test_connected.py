@@ -9,9 +9,14 @@ from kws_training.data.images import WordImages, to_frames
 from kws_training.fitting.connected import ConnectedWords, SpelledWords, columns, ctc_loss
 
 PLAIN = SpectralAugmentation(
-    stretch=0.0, warp=0.0, gain=(0.0, 0.0), equalisation=0.0, noise=0.0, reverberation=0.0,
+    stretch=0.0,
+    warp=0.0,
+    gain=(0.0, 0.0),
+    equalisation=0.0,
+    noise=0.0,
+    reverberation=0.0,
     masks=0.0,
-)  # fmt: skip
+)
 FRAMES, HEARD = 264, 118
 
 
@@ -34,8 +39,10 @@ def spelled(words: WordImages, machines=None, share: float = 0.5) -> SpelledWord
 def test_words_are_spelled_and_what_is_none_or_too_fast_is_left_out():
     words = images({"yes": (20, 70), "_unknown_": (20, 70), "visual": (40, 50), "two": (30, 60)})
     found = spelled(words)
-    said = {word: [found.signs[n] for n in one]
-            for word, one in zip(("yes", "two"), found.phonemes, strict=True)}  # fmt: skip
+    said = {
+        word: [found.signs[n] for n in one]
+        for word, one in zip(("yes", "two"), found.phonemes, strict=True)
+    }
     assert said == {"yes": ["j", "ɛ", "s"], "two": ["t", "u"]}  # visual: seven in 20 frames
     assert abs(found.first[0] - 16) <= 2
     assert abs(found.last[0] - 75) <= 2

@@ -28,8 +28,9 @@ def test_what_noise_changes_counts_less():
     clean = rng.normal(size=(4000, 160)).astype(np.float32) + 3
     changed = clean.copy()
     changed[:, :80] += 2 * rng.normal(size=(4000, 80)).astype(np.float32)
-    array = projection([_Heard(clean[:2000], (changed[:2000],)),
-                        _Heard(clean[2000:], (changed[2000:],))])  # fmt: skip
+    array = projection(
+        [_Heard(clean[:2000], (changed[:2000],)), _Heard(clean[2000:], (changed[2000:],))]
+    )
     assert array.shape == (161, DIMENSIONS)
     assert array.dtype == np.float16
     project = Projection(array)

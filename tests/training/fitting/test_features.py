@@ -159,8 +159,18 @@ def test_damaged_ones_are_made_again(source, words, tmp_path):
 def test_every_input_gives_another_key(source, words, recordings, noise, made_yamnet):
     clips, audio = recordings
 
-    def key(clips=clips, audio=audio, labels=LABELS, shape=source.shape, noise=noise, responses=(),
-            seed=3, extractor=words, copies=2, augmentation=Augmentation()):  # noqa: B008  # fmt: skip
+    def key(
+        clips=clips,
+        audio=audio,
+        labels=LABELS,
+        shape=source.shape,
+        noise=noise,
+        responses=(),
+        seed=3,
+        extractor=words,
+        copies=2,
+        augmentation=Augmentation(),  # noqa: B008
+    ):
         one = WindowSource(clips, audio, labels, shape, noise, responses, WORDS, seed)
         return features._digest(one, extractor, copies, augmentation)
 
@@ -184,7 +194,7 @@ def test_every_input_gives_another_key(source, words, recordings, noise, made_ya
         key(extractor=Extractor([yamnet_path(read_yamnet(made_yamnet), 5)])),
         key(extractor=Extractor([yamnet_path(read_yamnet(made_yamnet), 6)])),
         key(augmentation=replace(Augmentation(), speed=0.11)),
-    ]  # fmt: skip
+    ]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]
     # who speaks and where the file lies does not matter

@@ -199,8 +199,13 @@ def data(word_images, make_word, tmp_path_factory):
     """A features file with sets, recordings, noise."""
     folder = tmp_path_factory.mktemp("data")
     sets = np.where(word_images.speakers == "s1", "validation", "training")
-    np.savez(folder / "f.npz", x=word_images.images, label=word_images.words,
-             speaker=word_images.speakers, set=sets)  # fmt: skip
+    np.savez(
+        folder / "f.npz",
+        x=word_images.images,
+        label=word_images.words,
+        speaker=word_images.speakers,
+        set=sets,
+    )
     rng = np.random.default_rng(0)
     (folder / "noise").mkdir()
     soundfile.write(folder / "noise" / "hiss.wav", rng.normal(0, 0.02, 32000), 16000)
@@ -216,10 +221,23 @@ def data(word_images, make_word, tmp_path_factory):
 
 
 def command(data, output, *more):
-    return [str(argument) for argument in (
-        "pretrain", "--features", data / "f.npz", "--noise", data / "noise", "--synthesize", "0",
-        "--epochs", "2", "--output", output, *more,
-    )]  # fmt: skip
+    return [
+        str(argument)
+        for argument in (
+            "pretrain",
+            "--features",
+            data / "f.npz",
+            "--noise",
+            data / "noise",
+            "--synthesize",
+            "0",
+            "--epochs",
+            "2",
+            "--output",
+            output,
+            *more,
+        )
+    ]
 
 
 def test_as_a_process(data, tmp_path):
@@ -230,8 +248,10 @@ def test_as_a_process(data, tmp_path):
     )
     result = subprocess.run(
         [sys.executable, "-m", "kws", *command(data, output, *more)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
     assert "epoch  2/2" in result.stderr
     assert "r2_nohash_0.wav" in result.stderr
@@ -255,10 +275,12 @@ def test_stopped_by_control_c_and_started_again(data, tmp_path):
     output, whole = tmp_path / "base.tflite", tmp_path / "whole.tflite"
     process = subprocess.Popen(
         [sys.executable, "-m", "kws", *command(data, output)],
-        stderr=subprocess.PIPE, text=True, env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
         # a shell in the background has its processes ignore it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     for line in process.stderr:
         if line.startswith("epoch  1/2"):
             process.send_signal(signal.SIGINT)
@@ -270,10 +292,13 @@ def test_stopped_by_control_c_and_started_again(data, tmp_path):
     again, uninterrupted = (
         subprocess.run(
             [sys.executable, "-m", "kws", *command(data, path)],
-            capture_output=True, text=True, check=False, env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
         for path in (output, whole)
-    )  # fmt: skip
+    )
     assert again.returncode == uninterrupted.returncode == 0, again.stderr
     assert "going on after epoch 1" in again.stderr
     assert "going on" not in uninterrupted.stderr

@@ -106,8 +106,11 @@ def test_damaged_features_are_made_again(tmp_path, damage):
     for found, array in zip(fill(again)[0], expected, strict=True):
         assert (found == array).all()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "columns_0.npy", "columns_1.npy", STATE, "targets.npy",
-    ]  # fmt: skip
+        "columns_0.npy",
+        "columns_1.npy",
+        STATE,
+        "targets.npy",
+    ]
 
 
 def size_of(folder):

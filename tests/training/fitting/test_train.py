@@ -21,8 +21,11 @@ from kws_training.networks.base import read_base
 def kws(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +33,27 @@ def trained(words, speech, made_yamnet, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     (words / "rise" / "speaker1_nohash_9.wav").write_bytes(b"RIFF damaged")
     output = folder / "model.tflite"
-    command = ("train", "--data", words, "--extractor", "yamnet", "--yamnet", made_yamnet,
-               "--output", output,
-               "--epochs", "3", "--copies", "2", "--hold-out", "0.4", "--seed", "1",
-               "--negatives", speech)  # fmt: skip
+    command = (
+        "train",
+        "--data",
+        words,
+        "--extractor",
+        "yamnet",
+        "--yamnet",
+        made_yamnet,
+        "--output",
+        output,
+        "--epochs",
+        "3",
+        "--copies",
+        "2",
+        "--hold-out",
+        "0.4",
+        "--seed",
+        "1",
+        "--negatives",
+        speech,
+    )
     return output, command, kws(*command)
 
 
@@ -130,9 +150,23 @@ def test_bad_arguments(words, made_yamnet, tmp_path, change, reason):
 @pytest.mark.parametrize("choice", ["words", "both"])
 def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, capsys, choice):
     output = tmp_path / "model.tflite"
-    command = ["train", "--data", words, "--extractor", choice, "--base", tiny_base,
-               "--output", output, "--epochs", "2", "--copies", "2",
-               "--hold-out", "0.3"]  # fmt: skip
+    command = [
+        "train",
+        "--data",
+        words,
+        "--extractor",
+        choice,
+        "--base",
+        tiny_base,
+        "--output",
+        output,
+        "--epochs",
+        "2",
+        "--copies",
+        "2",
+        "--hold-out",
+        "0.3",
+    ]
     if choice == "both":
         command += ["--yamnet", made_yamnet]
     else:
@@ -176,8 +210,17 @@ def test_a_file_that_is_no_word_base(words, tmp_path, capsys):
     other = tmp_path / "other.tflite"
     model = packaged_model()
     other.write_bytes(pack(model.network, dataclasses.replace(model.metadata, provenance={})))
-    arguments = ("train", "--data", words, "--extractor", "words", "--base", other,
-                 "--output", tmp_path / "model.tflite")  # fmt: skip
+    arguments = (
+        "train",
+        "--data",
+        words,
+        "--extractor",
+        "words",
+        "--base",
+        other,
+        "--output",
+        tmp_path / "model.tflite",
+    )
     assert main([str(argument) for argument in arguments]) == 2
     assert f"{other}: is no word base" in capsys.readouterr().err
     assert not (tmp_path / "model.tflite").exists()
@@ -186,8 +229,15 @@ def test_a_file_that_is_no_word_base(words, tmp_path, capsys):
 def test_one_class_only(tmp_path, made_yamnet):
     (tmp_path / "data" / "yes").mkdir(parents=True)
     soundfile.write(tmp_path / "data" / "yes" / "1.wav", np.zeros(16000), 16000)
-    result = kws("train", "--data", tmp_path / "data", "--yamnet", made_yamnet,
-                 "--output", tmp_path / "model.tflite")  # fmt: skip
+    result = kws(
+        "train",
+        "--data",
+        tmp_path / "data",
+        "--yamnet",
+        made_yamnet,
+        "--output",
+        tmp_path / "model.tflite",
+    )
     assert result.returncode == 2
     assert "one class only (yes)" in result.stderr
     assert result.stderr.count("\n") == 1

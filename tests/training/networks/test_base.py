@@ -213,13 +213,33 @@ def test_files_that_are_no_word_base(content, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"width": 8}, {"features": 17}, {"stem": 6}, {"pool": 4}, {"fine": [5]}, {"fine": []},
-        {"coarse": [5]}, {"coarse": [5, 5, 5]}, {"width": 0}, {"width": 10**9}, {"width": -1},
-        {"width": True}, {"width": 1.5}, {"width": "12"}, {"width": [12]}, {"width": None},
-        {"fine": 3}, {"fine": ["3"]}, {"fine": [[3]]}, {"coarse": [1] * 101}, {"coarse": [0]},
-        {"coarse": [512]}, {"stem": 1}, {"pool": 100}, {"more": 1},
+        {"width": 8},
+        {"features": 17},
+        {"stem": 6},
+        {"pool": 4},
+        {"fine": [5]},
+        {"fine": []},
+        {"coarse": [5]},
+        {"coarse": [5, 5, 5]},
+        {"width": 0},
+        {"width": 10**9},
+        {"width": -1},
+        {"width": True},
+        {"width": 1.5},
+        {"width": "12"},
+        {"width": [12]},
+        {"width": None},
+        {"fine": 3},
+        {"fine": ["3"]},
+        {"fine": [[3]]},
+        {"coarse": [1] * 101},
+        {"coarse": [0]},
+        {"coarse": [512]},
+        {"stem": 1},
+        {"pool": 100},
+        {"more": 1},
     ],
-)  # fmt: skip
+)
 def test_shapes_that_do_not_fit(content, tmp_path, change):
     path = tmp_path / "base.tflite"
     path.write_bytes(with_shape(content, **change))
@@ -238,12 +258,13 @@ def test_shape_that_is_none(content, tmp_path, value):
 def test_labels_that_the_network_does_not_have(content, tmp_path):
     labels = (*content.metadata.labels, "more")
     metadata = dataclasses.replace(
-        content.metadata, labels=labels,
+        content.metadata,
+        labels=labels,
         detector=dataclasses.replace(
             content.metadata.detector,
             thresholds={**content.metadata.detector.thresholds, "more": 0.5},
         ),
-    )  # fmt: skip
+    )
     path = tmp_path / "base.tflite"
     path.write_bytes(pack(content.network, metadata))
     assert "wanted" in refusal(path)
@@ -270,10 +291,18 @@ def test_flipped_bytes_in_the_network(content, tmp_path, data):
         return
     assert all(np.isfinite(array).all() for pair in base.weights for array in pair)
     assert [kernel.shape for kernel, _ in base.weights] == [
-        (4, 1, 40, 12), (3, 1, 12, 1), (1, 1, 12, 12), (5, 1, 12, 1), (1, 1, 12, 16),
-        (5, 1, 16, 1), (1, 1, 16, 16), (5, 1, 16, 1), (1, 1, 16, 16), (3, 1, 16, 1),
+        (4, 1, 40, 12),
+        (3, 1, 12, 1),
+        (1, 1, 12, 12),
+        (5, 1, 12, 1),
+        (1, 1, 12, 16),
+        (5, 1, 16, 1),
+        (1, 1, 16, 16),
+        (5, 1, 16, 1),
+        (1, 1, 16, 16),
+        (3, 1, 16, 1),
         (1, 1, 16, 5),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("most", [8, 9, 200])

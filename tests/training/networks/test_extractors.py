@@ -13,8 +13,15 @@ from kws_training.networks.streaming import Whole, look_back, step_model, whole_
 from kws_training.networks.yamnet_file import read_yamnet
 
 SHAPE = HeadShape(squeeze=8, width=8, pool=24, pool_words=16)
-CASES = [("yamnet", 1), ("yamnet", 6), ("yamnet", 14), ("words", 0), ("both", 3), ("both", 6),
-         ("both", 12)]  # fmt: skip
+CASES = [
+    ("yamnet", 1),
+    ("yamnet", 6),
+    ("yamnet", 14),
+    ("words", 0),
+    ("both", 3),
+    ("both", 6),
+    ("both", 12),
+]
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +99,10 @@ def test_parts_of_the_joined_frames_go_to_their_paths(build):
 
 
 def test_what_an_extractor_is(build):
-    found = [build(choice, tap)[0] for choice, tap in (("yamnet", 5), ("yamnet", 6), ("words", 0),
-                                                      ("both", 6))]  # fmt: skip
+    found = [
+        build(choice, tap)[0]
+        for choice, tap in (("yamnet", 5), ("yamnet", 6), ("words", 0), ("both", 6))
+    ]
     assert len({one.digest for one in found}) == 4
     assert "YAMNet, tap 6 and word base" in found[-1].name
     yamnet, words = found[-1].paths

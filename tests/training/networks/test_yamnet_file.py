@@ -50,8 +50,13 @@ def random_arrays(rng):
 def make_model(rng) -> schema.ModelT:
     """An int8 model of the architecture, without a front end."""
     operators = schema.BuiltinOperator
-    codes = [operators.CONV_2D, operators.DEPTHWISE_CONV_2D, operators.MEAN,
-             operators.FULLY_CONNECTED, operators.LOGISTIC]  # fmt: skip
+    codes = [
+        operators.CONV_2D,
+        operators.DEPTHWISE_CONV_2D,
+        operators.MEAN,
+        operators.FULLY_CONNECTED,
+        operators.LOGISTIC,
+    ]
     model, graph = schema.ModelT(), schema.SubGraphT()
     model.version = 3
     model.buffers, model.operatorCodes, model.subgraphs = [schema.BufferT()], [], [graph]
@@ -645,8 +650,10 @@ def test_every_convolution_is_the_files(shared, windows, name, mean, largest):
             error = np.abs(convolve(convolution, image[0], weights.activation) - wanted[0]) / step
             means.append(error.mean())
             maxima.append(error.max())
-    print(f"{name}: off by {max(means):.4f} int8 steps (mean of the worst layer), "
-          f"{max(maxima):.3f} (largest)")  # fmt: skip
+    print(
+        f"{name}: off by {max(means):.4f} int8 steps (mean of the worst layer), "
+        f"{max(maxima):.3f} (largest)"
+    )
     assert max(means) < mean
     assert max(maxima) < largest
 

@@ -43,9 +43,7 @@ def evaluation(rename=None, provenance=None, wrong=3):
     skipped = [Skipped(Path(f"data/{NASTY}.wav".replace("/script", "")), "is empty")]
     report = count_results(results, metadata.labels, skipped)
     groups = {"speaker": group_results(report.results, "speaker")}
-    return Evaluation(
-        replace(model, metadata=metadata), 142_000, ("data",), report, groups
-    )  # fmt: skip
+    return Evaluation(replace(model, metadata=metadata), 142_000, ("data",), report, groups)
 
 
 def audio_of(one):

@@ -68,17 +68,34 @@ def others(tmp_path_factory):
 def kws(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(sounds, others, made_yamnet, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "sounds.tflite"
     result = kws(
-        "train", "--task", "sounds", "--data", sounds, "--folds", "fold", "--yamnet", made_yamnet,
-        "--negatives", others, "--tap", TAP, "--copies", "2", "--output", output,
-    )  # fmt: skip
+        "train",
+        "--task",
+        "sounds",
+        "--data",
+        sounds,
+        "--folds",
+        "fold",
+        "--yamnet",
+        made_yamnet,
+        "--negatives",
+        others,
+        "--tap",
+        TAP,
+        "--copies",
+        "2",
+        "--output",
+        output,
+    )
     return output, result
 
 
@@ -181,10 +198,26 @@ def test_the_model_file_is_the_network_in_float(trained, made_yamnet):
 def test_hold_out_without_folds(sounds, made_yamnet, tmp_path):
     output = tmp_path / "model.tflite"
     result = kws(
-        "train", "--task", "sounds", "--data", sounds, "--yamnet", made_yamnet, "--tap", TAP,
-        "--copies", "1", "--validation", "0.4", "--hold-out", "0.2", "--precision", "float32",
-        "--output", output,
-    )  # fmt: skip
+        "train",
+        "--task",
+        "sounds",
+        "--data",
+        sounds,
+        "--yamnet",
+        made_yamnet,
+        "--tap",
+        TAP,
+        "--copies",
+        "1",
+        "--validation",
+        "0.4",
+        "--hold-out",
+        "0.2",
+        "--precision",
+        "float32",
+        "--output",
+        output,
+    )
     assert result.returncode == 0, result.stderr
     assert "validation clips, by the model file" in result.stdout
     assert "accuracy on held-out speakers" in result.stdout
@@ -208,8 +241,18 @@ def test_hold_out_without_folds(sounds, made_yamnet, tmp_path):
 )
 def test_bad_arguments(sounds, made_yamnet, tmp_path, change, reason):
     output = tmp_path / "model.tflite"
-    result = kws("train", "--task", "sounds", "--data", sounds, "--yamnet", made_yamnet,
-                 "--output", output, *change)  # fmt: skip
+    result = kws(
+        "train",
+        "--task",
+        "sounds",
+        "--data",
+        sounds,
+        "--yamnet",
+        made_yamnet,
+        "--output",
+        output,
+        *change,
+    )
     assert result.returncode == 2
     assert reason in result.stderr
     assert result.stderr.splitlines()[-1].startswith("kws: ")
@@ -307,8 +350,9 @@ def test_thresholds_are_stated_on_other_groups():
         return Heard(label, group, posteriors, 10, 20)
 
     # in each group, a scores 0.9 where it is, and 0.65 where b is
-    found = [heard(label, group, score) for group in "xyz" for label, score in
-             (("a", 0.92), ("b", 0.65))]  # fmt: skip
+    found = [
+        heard(label, group, score) for group in "xyz" for label, score in (("a", 0.92), ("b", 0.65))
+    ]
     thresholds, points = choose_and_state(found, labels, defaults, seconds)
     assert thresholds["a"] == 0.8  # 0.7, 0.8 and 0.9 make no mistake
     (a, b) = points
@@ -336,9 +380,18 @@ def test_real_sounds(shared, tmp_path):
     """The figure of the README, by the command of the README."""
     output = tmp_path / "sounds.tflite"
     result = kws(
-        "train", "--task", "sounds", "--data", shared / "audio" / "sounds", "--folds", "speaker",
-        "--yamnet", shared / "yamnet" / "yamnet.tflite", "--output", output,
-    )  # fmt: skip
+        "train",
+        "--task",
+        "sounds",
+        "--data",
+        shared / "audio" / "sounds",
+        "--folds",
+        "speaker",
+        "--yamnet",
+        shared / "yamnet" / "yamnet.tflite",
+        "--output",
+        output,
+    )
     assert result.returncode == 0, result.stderr
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("mean over folds")]
     assert float(line.split()[3].rstrip("%")) >= 96.0

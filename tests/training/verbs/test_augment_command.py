@@ -57,8 +57,11 @@ def place(tmp_path, make_word, monkeypatch, cache):
 def kws(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "kws", "augment", *map(str, arguments)],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def contents(folder):
@@ -66,8 +69,21 @@ def contents(folder):
 
 
 def test_examples(place):
-    command = ("word.wav", "damaged.wav", "$x^ نعم.flac", "--recipe", "own.toml", "--noise",
-               "noise", "--rooms", "rooms", "--count", "6", "--seed", "3")  # fmt: skip
+    command = (
+        "word.wav",
+        "damaged.wav",
+        "$x^ نعم.flac",
+        "--recipe",
+        "own.toml",
+        "--noise",
+        "noise",
+        "--rooms",
+        "rooms",
+        "--count",
+        "6",
+        "--seed",
+        "3",
+    )
     result = kws(*command, "--output", "one")
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "wrote 12 examples, examples.csv and examples.png to one"
@@ -145,7 +161,7 @@ def test_picture_has_an_end(place, capsys):
         (["word.wav", "--rooms", "cache2"], "cache2: "),
         (["word.wav", "word_1.wav", "--recipe", "light", "--output", "."], "name another --output"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments(place, capsys, arguments, reason):
     (place / "wrong.toml").write_text("noise = 2")
     (place / "word_1.wav").write_bytes((place / "word.wav").read_bytes())
@@ -169,9 +185,13 @@ def test_full_disk_leaves_nothing(place, there):
     if there:
         (place / "out").mkdir()
     result = kws(
-        "word.wav", "--recipe", "light", "--output", "out",
+        "word.wav",
+        "--recipe",
+        "light",
+        "--output",
+        "out",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
-    )  # fmt: skip
+    )
     assert result.returncode == 2
     assert "File too large" in result.stderr
     assert result.stderr.count("\n") == 1

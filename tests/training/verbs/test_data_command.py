@@ -150,9 +150,11 @@ class Site:
         content = pack(LAYOUTS[name] if members is None else members, source.archive.name)
         self.files[f"/{source.archive.name}"] = content
         archive = dataclasses.replace(
-            source.archive, size=len(content), sha256=hashlib.sha256(content).hexdigest(),
+            source.archive,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
             mirrors=(f"{self.url}/{source.archive.name}",),
-        )  # fmt: skip
+        )
         bounds = Bounds(files=100, size=1_000_000)
         return dataclasses.replace(source, archive=archive, bounds=bounds, **changes)
 
@@ -246,8 +248,10 @@ def test_esc_50_and_its_ten_easy_classes(tmp_path, site):
     folder = fetch_data(site.offer("esc-50"), tmp_path)
     clips = find_clips([folder / "manifest.csv"])
     assert [(c.word, c.speaker, c.columns["fold"]) for c in clips] == [
-        ("dog", "100032", "1"), ("dog", "100032", "1"), ("chirping_birds", "100038", "2"),
-    ]  # fmt: skip
+        ("dog", "100032", "1"),
+        ("dog", "100032", "1"),
+        ("chirping_birds", "100038", "2"),
+    ]
     assert all(clip.path.is_file() for clip in clips)
     assert {clip.word for clip in find_clips([folder / "esc10.csv"])} == {"dog"}
 
@@ -255,8 +259,9 @@ def test_esc_50_and_its_ten_easy_classes(tmp_path, site):
 def test_urbansound8k_has_its_folds(tmp_path, site):
     clips = find_clips([fetch_data(site.offer("urbansound8k"), tmp_path) / "manifest.csv"])
     assert [(c.word, c.speaker, c.columns["fold"], c.columns["salience"]) for c in clips] == [
-        ("dog_bark", "100032", "5", "1"), ("children_playing", "100263", "10", "2"),
-    ]  # fmt: skip
+        ("dog_bark", "100032", "5", "1"),
+        ("children_playing", "100263", "10", "2"),
+    ]
     assert all(clip.path.is_file() for clip in clips)
 
 
@@ -265,8 +270,9 @@ def test_librispeech_has_its_speakers(tmp_path, site):
     assert len(find_recordings([folder])) == 2
     clips = find_clips([folder / "manifest.csv"])
     assert [(c.speaker, c.columns["sex"], c.label) for c in clips] == [
-        ("121", "F", "_unknown_"), ("61", "M", "_unknown_"),
-    ]  # fmt: skip
+        ("121", "F", "_unknown_"),
+        ("61", "M", "_unknown_"),
+    ]
     check_apart({"a": clips[:1], "b": clips[1:]})
 
 
@@ -424,8 +430,11 @@ def test_two_at_once_fetch_once(tmp_path, site):
 def kws(*arguments, **options):
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def run_with(source, folder, script, *arguments):
@@ -468,8 +477,9 @@ def test_fetch_from_the_command_line(tmp_path, site):
     first = run_with(source, tmp_path, KWS, *arguments)
     assert first.returncode == 0, first.stderr
     assert first.stderr.splitlines() == [
-        "LibriSpeech, test-clean: https://www.openslr.org/12/", "licence: CC BY 4.0",
-    ]  # fmt: skip
+        "LibriSpeech, test-clean: https://www.openslr.org/12/",
+        "licence: CC BY 4.0",
+    ]
     goal = data / source.name
     use = f"use it:  kws train --data recordings --negatives '{goal}' --output model.tflite"
     assert first.stdout.splitlines() == [f"{goal} is complete", use]

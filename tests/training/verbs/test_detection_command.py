@@ -20,8 +20,10 @@ DEMO = HERE / "demo" / "synthesized_commands.wav"
 def kws(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,10 @@ def data(tmp_path_factory):
             place = folder / "said" / row["keyword"]
             place.mkdir(parents=True, exist_ok=True)
             cut = samples[
-                max(0, round((float(row["start"]) - 0.3) * rate)) :
-                round((float(row["end"]) + 0.3) * rate)
-            ]  # fmt: skip
+                max(0, round((float(row["start"]) - 0.3) * rate)) : round(
+                    (float(row["end"]) + 0.3) * rate
+                )
+            ]
             for take in range(2):
                 soundfile.write(place / f"{take}.wav", cut * (1 - 0.2 * take), rate)
     (folder / "said" / "left" / "damaged.wav").write_bytes(b"RIFF")
@@ -105,9 +108,16 @@ def test_what_went_wrong_is_told_and_played(data, tmp_path):
         target = tmp_path / "said" / "left" / name
         target.write_bytes((data / "quiet" / name).read_bytes())
     done = kws(
-        "evaluate", MODEL, "--positives", tmp_path / "said", "--negatives", data / "said" / "left",
-        "--json", "--report", tmp_path / "report",
-    )  # fmt: skip
+        "evaluate",
+        MODEL,
+        "--positives",
+        tmp_path / "said",
+        "--negatives",
+        data / "said" / "left",
+        "--json",
+        "--report",
+        tmp_path / "report",
+    )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert {Path(one["file"]).name for one in figures["false_accepts"]} == {"0.wav", "1.wav"}
@@ -154,9 +164,20 @@ def test_errors_are_a_line_and_status_2(data, streams, tmp_path):
 
 def test_sweep(data, streams, tmp_path):
     done = kws(
-        "sweep", MODEL, *streams, "--noise", data / "quiet", "--snr=clean,-20", "--gain=-70,0",
-        "--telephone", "--minutes", "0.5", "--json", "--report", tmp_path / "sweep",
-    )  # fmt: skip
+        "sweep",
+        MODEL,
+        *streams,
+        "--noise",
+        data / "quiet",
+        "--snr=clean,-20",
+        "--gain=-70,0",
+        "--telephone",
+        "--minutes",
+        "0.5",
+        "--json",
+        "--report",
+        tmp_path / "sweep",
+    )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures["complete"] is True

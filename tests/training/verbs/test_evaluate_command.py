@@ -18,8 +18,10 @@ MODEL = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflit
 def kws(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def relabelled(path, **names):

@@ -21,15 +21,19 @@ pytestmark = pytest.mark.skipif(not ENGINES, reason="no fast text-to-speech engi
 def kws(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "kws", "synthesize", *map(str, arguments)],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def contents(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*") if path.is_file()
-    }  # fmt: skip
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 FAST = ("--engines", ",".join(ENGINES))
@@ -66,13 +70,27 @@ def test_a_folder_for_train(tmp_path):
 
 def test_stopped_and_resumed(tmp_path):
     output = tmp_path / "out"
-    command = [sys.executable, "-m", "kws", "synthesize", "smart mirror", "--count", "400",
-               "--negatives", "0", *FAST, "--output", str(output)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "kws",
+        "synthesize",
+        "smart mirror",
+        "--count",
+        "400",
+        "--negatives",
+        "0",
+        *FAST,
+        "--output",
+        str(output),
+    ]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         # a shell in the background has its processes ignore it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+    ) as process:
         deadline = time.monotonic() + 60
         while not list(output.glob("positives/*.wav")) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -94,9 +112,18 @@ def test_one_engine_that_is_damaged_does_not_stop_the_others(tmp_path):
     program.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     result = kws(
-        "hey you", "--count", "6", "--negatives", "0", "--engines", "espeak-ng,flite", "--json",
-        "--output", tmp_path / "out", env=environment,
-    )  # fmt: skip
+        "hey you",
+        "--count",
+        "6",
+        "--negatives",
+        "0",
+        "--engines",
+        "espeak-ng,flite",
+        "--json",
+        "--output",
+        tmp_path / "out",
+        env=environment,
+    )
     assert result.returncode == 0
     assert json.loads(result.stdout)["voices"] == {"espeak-ng": 3, "flite": 0}
     assert json.loads(result.stdout)["left_out"] == 3
@@ -106,9 +133,17 @@ def test_one_engine_that_is_damaged_does_not_stop_the_others(tmp_path):
 
 def test_a_phrase_that_looks_like_an_option(tmp_path):
     result = kws(
-        "--count", "2", "--negatives", "2", *FAST, "--output", tmp_path / "out", "--",
-        "-w\n$(touch here)", cwd=tmp_path,
-    )  # fmt: skip
+        "--count",
+        "2",
+        "--negatives",
+        "2",
+        *FAST,
+        "--output",
+        tmp_path / "out",
+        "--",
+        "-w\n$(touch here)",
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -140,8 +175,11 @@ def test_no_engine_says_what_to_install(tmp_path):
     )
     result = subprocess.run(
         [sys.executable, "-c", hide, "synthesize", "hey", "--output", tmp_path / "out"],
-        capture_output=True, text=True, check=False, env={**os.environ, "PATH": ""},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": ""},
+    )
     assert result.returncode == 2
     assert result.stderr == (
         "kws: no text-to-speech engine: apt-get install espeak-ng, or pip install piper-tts "

@@ -26,8 +26,10 @@ def counts(utterances):
 
 def test_natural_voices_count_as_much_as_formant_ones():
     assert counts(cast(["hey"], 120, [FORMANT, FEW, ONE], 0)) == {
-        "formant": 60, "few": 40, "one": 20,
-    }  # fmt: skip
+        "formant": 60,
+        "few": 40,
+        "one": 20,
+    }
     assert counts(cast(["hey"], 120, [FEW, ONE], 0)) == {"few": 80, "one": 40}
     assert counts(cast(["hey"], 7, [FORMANT], 0)) == {"formant": 7}
 

@@ -28,14 +28,26 @@ def test_none_has_the_phrase_in_it(phrase):
 @needs_espeak
 def test_what_a_person_would_name():
     found = {one.text: one.kind for one in find_confusables("hey device", 300, 0)}
-    for text, kind in (("hey", "part"), ("device", "part"), ("hey de", "part"),
-                       ("device hey", "reordered"), ("hey divide", "near"), ("say device", "near"),
-                       ("hey advice", "near")):  # fmt: skip
+    for text, kind in (
+        ("hey", "part"),
+        ("device", "part"),
+        ("hey de", "part"),
+        ("device hey", "reordered"),
+        ("hey divide", "near"),
+        ("say device", "near"),
+        ("hey advice", "near"),
+    ):
         assert found.get(text) == kind, text
     assert set(found.values()) == {"near", "part", "reordered", "respelled"}
     # the phrase, as people say and spell it too
-    for text in ("hey devise", "hay device", "hey devices", "ey device", "hey devvice",
-                 "hey device device"):  # fmt: skip
+    for text in (
+        "hey devise",
+        "hay device",
+        "hey devices",
+        "ey device",
+        "hey devvice",
+        "hey device device",
+    ):
         assert text not in found
 
 

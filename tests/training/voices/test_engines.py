@@ -16,10 +16,23 @@ from kws_training.voices.engines import INSTALL, chosen, installed
 from kws_training.voices.packages import Piper, Worker
 
 HOSTILE = (
-    "-o here", '(system "touch here")', '") (system "touch here', "$(touch here)", "[[h'eI]]",
-    "hey\ndevice", "\udcff", "مرحبا", "'; touch here", "--help", "-v de -w here", "`touch here`",
-    "<audio src='/etc/passwd'/>", "%s%n", "a" * 300, "💡",
-)  # fmt: skip
+    "-o here",
+    '(system "touch here")',
+    '") (system "touch here',
+    "$(touch here)",
+    "[[h'eI]]",
+    "hey\ndevice",
+    "\udcff",
+    "مرحبا",
+    "'; touch here",
+    "--help",
+    "-v de -w here",
+    "`touch here`",
+    "<audio src='/etc/passwd'/>",
+    "%s%n",
+    "a" * 300,
+    "💡",
+)
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,9 @@ def plan(engine, count=6, texts=("hay", "hey de")):
 def contents(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*") if path.is_file()
-    }  # fmt: skip
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_recordings_and_their_manifest(tmp_path):

@@ -49,8 +49,13 @@ def test_distance_is_one():
 
 
 def test_near_sounds_are_near():
-    for near, far in ((("s", "z"), ("s", "m")), (("p", "t"), ("p", "l")), (("i", "ɪ"), ("i", "ɑ")),
-                      (("aɪ", "eɪ"), ("aɪ", "u")), (("tʃ", "ʃ"), ("tʃ", "w"))):  # fmt: skip
+    for near, far in (
+        (("s", "z"), ("s", "m")),
+        (("p", "t"), ("p", "l")),
+        (("i", "ɪ"), ("i", "ɑ")),
+        (("aɪ", "eɪ"), ("aɪ", "u")),
+        (("tʃ", "ʃ"), ("tʃ", "w")),
+    ):
         assert distance(*near) < distance(*far)
     assert distance("s", "ɑ") == 1
 

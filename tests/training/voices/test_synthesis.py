@@ -88,8 +88,11 @@ def test_engines_that_are_missing(monkeypatch, tmp_path):
 
 
 def test_an_engine_that_fails_is_named(monkeypatch, tmp_path):
-    for content, reason in (("exit 1", "status 1"), ("exit 0", "says nothing"),
-                            ("echo RIFF", "says nothing")):  # fmt: skip
+    for content, reason in (
+        ("exit 1", "status 1"),
+        ("exit 0", "says nothing"),
+        ("echo RIFF", "says nothing"),
+    ):
         program = tmp_path / "espeak-ng"
         program.write_text(f"#!/bin/sh\n{content}\n")
         program.chmod(0o755)
@@ -113,17 +116,36 @@ def test_formants_move_everything_and_keep_the_length(engine):
 
 
 def test_pretrain_without_an_engine(tmp_path):
-    np.savez(tmp_path / "f.npz", x=np.zeros((2, 98, 40), np.uint8),
-             label=np.array(["a", "b"]), speaker=np.array(["s", "t"]))  # fmt: skip
+    np.savez(
+        tmp_path / "f.npz",
+        x=np.zeros((2, 98, 40), np.uint8),
+        label=np.array(["a", "b"]),
+        speaker=np.array(["s", "t"]),
+    )
     noise = np.random.default_rng(0).normal(0, 0.01, 16000)
     (tmp_path / "noise").mkdir()
     soundfile.write(tmp_path / "noise" / "hiss.wav", noise, 16000)
     hide = f"{HIDE}from kws.cli import main; sys.exit(main())"
     result = subprocess.run(
-        [sys.executable, "-c", hide, "pretrain", "--features", tmp_path / "f.npz",
-         "--noise", tmp_path / "noise", "--synthesize", "4", "--output", tmp_path / "b.tflite"],
-        capture_output=True, text=True, check=False, env={**os.environ, "PATH": ""},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            hide,
+            "pretrain",
+            "--features",
+            tmp_path / "f.npz",
+            "--noise",
+            tmp_path / "noise",
+            "--synthesize",
+            "4",
+            "--output",
+            tmp_path / "b.tflite",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": ""},
+    )
     assert result.returncode == 2
     said, error = result.stderr.splitlines()
     assert said == "text-to-speech engines: none"

@@ -123,10 +123,14 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     makers = [
         Counted(
             kind(noise_bank, WORDS.floor, WORDS.ceiling, augmentation),
-            Phrases.of([(0, spoken, 1.0)]), None, window, SHARES, Channels.of(others),
+            Phrases.of([(0, spoken, 1.0)]),
+            None,
+            window,
+            SHARES,
+            Channels.of(others),
         )
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
-    ]  # fmt: skip
+    ]
     told = []
     recipe = Recipe(steps=150, rounds=2, averaging=0.95)
     fit(network, makers, window, list(others), recipe, 0, told.append)

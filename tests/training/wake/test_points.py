@@ -56,8 +56,11 @@ def clips(*paths):
 
 def test_sources_are_the_folders_below_what_holds_them_all():
     assert source_of(clips("/d/a/x.wav", "/d/a/deep/y.wav", "/d/b/z.wav", "/d/w.wav")) == [
-        "a", "a", "b", "",
-    ]  # fmt: skip
+        "a",
+        "a",
+        "b",
+        "",
+    ]
     assert source_of(clips("/d/a/x.wav", "/d/a/y.wav")) == ["", ""]
     assert source_of([]) == []
 

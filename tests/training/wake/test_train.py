@@ -35,10 +35,28 @@ def trained(words, speech, tiny_base, tmp_path_factory):
     (positives / "cut.wav").write_bytes((positives / "speaker0_nohash_0.wav").read_bytes()[:30])
     output = folder / "model.tflite"
     done = kws(
-        "train", "--wake-word", "rise", "--positives", positives, "--negatives", words, speech,
-        "--base", tiny_base, "--output", output, "--steps", 20, "--members", 1,
-        "--synthesize", 0, "--false-accepts-per-hour", 2, "--learning-curve",
-    )  # fmt: skip
+        "train",
+        "--wake-word",
+        "rise",
+        "--positives",
+        positives,
+        "--negatives",
+        words,
+        speech,
+        "--base",
+        tiny_base,
+        "--output",
+        output,
+        "--steps",
+        20,
+        "--members",
+        1,
+        "--synthesize",
+        0,
+        "--false-accepts-per-hour",
+        2,
+        "--learning-curve",
+    )
     assert done.returncode == 0, done.stderr
     return output, done
 
@@ -87,10 +105,28 @@ def test_the_runtime_runs_it(trained, words):
 def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
     output = tmp_path / "two.tflite"
     done = kws(
-        "train", "--wake-word", "rise", "--wake-word", "fall", "--positives", words,
-        "--negatives", speech, "--base", tiny_base, "--output", output, "--steps", 150,
-        "--members", 2, "--synthesize", 0, "--precision", "float32",
-    )  # fmt: skip
+        "train",
+        "--wake-word",
+        "rise",
+        "--wake-word",
+        "fall",
+        "--positives",
+        words,
+        "--negatives",
+        speech,
+        "--base",
+        tiny_base,
+        "--output",
+        output,
+        "--steps",
+        150,
+        "--members",
+        2,
+        "--synthesize",
+        0,
+        "--precision",
+        "float32",
+    )
     assert done.returncode == 0, done.stderr
     assert "network 2 of 2" in done.stderr
     model = read_model(output)
@@ -148,9 +184,11 @@ def test_negatives_that_say_a_phrase_are_left_out():
         return Clip(Path(path), "_unknown_", "_unknown_", path, {"label": label})
 
     clips = [
-        clip("hey_device/1.wav"), clip("device/1.wav"), clip("a/1.wav", "now Hey, Device!"),
+        clip("hey_device/1.wav"),
+        clip("device/1.wav"),
+        clip("a/1.wav", "now Hey, Device!"),
         clip("a/2.wav", "hey devices"),
-    ]  # fmt: skip
+    ]
     kept, left_out = without_phrases(clips, ["hey device"])
     assert [str(one.path) for one in kept] == ["device/1.wav", "a/2.wav"]
     assert left_out == 2

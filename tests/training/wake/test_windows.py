@@ -21,9 +21,15 @@ from kws_training.wake.windows import (
 
 WINDOW = WakeWindow(receptive_field=120, stride=8, results=8)
 NOTHING = SpectralAugmentation(
-    stretch=0.0, warp=0.0, gain=(0.0, 0.0), equalisation=0.0, noise=0.0, neighbours=0.0,
-    reverberation=0.0, masks=0.0,
-)  # fmt: skip
+    stretch=0.0,
+    warp=0.0,
+    gain=(0.0, 0.0),
+    equalisation=0.0,
+    noise=0.0,
+    neighbours=0.0,
+    reverberation=0.0,
+    masks=0.0,
+)
 #: ln(power) of the phrase, of what sounds like it, and of other speech.
 SAID, ALIKE, OTHER = 6.0, 3.0, -2.0
 
@@ -55,8 +61,12 @@ def made(
     noise = np.zeros((100, WORDS.bands), np.float32)
     maker = WakeWindowMaker(
         WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
-        phrases, Phrases.of([(-1, [spoken(ALIKE)], 1.0)]), WINDOW, shares, channels,
-    )  # fmt: skip
+        phrases,
+        Phrases.of([(-1, [spoken(ALIKE)], 1.0)]),
+        WINDOW,
+        shares,
+        channels,
+    )
     windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
     return maker.batch(np.random.default_rng(seed), tape, windows)
 

@@ -40,9 +40,22 @@ TABLE = "examples.csv"
 PICTURE = "examples.png"
 #: Columns of the table: the file and where the recording is in it, then what was done to it.
 COLUMNS = (
-    "file", "source", "start_seconds", "stretch", "semitones", "room", "room_direct_db", "noise",
-    "snr_db", "filter_db", "gain_db", "overload_db", "telephone", "codec", "compression",
-)  # fmt: skip
+    "file",
+    "source",
+    "start_seconds",
+    "stretch",
+    "semitones",
+    "room",
+    "room_direct_db",
+    "noise",
+    "snr_db",
+    "filter_db",
+    "gain_db",
+    "overload_db",
+    "telephone",
+    "codec",
+    "compression",
+)
 
 
 @dataclass(frozen=True)
@@ -274,16 +287,27 @@ def _draw(path: Path, panels: Sequence[_Panel]) -> None:
     canvas = FigureCanvasAgg(figure)
     # margins in inches, by hand: matplotlib's own layout takes longer than all the rest
     grid = figure.add_gridspec(
-        row + 1, ACROSS, left=0.04, right=0.99, bottom=0.35 / height, top=1 - 0.6 / height,
-        hspace=0.55, wspace=0.18,
-    )  # fmt: skip
+        row + 1,
+        ACROSS,
+        left=0.04,
+        right=0.99,
+        bottom=0.35 / height,
+        top=1 - 0.6 / height,
+        hspace=0.55,
+        wspace=0.18,
+    )
     for panel, place in zip(panels, places, strict=True):
         axes = figure.add_subplot(grid[place])
         seconds = len(panel.frames) * YAMNET.hop / RATE
         axes.imshow(
-            panel.frames.T, origin="lower", aspect="auto", interpolation="nearest",
-            extent=(0, seconds, 0, YAMNET.bands), vmin=np.log(YAMNET.offset), vmax=4,
-        )  # fmt: skip
+            panel.frames.T,
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            extent=(0, seconds, 0, YAMNET.bands),
+            vmin=np.log(YAMNET.offset),
+            vmax=4,
+        )
         text = "".join(c if c.isprintable() or c == "\n" else "?" for c in panel.title)
         weight = "bold" if panel.begins_row else "normal"
         axes.set_title(text, fontsize=7, fontweight=weight, parse_math=False, loc="left")

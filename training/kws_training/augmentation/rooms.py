@@ -148,8 +148,9 @@ def simulate_room(rng: np.random.Generator, augmentation: Augmentation) -> Float
     """
     import pyroomacoustics
 
-    size = np.array([*rng.uniform(*augmentation.room_width, 2),
-                     rng.uniform(*augmentation.room_height)])  # fmt: skip
+    size = np.array(
+        [*rng.uniform(*augmentation.room_width, 2), rng.uniform(*augmentation.room_height)]
+    )
     rise = rng.uniform(1, HIGHEST_RISE) ** np.log2(OCTAVES / 1000)
     absorption = np.clip(rng.uniform(*augmentation.absorption) * rise, 0.01, 0.99)
     speed = float(pyroomacoustics.constants.get("c"))

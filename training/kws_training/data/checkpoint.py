@@ -18,9 +18,17 @@ from kws.files import whole_file
 
 #: What numpy and zipfile raise for a damaged ``.npz``.
 DAMAGED_ARCHIVE = (
-    OSError, EOFError, KeyError, MemoryError, RuntimeError, TypeError, ValueError, struct.error,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    OSError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)

@@ -150,10 +150,13 @@ def find_parts(
                 columns["split"] = recording.split
             clips[-1].append(
                 Clip(
-                    recording.path, word if apart else UNKNOWN, word,
-                    speaker or recording.below, columns,
+                    recording.path,
+                    word if apart else UNKNOWN,
+                    word,
+                    speaker or recording.below,
+                    columns,
                 )
-            )  # fmt: skip
+            )
     return clips
 
 

@@ -221,10 +221,14 @@ def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
         with (
             part.open("ab" if held else "wb") as file,
             tqdm(
-                desc=source.name, total=source.size, initial=held, unit="B", unit_scale=True,
+                desc=source.name,
+                total=source.size,
+                initial=held,
+                unit="B",
+                unit_scale=True,
                 disable=None if progress else True,  # None: shown on a terminal only
             ) as bar,
-        ):  # fmt: skip
+        ):
             held = _copy(response, file, held, source.size, bar)
     if held != source.size:
         part.unlink()

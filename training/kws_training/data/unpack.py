@@ -126,9 +126,15 @@ def unpack(
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise UnpackError(f"{archive}: {error.filename} comes twice: not unpacked") from None
     except (
-        tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
-        RuntimeError, ValueError, gzip.BadGzipFile,
-    ) as error:  # fmt: skip
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        gzip.BadGzipFile,
+    ) as error:
         raise UnpackError(f"{archive}: damaged ({error}): delete it, and fetch it anew") from None
     if not files:
         raise UnpackError(f"{archive}: holds nothing of {root or 'what is wanted'}")

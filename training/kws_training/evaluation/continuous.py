@@ -301,9 +301,12 @@ def _said(positive: Positive, samples: Float32, at: float) -> Said:
     end = positive.end if positive.end is not None else word_span(samples)[1] / RATE
     last = positive.end if positive.end is not None else seconds
     return Said(
-        positive, at, at + (positive.start or 0.0), at + min(last, seconds) + LATENESS,
+        positive,
+        at,
+        at + (positive.start or 0.0),
+        at + min(last, seconds) + LATENESS,
         at + min(end, seconds),
-    )  # fmt: skip
+    )
 
 
 def hear_negatives(

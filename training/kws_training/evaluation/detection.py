@@ -285,18 +285,28 @@ def _judge_keyword(
     alarms = {name: one.events(threshold) for name, one in silent.items()}
     points = [
         Point(
-            keyword, None, threshold, sum(map(len, alarms.values())), hours, found.misses,
+            keyword,
+            None,
+            threshold,
+            sum(map(len, alarms.values())),
+            hours,
+            found.misses,
             len(own.said),
         )
-    ]  # fmt: skip
+    ]
     for target in TARGETS:
         at = read_off(curve, target * hours)
         points.append(
             Point(
-                keyword, target, float(curve.thresholds[at]), int(curve.false_accepts[at]), hours,
-                int(curve.misses[at]), len(own.said),
+                keyword,
+                target,
+                float(curve.thresholds[at]),
+                int(curve.false_accepts[at]),
+                hours,
+                int(curve.misses[at]),
+                len(own.said),
             )
-        )  # fmt: skip
+        )
     wrong = [
         _place(keyword, others[name], silent[name], name, at)
         for name, times in alarms.items()
@@ -304,11 +314,16 @@ def _judge_keyword(
     ]
     missed_places = [
         Place(
-            keyword, one.positive.path, one.word_end - one.at,
-            best_score(spoken, one.first, one.last), keyword, one.word_end,
+            keyword,
+            one.positive.path,
+            one.word_end - one.at,
+            best_score(spoken, one.first, one.last),
+            keyword,
+            one.word_end,
         )
-        for one, at in zip(own.said, found.times, strict=True) if math.isnan(at)
-    ]  # fmt: skip
+        for one, at in zip(own.said, found.times, strict=True)
+        if math.isnan(at)
+    ]
     # an event is given when the last sample under its last frame is in
     late = metadata.front_end.window_seconds - metadata.front_end.hop_seconds
     latencies = [

@@ -53,9 +53,12 @@ def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed
         audio = [validation.audio[n] for n in rows] + speech.audio
         streams.append(join_clips(clips, audio, YAMNET.sample_rate, seed))
     thresholds = choose_thresholds(
-        spotter.posteriors(streams[0].samples), spotter.column_seconds, streams[0].words,
-        metadata.labels, metadata.detector,
-    )  # fmt: skip
+        spotter.posteriors(streams[0].samples),
+        spotter.column_seconds,
+        streams[0].words,
+        metadata.labels,
+        metadata.detector,
+    )
     metadata = replace(metadata, detector=replace(metadata.detector, thresholds=thresholds))
     chosen_model = parse_model(pack(model.network, metadata), "the trained model")
     points = operating_points(open_model(chosen_model), streams[1])

@@ -138,9 +138,7 @@ def choose(
     heard = hear_negatives(spotter, negatives, CLEAN, seed, progress)
     chosen = []
     for keyword in keywords:
-        one = track(
-            heard.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword
-        )  # fmt: skip
+        one = track(heard.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword)
         hours = heard.seconds / 3600
         threshold = lowest_threshold([one], int(TARGET * hours + 1e-9))
         threshold = 1.0 if threshold is None else threshold
@@ -184,17 +182,23 @@ def sweep(
         if setting.rt60 not in rooms:
             rooms[setting.rt60] = rooms_of(setting.rt60, seed)
         condition = Condition(
-            noise=noise, snr=setting.snr, responses=rooms[setting.rt60], gain=setting.gain,
+            noise=noise,
+            snr=setting.snr,
+            responses=rooms[setting.rt60],
+            gain=setting.gain,
             telephone=setting.telephone,
-        )  # fmt: skip
+        )
         silent = hear_negatives(spotter, some, condition, seed, _quietly, most_seconds)
         yield [
             _outcome(
-                spotter, one, setting,
-                hear_positives(spotter, positives[one.keyword], condition, seed, _quietly), silent,
+                spotter,
+                one,
+                setting,
+                hear_positives(spotter, positives[one.keyword], condition, seed, _quietly),
+                silent,
             )
             for one in thresholds
-        ]  # fmt: skip
+        ]
 
 
 def _outcome(

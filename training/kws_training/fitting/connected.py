@@ -26,9 +26,16 @@ Integers = npt.NDArray[np.int64]
 
 #: What is done to connected words: as to wake words (`wake.windows`), with fewer masks.
 AUGMENTATION = SpectralAugmentation(
-    stretch=0.18, warp=0.15, gain=(-30.0, 12.0), equalisation=5.0, snr=(-3.0, 30.0), noise=0.7,
-    neighbours=0.0, reverberation=0.35, masks=0.2,
-)  # fmt: skip
+    stretch=0.18,
+    warp=0.15,
+    gain=(-30.0, 12.0),
+    equalisation=5.0,
+    snr=(-3.0, 30.0),
+    noise=0.7,
+    neighbours=0.0,
+    reverberation=0.35,
+    masks=0.2,
+)
 #: Frames that a word keeps of what is before and after it.
 BEFORE, AFTER = 4, 5
 #: Frames between the end of a word and the end of its window at least, and of a gap at most.

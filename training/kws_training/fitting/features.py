@@ -68,9 +68,11 @@ class Examples:
     def where(self, kept: npt.NDArray[np.bool_]) -> Examples:
         """Return some of the windows, copied into memory."""
         return Examples(
-            tuple(columns[kept] for columns in self.columns), self.scales, self.targets[kept],
+            tuple(columns[kept] for columns in self.columns),
+            self.scales,
+            self.targets[kept],
             self.clips[kept],
-        )  # fmt: skip
+        )
 
     def rows(self, rows: npt.NDArray[np.int64] | slice) -> list[Float32]:
         """Return the columns of some windows, of each path."""
@@ -349,10 +351,19 @@ def _digest(
 
     digest = hashlib.sha256()
     for text in (
-        VERSION, extractor.digest, copies, augmentation.digest(), source.shape, source.labels,
-        source.seed, len(source.noise), len(source.responses),
-        np.__version__, soxr.__version__, soundfile.__version__,
-    ):  # fmt: skip
+        VERSION,
+        extractor.digest,
+        copies,
+        augmentation.digest(),
+        source.shape,
+        source.labels,
+        source.seed,
+        len(source.noise),
+        len(source.responses),
+        np.__version__,
+        soxr.__version__,
+        soundfile.__version__,
+    ):
         digest.update(repr(text).encode() + b"\0")
     for piece in (*source.noise, *source.responses):
         digest.update(np.int64(len(piece)).tobytes() + piece.tobytes())

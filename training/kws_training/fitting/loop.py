@@ -97,9 +97,12 @@ class TrainingLoop:
 
         warm = max(1, round(steps * descent.warm))
         schedule = keras.optimizers.schedules.CosineDecay(
-            descent.learning_rate / 20, max(1, steps - warm), alpha=1e-3,
-            warmup_target=descent.learning_rate, warmup_steps=warm,
-        )  # fmt: skip
+            descent.learning_rate / 20,
+            max(1, steps - warm),
+            alpha=1e-3,
+            warmup_target=descent.learning_rate,
+            warmup_steps=warm,
+        )
         optimizer = keras.optimizers.AdamW(
             schedule, weight_decay=descent.weight_decay, global_clipnorm=5.0
         )

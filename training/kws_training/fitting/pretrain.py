@@ -99,9 +99,15 @@ class Recipe:
 HEAVY = SpectralAugmentation()
 #: Closer to what is judged: less noise, fewer neighbours, smaller changes of the voice.
 LIGHT = SpectralAugmentation(
-    stretch=0.1, warp=0.06, equalisation=3.0, snr=(5.0, 35.0), noise=0.5, neighbours=0.1,
-    reverberation=0.2, masks=0.2,
-)  # fmt: skip
+    stretch=0.1,
+    warp=0.06,
+    equalisation=3.0,
+    snr=(5.0, 35.0),
+    noise=0.5,
+    neighbours=0.1,
+    reverberation=0.2,
+    masks=0.2,
+)
 
 
 #: To go on from a word base with all words.
@@ -145,11 +151,13 @@ def labels_for(
         be a label.
     """
     people = [
-        word for word in sorted(set(words.words.tolist()))
-        if word not in left_out and word in keywords_of((word,))
+        word
+        for word in sorted(set(words.words.tolist()))
+        if word not in left_out
+        and word in keywords_of((word,))
         and (keywords is None or word in keywords)
         and len(set(words.speakers[words.words == word].tolist())) >= SPEAKERS
-    ]  # fmt: skip
+    ]
     for keyword in keywords or ():
         if keyword not in people:
             raise DataError(f"{keyword}: fewer than {SPEAKERS} people say it")
@@ -244,10 +252,12 @@ def pretrain(
     connected = None if spelled is None else _connected(spelled, noise, network)
     outputs = 2 if spelled is None else 3
     loop = TrainingLoop(
-        model, per_epoch * recipe.epochs, recipe.descent,
+        model,
+        per_epoch * recipe.epochs,
+        recipe.descent,
         (1.0, recipe.others, recipe.phonemes)[:outputs],
         (cross_entropy, cross_entropy, ctc_loss)[:outputs],
-    )  # fmt: skip
+    )
     # what is known of phonemes depends on what is installed
     said = None if spelled is None else (spelled.signs, spelled.phonemes)
     digest = _digest(material, noise, (labels, asdict(shape), asdict(recipe), seed, origin, said))
@@ -437,9 +447,12 @@ def _batches(
             rows = np.concatenate([rows, rng.choice(spoken, machines)])
         beside = rng.permutation(rows)
         clips = maker.words(
-            rng, to_frames(material.images[rows]), to_frames(material.images[beside]),
-            window.frames, window.receptive_field - 2,
-        )  # fmt: skip
+            rng,
+            to_frames(material.images[rows]),
+            to_frames(material.images[beside]),
+            window.frames,
+            window.receptive_field - 2,
+        )
         # a word that is unknown as a whole is another thing than a part of a word
         label = np.where(material.labels[rows] == 1, len(labels), material.labels[rows])
         wanted = window_targets(window, clips.first, clips.last + 1, label, (*labels, "other"))
@@ -509,13 +522,19 @@ def _model_file(
 ) -> bytes:
     converted = convert(step, "int8", streams)
     defaults = DetectorDefaults(
-        smoothing=SMOOTHING, refractory=REFRACTORY, longest=1.2,
+        smoothing=SMOOTHING,
+        refractory=REFRACTORY,
+        longest=1.2,
         thresholds=dict.fromkeys(keywords_of(labels), 0.5),
-    )  # fmt: skip
+    )
     return pack(
         converted.network,
         Metadata(
-            task="commands", labels=labels, front_end=WORDS, streaming=converted.streaming,
-            detector=defaults, provenance=provenance,
+            task="commands",
+            labels=labels,
+            front_end=WORDS,
+            streaming=converted.streaming,
+            detector=defaults,
+            provenance=provenance,
         ),
-    )  # fmt: skip
+    )

@@ -186,11 +186,17 @@ def train(
     skipped += unused
     sources = [
         WindowSource(
-            part.clips, part.audio, labels, shape, noise, responses, extractor.front_end,
+            part.clips,
+            part.audio,
+            labels,
+            shape,
+            noise,
+            responses,
+            extractor.front_end,
             options.seed,
         )
         for part in (training, validation)
-    ]  # fmt: skip
+    ]
     recipe = Recipe(epochs=options.epochs)
     examples, checks = (
         features.compute(source, extractor, copies, augmentation, cache_folder("features"), bar)

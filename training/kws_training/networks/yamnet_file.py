@@ -51,9 +51,17 @@ _MAX_OPERATORS = 1000
 
 #: What the parsers of a damaged file raise: offsets and counts can have any value.
 _DAMAGE = (
-    AttributeError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
-    TypeError, ValueError, struct.error,
-)  # fmt: skip
+    AttributeError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 _EXPECTED = "give yamnet.tflite, or leave --yamnet out to have it downloaded"
 
@@ -313,8 +321,11 @@ class _Graph:
         count = self._subgraph.OperatorsLength()
         if count > _MAX_OPERATORS:
             raise _MisfitError(f"{count} operators")
-        names = {code: name for name, code in vars(schema.BuiltinOperator).items()
-                 if isinstance(code, int)}  # fmt: skip
+        names = {
+            code: name
+            for name, code in vars(schema.BuiltinOperator).items()
+            if isinstance(code, int)
+        }
         #: Names of the operators, in the order in which they run.
         self.operators = []
         for index in range(count):

@@ -52,14 +52,22 @@ def draw_det(folder: Path, results: Sequence[KeywordResult]) -> None:
             rates = np.maximum(result.curve.false_accepts[useful], 0.5) / hours
             missed = np.maximum(result.curve.misses[useful], 0.5) / of
             axes.plot(
-                x_of(rates), y_of(missed), STYLES[number // 2 % 4], color=colour, linewidth=1.5,
-                drawstyle="steps-post", label=short_name(result.keyword),
-            )  # fmt: skip
+                x_of(rates),
+                y_of(missed),
+                STYLES[number // 2 % 4],
+                color=colour,
+                linewidth=1.5,
+                drawstyle="steps-post",
+                label=short_name(result.keyword),
+            )
             own = result.points[0]
             axes.plot(
-                x_of(max(own.false_accepts, 0.5) / hours), y_of(max(own.misses, 0.5) / of), "s",
-                color=colour, markersize=7,
-            )  # fmt: skip
+                x_of(max(own.false_accepts, 0.5) / hours),
+                y_of(max(own.misses, 0.5) / of),
+                "s",
+                color=colour,
+                markersize=7,
+            )
         rates = [rate for rate in RATES if rate >= lowest] or [RATES[-1]]
         shares = [share for share in SHARES if share >= least] or [SHARES[-1]]
         axes.set_xticks(x_of(rates), [f"{rate:g}" for rate in rates])

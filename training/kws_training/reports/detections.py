@@ -129,9 +129,7 @@ _FIELDS = {"misses": "misses", "alarms": "false_accepts"}
 
 def _shared(places: Sequence[Sequence[Place]]) -> list[Place]:
     """Return the first places of every keyword in turn, `MOST_SHOWN` of them."""
-    turns = [
-        each[turn] for turn in range(MOST_SHOWN) for each in places if turn < len(each)
-    ]  # fmt: skip
+    turns = [each[turn] for turn in range(MOST_SHOWN) for each in places if turn < len(each)]
     return turns[:MOST_SHOWN]
 
 
@@ -206,22 +204,26 @@ def _page(evaluated: Evaluated, shown: dict[str, list[Glimpse]], curve: Any) -> 
                 _points(report),
                 _det(report),
                 _places(
-                    "Misses", "Recordings that were not detected at the threshold in the model "
+                    "Misses",
+                    "Recordings that were not detected at the threshold in the model "
                     "file, those with the lowest scores.",
-                    shown["misses"], sum(one.points[0].misses for one in report.keywords),
+                    shown["misses"],
+                    sum(one.points[0].misses for one in report.keywords),
                     "every recording was detected",
                 ),
                 _places(
-                    "False accepts", "What was detected at the threshold in the model file where "
+                    "False accepts",
+                    "What was detected at the threshold in the model file where "
                     "nobody said it, the highest scores first.",
-                    shown["alarms"], sum(one.points[0].false_accepts for one in report.keywords),
+                    shown["alarms"],
+                    sum(one.points[0].false_accepts for one in report.keywords),
                     "nothing was detected where nobody said it",
                 ),
                 curve_section(curve),
                 skipped_section(report.skipped),
             )
         ),
-    )  # fmt: skip
+    )
 
 
 def _points(report: DetectionReport) -> str:
@@ -252,14 +254,19 @@ def _points(report: DetectionReport) -> str:
         "these recordings; the others were, for a rate of false accepts.</p>"
         + show_table(
             (
-                "keyword", "threshold for", "*threshold", "*missed", "*", "*false accepts per hour",
+                "keyword",
+                "threshold for",
+                "*threshold",
+                "*missed",
+                "*",
+                "*false accepts per hour",
                 "*",
             ),
             rows,
         )
         + note
         + (f"<p>Without recordings, and not judged: {unsaid}.</p>" if unsaid else "")
-    )  # fmt: skip
+    )
 
 
 def _origin(point: Point) -> str:

@@ -244,8 +244,13 @@ def _points(evaluation: Evaluation) -> str:
         return f"{head}<p>The model file states none.</p>"
     rows = [(text(one.keyword), *point_cells(one)) for one in points]
     header = (
-        "keyword", "*threshold", "*false accepts per hour", "*hours", "*missed", "*recordings",
-    )  # fmt: skip
+        "keyword",
+        "*threshold",
+        "*false accepts per hour",
+        "*hours",
+        "*missed",
+        "*recordings",
+    )
     return (
         f"{head}<p>From the model file, measured when it was made, on recordings that the "
         f"thresholds were not chosen on.</p>{show_table(header, rows)}"

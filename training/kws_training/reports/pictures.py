@@ -81,9 +81,14 @@ def draw_confusion(folder: Path, report: ClipReport) -> None:
             return
         for row, column in zip(*np.nonzero(counts), strict=True):
             axes.text(
-                column, row, f"{counts[row, column]:.0f}", ha="center", va="center", fontsize=8,
+                column,
+                row,
+                f"{counts[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8,
                 color=theme.back if np.sqrt(shares[row, column]) > 0.55 else theme.ink,
-            )  # fmt: skip
+            )
 
     save_picture(folder, "confusion", (side, side), draw)
 
@@ -120,12 +125,16 @@ def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accurac
             here = [n for n, row in enumerate(rows) if row.few == few]
             if here:
                 _dots(
-                    axes, [rows[n].accuracy for n in here], [rows[n].interval for n in here],
-                    at[here], color=theme.first, marker="o",
+                    axes,
+                    [rows[n].accuracy for n in here],
+                    [rows[n].interval for n in here],
+                    at[here],
+                    color=theme.first,
+                    marker="o",
                     label="few clips" if few else "enough clips",
                     markerfacecolor=theme.back if few else theme.first,
                     alpha=0.7 if few else 1.0,
-                )  # fmt: skip
+                )
         _rows(
             axes, [f"{short_name(row.group or 'not given')} ({row.clips})" for row in rows], theme
         )
@@ -144,9 +153,15 @@ def draw_curve(folder: Path, curve: LearningCurve) -> None:
         y = np.array([100 * point.accuracy for point in points])
         bounds = 100 * np.array([point.interval for point in points])
         axes.errorbar(
-            x, y, np.abs(bounds.T - y), color=theme.first, marker="o", capsize=3, linewidth=1.5,
+            x,
+            y,
+            np.abs(bounds.T - y),
+            color=theme.first,
+            marker="o",
+            capsize=3,
+            linewidth=1.5,
             elinewidth=1,
-        )  # fmt: skip
+        )
         axes.set_xscale("log", base=2)
         axes.set_xticks(x, [f"{n:,}" for n in x])
         axes.minorticks_off()
@@ -160,9 +175,15 @@ def draw_curve(folder: Path, curve: LearningCurve) -> None:
 def _dots(axes: Any, values: Any, bounds: Any, at: Any, **style: Any) -> None:
     shares, ends = 100 * np.array(values), 100 * np.array(bounds)
     axes.errorbar(
-        shares, at, xerr=np.abs(ends.T - shares), linestyle="none", capsize=2, elinewidth=1.2,
-        markersize=5, **style,
-    )  # fmt: skip
+        shares,
+        at,
+        xerr=np.abs(ends.T - shares),
+        linestyle="none",
+        capsize=2,
+        elinewidth=1.2,
+        markersize=5,
+        **style,
+    )
 
 
 def _rows(axes: Any, names: Sequence[str], theme: Theme) -> None:

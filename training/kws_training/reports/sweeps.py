@@ -109,9 +109,14 @@ def draw_grid(folder: Path, name: str, grid: Grid) -> None:
         for (row, column), share in np.ndenumerate(shares):
             if np.isfinite(share):
                 axes.text(
-                    column, row, f"{100 * share:.1f}", ha="center", va="center", fontsize=9,
+                    column,
+                    row,
+                    f"{100 * share:.1f}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
                     color=theme.back if np.sqrt(share) > 0.7 else theme.ink,
-                )  # fmt: skip
+                )
 
     size = 2.0 + 0.7 * len(grid.columns), 0.7 + 0.36 * len(grid.rows)
     save_picture(folder, name, size, draw)

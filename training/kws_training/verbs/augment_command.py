@@ -22,17 +22,25 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_recipe(parser, "heavy")
     parser.add_argument(
-        "--noise", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of background noise; some is made up besides",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--count", type=int, default=4, metavar="N", help="examples of each recording"
     )
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="folder for the WAV files, examples.csv and examples.png",
-    )  # fmt: skip
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -85,6 +93,9 @@ def _check_folder(path: Path) -> None:
 
 
 AUGMENT = Verb(
-    "augment", "make examples of what augmentation does to recordings",
-    "kws augment yes.wav --recipe heavy --output examples", _configure, _run,
-)  # fmt: skip
+    "augment",
+    "make examples of what augmentation does to recordings",
+    "kws augment yes.wav --recipe heavy --output examples",
+    _configure,
+    _run,
+)

@@ -168,21 +168,28 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="what there is", description="what there is")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
     fetching = actions.add_parser(
-        "fetch", help="download and unpack one", description="download and unpack one",
+        "fetch",
+        help="download and unpack one",
+        description="download and unpack one",
         epilog=f"{MIRROR}=https://… names a place that has the archives, tried before the "
         "official ones; the digests stay the same",
-    )  # fmt: skip
+    )
     fetching.add_argument("name", metavar="NAME", help="as `kws data list` says")
     fetching.add_argument(
-        "--output", type=Path, default=Path("data"), metavar="DIR",
+        "--output",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
         help="where the data set's folder goes (default: data)",
-    )  # fmt: skip
+    )
     for action in (listing, fetching):
         # after the action too; the command line looks for it among all arguments
         action.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS,
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
             help="show where an error came from",
-        )  # fmt: skip
+        )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -195,12 +202,17 @@ def _list(as_json: bool) -> int:
     if as_json:
         rows = [
             {
-                "name": one.name, "title": one.title, "purpose": one.purpose, "page": one.page,
-                "licence": one.licence, "bytes": one.archive.size, "url": one.archive.mirrors[0],
+                "name": one.name,
+                "title": one.title,
+                "purpose": one.purpose,
+                "page": one.page,
+                "licence": one.licence,
+                "bytes": one.archive.size,
+                "url": one.archive.mirrors[0],
                 "digest": ":".join(one.archive.digest),
             }
             for one in sources.SOURCES
-        ]  # fmt: skip
+        ]
         print(json.dumps({"sources": rows}, indent=1, ensure_ascii=False))
         return 0
     width = max(len(one.name) for one in sources.SOURCES)

@@ -29,26 +29,42 @@ def add_detection(parser: argparse.ArgumentParser) -> None:
     )
     add_streams(group, required=False)
     group.add_argument(
-        "--snr", type=float, metavar="DB",
+        "--snr",
+        type=float,
+        metavar="DB",
         help="put noise under all recordings, so many decibels below their loudest tenth of a "
         "second",
-    )  # fmt: skip
+    )
 
 
 def add_streams(parser: argparse._ActionsContainer, required: bool) -> None:
     """Add the arguments that name positives, negatives and noise."""
     parser.add_argument(
-        "--positives", type=Path, nargs="+", action="extend", required=required, metavar="DIR",
+        "--positives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
         help="recordings of the keyword; of several keywords in sub-folders named after them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--negatives", type=Path, nargs="+", action="extend", required=required, metavar="DIR",
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
         help="hours of recordings in which nobody says it, and which nothing was trained on",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--noise", type=Path, nargs="+", action="extend", metavar="DIR",
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
         help="recordings of noise; made-up noise if left out",
-    )  # fmt: skip
+    )
 
 
 def wants_detection(options: argparse.Namespace) -> bool:
@@ -116,9 +132,15 @@ def run_detection(options: argparse.Namespace) -> int:
         from ..reports.detections import Evaluated, write_detections
 
         evaluated = Evaluated(
-            model, options.model.stat().st_size, tuple(map(str, options.positives)),
-            tuple(map(str, options.negatives)), report, positives, negatives, spotter.metadata,
-        )  # fmt: skip
+            model,
+            options.model.stat().st_size,
+            tuple(map(str, options.positives)),
+            tuple(map(str, options.negatives)),
+            report,
+            positives,
+            negatives,
+            spotter.metadata,
+        )
         write_detections(options.report, evaluated, figures)
     if options.json:
         print(json.dumps(figures, indent=1))

@@ -43,18 +43,23 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
     add_data(parser, required=False)
     add_detection(parser)
     parser.add_argument(
-        "--keywords", type=names, metavar="A,B,…",
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
         help="those of the model's keywords that matter; the others count as unknown words",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--report", type=Path, metavar="DIR",
+        "--report",
+        type=Path,
+        metavar="DIR",
         help="write a page with pictures, the clips that went wrong and the model card to this "
         "folder: new, empty, or an older report, which is replaced",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--group-by", metavar="COLUMN",
+        "--group-by",
+        metavar="COLUMN",
         help="accuracy by speaker, word, or a column of the manifest, the worst group first",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 
 
@@ -172,10 +177,13 @@ def _configure_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", type=Path, metavar="NEW")
     add_data(parser)
     parser.add_argument(
-        "--alpha", type=_alpha, default=0.05, metavar="P",
+        "--alpha",
+        type=_alpha,
+        default=0.05,
+        metavar="P",
         help="the new model is worse if a model as good as the old one would lose so many clips "
         "less often than this",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="the comparison as one JSON object")
 
 
@@ -226,11 +234,16 @@ def _print_comparison(result: Comparison) -> None:
 
 
 EVALUATE = Verb(
-    "evaluate", "say how good a model is",
-    "kws evaluate model.tflite --data recordings --report report", _configure_evaluate,
+    "evaluate",
+    "say how good a model is",
+    "kws evaluate model.tflite --data recordings --report report",
+    _configure_evaluate,
     _run_evaluate,
-)  # fmt: skip
+)
 COMPARE = Verb(
-    "compare", "say whether a new model is worse than an old one: exit status 1 if it is",
-    "kws compare old.tflite new.tflite --data recordings", _configure_compare, _run_compare,
-)  # fmt: skip
+    "compare",
+    "say whether a new model is worse than an old one: exit status 1 if it is",
+    "kws compare old.tflite new.tflite --data recordings",
+    _configure_compare,
+    _run_compare,
+)

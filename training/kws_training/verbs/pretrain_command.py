@@ -26,53 +26,89 @@ MOST_SPEECH = 400
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of recordings, one sub-folder per word",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--features", type=Path, metavar="FILE.npz",
+        "--features",
+        type=Path,
+        metavar="FILE.npz",
         help="log-mel images of words (x, label, speaker)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--noise", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
         help="folders of background noise",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--negatives", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of ordinary speech: pieces of it are unknown words",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--synthesize", type=int, default=10, metavar="N",
+        "--synthesize",
+        type=int,
+        default=10,
+        metavar="N",
         help="voices that say each of 1,500 common words, by the text-to-speech engines that are "
         "installed; 0 for none",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--leave-out", type=names, default=[], metavar="A,B,…",
+        "--leave-out",
+        type=names,
+        default=[],
+        metavar="A,B,…",
         help="words to keep out, so that the base can be judged by them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--keywords", type=names, metavar="A,B,…",
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
         help="the words to tell apart, every other one becomes _unknown_; all words if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--start", type=Path, metavar="FILE",
+        "--start",
+        type=Path,
+        metavar="FILE",
         help="a word base to go on from, gently: its own words again, or other --keywords",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--speech", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--speech",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of words or sentences, by which the base is made ready for kws enroll; at "
         f"most {MOST_SPEECH} recordings of each",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--enrolment-only", action="store_true",
+        "--enrolment-only",
+        action="store_true",
         help="train nothing: make the base of --start ready for kws enroll, by --speech",
-    )  # fmt: skip
+    )
     add_speaker_rule(parser)
     parser.add_argument(
-        "--validation", type=share, default=0.05, metavar="SHARE",
+        "--validation",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
         help="of the speakers, to watch the training by; images that say which set they are of "
         "are taken by that",
-    )  # fmt: skip
+    )
     parser.add_argument("--epochs", type=int, help="24; 8 with --start")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
@@ -169,9 +205,12 @@ def _train(
         say(f"text-to-speech engines: {', '.join(engine.name for engine in engines) or 'none'}")
         said = sorted(set(words.words.tolist()) | set(common_words()))
         synthesized = synthesized_images(
-            [word for word in said if word.isalpha()], options.synthesize, engines, options.seed,
+            [word for word in said if word.isalpha()],
+            options.synthesize,
+            engines,
+            options.seed,
             cache_folder("synthesized"),
-        )  # fmt: skip
+        )
     known = set(words.words.tolist())
     if synthesized is not None:
         known |= set(synthesized.words.tolist())
@@ -189,16 +228,27 @@ def _train(
     if options.epochs is not None:
         recipe = replace(recipe, epochs=options.epochs)
     result = pretrain(
-        words, synthesized, frames, options.leave_out, options.validation, BaseShape(), recipe,
-        options.seed, cache_folder("checkpoints"), options.keywords, start,
-    )  # fmt: skip
+        words,
+        synthesized,
+        frames,
+        options.leave_out,
+        options.validation,
+        BaseShape(),
+        recipe,
+        options.seed,
+        cache_folder("checkpoints"),
+        options.keywords,
+        start,
+    )
     if result.images:
         print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
     return parse_model(result.content, str(options.output))
 
 
 PRETRAIN = Verb(
-    "pretrain", "train a word base from many words by many voices",
+    "pretrain",
+    "train a word base from many words by many voices",
     "kws pretrain --features images.npz --noise noise --speech speech --output base.tflite",
-    _configure, _run,
-)  # fmt: skip
+    _configure,
+    _run,
+)

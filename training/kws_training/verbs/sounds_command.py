@@ -49,12 +49,20 @@ def run_sounds(options: argparse.Namespace, split_clips: Callable[[], Clips]) ->
     from ..sounds.sounds import SoundOptions, train_sounds
 
     result = train_sounds(
-        clips, yamnet, noise, negatives, rooms, augmentation,
+        clips,
+        yamnet,
+        noise,
+        negatives,
+        rooms,
+        augmentation,
         SoundOptions(
-            tap=options.tap or SOUNDS_TAP, copies=options.copies or SOUNDS_COPIES,
-            folds=options.folds, precision=options.precision, seed=options.seed,
+            tap=options.tap or SOUNDS_TAP,
+            copies=options.copies or SOUNDS_COPIES,
+            folds=options.folds,
+            precision=options.precision,
+            seed=options.seed,
         ),
-    )  # fmt: skip
+    )
     write_trained(options, result.content, result.skipped)
     if options.folds is not None:
         _print_folds(result.judged.results, options.folds)

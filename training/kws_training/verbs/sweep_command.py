@@ -54,30 +54,45 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     add_streams(parser, required=True)
     parser.add_argument(
-        "--snr", type=_numbers(*SNR, clean=True), default="clean,20,10,5,0,-5", metavar="DB,…",
+        "--snr",
+        type=_numbers(*SNR, clean=True),
+        default="clean,20,10,5,0,-5",
+        metavar="DB,…",
         help="noise so many decibels below a recording's loudest tenth of a second; clean: none",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--rt60", type=_numbers(*RT60), default="0", metavar="S,…",
+        "--rt60",
+        type=_numbers(*RT60),
+        default="0",
+        metavar="S,…",
         help="reverberation times in seconds, the speaker 2 m away, such as 0,0.3,0.6,0.9",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--gain", type=_numbers(*GAIN), default="0", metavar="DB,…",
+        "--gain",
+        type=_numbers(*GAIN),
+        default="0",
+        metavar="DB,…",
         help="changes of level in decibels, such as --gain=-30,-15,0; what is too loud is clipped",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--telephone", action="store_true",
+        "--telephone",
+        action="store_true",
         help="everything once more through the telephone's band",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--minutes", type=_minutes, default=30.0, metavar="M",
+        "--minutes",
+        type=_minutes,
+        default=30.0,
+        metavar="M",
         help="of the negatives in each condition; the threshold is chosen on all of them",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     parser.add_argument(
-        "--report", type=Path, metavar="DIR",
+        "--report",
+        type=Path,
+        metavar="DIR",
         help="write a page with a heat map to this folder: new, empty, or an older report",
-    )  # fmt: skip
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -108,9 +123,16 @@ def _run(options: argparse.Namespace) -> int:
     stopped = False
     try:
         for done in sweep(
-            spotter, thresholds, positives, negatives, noise, settings, 60 * options.minutes,
-            SEED, bar,
-        ):  # fmt: skip
+            spotter,
+            thresholds,
+            positives,
+            negatives,
+            noise,
+            settings,
+            60 * options.minutes,
+            SEED,
+            bar,
+        ):
             outcomes += done
     except KeyboardInterrupt:  # hours of work are not thrown away
         if not outcomes:
@@ -181,8 +203,10 @@ def _print(thresholds: list[Threshold], outcomes: list[Outcome]) -> None:
 
 
 SWEEP = Verb(
-    "sweep", "say how a model does in noise, rooms, at other levels and over the telephone",
+    "sweep",
+    "say how a model does in noise, rooms, at other levels and over the telephone",
     "kws sweep model.tflite --positives said --negatives speech --noise noise --rt60 0,0.6 "
     "--report report",
-    _configure, _run,
-)  # fmt: skip
+    _configure,
+    _run,
+)

@@ -23,30 +23,42 @@ TOLD = 5
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("phrase", metavar="PHRASE", help="what the wake word will be")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="folder for positives, negatives and manifest.csv; started again, the work goes on "
         "where it was",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--count", type=int, default=200, metavar="N", help="recordings of the phrase"
     )
     parser.add_argument(
-        "--negatives", type=int, metavar="N",
+        "--negatives",
+        type=int,
+        metavar="N",
         help="recordings of what sounds like it, parts of it and its words in other orders; as "
         "many as --count if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--engines", type=names, metavar="A,B,…",
+        "--engines",
+        type=names,
+        metavar="A,B,…",
         help="text-to-speech engines; all that are installed if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--voices", type=Path, metavar="DIR",
+        "--voices",
+        type=Path,
+        metavar="DIR",
         help="folder of further Piper voices: NAME.onnx and NAME.onnx.json",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--download", type=names, default=[], metavar="A,B,…",
+        "--download",
+        type=names,
+        default=[],
+        metavar="A,B,…",
         help="Piper voices of many speakers to download first; a wrong name lists them",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--language", default="en", metavar="CODE", help="what the phrase is in, as en, de, fr"
     )
@@ -80,9 +92,11 @@ def _run(options: argparse.Namespace) -> int:
     if len(filled.failed) > TOLD:
         say(f"left out: {len(filled.failed)} of {len(entries)} texts in all")
     summary = _summary(phrase, filled.entries, filled.made, len(filled.failed), engines)
-    print(json.dumps(summary, indent=1, ensure_ascii=False) if options.json else _told(
-        summary, options.output
-    ))  # fmt: skip
+    print(
+        json.dumps(summary, indent=1, ensure_ascii=False)
+        if options.json
+        else _told(summary, options.output)
+    )
     return 0
 
 
@@ -128,6 +142,9 @@ def _told(summary: dict[str, Any], folder: Path) -> str:
 
 
 SYNTHESIZE = Verb(
-    "synthesize", "say a phrase, and what sounds like it, by text to speech",
-    'kws synthesize "hey device" --output hey_device --count 200', _configure, _run,
-)  # fmt: skip
+    "synthesize",
+    "say a phrase, and what sounds like it, by text to speech",
+    'kws synthesize "hey device" --output hey_device --count 200',
+    _configure,
+    _run,
+)

@@ -43,42 +43,60 @@ def seed(text: str) -> int:
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add the arguments that name recordings."""
     parser.add_argument(
-        "--data", type=Path, nargs="+", action="extend", required=required, metavar="DIR",
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
         help="folders with one sub-folder per keyword, and _unknown_ and _silence_; or .csv files "
         "with the columns path and label",
-    )  # fmt: skip
+    )
     add_speaker_rule(parser)
 
 
 def add_speaker_rule(parser: argparse.ArgumentParser) -> None:
     """Add the argument that says who speaks."""
     parser.add_argument(
-        "--speaker-rule", metavar="REGEX",
+        "--speaker-rule",
+        metavar="REGEX",
         help="its first group, found in the file name, is the speaker, and every file that it "
         "does not fit is a speaker of its own; without it, names such as anna_nohash_0.wav say "
         "who speaks, then manifest.csv",
-    )  # fmt: skip
+    )
 
 
 def add_negatives(parser: argparse.ArgumentParser) -> None:
     """Add the argument that names speech without any keyword."""
     parser.add_argument(
-        "--negatives", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of speech without any keyword: half of the recordings train, half are "
         "listened to when thresholds are chosen and stated",
-    )  # fmt: skip
+    )
 
 
 def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms."""
     parser.add_argument(
-        "--recipe", default=default, metavar="NAME|FILE.toml",
+        "--recipe",
+        default=default,
+        metavar="NAME|FILE.toml",
         help="what may happen to a recording: light, heavy, telephone, or a file of your own",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--rooms", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--rooms",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of recorded impulse responses, besides the simulated rooms",
-    )  # fmt: skip
+    )
 
 
 def import_tensorflow() -> None:
@@ -99,73 +117,107 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser, required=False)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument(
-        "--task", choices=("commands", "sounds"), default="commands",
+        "--task",
+        choices=("commands", "sounds"),
+        default="commands",
         help="words, or environmental sounds that begin and end: clips of 1 to 10 seconds",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--folds", metavar="COLUMN",
+        "--folds",
+        metavar="COLUMN",
         help="for sounds: judge the clips fold by fold over this column of manifest.csv, then "
         "train on all of them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--keywords", type=names, metavar="A,B,…",
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
         help="words to keep apart, every other one becomes _unknown_; all words if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--extractor", choices=("yamnet", "words", "both"), default="both",
+        "--extractor",
+        choices=("yamnet", "words", "both"),
+        default="both",
         help="the frozen network under the head: tapped YAMNet, the word base, or both",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--base", type=Path, metavar="FILE",
+        "--base",
+        type=Path,
+        metavar="FILE",
         help="a word base that kws pretrain made; the one in the package if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--yamnet", type=Path, metavar="FILE",
+        "--yamnet",
+        type=Path,
+        metavar="FILE",
         help="YAMNet's weights; else KWS_YAMNET, the cache, or a download",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--tap", type=int, metavar="N",
+        "--tap",
+        type=int,
+        metavar="N",
         help=f"YAMNet's layer under the head, 1 to 14; {TAP} for commands, {SOUNDS_TAP} for sounds "
         "if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--noise", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="folders of background noise, besides _background_noise_ in the data",
-    )  # fmt: skip
+    )
     add_negatives(parser)
     add_recipe(parser, "light")
     parser.add_argument(
-        "--copies", type=int, metavar="N",
+        "--copies",
+        type=int,
+        metavar="N",
         help="windows made from each clip: one as recorded, the others augmented; "
         f"{COPIES} for commands, {SOUNDS_COPIES} for sounds if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--validation", type=share, default=0.1, metavar="SHARE",
+        "--validation",
+        type=share,
+        default=0.1,
+        metavar="SHARE",
         help="of the speakers, to stop training and choose thresholds",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--hold-out", type=share, metavar="SHARE",
+        "--hold-out",
+        type=share,
+        metavar="SHARE",
         help="of the speakers, kept out of everything, for the figures in the end; none for "
         f"commands, {HOLD_OUT} for wake words if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--split", metavar="COLUMN",
+        "--split",
+        metavar="COLUMN",
         help="column of manifest.csv that says train, validation or test, in place of these "
         "shares; 'split' for the official lists of Speech Commands",
-    )  # fmt: skip
+    )
     for name, use in (("validation", "to validate"), ("test", "to hold out")):
         parser.add_argument(
-            f"--{name}-data", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+            f"--{name}-data",
+            type=Path,
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="DIR",
             help=f"recordings {use}, in place of a share of those in --data",
-        )  # fmt: skip
+        )
     parser.add_argument(
-        "--epochs", type=int, metavar="N",
+        "--epochs",
+        type=int,
+        metavar="N",
         help=f"at most; fewer are quicker; {EPOCHS} if left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--learning-curve", action="store_true",
+        "--learning-curve",
+        action="store_true",
         help="also train on 1/8, 1/4 and 1/2 of the speakers, to see how many are enough",
-    )  # fmt: skip
+    )
     parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
     parser.add_argument("--seed", type=seed, default=0)
     add_wake_words(parser)
@@ -185,8 +237,9 @@ def _split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], l
         )
     data, validation, test = find_parts(
         [options.data, options.validation_data, options.test_data],
-        options.keywords, options.speaker_rule,
-    )  # fmt: skip
+        options.keywords,
+        options.speaker_rule,
+    )
     labels_of([*data, *validation, *test])  # one class, or a name that cannot be a label
     if options.split is not None:
         training, validation, held_out = by_column(data, options.split)
@@ -287,14 +340,26 @@ def _run_train(options: argparse.Namespace) -> int:
     from ..fitting.train import Options, train
 
     result = train(
-        clips, yamnet, options.base, noise, negatives, rooms, augmentation,
+        clips,
+        yamnet,
+        options.base,
+        noise,
+        negatives,
+        rooms,
+        augmentation,
         Options(
-            extractor=options.extractor, tap=options.tap or TAP, copies=options.copies or COPIES,
-            validation=options.validation, hold_out=options.hold_out, split=options.split,
-            epochs=options.epochs or EPOCHS, learning_curve=options.learning_curve,
-            precision=options.precision, seed=options.seed,
+            extractor=options.extractor,
+            tap=options.tap or TAP,
+            copies=options.copies or COPIES,
+            validation=options.validation,
+            hold_out=options.hold_out,
+            split=options.split,
+            epochs=options.epochs or EPOCHS,
+            learning_curve=options.learning_curve,
+            precision=options.precision,
+            seed=options.seed,
         ),
-    )  # fmt: skip
+    )
     write_trained(options, result.content, result.skipped)
     for report, who in ((result.validation, "validation"), (result.held_out, "held-out")):
         if report is not None:
@@ -304,6 +369,9 @@ def _run_train(options: argparse.Namespace) -> int:
 
 
 TRAIN = Verb(
-    "train", "train a model from recordings",
-    "kws train --data recordings --output model.tflite", _configure_train, _run_train,
-)  # fmt: skip
+    "train",
+    "train a model from recordings",
+    "kws train --data recordings --output model.tflite",
+    _configure_train,
+    _run_train,
+)

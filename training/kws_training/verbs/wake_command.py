@@ -25,36 +25,58 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         "wake words", "phrases, each detected by itself, from a few recordings or none"
     )
     group.add_argument(
-        "--wake-word", action="append", metavar="PHRASE", dest="wake_words",
+        "--wake-word",
+        action="append",
+        metavar="PHRASE",
+        dest="wake_words",
         help="the phrase as it is written: 'hey device'; again for each further phrase",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--positives", type=Path, nargs="+", action="append", default=[], metavar="DIR",
+        "--positives",
+        type=Path,
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="DIR",
         help="folders of recordings of the phrase; of several phrases once after each "
         "--wake-word, or one folder with a sub-folder for each",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--synthesize", type=int, default=SYNTHESIZED, metavar="N",
+        "--synthesize",
+        type=int,
+        default=SYNTHESIZED,
+        metavar="N",
         help="times that text to speech says each phrase, and as often other things "
         f"({SYNTHESIZED} if left out; 0 for none; needs an engine such as espeak-ng)",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--language", default="en", metavar="CODE",
+        "--language",
+        default="en",
+        metavar="CODE",
         help="of the phrases, for text to speech: en if left out, de, fr, … as espeak-ng has them",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--false-accepts-per-hour", type=per_hour, default=RATE, metavar="RATE",
+        "--false-accepts-per-hour",
+        type=per_hour,
+        default=RATE,
+        metavar="RATE",
         help=f"what the thresholds in the file are chosen for ({RATE} if left out)",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--steps", type=int, default=STEPS, metavar="N",
+        "--steps",
+        type=int,
+        default=STEPS,
+        metavar="N",
         help=f"training steps of each network ({STEPS} if left out); fewer are quicker",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--members", type=int, default=MEMBERS, metavar="N",
+        "--members",
+        type=int,
+        default=MEMBERS,
+        metavar="N",
         help="networks that are trained; the model learns from their mean "
         f"({MEMBERS} if left out; 1 takes a third of the time, and misses more)",
-    )  # fmt: skip
+    )
 
 
 def run_wake_words(options: argparse.Namespace) -> int:
@@ -84,16 +106,25 @@ def run_wake_words(options: argparse.Namespace) -> int:
         say(f"{with_phrase} of the negatives say a phrase, by folder or manifest: left out")
     material = gather(
         [Phrase(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)],
-        negatives, noise, options.synthesize, options.language, options.hold_out, options.seed,
-    )  # fmt: skip
+        negatives,
+        noise,
+        options.synthesize,
+        options.language,
+        options.hold_out,
+        options.seed,
+    )
     result = train_wake_words(
-        material, options.base,
+        material,
+        options.base,
         Options(
-            false_accepts_per_hour=options.false_accepts_per_hour, steps=options.steps,
-            members=options.members, learning_curve=options.learning_curve,
-            precision=options.precision, seed=options.seed,
+            false_accepts_per_hour=options.false_accepts_per_hour,
+            steps=options.steps,
+            members=options.members,
+            learning_curve=options.learning_curve,
+            precision=options.precision,
+            seed=options.seed,
         ),
-    )  # fmt: skip
+    )
     model = write_trained(options, result.content, result.skipped)
     for keyword, threshold in model.metadata.detector.thresholds.items():
         print(f"{keyword}: threshold {threshold:.4g}")

@@ -28,8 +28,18 @@ RESPELLED = 800
 #: Letters that may replace others, in any language written with Latin letters.
 LETTERS = "abdefgiklmnoprstuvwz"
 #: How often each kind comes, of ten.
-SHARES = ("near", "part", "near", "respelled", "near", "reordered", "near", "part", "near",
-          "respelled")  # fmt: skip
+SHARES = (
+    "near",
+    "part",
+    "near",
+    "respelled",
+    "near",
+    "reordered",
+    "near",
+    "part",
+    "near",
+    "respelled",
+)
 
 
 @dataclass(frozen=True)

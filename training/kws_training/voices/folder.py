@@ -79,9 +79,11 @@ class Filled:
 
 
 def entries_of(
-    phrase: str, positives: Sequence[Utterance], negatives: Sequence[Utterance],
+    phrase: str,
+    positives: Sequence[Utterance],
+    negatives: Sequence[Utterance],
     kinds: Sequence[str],
-) -> list[Entry]:  # fmt: skip
+) -> list[Entry]:
     """Return what goes into a folder, and where."""
     entries = [
         Entry(_path(POSITIVES, number, one), phrase, POSITIVE, one)

@@ -30,9 +30,12 @@ TIMEOUT = 120
 MOST_BYTES = 1200 * 48000 * 4
 #: Languages of SVOX Pico.
 PICO = {
-    "en": ("en-US", "en-GB"), "de": ("de-DE",), "es": ("es-ES",), "fr": ("fr-FR",),
+    "en": ("en-US", "en-GB"),
+    "de": ("de-DE",),
+    "es": ("es-ES",),
+    "fr": ("fr-FR",),
     "it": ("it-IT",),
-}  # fmt: skip
+}
 #: Most bytes of the description of a Piper voice, and of its speakers.
 MOST_JSON, MOST_SPEAKERS = 1 << 20, 10_000
 
@@ -60,9 +63,12 @@ class Worker:
             If the package fails, crashes or takes too long.
         """
         request = {
-            "text": text, "voice": voice, "speed": style.speed, "pitch": style.pitch,
+            "text": text,
+            "voice": voice,
+            "speed": style.speed,
+            "pitch": style.pitch,
             "take": style.take,
-        }  # fmt: skip
+        }
         with self._lock:
             process = self._running()
             late = threading.Timer(TIMEOUT, process.kill)

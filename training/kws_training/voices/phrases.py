@@ -118,9 +118,13 @@ def confusables(text: str, count: int, seed: int, language: str = "en") -> list[
 
 
 def cast_phrase(
-    text: str, positives: int, negatives: int, engines: Sequence[Engine], seed: int,
+    text: str,
+    positives: int,
+    negatives: int,
+    engines: Sequence[Engine],
+    seed: int,
     language: str = "en",
-) -> tuple[list[Utterance], list[Utterance], list[str]]:  # fmt: skip
+) -> tuple[list[Utterance], list[Utterance], list[str]]:
     """Decide what is said by whom for a wake word.
 
     Returns
@@ -177,9 +181,14 @@ def other_texts(text: str, seed: int, language: str = "en") -> list[str]:
 
 
 def spoken_phrase(
-    text: str, positives: int, negatives: int, engines: Sequence[Engine], seed: int, cache: Path,
+    text: str,
+    positives: int,
+    negatives: int,
+    engines: Sequence[Engine],
+    seed: int,
+    cache: Path,
     language: str = "en",
-) -> SpokenPhrase:  # fmt: skip
+) -> SpokenPhrase:
     """Return a phrase, and what else the same voices say, made once and kept: for training.
 
     The negatives are those of `other_texts`.

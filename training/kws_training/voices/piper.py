@@ -60,22 +60,28 @@ PUBLISHED = {
     voice.name: voice
     for voice in (
         _published(
-            "en_US-libritts-high", 904, "CC BY 4.0 (LibriTTS)",
+            "en_US-libritts-high",
+            904,
+            "CC BY 4.0 (LibriTTS)",
             (136673811, "61d7845257f8abdc27476f606151ef8d"),
             (25569, "c1c0ae81778060f8131d6c51abf548a6"),
         ),
         _published(
-            "en_GB-vctk-medium", 109, "CC BY 4.0 (VCTK)",
+            "en_GB-vctk-medium",
+            109,
+            "CC BY 4.0 (VCTK)",
             (76952753, "573025290fdc68812543b7438ace0c29"),
             (9200, "0eca51508c23837212e7c35d51c4a1fb"),
         ),
         _published(
-            "en_US-arctic-medium", 18, "free (CMU ARCTIC)",
+            "en_US-arctic-medium",
+            18,
+            "free (CMU ARCTIC)",
             (76766385, "497c47037c2e279faf467e0a06f965d2"),
             (7347, "0a3270843677fabafc87ef423d1e5e52"),
         ),
     )
-}  # fmt: skip
+}
 
 
 def find_models(folder: Path | None = None) -> dict[str, Path]:

@@ -27,12 +27,32 @@ TIMEOUT = 30
 #: Accents of espeak-ng (``espeak-ng --voices=en``) and variants that change the speaker
 #: (``espeak-ng --voices=variant``), without the comic ones.
 ACCENTS = (
-    "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
-)  # fmt: skip
+    "en-us",
+    "en-gb",
+    "en-gb-scotland",
+    "en-gb-x-rp",
+    "en-gb-x-gbclan",
+    "en-gb-x-gbcwmd",
+    "en-029",
+)
 VARIANTS = (
-    "m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5",
-    "klatt", "klatt2", "klatt3", "klatt4",
-)  # fmt: skip
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "klatt",
+    "klatt2",
+    "klatt3",
+    "klatt4",
+)
 #: Where Festival's voices are: Debian's, and its own installation's.
 DATA = ("/usr/share/festival", "/usr/local/share/festival")
 
@@ -53,8 +73,17 @@ class Espeak:
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
         """Say a text; the usual speed is 160 words per minute, the usual pitch 50 of 99."""
         speed, pitch = round(160 * style.speed), min(99, round(50 * style.pitch))
-        command = [self.name, "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdin",
-                   "--stdout"]  # fmt: skip
+        command = [
+            self.name,
+            "-v",
+            voice,
+            "-s",
+            str(speed),
+            "-p",
+            str(pitch),
+            "--stdin",
+            "--stdout",
+        ]
         return read_wave(run(self.name, command, text))
 
 

@@ -40,9 +40,7 @@ def installed() -> list[Engine]:
     """
     espeak = Espeak()
     espeak.voices = tuple(f"{accent}+{variant}" for accent in ACCENTS for variant in VARIANTS)
-    engines: list[Engine] = [
-        engine for engine in (espeak, Flite()) if shutil.which(engine.name)
-    ]  # fmt: skip
+    engines: list[Engine] = [engine for engine in (espeak, Flite()) if shutil.which(engine.name)]
     if there("ttspico"):
         engines.append(Pico())
     return engines

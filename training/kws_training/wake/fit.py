@@ -140,9 +140,10 @@ class WakeTrainer:
         self._optimizers = [
             keras.optimizers.AdamW(schedule(rate, steps), weight_decay=1e-2, global_clipnorm=1.0)
             for rate, steps in (
-                (recipe.rate, recipe.steps), (recipe.base_rate, max(1, recipe.steps - frozen)),
+                (recipe.rate, recipe.steps),
+                (recipe.base_rate, max(1, recipe.steps - frozen)),
             )
-        ]  # fmt: skip
+        ]
         for optimizer, variables in zip(self._optimizers, (own, base), strict=True):
             optimizer.build(variables)
         self.average = RunningAverage(self.model, recipe.averaging)

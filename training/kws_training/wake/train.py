@@ -218,10 +218,16 @@ class School:
         begun = whole_model(student, self.window.frames, (1, WORDS.bands))
         begun.set_weights(fitted[0].model.get_weights())
         fit(
-            student, self.windows(phrases)[1:], self.window, self._recordings,
-            student_of(self.recipe), 100 * self._seed + 99, say,
-            [one.model for one in fitted], np.concatenate([one.mined for one in fitted]),
-        )  # fmt: skip
+            student,
+            self.windows(phrases)[1:],
+            self.window,
+            self._recordings,
+            student_of(self.recipe),
+            100 * self._seed + 99,
+            say,
+            [one.model for one in fitted],
+            np.concatenate([one.mined for one in fitted]),
+        )
         return student
 
 

@@ -21,9 +21,16 @@ Integers = npt.NDArray[np.int64]
 
 #: What is done to windows: levels and noise as in EXPERIMENTS.md ("Wake words").
 AUGMENTATION = SpectralAugmentation(
-    stretch=0.18, warp=0.15, gain=(-35.0, 12.0), equalisation=5.0, snr=(-3.0, 30.0), noise=0.75,
-    neighbours=0.0, reverberation=0.4, masks=0.3,
-)  # fmt: skip
+    stretch=0.18,
+    warp=0.15,
+    gain=(-35.0, 12.0),
+    equalisation=5.0,
+    snr=(-3.0, 30.0),
+    noise=0.75,
+    neighbours=0.0,
+    reverberation=0.4,
+    masks=0.3,
+)
 #: What is done to the windows of later rounds: more noise (EXPERIMENTS.md).
 NOISIER = replace(AUGMENTATION, snr=(-5.0, 25.0), noise=0.85)
 
