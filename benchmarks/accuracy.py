@@ -27,7 +27,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from environments import (
+from support.environments import (
     ENGINES,
     EngineError,
     Entrant,
@@ -38,12 +38,13 @@ from environments import (
     open_environments,
     run_adapter,
 )
-from script import check_json, status_of
+from support.script import check_json, status_of
 
-from kws.bench_result import write_result
-from kws.calibration import Trace, track
-from kws.machine import read_machine
+from kws.bench.machine import read_machine
+from kws.bench.result import write_result
+from kws.calibration.thresholds import Trace, track
 from kws.modelfile import DetectorDefaults
+from kws_training.cli.detection import SEED, noise_of
 from kws_training.data.dataset import find_recordings
 from kws_training.evaluation.continuous import (
     FAINT,
@@ -57,7 +58,6 @@ from kws_training.evaluation.continuous import (
 )
 from kws_training.evaluation.detection import TARGETS, Point, curve_of, read_off
 from kws_training.progress import bar
-from kws_training.verbs.detection_command import SEED, noise_of
 
 #: Seconds after an event in which there is no other.
 REFRACTORY = 1.0

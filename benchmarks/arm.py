@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from emulation import (
+from support.emulation import (
     CORES,
     SUITE,
     Device,
@@ -44,14 +44,14 @@ from emulation import (
     missing,
     register,
 )
-from environments import BROUGHT, ONE_THREAD, commit, installed_bytes
-from script import ROOT, check_json, copy, status_of
+from support.environments import BROUGHT, ONE_THREAD, commit, installed_bytes
+from support.script import ROOT, check_json, copy, status_of
 
 from kws.audio import load_audio, recordings_below
-from kws.bench_report import size
-from kws.bench_result import write_result
+from kws.bench.machine import read_machine
+from kws.bench.report import size
+from kws.bench.result import write_result
 from kws.errors import AudioError
-from kws.machine import read_machine
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from kws import Detection, KeywordSpotter
 from kws.audio import load_audio
-from kws.bench import load, memory
+from kws.bench.measure import load, memory
 from kws.errors import AudioError, KwsError
 from kws.resample import HIGHEST_RATE, LOWEST_RATE
 

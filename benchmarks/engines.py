@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import (
+from support.environments import (
     ENGINES,
     EngineError,
     Entrant,
@@ -37,13 +37,13 @@ from environments import (
     open_environments,
     turn,
 )
-from script import check_json, status_of
+from support.script import check_json, status_of
 
 from kws.audio import load_audio, recordings_below
-from kws.bench_report import duration, size
-from kws.bench_result import write_result
+from kws.bench.machine import doubts, read_machine, read_state
+from kws.bench.report import duration, size
+from kws.bench.result import write_result
 from kws.errors import AudioError
-from kws.machine import doubts, read_machine, read_state
 
 RATE = 16000
 ROUNDS = 3

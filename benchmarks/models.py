@@ -24,19 +24,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import commit
-from script import status_of
+from support.environments import commit
+from support.script import status_of
 
-from kws.bench_report import duration, size
-from kws.bench_result import write_result
-from kws.cli import names
+from kws.bench.machine import doubts, read_machine, read_state
+from kws.bench.report import duration, size
+from kws.bench.result import write_result
+from kws.bench.timing import Work, measure, network_work, spotter_work, warm_up
+from kws.cli.arguments import names
 from kws.errors import KwsError
 from kws.files import whole_file
-from kws.machine import doubts, read_machine, read_state
 from kws.modelfile import ModelFile
 from kws.network import interpreter_class
 from kws.packaged import NAMES, find_model, packaged_content
-from kws.timing import Work, measure, network_work, spotter_work, warm_up
 
 ROUNDS, STEPS = 20, 15
 #: Samples of YAMNet's window, and the hop of its own code, in seconds.
@@ -137,7 +137,7 @@ def accuracy_of(
     keywords : sequence of str, optional
         Those that matter; the others count as unknown words.
     read : callable
-        `kws_training.fitting.features.read_clips`, or what remembers its answers.
+        `kws_training.commands.features.read_clips`, or what remembers its answers.
     """
     from kws_training.data.dataset import find_clips
     from kws_training.evaluation.evaluate import judge_clips, known_clips, open_model
@@ -200,7 +200,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 def remembering_reader() -> Callable:
     """Return `read_clips`, which decodes a recording once however many models it is for."""
-    from kws_training.fitting.features import read_clips
+    from kws_training.data.clips import read_clips
     from kws_training.progress import bar
 
     known: dict[Path, Any] = {}

@@ -36,17 +36,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import commit
-from script import check_json, status_of
+from support.environments import commit
+from support.script import check_json, status_of
 
+from kws.arrays import Int16
 from kws.audio import load_audio
-from kws.bench_result import write_result
+from kws.bench.result import write_result
+from kws.console import quiet
 from kws.errors import AudioError, KwsError
 from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN, ModelFile
 from kws.network import StreamingNetwork
 from kws.packaged import find_model
 from kws.spotter import softmax
+from kws_training.data.clips import read_clips, to_int16
 from kws_training.data.dataset import (
     OFFICIAL_LISTS,
     Clip,
@@ -58,8 +61,7 @@ from kws_training.data.dataset import (
 from kws_training.data.images import read_images, to_frames
 from kws_training.data.manifest import read_text
 from kws_training.evaluation.evaluate import ClipReport, ClipResult, count_results, open_model
-from kws_training.fitting.features import Audio, read_clips, to_int16
-from kws_training.progress import bar, silence
+from kws_training.progress import bar
 
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 #: All words of v0.02 (arXiv 1804.03209, section 5).
@@ -121,7 +123,7 @@ class Material:
 
     what: str
     clips: tuple[Clip, ...]
-    cuts: tuple[tuple[Clip, Audio], ...] = ()
+    cuts: tuple[tuple[Clip, Int16], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     missing: int = 0
 
@@ -183,7 +185,7 @@ def shuffled_unknown(clips: Sequence[Clip], split: str) -> list[Clip]:
     raise ValueError(split)
 
 
-def silence_cuts(folder: Path, count: int) -> tuple[list[tuple[Clip, Audio]], list[Skipped]]:
+def silence_cuts(folder: Path, count: int) -> tuple[list[tuple[Clip, Int16]], list[Skipped]]:
     """Cut seconds out of `_background_noise_`, each at a random volume of 0 to 1."""
     noise, skipped = [], []
     for path in find_background([folder]):
@@ -360,7 +362,7 @@ def hear_images(model: ModelFile, path: Path, split: str) -> tuple[Judged, int]:
             f"{', '.join(f'{count} of {name}' for name, count in there.items())}; name one with "
             "--split"
         )
-    with silence():
+    with quiet():
         network = StreamingNetwork(model)
     streaming = model.metadata.streaming
     labels = model.metadata.labels

@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import ADAPTERS, ENGINES, EngineError, commit
-from listeners import (
+from support.environments import ADAPTERS, ENGINES, EngineError, commit
+from support.listeners import (
     POCKETSPHINX,
     TARGETS,
     Engine,
@@ -44,13 +44,21 @@ from listeners import (
     keyword_of,
     points_of,
 )
-from mixture import WORDS, Measured, Mixture, Setting, find_background, find_noise, find_phrases
-from script import check_json, status_of
+from support.mixture import (
+    WORDS,
+    Measured,
+    Mixture,
+    Setting,
+    find_background,
+    find_noise,
+    find_phrases,
+)
+from support.script import check_json, status_of
 
-from kws.bench_result import write_result
+from kws.bench.machine import read_machine
+from kws.bench.result import write_result
+from kws.calibration.intervals import share_interval
 from kws.errors import KwsError
-from kws.intervals import share_interval
-from kws.machine import read_machine
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.detection import Point

@@ -18,10 +18,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Float32
 from .errors import AudioError
 from .resample import HIGHEST_RATE, LOWEST_RATE, Resampler, resample
-
-Float32 = npt.NDArray[np.float32]
 
 #: Suffixes of the files taken for recordings in a folder.
 AUDIO_SUFFIXES = frozenset(

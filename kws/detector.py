@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Float32
 from .modelfile import DetectorDefaults
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Float32
 from .errors import ModelError
-
-Float32 = npt.NDArray[np.float32]
 
 #: Frames computed by one call of the FFT when nothing else asks for another number.
 BLOCK = 8

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from .arrays import Float32
 from .errors import AudioError
-
-Float32 = npt.NDArray[np.float32]
 
 _LIST = "see the devices with `kws listen --list-devices`"
 

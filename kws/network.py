@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Float32
 from .errors import KwsError, ModelError
 from .modelfile import ModelFile
 from .prototypes import FEATURES, Matcher
-
-Float32 = npt.NDArray[np.float32]
 
 
 def interpreter_class() -> Any:

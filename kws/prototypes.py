@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Float32
 from .errors import ModelError
 from .modelfile import ModelFile
-
-Float32 = npt.NDArray[np.float32]
 
 #: Name of the network's output that prototypes are made of.
 FEATURES = "features"

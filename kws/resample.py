@@ -17,12 +17,9 @@ import math
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Float32, Float64
 from .errors import AudioError
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 #: Sample rates that anything in this package takes, in Hz.
 LOWEST_RATE, HIGHEST_RATE = 4000, 384000

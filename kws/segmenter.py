@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Float32
 from .modelfile import SILENCE, SegmenterDefaults
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

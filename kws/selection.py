@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Float32
 from .errors import ModelError
 from .modelfile import UNKNOWN, keywords_of
-
-Float32 = npt.NDArray[np.float32]
 
 
 class Selection:

@@ -10,24 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Float32
 from .audio import to_float
 from .detector import Detector
 from .errors import ModelError
 from .frontend import open_front_end
-from .modelfile import (
-    UNKNOWN,
-    Metadata,
-    ModelFile,
-    SegmenterDefaults,
-    read_model,
-)
+from .modelfile import UNKNOWN, Metadata, ModelFile, SegmenterDefaults, read_model
 from .network import StreamingNetwork
 from .packaged import COMMANDS, packaged_model
 from .resample import Resampler
 from .segmenter import Segment, Segmenter, join_columns
 from .selection import Selection
-
-Float32 = npt.NDArray[np.float32]
 
 #: Sound this far below the loudest belongs to no word, in dB.
 RANGE = 25

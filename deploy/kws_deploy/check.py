@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from kws.arrays import Int16
+from kws.calibration.intervals import share_interval
+from kws.cli.inspect import point_of
 from kws.errors import KwsError
-from kws.inspect_verb import point_of
-from kws.intervals import share_interval
 from kws.modelfile import UNKNOWN, ModelFile, keywords_of
 from kws.spotter import KeywordSpotter
 from kws_training.data.dataset import Clip, Skipped, find_recordings, hold_out_speakers
 from kws_training.evaluation.compare import PairedCounts, difference_interval, shared_clips
 from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
-from kws_training.fitting.features import Audio
 from kws_training.progress import Progress
 
 from .boards.cost import cost
@@ -86,7 +86,7 @@ class Judged:
     model: Sequence[bool]
     teacher: Sequence[bool]
     other: Sequence[bool] | None
-    audio: Sequence[Audio]
+    audio: Sequence[Int16]
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
@@ -165,7 +165,7 @@ def judge_labelled(
     clips : sequence of Clip
         Labelled by their words.
     read : callable
-        `kws_training.fitting.features.read_clips`, or what does the same.
+        `kws_training.commands.features.read_clips`, or what does the same.
     progress : callable
 
     Raises
@@ -240,7 +240,8 @@ def judge_wake_words(
         If a folder has no recordings.
     """
     from kws.audio import load_audio
-    from kws.calibration import track
+    from kws.calibration.thresholds import track
+    from kws_training.data.clips import to_int16
     from kws_training.evaluation.continuous import (
         CLEAN,
         by_keyword,
@@ -250,7 +251,6 @@ def judge_wake_words(
         hits,
     )
     from kws_training.evaluation.detection import curve_of, detector_of, read_off
-    from kws_training.fitting.features import to_int16
 
     common = [one for one in model.metadata.keywords if one in teacher.metadata.keywords]
     if not common:
@@ -302,7 +302,7 @@ def judge_wake_words(
     )
 
 
-def _spread(audio: Sequence[Audio]) -> list[Audio]:
+def _spread(audio: Sequence[Int16]) -> list[Int16]:
     """Return at most `STREAMED` recordings from all over."""
     rows = np.unique(np.linspace(0, len(audio) - 1, STREAMED).round().astype(int))
     return [audio[row] for row in rows]
@@ -403,7 +403,7 @@ def _share(right: int, total: int, interval: tuple[float, float]) -> str:
     return f"{right} of {total} ({right / total:.1%}, {low:.1%} to {high:.1%})"
 
 
-def streaming_gate(model: ModelFile, audio: Sequence[Audio]) -> Gate:
+def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
     """Check that the stream equals one invocation over all frames; see `stream_against_whole`."""
     recordings = [one.astype(np.float32) / 32768 for one in audio]
     try:
@@ -440,8 +440,8 @@ def budget_gate(model: ModelFile, budget: Budget) -> Gate:
     most = length if budget.milliseconds is None else budget.milliseconds
     asked = f"{most:g} ms" + (" (the step's own length)" if budget.milliseconds is None else "")
     if budget.board is None:
-        from kws.timing import network_times
-        from kws.verbs import quiet
+        from kws.bench.timing import network_times
+        from kws.console import quiet
 
         with quiet():
             times = network_times(model, TIMED)

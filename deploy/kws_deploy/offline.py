@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import quiet
 from kws.errors import KwsError
 from kws.frontend import log_mel
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws.prototypes import FEATURES
-from kws.verbs import quiet
-
-Float32 = npt.NDArray[np.float32]
 
 #: Logits of a float network may differ by so much: sums of another order.
 FLOAT_TOLERANCE = 1e-4

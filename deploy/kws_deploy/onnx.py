@@ -12,22 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import quiet
 from kws.errors import KwsError
 from kws.files import whole_file
 from kws.frontend import log_mel
 from kws.modelfile import METADATA_NAME, ModelFile, pack
 from kws.network import StreamingNetwork
 from kws.prototypes import FEATURES
-from kws.verbs import quiet
 from kws_training.networks.convert import write_flatbuffer
-from kws_training.progress import silence
 
 from .boards.cost import cost
 from .quantization.dequantize import to_float, unpack
-
-Float32 = npt.NDArray[np.float32]
 
 #: Of the operators in ONNX: the first with everything that the converter needs for int8 per
 #: channel is 13; 17 (2022) is what every runtime of today reads.
@@ -129,10 +126,10 @@ def _runtime() -> Any:
 
 def _converted(model: ModelFile) -> bytes:
     """Return the ONNX file of a model."""
-    from kws_training.verbs.train_command import import_tensorflow
+    from kws_training.tensorflow_loading import import_tensorflow
 
     import_tensorflow()
-    with silence():
+    with quiet():
         from tf2onnx import convert
 
         with tempfile.TemporaryDirectory() as folder:

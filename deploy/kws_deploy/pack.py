@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kws.console import quiet
 from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS, YAMNET, LogMelConfig
 from kws.modelfile import (
@@ -30,7 +31,6 @@ from kws.modelfile import (
 )
 from kws.network import StreamingNetwork, interpreter_class
 from kws.spotter import KeywordSpotter
-from kws.verbs import quiet
 
 #: Noise that is run through a network to see how long it remembers: its steps, and how many steps
 #: of silence may follow.

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_training.networks.base import LONGEST_FIELD, Base, BaseShape, WordBase
 from kws_training.networks.streaming import Network, whole_model
+from kws_training.networks.word_base import LONGEST_FIELD, Base, BaseShape, WordBase
 
 from .students.catalog import Student
 
-Float32 = npt.NDArray[np.float32]
 Weights = list[tuple[Float32, Float32]]
 
 #: Channels are kept by fours: kernels for int8 work on so many at once.
@@ -55,7 +55,7 @@ def prune(base: Base, keep: float) -> PrunedStudent:
     Parameters
     ----------
     base : Base
-        A temporal student or word base as read by `kws_training.networks.base.read_base`.
+        A temporal student or word base as read by `kws_training.networks.word_base.read_base`.
     keep : float
         Share of the channels of each group to keep.
 

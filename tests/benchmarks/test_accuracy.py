@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter, KwsError
-from kws.calibration import Trace
+from kws.calibration.thresholds import Trace
 from kws_training.evaluation.continuous import Heard, Positive, Said, Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def accuracy(benchmark_module):
 
 @pytest.fixture(scope="module")
 def environments(accuracy):
-    return sys.modules["environments"]
+    return sys.modules["support.environments"]
 
 
 @pytest.fixture

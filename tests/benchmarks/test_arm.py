@@ -21,7 +21,7 @@ def modules(benchmark_module):
     """The script and what it imports from its own folder, as when it is run."""
     sys.path.insert(0, str(BENCHMARKS))
     try:
-        yield benchmark_module("arm"), sys.modules["emulation"]
+        yield benchmark_module("arm"), sys.modules["support.emulation"]
     finally:
         sys.path.remove(str(BENCHMARKS))
 
@@ -241,7 +241,7 @@ def test_the_table_has_a_row_for_each_thing(arm):
 
 
 def test_the_board_that_programs_see(emulation, tmp_path):
-    from kws.machine import ARM_CORES, read_machine
+    from kws.bench.machine import ARM_CORES, read_machine
 
     (tmp_path / "root" / "sys/devices/system/cpu").mkdir(parents=True)
     for core in emulation.CORES:
@@ -409,7 +409,7 @@ def test_a_termination_ends_what_was_started(tmp_path):
     child = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
     script = (
         "import signal, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from emulation import _NAMESPACES, do\n"
+        "from support.emulation import _NAMESPACES, do\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         "do([*_NAMESPACES, sys.executable, '-c', sys.argv[3], sys.argv[2]], 'x')\n"
     )

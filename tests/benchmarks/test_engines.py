@@ -19,7 +19,7 @@ def engines(benchmark_module):
 
 @pytest.fixture(scope="module")
 def environments(engines):
-    return sys.modules["environments"]
+    return sys.modules["support.environments"]
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def mixture(benchmark_module):
-    return benchmark_module("mixture")
+def mixture(script):
+    return sys.modules["support.mixture"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def script(benchmark_module):
 
 @pytest.fixture(scope="module")
 def listeners(script):
-    return sys.modules["listeners"]
+    return sys.modules["support.listeners"]
 
 
 def every(numbers, total, what):

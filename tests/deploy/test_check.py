@@ -30,8 +30,8 @@ from kws_deploy.check import (
     thresholds_gate,
 )
 from kws_deploy.quantization.dequantize import constant, to_float, unpack
+from kws_training.data.clips import read_clips, to_int16
 from kws_training.data.dataset import Clip, Skipped, find_clips
-from kws_training.fitting.features import read_clips, to_int16
 from kws_training.networks.convert import write_flatbuffer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ import pytest
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws_deploy.pruning import prune
-from kws_training.networks.base import Base, BaseShape, WordBase, read_base
 from kws_training.networks.streaming import whole_model
+from kws_training.networks.word_base import Base, BaseShape, WordBase, read_base
 
 SHAPE = BaseShape(width=12, features=16, coarse=(5, 5))
 

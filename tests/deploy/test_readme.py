@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kws.inspect_verb import INSPECT
+from kws.cli.inspect import INSPECT
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "deploy" / "README.md").read_text()

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter
-from kws.enroll import OFFSETS, Enrolled, base_model, enroll
+from kws.enrolment.enroll import OFFSETS, Enrolled, base_model, enroll
 from kws.errors import ModelError
 from kws.modelfile import Metadata, ModelFile, PrototypeContract, pack, parse_model, read_model
 from kws.prototypes import Matcher, Projection, unit, windows
 from kws.spotter import sigmoid
 
 from .conftest import RATE, Demo
-from .test_enroll import takes_of
+from .enrolment.test_enroll import takes_of
 
 CHANNELS, DIMENSIONS = 6, 4
 CONTRACT = PrototypeContract((0, 0, 1), (0, 2, 3), 10.0, (0.5, 0.25))

@@ -120,8 +120,8 @@ def noise_bank() -> np.ndarray:
 @pytest.fixture(scope="session")
 def tiny_base(word_images, noise_bank, tmp_path_factory) -> Path:
     """A word base of a few hundred weights that has seen the made-up words."""
-    from kws_training.fitting.pretrain import Recipe, pretrain
-    from kws_training.networks.base import BaseShape
+    from kws_training.networks.word_base import BaseShape
+    from kws_training.word_base.train import Recipe, pretrain
 
     folder = tmp_path_factory.mktemp("base")
     shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)

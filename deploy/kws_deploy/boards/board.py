@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from kws.bench_result import BenchError, read_result
+from kws.bench.result import BenchError, read_result
 from kws.errors import KwsError
 from kws.modelfile import ModelFile, parse_model, read_model
 from kws_training.data.settings import Settings

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.frontend import WORDS
 from kws.modelfile import SILENCE, UNKNOWN
 from kws_training.augmentation.spectra import WindowMaker
@@ -22,14 +23,12 @@ from kws_training.augmentation.windows import (
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.images import in_silence
 from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
-from kws_training.fitting.pretrain import HEAVY, LIGHT
 from kws_training.networks.streaming import Network, StepModel, step_model, whole_model
 from kws_training.progress import bar
+from kws_training.word_base.train import HEAVY, LIGHT
 
-from .material import Material
+from .examples import Material
 from .teachers import FrameTeacher, softened
-
-Float32 = npt.NDArray[np.float32]
 
 #: Results per training window.
 RESULTS = 2

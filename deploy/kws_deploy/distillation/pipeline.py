@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import (
@@ -29,21 +30,19 @@ from kws_training.data.dataset import Skipped
 from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
 from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
 from kws_training.evaluation.operating import with_thresholds
-from kws_training.fitting.fit import set_seed
-from kws_training.fitting.pretrain import HEAVY, representative
-from kws_training.networks.base import SHAPE_KEY, BaseShape
+from kws_training.fitting.loop import set_seed
 from kws_training.networks.convert import Precision, convert
 from kws_training.networks.streaming import StepModel
-from kws_training.progress import bar, say
+from kws_training.networks.word_base import SHAPE_KEY, BaseShape
+from kws_training.progress import bar
 from kws_training.versions import used_versions
+from kws_training.word_base.train import HEAVY, representative
 
 from ..students.catalog import Student
+from .examples import Material, join, labelled, recorded, taught, unlabelled
 from .fit import Predict, Pupil, Recipe, train_students
-from .gather import Folders, Gathered, gather
-from .material import Material, join, labelled, recorded, taught, unlabelled
+from .sources import Folders, Gathered, gather
 from .teachers import FrameTeacher, hears
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -130,14 +129,14 @@ def distill(
                 f"{label}: no recording of this keyword is there to train on: add some, or name "
                 "the others with --keywords"
             )
-    say(f"{len(material.images)} clips to learn from")
+    note(f"{len(material.images)} clips to learn from")
     noise = noise_frames(data.noise, data.training)
     frames = to_frames(np.stack([image_of(second_of(audio)) for audio in data.validation.audio]))
     said = np.array([labels.index(clip.label) for clip in data.validation.clips])
 
     def report(epoch: int, losses: Sequence[float], predicts: Sequence[Predict]) -> None:
         shares = [float((predict(frames).argmax(axis=1) == said).mean()) for predict in predicts]
-        say(
+        note(
             f"epoch {epoch:2}/{options.recipe.epochs}: loss {losses[0]:.3f}, validation accuracy "
             f"{shares[0]:.1%}; without teacher {shares[1]:.1%}"
         )
@@ -282,7 +281,7 @@ def _material(
     ]
     if waveform:
         part = data.training + data.unlabelled
-        say(f"{len(part.clips)} recordings; teachers judge {options.copies} copies of each")
+        note(f"{len(part.clips)} recordings; teachers judge {options.copies} copies of each")
         materials = [
             taught(
                 part,

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import quiet
 from kws.errors import ModelError
 from kws.frontend import LogMelConfig
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws.selection import Selection
-from kws_training.progress import silence
-
-Float32 = npt.NDArray[np.float32]
 
 
 def hears(teacher: ModelFile, front_end: LogMelConfig) -> bool:
@@ -52,7 +50,7 @@ class FrameTeacher:
         stream = StreamingNetwork(model)
         per_result = contract.frames // stream.columns
         self._late = frames % per_result
-        with silence():
+        with quiet():
             self._interpreter = interpreter_class()(model_content=model.network, num_threads=1)
             inputs = {one["name"]: one for one in self._interpreter.get_input_details()}
             for name, tensor in inputs.items():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.modelfile import StreamingContract
 
 from .dequantize import unpack
@@ -16,7 +16,6 @@ from .graph import activations, operators_of
 from .ranges import Range, Recorder
 from .variants import quantize_graph
 
-Float32 = npt.NDArray[np.float32]
 #: What a signal without any error is given, in decibels: float32 has no more.
 NOISELESS = 150.0
 

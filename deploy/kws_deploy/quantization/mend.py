@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.modelfile import StreamingContract
 from kws_training.networks.convert import write_flatbuffer
 
@@ -20,8 +21,6 @@ from .graph import name_of, named, operator_names, operators_of
 from .layers import logits_of, noise_of
 from .ranges import Range, Recorder
 from .variants import quantize
-
-Float32 = npt.NDArray[np.float32]
 
 #: No channel is scaled by more: what is as good as zero stays so.
 MOST_SCALE = 1000.0

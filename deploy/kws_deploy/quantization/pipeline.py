@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kws.arrays import Float32, Int16
 from kws.modelfile import (
     DetectorDefaults,
     Metadata,
@@ -21,7 +22,6 @@ from kws.modelfile import (
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import open_model
 from kws_training.evaluation.operating import join_clips, operating_points
-from kws_training.fitting.features import Audio
 from kws_training.progress import Progress
 
 from .dequantize import QuantizationError, is_quantized, to_float, unpack
@@ -29,7 +29,7 @@ from .graph import activations, named, operators_of
 from .layers import Layer, layer_noise, logits_of, noise_of
 from .mend import MOST_SEGMENTS, equalise, widen
 from .ranges import Range, measure_ranges
-from .representative import Float32, Representative
+from .representative import Representative
 from .table import Material, Variant, judge, posteriors
 from .variants import PRECISIONS, TYPES, Precision, check_types, quantize
 
@@ -177,7 +177,7 @@ def quantize_model(
     source: Source,
     representative: Representative,
     clips: Sequence[Clip],
-    audio: Sequence[Audio],
+    audio: Sequence[Int16],
     options: Options,
     progress: Progress,
 ) -> Quantized:
@@ -411,7 +411,7 @@ def _spans(numbers: Sequence[int]) -> str:
 
 
 def _measured(
-    model: ModelFile, clips: Sequence[Clip], audio: Sequence[Audio], seed: int
+    model: ModelFile, clips: Sequence[Clip], audio: Sequence[Int16], seed: int
 ) -> tuple[ModelFile, str]:
     """State what the thresholds give now, on labelled recordings; else say that nobody knows.
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import quiet
 from kws.errors import KwsError
 from kws.modelfile import StreamingContract
 from kws.network import interpreter_class
-from kws_training.progress import silence
 
-Float32 = npt.NDArray[np.float32]
 Range = tuple[float, float]
 
 
@@ -41,7 +41,7 @@ class Recorder:
             "experimental_op_resolver_type": _plain_kernels(),
         }
         try:
-            with silence():
+            with quiet():
                 self._interpreter = interpreter_class()(
                     model_content=network, **(kernels if inside else {})
                 )

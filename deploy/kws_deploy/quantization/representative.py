@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.audio import load_audio
 from kws.errors import AudioError, KwsError
 from kws.frontend import FrontEnd, JoinedConfig, log_mel
@@ -16,8 +17,6 @@ from kws_training.augmentation.augment import Augmentation, augment
 from kws_training.augmentation.rooms import find_responses
 from kws_training.data.dataset import Skipped, find_recordings
 from kws_training.progress import Progress
-
-Float32 = npt.NDArray[np.float32]
 
 #: Recordings that are used, at most: drawn from all, so that a large folder costs no more.
 MOST_RECORDINGS = 300

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32, Int16
+from kws.bench.timing import StepTimes, network_times
+from kws.console import quiet
 from kws.modelfile import ModelFile, pack
 from kws.network import StreamingNetwork
 from kws.spotter import sigmoid, softmax
-from kws.timing import StepTimes, network_times
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
-from kws_training.fitting.features import Audio
-from kws_training.progress import Progress, silence
-
-Float32 = npt.NDArray[np.float32]
+from kws_training.progress import Progress
 
 #: Steps whose time is measured.
 STEPS = 300
@@ -90,7 +88,7 @@ class Material:
     frames: Float32
     posteriors: Float32
     clips: Sequence[Clip] = ()
-    audio: Sequence[Audio] = ()
+    audio: Sequence[Int16] = ()
 
 
 def posteriors(model: ModelFile, frames: Float32) -> Float32:
@@ -105,7 +103,7 @@ def posteriors(model: ModelFile, frames: Float32) -> Float32:
     -------
     float32 (columns, labels)
     """
-    with silence():
+    with quiet():
         network = StreamingNetwork(model)
     size = network.frames
     logits = [
@@ -134,7 +132,7 @@ def judge(name: str, model: ModelFile, material: Material, progress: Progress) -
     report = None
     if material.clips:
         report = judge_clips(open_model(model), material.clips, material.audio, [], progress)
-    with silence():
+    with quiet():
         step = network_times(model, STEPS)
     return Variant(
         name=name,

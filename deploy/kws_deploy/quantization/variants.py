@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from kws.console import quiet
 from kws.modelfile import StreamingContract
 from kws.network import interpreter_class
 from kws_training.networks.convert import write_flatbuffer
-from kws_training.progress import silence
 
 from .dequantize import QuantizationError, kind_of, unpack
 from .graph import name_of, shared_scales, tidy
@@ -112,7 +112,7 @@ def quantize_graph(
     QuantizationError
         If the precision does not fit the network.
     """
-    with silence():
+    with quiet():
         from ai_edge_quantizer import quantizer
 
         model = unpack(network)
@@ -297,7 +297,7 @@ def check_states(network: bytes, contract: StreamingContract) -> None:
     QuantizationError
         Such a state would mean something else in the next step.
     """
-    with silence():
+    with quiet():
         interpreter = interpreter_class()(model_content=network)
     inputs = {tensor["name"]: tensor for tensor in interpreter.get_input_details()}
     outputs = {tensor["name"]: tensor for tensor in interpreter.get_output_details()}

@@ -8,8 +8,8 @@ from typing import Any
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_training.networks.base import RESULT_STRIDE, BaseShape, WordBase
 from kws_training.networks.streaming import Network
+from kws_training.networks.word_base import RESULT_STRIDE, BaseShape, WordBase
 
 from .broadcast import BroadcastNetwork, BroadcastShape
 from .mixed import MixedNetwork, MixedShape

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws.frontend import LogMelConfig
-from kws_training.networks.streaming import Time, last, newest, over_time, parallel
-
-Tensor = Any
+from kws_training.networks.streaming import Tensor, Time, last, newest, over_time, parallel
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,7 @@ from typing import Any
 import pytest
 
 from kws.packaged import packaged_model
-from kws_deploy.boards.board import (
-    KINDS,
-    BoardError,
-    Figure,
-    board_names,
-    estimate,
-    read_board,
-)
+from kws_deploy.boards.board import KINDS, BoardError, Figure, board_names, estimate, read_board
 from kws_deploy.boards.cost import Cost, cost
 
 PROFILE = """

@@ -15,9 +15,9 @@ from kws_deploy.c.graph import read_graph
 from kws_deploy.students.broadcast import BroadcastShape
 from kws_deploy.students.catalog import Shape, Student
 from kws_deploy.students.mixed import MixedShape
-from kws_training.networks.base import BaseShape
 from kws_training.networks.convert import convert
 from kws_training.networks.streaming import step_model
+from kws_training.networks.word_base import BaseShape
 
 from .running import build, pointer, struct
 

@@ -18,8 +18,8 @@ from kws_deploy.quantization.dequantize import QuantizationError
 from kws_deploy.quantization.pipeline import Options, open_source, quantize_model
 from kws_deploy.quantization.representative import Representative, read_representative
 from kws_deploy.quantization.table import lines
+from kws_training.data.clips import read_clips
 from kws_training.data.dataset import find_clips
-from kws_training.fitting.features import read_clips
 
 from .conftest import DEMO
 from .test_representative import quiet

@@ -10,9 +10,9 @@ from kws.network import StreamingNetwork
 from kws_deploy.students.broadcast import BroadcastShape
 from kws_deploy.students.catalog import STUDENTS, Student, find_student
 from kws_deploy.students.mixed import MixedShape
-from kws_training.networks.base import BaseShape
 from kws_training.networks.convert import convert
 from kws_training.networks.streaming import step_model, whole_model
+from kws_training.networks.word_base import BaseShape
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
 SMALL = (

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws.calibrate_verb import CALIBRATE
-from kws.enroll_verb import ENROLL
-from kws.record_verb import RECORD
-from kws.verbs import LISTEN, SPOT
+from kws.cli.calibrate import CALIBRATE
+from kws.cli.enroll import ENROLL
+from kws.cli.listen import LISTEN
+from kws.cli.record import RECORD
+from kws.cli.spot import SPOT
 
 ROOT = Path(__file__).resolve().parents[3]
 DEVICE = {verb.name: verb for verb in (SPOT, LISTEN, RECORD, ENROLL, CALIBRATE)}

@@ -5,12 +5,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kws_training.augmentation.augment import Augmentation
-from kws_training.augmentation.recipe import (
-    RecipeError,
-    _schema,
-    read_recipe,
-    recipe_names,
-)
+from kws_training.augmentation.recipe import RecipeError, _schema, read_recipe, recipe_names
 from kws_training.data.settings import LARGEST
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from kws import KeywordSpotter
-from kws.calibration import Trace
+from kws.calibration.thresholds import Trace
 from kws.modelfile import DetectorDefaults
 from kws_training.data.dataset import DataError
 from kws_training.evaluation.continuous import (

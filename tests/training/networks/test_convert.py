@@ -6,10 +6,10 @@ import pytest
 from kws.frontend import WORDS
 from kws.modelfile import DetectorDefaults, Metadata, ModelFile
 from kws.network import StreamingNetwork, interpreter_class
-from kws_training.networks.base import RESULT_STRIDE as STRIDE
-from kws_training.networks.base import BaseShape, WordBase
 from kws_training.networks.convert import ConversionError, convert
 from kws_training.networks.streaming import step_model
+from kws_training.networks.word_base import RESULT_STRIDE as STRIDE
+from kws_training.networks.word_base import BaseShape, WordBase
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS, YAMNET, JoinedConfig
-from kws_training.networks.base import read_base
 from kws_training.networks.extractors import Extractor, words_path, yamnet_path
 from kws_training.networks.head import ConvolutionalHead, HeadShape
 from kws_training.networks.streaming import Whole, look_back, step_model, whole_model
+from kws_training.networks.word_base import read_base
 from kws_training.networks.yamnet_file import read_yamnet
 
 SHAPE = HeadShape(squeeze=8, width=8, pool=24, pool_words=16)

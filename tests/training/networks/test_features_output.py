@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.enroll import base_model
+from kws.enrolment.enroll import base_model
 from kws.errors import ModelError
 from kws.frontend import open_front_end
 from kws.modelfile import read_model
 from kws.network import StreamingNetwork
-from kws_training.networks.base import read_base
 from kws_training.networks.features_output import with_features
+from kws_training.networks.word_base import read_base
 
 
 def test_the_device_hears_what_the_base_hears():

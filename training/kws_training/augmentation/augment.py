@@ -13,22 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.frontend import LogMelConfig
 
-from .effects import (
-    CODECS,
-    FILTER_KNOTS,
-    equalise,
-    overload,
-    reverberate,
-    shift_pitch,
-    transmit,
-)
+from .effects import CODECS, FILTER_KNOTS, equalise, overload, reverberate, shift_pitch, transmit
 from .spectra import LN_PER_DB, curves, mask, warp
-
-Float32 = npt.NDArray[np.float32]
 
 #: Goes up when the same seed gives other audio, so that nothing cached is taken for the new.
 _VERSION = 1

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from kws.arrays import Float32, UInt8
 
 from ..data.images import to_frames
 from .spectra import LN_PER_DB
-
-Float32 = npt.NDArray[np.float32]
-Images = npt.NDArray[np.uint8]
 
 #: Share of the frames of a recording, or a window, that count as its speech: the loudest.
 LOUD = 0.3
@@ -46,7 +44,7 @@ class Channels:
     background: Float32
 
     @classmethod
-    def of(cls, recordings: Sequence[Images]) -> Channels | None:
+    def of(cls, recordings: Sequence[UInt8]) -> Channels | None:
         """Take the channels of recordings.
 
         Parameters

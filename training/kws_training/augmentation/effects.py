@@ -11,9 +11,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.errors import KwsError
-
-Float32 = npt.NDArray[np.float32]
 
 RATE = 16000
 

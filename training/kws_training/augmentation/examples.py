@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.audio import read_recording
 from kws.errors import AudioError, KwsError
 from kws.frontend import YAMNET, log_mel
@@ -23,8 +23,6 @@ from ..data.dataset import Skipped
 from ..progress import Progress
 from .augment import Augmentation, Placed, augment, perturb
 from .rooms import direct_to_reverberant
-
-Float32 = npt.NDArray[np.float32]
 
 RATE = YAMNET.sample_rate
 #: Seconds of the longest recording taken.

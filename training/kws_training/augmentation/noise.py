@@ -8,11 +8,10 @@ at once, and sounds with onsets, tones and rhythms are not (EXPERIMENTS.md, "Wak
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from kws.arrays import Float32
 
 from .spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
-
-Float32 = npt.NDArray[np.float32]
 
 #: Shares of the windows of noise: recorded, and of the others those that are composed.
 RECORDED, COMPOSED = 0.6, 0.6

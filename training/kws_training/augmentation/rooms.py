@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.audio import read_recording
+from kws.console import note
 from kws.errors import AudioError
 from kws.files import whole_file
 from kws.resample import resample
 
 from ..data.dataset import Skipped
-from ..progress import Progress, bar, say
+from ..progress import Progress, bar
 from .augment import Augmentation
-
-Float32 = npt.NDArray[np.float32]
 
 RATE = 16000
 #: Samples in the longest response: a second.
@@ -122,7 +122,7 @@ def simulated_rooms(
     try:
         _write_bank(path, responses)
     except OSError as error:
-        say(f"{cache}: the rooms are not kept for the next time: {error.strerror or error}")
+        note(f"{cache}: the rooms are not kept for the next time: {error.strerror or error}")
     return responses
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
+from kws.arrays import Float32
 
 #: Natural logarithm of power per decibel.
 LN_PER_DB = float(np.log(10) / 10)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Int64
 from kws.modelfile import SILENCE, UNKNOWN
-
-Integers = npt.NDArray[np.int64]
 
 #: A result is the word where it saw at least this share of it; unknown, where it saw a part of up
 #: to this share; silence, where it saw nothing. In between it is neither, and is not trained on.
@@ -44,7 +43,7 @@ class WindowShape:
         return self.receptive_field + (self.results - 1) * self.stride
 
 
-def share_seen(shape: WindowShape, first: Integers, last: Integers) -> npt.NDArray[np.float64]:
+def share_seen(shape: WindowShape, first: Int64, last: Int64) -> npt.NDArray[np.float64]:
     """Return the share of its word that each result of each window sees: (n, results)."""
     start = np.arange(shape.results) * shape.stride
     seen = np.minimum(start + shape.receptive_field, last[:, None]) - np.maximum(
@@ -54,8 +53,8 @@ def share_seen(shape: WindowShape, first: Integers, last: Integers) -> npt.NDArr
 
 
 def window_targets(
-    shape: WindowShape, first: Integers, last: Integers, label: Integers, labels: tuple[str, ...]
-) -> Integers:
+    shape: WindowShape, first: Int64, last: Int64, label: Int64, labels: tuple[str, ...]
+) -> Int64:
     """Return the target of each result of windows with one word each.
 
     Parameters

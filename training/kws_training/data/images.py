@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32, Int16, UInt8
 from kws.errors import KwsError
 from kws.frontend import WORDS, log_mel
 from kws.modelfile import SILENCE
 
-from ..fitting.features import Audio, around_word
 from .checkpoint import DAMAGED_ARCHIVE
+from .clips import around_word
 from .dataset import SPLITS
 from .recordings import Part
-
-Float32 = npt.NDArray[np.float32]
-Images = npt.NDArray[np.uint8]
 
 RATE = WORDS.sample_rate
 #: Frames of one second.
@@ -36,12 +34,12 @@ GREY = (WORDS.ceiling - WORDS.floor) / 255
 MOST_BYTES = 2 * 10**9
 
 
-def to_frames(images: Images) -> Float32:
+def to_frames(images: UInt8) -> Float32:
     """Turn grey levels into ln(power)."""
     return (images.astype(np.float32) * GREY + WORDS.floor).astype(np.float32)
 
 
-def to_images(frames: Float32) -> Images:
+def to_images(frames: Float32) -> UInt8:
     """Turn ln(power) into grey levels."""
     return np.clip(np.rint((frames - WORDS.floor) / GREY), 0, 255).astype(np.uint8)
 
@@ -67,7 +65,7 @@ class WordImages:
         What a data set's own list says: "train", "validation", "test", or "" where there is none.
     """
 
-    images: Images
+    images: UInt8
     words: npt.NDArray[np.str_]
     speakers: npt.NDArray[np.str_]
     sets: npt.NDArray[np.str_]
@@ -127,14 +125,14 @@ def _array(archive: Any, name: str) -> Any:
     return array
 
 
-def second_of(audio: Audio) -> Float32:
+def second_of(audio: Int16) -> Float32:
     """Return one second of a recording: cut around the word, or padded with silence."""
     samples = around_word(audio)[:RATE].astype(np.float32) / 32768
     before = (RATE - len(samples)) // 2
     return np.pad(samples, (before, RATE - len(samples) - before))
 
 
-def image_of(samples: Float32) -> Images:
+def image_of(samples: Float32) -> UInt8:
     """Return the image of a second of audio: (98, 40)."""
     return to_images(log_mel(samples, WORDS))
 
@@ -155,7 +153,7 @@ def recorded_images(part: Part) -> WordImages:
 
 def noise_frames(noise: Sequence[Float32], part: Part) -> Float32:
     """Return frames of all recorded noise, silence clips included, as one piece."""
-    silence: list[Audio] = [
+    silence: list[Int16] = [
         audio for clip, audio in zip(part.clips, part.audio, strict=True) if clip.label == SILENCE
     ]
     pieces = [*noise, *(audio.astype(np.float32) / 32768 for audio in silence)]

@@ -6,19 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from kws.arrays import Float32, Int16
 from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET
 from kws.modelfile import SILENCE, UNKNOWN
 
-from ..fitting.features import Audio, read_clips, to_int16
 from ..progress import bar
+from .clips import read_clips, to_int16
 from .dataset import Clip, Skipped, share_of
-
-Float32 = npt.NDArray[np.float32]
 
 #: Samples in a piece of negative speech: a second, as most clips of words have.
 PIECE = YAMNET.sample_rate
@@ -29,7 +25,7 @@ class Part:
     """Clips of some speakers, read."""
 
     clips: list[Clip]
-    audio: list[Audio]
+    audio: list[Int16]
     skipped: list[Skipped]
 
     @classmethod
@@ -66,7 +62,7 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
 
 def read_speech(
     paths: Sequence[Path], what: str, skipped: list[Skipped]
-) -> Iterator[tuple[Path, Audio]]:
+) -> Iterator[tuple[Path, Int16]]:
     """Read recordings at 16 kHz, one after the other; those that cannot be used go on the list.
 
     Parameters
@@ -87,7 +83,7 @@ def read_speech(
         yield path, audio
 
 
-def seconds_of(audio: Audio) -> list[Audio]:
+def seconds_of(audio: Int16) -> list[Int16]:
     """Cut a recording into pieces of a second; a rest below half a second is left out."""
     return [audio[start : start + PIECE] for start in range(0, len(audio) - PIECE // 2, PIECE)]
 

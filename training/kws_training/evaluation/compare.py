@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kws.arrays import Int16
 from kws.modelfile import SILENCE, UNKNOWN, keywords_of
 from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip, DataError, Skipped
-from ..fitting.features import Audio
 from ..progress import Progress
 
 #: The change that a comparison should be able to see, and how surely (a power of 80 % is usual).
@@ -201,7 +201,7 @@ def compare(
     old: KeywordSpotter,
     new: KeywordSpotter,
     clips: Sequence[Clip],
-    audio: Sequence[Audio],
+    audio: Sequence[Int16],
     skipped: Sequence[Skipped],
     alpha: float,
     progress: Progress,

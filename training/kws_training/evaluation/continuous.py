@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32, Float64
 from kws.audio import load_audio, stream_audio
-from kws.calibration import Trace, Track, trace_blocks
+from kws.calibration.thresholds import Trace, Track, trace_blocks
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
 
 from ..augmentation.augment import add_noise, coloured_noise, draw_noise
+from ..data.clips import word_span
 from ..data.dataset import DataError, Skipped, find_with_rows
 from ..data.manifest import Manifest, Row
 from ..data.spelling import plain
-from ..fitting.features import word_span
 from ..progress import Progress
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 #: Sample rate of the streams.
 RATE = 16000

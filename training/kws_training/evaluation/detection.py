@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.calibration import Track, lowest_useful, thresholds_grid, track
+from kws.arrays import Float64
+from kws.calibration.intervals import rate_interval, share_interval
+from kws.calibration.thresholds import Track, lowest_useful, thresholds_grid, track
 from kws.errors import ModelError
-from kws.intervals import rate_interval, share_interval
 from kws.modelfile import DetectorDefaults, Metadata
 
 from ..data.dataset import Skipped
 from .continuous import Heard, best_score, hits
-
-Float64 = npt.NDArray[np.float64]
 
 #: False accepts per hour that thresholds are read off for.
 TARGETS = (0.1, 0.5, 1.0)
@@ -371,8 +370,8 @@ def curve_of(own: Heard, spoken: Track, silent: Sequence[Track]) -> Curve:
 def read_off(curve: Curve, most: float) -> int:
     """Return the place in a curve of the lowest threshold with at most so many false accepts.
 
-    And so have all thresholds above it, as for `kws.calibration.lowest_threshold`. The place of
-    the highest threshold if even that has more.
+    And so have all thresholds above it, as for `kws.calibration.thresholds.lowest_threshold`. The
+    place of the highest threshold if even that has more.
     """
     over = np.flatnonzero(curve.false_accepts > math.floor(most + 1e-9))
     return max(0, (int(over[0]) if len(over) else len(curve.thresholds)) - 1)

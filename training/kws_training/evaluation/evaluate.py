@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from kws.arrays import Int16
+from kws.calibration.intervals import share_interval
+from kws.console import quiet
 from kws.frontend import YAMNET
-from kws.intervals import share_interval
 from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip, DataError, Skipped
-from ..fitting.features import Audio
-from ..progress import Progress, silence
+from ..progress import Progress
 
 #: A group with fewer clips is marked: at this number the interval of 90 % is still 56 to 100 %.
 FEW = 10
@@ -28,7 +29,7 @@ def open_model(
     model: ModelFile, threads: int = 1, keywords: Sequence[str] | None = None
 ) -> KeywordSpotter:
     """Load a model file into the runtime, without the note that the interpreter prints."""
-    with silence():
+    with quiet():
         return KeywordSpotter(
             model, sample_rate=YAMNET.sample_rate, threads=threads, keywords=keywords
         )
@@ -189,7 +190,7 @@ class Evaluation:
 def judge_clips(
     spotter: KeywordSpotter,
     clips: Sequence[Clip],
-    audio: Sequence[Audio],
+    audio: Sequence[Int16],
     skipped: Sequence[Skipped],
     progress: Progress,
 ) -> ClipReport:

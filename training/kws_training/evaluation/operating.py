@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Int16
+from kws.calibration.intervals import rate_interval, share_interval
 from kws.detector import Detector
 from kws.frontend import YAMNET
-from kws.intervals import rate_interval, share_interval
 from kws.modelfile import DetectorDefaults, OperatingPoint, pack, parse_model
 from kws.spotter import KeywordSpotter
 
 from ..augmentation.augment import coloured_noise
 from ..data.dataset import Clip
 from ..data.recordings import Negatives, Part
-from ..fitting.features import Audio
 from .evaluate import open_model
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
@@ -97,7 +97,7 @@ class Stream:
 
 
 def join_clips(
-    clips: Sequence[Clip], audio: Sequence[Audio], sample_rate: int, seed: int
+    clips: Sequence[Clip], audio: Sequence[Int16], sample_rate: int, seed: int
 ) -> Stream:
     """Join clips into one stream, in random order, with faint noise between and under them."""
     rng = np.random.default_rng(seed)

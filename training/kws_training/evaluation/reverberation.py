@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
+from kws.arrays import Float32
 
 RATE = 16000
 #: Rooms of each reverberation time.

@@ -9,26 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kws.calibration import lowest_threshold, track
-from kws.intervals import rate_interval, share_interval
+from kws.arrays import Float32
+from kws.calibration.intervals import rate_interval, share_interval
+from kws.calibration.thresholds import lowest_threshold, track
 from kws.spotter import KeywordSpotter
 
 from ..progress import Progress
-from .continuous import (
-    CLEAN,
-    Condition,
-    Heard,
-    Positive,
-    hear_negatives,
-    hear_positives,
-    hits,
-)
+from .continuous import CLEAN, Condition, Heard, Positive, hear_negatives, hear_positives, hits
 from .detection import detector_of
 from .reverberation import rooms_of
-
-Float32 = npt.NDArray[np.float32]
 
 #: False accepts per hour that the threshold is chosen for, on the negatives as they are.
 TARGET = 0.5

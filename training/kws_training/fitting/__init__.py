@@ -1,1 +1,1 @@
-"""Training: features by content, loops, the word base, commands."""
+"""What all trainings share: the loop, averaged weights, features kept by content."""

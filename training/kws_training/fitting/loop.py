@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+
+from kws.arrays import Float32
 
 from .averaging import RunningAverage
 
-Float32 = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -188,3 +188,12 @@ def ahead(make: Callable[[], T], count: int, depth: int = 4) -> Iterator[T]:
     finally:
         stopped.set()
         thread.join()
+
+
+def set_seed(seed: int) -> None:
+    """Make everything that follows repeatable on this machine."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32, Int64
 from kws.errors import KwsError
-
-Float32 = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 #: Bytes of features that are kept; the ones used least recently go first.
 MOST_BYTES = 12 * 10**9
@@ -114,7 +112,7 @@ class Store:
         (self.folder / STATE).write_text(json.dumps({"done": 0, "scales": []}))
         return arrays
 
-    def write(self, batch: int, rows: range, columns: Sequence[Float32], targets: Integers) -> None:
+    def write(self, batch: int, rows: range, columns: Sequence[Float32], targets: Int64) -> None:
         """Keep the columns and targets of some windows."""
         for array, values, scale in zip(self._columns, columns, self.scales, strict=True):
             array[rows.start : rows.stop] = np.clip(np.rint(values / scale), 0, 255)

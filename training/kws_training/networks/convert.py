@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from kws.arrays import Float32
+from kws.console import quiet
 from kws.errors import KwsError
 from kws.modelfile import StreamingContract
 from kws.network import interpreter_class
 
-from ..progress import silence
 from .streaming import StepModel
 
-Float32 = npt.NDArray[np.float32]
 Precision = Literal["float32", "int8"]
 
 
@@ -61,7 +60,7 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
         converter.representative_dataset = lambda: _calibrate(step, names, calibration)
-    with silence():
+    with quiet():
         content = converter.convert()
     network = _tidy(content, names, _results(names))
     contract = StreamingContract(

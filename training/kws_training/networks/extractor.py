@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws.console import quiet
 from kws.errors import KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.network import interpreter_class
 
-from ..progress import silence
-from .streaming import Time, over_time
+from .streaming import Tensor, Time, over_time
 from .yamnet_file import ConvWeights, YamnetWeights
-
-Tensor = Any
 
 #: Layers of YAMNet: the first convolution, then 13 pairs of depthwise and pointwise.
 LAYERS = 14
@@ -129,7 +127,7 @@ def prove(
     KwsError
         If it is below `LEAST_CORRELATION`: the interpreter or the loader is broken.
     """
-    with silence():
+    with quiet():
         interpreter = interpreter_class()(model_path=str(official))
         interpreter.allocate_tensors()
     waveform = interpreter.get_input_details()[0]

@@ -12,12 +12,11 @@ from typing import Any, Literal
 
 from kws.frontend import WORDS, YAMNET, FrontEnd, JoinedConfig, LogMelConfig
 
-from .base import FEATURE_STRIDE, Base
 from .extractor import YamnetTrunk
-from .streaming import Time, look_back
+from .streaming import Tensor, Time, look_back
+from .word_base import FEATURE_STRIDE, Base
 from .yamnet_file import YamnetWeights
 
-Tensor = Any
 Choice = Literal["yamnet", "words", "both"]
 #: Names of the extractors, as the command line has them.
 CHOICES: tuple[Choice, ...] = ("yamnet", "words", "both")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .extractors import Extractor, Path
-from .streaming import Time, newest, over_time, parallel
-
-Tensor = Any
+from .streaming import Tensor, Time, newest, over_time, parallel
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .streaming import Time
+from kws.arrays import Float32, Int64
 
-Float32 = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
-Tensor = Any
+from .streaming import Tensor, Time
 
 #: Inverse strength of the L2 penalty on the weights of standardized channels.
 STRENGTH = 0.1
@@ -40,7 +36,7 @@ class Linear:
         return np.asarray(features @ self.kernel + self.bias, np.float32)
 
 
-def fit_linear(features: Float32, targets: Integers, weights: Float32, labels: int) -> Linear:
+def fit_linear(features: Float32, targets: Int64, weights: Float32, labels: int) -> Linear:
     """Train a linear classifier: multinomial logistic regression on standardized channels.
 
     Parameters

@@ -24,9 +24,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from kws.arrays import Float32
 from kws.errors import ModelError
-
-Float32 = npt.NDArray[np.float32]
 
 #: The architecture (tensorflow/models, research/audioset/yamnet: yamnet.py, _YAMNET_LAYER_DEFS):
 #: layer 1 is a convolution, layers 2 to 14 a depthwise and a pointwise convolution each.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..evaluation.detection import Curve, KeywordResult
+from ..evaluation.detection import Curve, KeywordResult, Place
 from .pictures import WIDTH, Theme, save_picture, short_name
 
 if TYPE_CHECKING:
-    from .detections import Glimpse
+    pass
 
 #: Trials in an hour without the keyword: one in a second, as NIST has it ("The Spoken Term
 #: Detection (STD) 2006 Evaluation Plan", section 3), so that a rate becomes a probability.
@@ -105,3 +107,28 @@ def draw_glimpse(folder: Path, one: Glimpse) -> None:
         axes.set_ylabel("score")
 
     save_picture(folder, one.picture, (3.4, 1.7), draw)
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The scores around a miss or a false accept.
+
+    Attributes
+    ----------
+    place : Place
+    picture : str
+        Name of the picture, without its theme.
+    sound : str or None
+        Name of the file that plays it, where it could be read again.
+    times, scores : float64 (n,)
+        Seconds from the place, and smoothed scores.
+    threshold : float
+        In the model file.
+    """
+
+    place: Place
+    picture: str
+    sound: str | None
+    times: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    threshold: float

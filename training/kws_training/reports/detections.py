@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import kws
+from kws.arrays import Int16
 from kws.audio import stream_audio
-from kws.calibration import Track, track
+from kws.calibration.thresholds import Track, track
 from kws.errors import AudioError
 from kws.modelfile import Metadata, ModelFile
 
+from ..data.clips import to_int16
 from ..evaluation.continuous import RATE, Heard
 from ..evaluation.detection import DetectionReport, Place, Point, detector_of
-from ..fitting.features import Audio, to_int16
 from .card import digest, rate, share, shown_threshold
+from .detection_pictures import Glimpse
 from .page import TEMPLATE, curve_section, show_picture, show_table, skipped_section, text
 from .report import MARK, check_folder, stored_curve, whole_folder, write_clip, write_text
 
@@ -55,31 +56,6 @@ class Evaluated:
     positives: Mapping[str, Heard]
     negatives: Heard
     metadata: Metadata
-
-
-@dataclass(frozen=True)
-class Glimpse:
-    """The scores around a miss or a false accept.
-
-    Attributes
-    ----------
-    place : Place
-    picture : str
-        Name of the picture, without its theme.
-    sound : str or None
-        Name of the file that plays it, where it could be read again.
-    times, scores : float64 (n,)
-        Seconds from the place, and smoothed scores.
-    threshold : float
-        In the model file.
-    """
-
-    place: Place
-    picture: str
-    sound: str | None
-    times: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
-    threshold: float
 
 
 def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]) -> None:
@@ -167,7 +143,7 @@ def _write_sound(folder: Path, number: int, place: Place) -> str | None:
     return name
 
 
-def _around(path: Path, at: float) -> Audio:
+def _around(path: Path, at: float) -> Int16:
     """Read a recording again, around a time."""
     first, last = max(0, round((at - BEFORE) * RATE)), round((at + AFTER) * RATE)
     pieces, done = [], 0

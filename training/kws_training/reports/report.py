@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kws.arrays import Int16
 from kws.errors import KwsError
 from kws.frontend import YAMNET
 from kws.modelfile import ModelFile
 
 from ..data.dataset import DataError
 from ..evaluation.evaluate import ClipResult, Evaluation
-from ..fitting.features import Audio
 from .card import model_card
 from .curve import LearningCurve, measure_of, read_curve
 from .page import html_page, picture_of_groups
@@ -78,7 +78,7 @@ def _check_ours(folder: Path) -> None:
 
 
 def write_report(
-    folder: Path, evaluation: Evaluation, audio: Sequence[Audio], figures: dict[str, Any]
+    folder: Path, evaluation: Evaluation, audio: Sequence[Int16], figures: dict[str, Any]
 ) -> None:
     """Write a report: ``index.html`` and what belongs to it.
 
@@ -141,7 +141,7 @@ def stored_curve(model: ModelFile) -> LearningCurve | str:
 
 
 def _write_clips(
-    folder: Path, evaluation: Evaluation, audio: Sequence[Audio]
+    folder: Path, evaluation: Evaluation, audio: Sequence[Int16]
 ) -> list[tuple[ClipResult, str]]:
     """Copy the clips that went wrong as 16-bit WAV, which every browser plays."""
     results = evaluation.report.results
@@ -155,7 +155,7 @@ def _write_clips(
     return heard
 
 
-def write_clip(path: Path, audio: Audio) -> None:
+def write_clip(path: Path, audio: Int16) -> None:
     """Write audio at 16 kHz as 16-bit WAV, which every browser plays."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

@@ -1,0 +1,1 @@
+"""What the benchmarks share: listening, mixing, environments, emulation, results."""

@@ -1,0 +1,1 @@
+"""The command line of the deploy side: one module per verb."""

@@ -1,0 +1,94 @@
+"""The verb prune."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kws.cli.verb import Verb
+from kws.errors import KwsError
+from kws_training.cli.arguments import seed
+from kws_training.tensorflow_loading import import_tensorflow
+
+from .distill import add_material, add_outputs, check_outputs, folders_of, write_student
+
+EPOCHS = 8
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="a temporal student that kws distill made, best in float32",
+    )
+    parser.add_argument(
+        "--keep",
+        type=float,
+        required=True,
+        metavar="SHARE",
+        help="of the channels: about the root of the share of the weights that is kept",
+    )
+    add_material(parser)
+    add_outputs(parser)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training afterwards")
+    parser.add_argument("--seed", type=seed, default=0)
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    if options.epochs < 1:
+        raise KwsError("--epochs must be at least 1")
+    folders = folders_of(options)
+    import_tensorflow()
+    from kws.bench.timing import network_times
+    from kws.console import quiet
+    from kws_training.cache import cache_folder
+    from kws_training.fitting.loop import Descent
+    from kws_training.networks.word_base import read_base
+
+    from ..boards.cost import cost
+    from ..distillation.fit import Recipe
+    from ..distillation.pipeline import Options, distill
+    from ..pruning import prune
+
+    base = read_base(options.model)
+    student = prune(base, options.keep)
+    # gently, and near to what is judged: the weights are good already
+    recipe = Recipe(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
+    result = distill(
+        [base.model],
+        folders,
+        Options(student, None, 1, recipe, options.seed),
+        cache_folder("checkpoints"),
+    )
+    write_student(options, result)
+    print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
+    # of one number format: what int8 saves is not pruning's
+    same = result.model if cost(base.model.network).precision == "int8" else result.unquantized
+    rows = (
+        ("before", base.model, result.teachers[0]),
+        (f"pruned, {student.name}", same, result.student),
+    )
+    for name, model, report in rows:
+        with quiet():
+            milliseconds = network_times(model).median * 1e3
+        print(
+            f"{name:24} {cost(model.network).weights:8,} {len(model.network) / 1e3:6.0f} "
+            f"{milliseconds:15.3f} {report.accuracy:9.1%}"
+        )
+    print(
+        f"{result.student.clips} clips of {result.judges} speakers; trained on without teacher: "
+        f"{result.alone.accuracy:.1%}"
+    )
+    print(f"wrote {options.output}")
+    return 0
+
+
+PRUNE = Verb(
+    "prune",
+    "remove the channels of a student that carry least, and train on",
+    "kws prune student.tflite --keep 0.75 --data recordings --noise noise --output pruned.tflite",
+    _configure,
+    _run,
+)

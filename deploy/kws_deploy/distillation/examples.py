@@ -1,0 +1,185 @@
+"""What students learn from: seconds of speech as log-mel images, with labels or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.arrays import Float32, Int64
+from kws.frontend import WORDS
+from kws.modelfile import UNKNOWN
+from kws.spotter import KeywordSpotter
+from kws_training.augmentation.augment import Augmentation, augment
+from kws_training.data.dataset import hold_out_speakers
+from kws_training.data.images import CLIP_FRAMES, RATE, WordImages, image_of, second_of, to_frames
+from kws_training.data.recordings import Part
+from kws_training.progress import Progress
+
+#: The label of a clip of which nobody knows what is said.
+UNLABELLED = -1
+#: Share of the windows that are such clips, where there are any.
+UNLABELLED_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Material:
+    """Clips of one second in the students' front end.
+
+    Attributes
+    ----------
+    images : uint8 (n, 98, 40)
+        Log-mel frames; 0 is the front end's floor and 255 its ceiling.
+    labels : int64 (n,)
+        What is said: an index in the labels, or `UNLABELLED`.
+    words : str (n,)
+        The word that is said, of which several may have one label.
+    told : float32 (n, labels)
+        Posteriors, softened: the mean of teachers who need the waveform; NaN where none did.
+    tellers : int
+        How many teachers these are.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: Int64
+    words: npt.NDArray[np.str_]
+    told: Float32
+    tellers: int = 0
+
+    def frames(self, rows: Int64) -> Float32:
+        """Return log-mel frames in the front end's units."""
+        return to_frames(self.images[rows])
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """How often each clip is drawn: labels and, within one, words by the root of their number.
+
+        Between as often as they are (a rare word is hardly seen) and equally often (few
+        recordings are learned by heart).
+        """
+        shares = np.zeros(len(self.labels))
+        for label in np.unique(self.labels):
+            rows = np.flatnonzero(self.labels == label)
+            _, word, counts = np.unique(self.words[rows], return_inverse=True, return_counts=True)
+            within = counts[word] ** -0.5
+            shares[rows] = within / within.sum() * len(rows) ** 0.5
+        free = self.labels == UNLABELLED
+        for rows, share in ((free, UNLABELLED_SHARE), (~free, 1 - UNLABELLED_SHARE)):
+            if rows.any():
+                shares[rows] *= share / shares[rows].sum()
+        return shares / shares.sum()
+
+
+def join(parts: Sequence[Material]) -> Material:
+    """Return all the material as one."""
+    return Material(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.words for part in parts]),
+        np.concatenate([part.told for part in parts]),
+        max(part.tellers for part in parts),
+    )
+
+
+def labelled(
+    words: WordImages, labels: tuple[str, ...], hold_out: float, left_out: set[str]
+) -> Material:
+    """Take images with their labels; words that are no label become ``_unknown_``.
+
+    Speakers that are held out, those in ``left_out``, and those of a data set's own test list
+    are left out.
+    """
+    out = left_out | hold_out_speakers(words.speakers.tolist(), hold_out)
+    kept = [speaker not in out for speaker in words.speakers.tolist()]
+    words = words.where(np.array(kept, np.bool_) & (words.sets != "test"))
+    numbers = np.array(
+        [labels.index(word if word in labels else UNKNOWN) for word in words.words.tolist()],
+        np.int64,
+    )
+    return Material(words.images, numbers, words.words, _untold(len(numbers), labels))
+
+
+def recorded(part: Part, labels: tuple[str, ...]) -> Material:
+    """Take recordings with their labels, as they are."""
+    return Material(
+        _images([image_of(second_of(audio)) for audio in part.audio]),
+        np.array([labels.index(clip.label) for clip in part.clips], np.int64),
+        np.array([clip.word for clip in part.clips], np.str_),
+        _untold(len(part.clips), labels),
+    )
+
+
+def unlabelled(part: Part, labels: tuple[str, ...]) -> Material:
+    """Take pieces of speech of which nobody says what is in them: teachers will."""
+    return Material(
+        _images([image_of(second_of(audio)) for audio in part.audio]),
+        np.full(len(part.audio), UNLABELLED, np.int64),
+        np.full(len(part.audio), "", np.str_),
+        _untold(len(part.audio), labels),
+    )
+
+
+def taught(
+    part: Part,
+    labels: tuple[str, ...],
+    teachers: Sequence[KeywordSpotter],
+    copies: int,
+    temperature: float,
+    noise: Sequence[Float32],
+    seed: int,
+    progress: Progress,
+) -> Material:
+    """Let teachers judge augmented recordings, of which the student gets the images.
+
+    Parameters
+    ----------
+    part : Part
+        Recordings; of those without a label the label is none of ``labels``.
+    labels : tuple of str
+    teachers : sequence of KeywordSpotter
+        With these labels in any order.
+    copies : int
+        Copies of each recording, the first as recorded.
+    temperature : float
+        By which the teachers' logits are divided.
+    noise : sequence of float32 arrays
+    seed : int
+    progress : callable
+    """
+    count = len(part.clips) * copies
+    images = np.empty((count, CLIP_FRAMES, WORDS.bands), np.uint8)
+    told = np.empty((count, len(labels)), np.float32)
+    for row in progress(iter(range(count)), count, "teacher"):
+        copy, number = divmod(row, len(part.clips))
+        rng = np.random.default_rng((seed, copy, number))
+        samples = second_of(part.audio[number])
+        if copy:
+            samples = augment(rng, samples, RATE, (0, RATE // 10), noise, Augmentation()).window
+        images[row] = image_of(samples)
+        told[row] = np.mean(
+            [
+                _softened(teacher.classify(samples).scores, labels, temperature)
+                for teacher in teachers
+            ],
+            axis=0,
+        )
+    said = [clip.label for clip in part.clips] * copies
+    numbers = [labels.index(label) if label in labels else UNLABELLED for label in said]
+    words = np.array([clip.word for clip in part.clips] * copies, np.str_)
+    return Material(images, np.array(numbers, np.int64), words, told, len(teachers))
+
+
+def _softened(scores: dict[str, float], labels: tuple[str, ...], temperature: float) -> Float32:
+    """Return posteriors as if their logits had been divided by the temperature."""
+    powers = np.array([scores[label] for label in labels]) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(), np.float32)
+
+
+def _images(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    return np.stack(images) if images else np.empty((0, CLIP_FRAMES, WORDS.bands), np.uint8)
+
+
+def _untold(count: int, labels: tuple[str, ...]) -> Float32:
+    return np.full((count, len(labels)), np.nan, np.float32)

@@ -1,0 +1,83 @@
+"""Arguments of several verbs: how they are parsed, and what is found out before the work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ..errors import KwsError
+
+
+def per_hour(text: str) -> float:
+    """Parse a rate of false accepts, per hour."""
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
+    return value
+
+
+def milliseconds(text: str) -> float:
+    """Parse a time that something may take."""
+    value = float(text)
+    if not 0 < value <= 1e6:  # NaN is not
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def check_output(path: Path) -> None:
+    """Find out before the work, not after it, that a file cannot be written.
+
+    Raises
+    ------
+    KwsError
+        If it is a folder, or its folder does not exist or cannot be written to.
+    """
+    if path.is_dir():
+        raise KwsError(f"{path}: is a folder: name the file to write")
+    if not path.parent.is_dir():
+        raise KwsError(f"{path.parent}: no such folder: make it, or name another with --output")
+    if not os.access(path.parent, os.W_OK):
+        raise KwsError(f"{path.parent}: cannot be written to: name another with --output")
+
+
+def names(text: str) -> list[str]:
+    """Parse names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a model, and those of its keywords that matter."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a model file, or one of the package's: commands (if left out), commands-small, words",
+    )
+    parser.add_argument(
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
+        help="those of the model's keywords that matter; the others count as unknown words",
+    )
+
+
+def add_rate(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for the sample rate of a pipe."""
+    parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that asks for JSON."""
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for one threshold of all keywords."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="0 to 1, for all keywords, instead of the model's own: higher fires less and misses "
+        "more",
+    )

@@ -1,0 +1,148 @@
+"""The verb calibrate: thresholds from the user's own audio, and what they promise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..calibration.thresholds import calibrated
+from ..console import note, quiet
+from ..errors import AudioError, ModelError
+from ..modelfile import DetectorDefaults, ModelFile, read_model, write_model
+from .ambient import Ambient
+from .arguments import check_output, per_hour
+from .verb import Verb
+
+if TYPE_CHECKING:
+    from ..calibration.thresholds import Calibrated
+
+#: Below this a threshold is mentioned: the audio then hardly excites the model.
+LOW = 0.05
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument(
+        "--ambient",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="recordings, or folders of them, of the place where the device will be, in which "
+        "nobody says the keyword: hours of them",
+    )
+    parser.add_argument(
+        "--false-accepts-per-hour",
+        type=per_hour,
+        default=0.5,
+        metavar="R",
+        help="how often each keyword may be detected where nobody says it",
+    )
+    parser.add_argument(
+        "--keyword",
+        action="append",
+        metavar="K",
+        help="calibrate this keyword alone (may be given again); all if left out",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the calibrated model here; over MODEL if left out",
+    )
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..calibration.thresholds import calibrate, trace_blocks, track
+    from ..spotter import KeywordSpotter
+
+    model = read_model(options.model)
+    defaults = model.metadata.detector
+    if not isinstance(defaults, DetectorDefaults):
+        raise ModelError(
+            f"{options.model}: is a model of sounds, which have no false accepts per hour: "
+            "give a model of commands or wake words"
+        )
+    keywords = _keywords(options.keyword, model)
+    output = options.model if options.output is None else options.output
+    check_output(output)
+    with quiet():
+        spotter = KeywordSpotter(model)
+    ambient = Ambient(options.ambient, spotter.sample_rate)
+    heard = trace_blocks(spotter, ambient.blocks())
+    if not ambient.files:
+        raise AudioError("none of the recordings could be read: nothing was calibrated")
+    labels = model.metadata.labels
+    found = [
+        calibrate(
+            [track(heard, labels, defaults, keyword)], keyword, options.false_accepts_per_hour
+        )
+        for keyword in keywords
+    ]
+    write_model(output, model.network, calibrated(model.metadata, found))
+    if options.json:
+        print(json.dumps(_to_dict(found, output, ambient.files), indent=1))
+    else:
+        for one in found:
+            _print(one, defaults.thresholds[one.keyword])
+        print(f"wrote {output}")
+    for one in found:
+        if one.threshold < LOW:
+            note(
+                f"kws: {one.keyword}: the threshold is very low, since nothing in the audio comes "
+                "near the keyword: is there speech in it, as there will be where the device is?"
+            )
+    return 0
+
+
+def _keywords(wanted: Sequence[str] | None, model: ModelFile) -> list[str]:
+    known = model.metadata.keywords
+    for keyword in wanted or ():
+        if keyword not in known:
+            raise ModelError(
+                f"{keyword!r:.100} is no keyword of {model.path}: it has {', '.join(known)}"
+            )
+    return list(dict.fromkeys(wanted or known))
+
+
+def _to_dict(found: Sequence[Calibrated], output: Path, files: int) -> dict[str, object]:
+    return {
+        "model": str(output),
+        "files": files,
+        "hours": found[0].hours,
+        "keywords": [
+            {
+                "keyword": one.keyword,
+                "threshold": one.threshold,
+                "false_accepts": one.count,
+                "false_accepts_per_hour": one.false_accepts_per_hour,
+                "false_accepts_per_hour_interval": list(one.interval),
+                "promised_interval": [0.0, one.promised],
+                "hours": one.hours,
+            }
+            for one in found
+        ],
+    }
+
+
+def _print(one: Calibrated, before: float) -> None:
+    low, high = one.interval
+    print(
+        f"{one.keyword}: threshold {one.threshold:.6g} (was {before:.6g})\n"
+        f"  measured: {one.count} false accepts in {one.hours:.2f} h, "
+        f"{one.false_accepts_per_hour:.2f} per hour (95 % interval {low:.2f} to {high:.2f})\n"
+        f"  promised: 0 to {one.promised:g} per hour, in 19 of 20 cases, over as many hours of "
+        "other audio of this kind"
+    )
+
+
+CALIBRATE = Verb(
+    "calibrate",
+    "set thresholds from your own audio, for a rate of false accepts",
+    "kws calibrate model.tflite --ambient living_room.wav --false-accepts-per-hour 0.5",
+    _configure,
+    _run,
+)

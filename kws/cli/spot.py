@@ -1,0 +1,48 @@
+"""The verb spot: keywords in recordings, with times."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import add_json, add_model, add_rate, add_threshold
+from .detections import open_spotter, print_detection
+from .inputs import chunks, each_recording, is_folder
+from .verb import Verb
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="recordings of any length, or folders of them; - reads 16-bit mono PCM from a pipe",
+    )
+    add_model(parser)
+    add_json(parser)
+    add_rate(parser)
+    add_threshold(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    rate = options.rate if "-" in options.files else None
+    spotter = open_spotter(options, rate)
+    named = len(options.files) > 1 or is_folder(options.files[0])
+
+    def spot(name: str) -> None:
+        spotter.reset()
+        for chunk in chunks(name, spotter.sample_rate):
+            for detection in spotter.process(chunk):
+                print_detection(detection, name, as_json=options.json, named=named)
+        for detection in spotter.flush():
+            print_detection(detection, name, as_json=options.json, named=named)
+
+    return each_recording(options.files, spot)
+
+
+SPOT = Verb(
+    "spot",
+    "find keywords in recordings, with times",
+    "kws spot recording.wav",
+    _configure,
+    _run,
+)

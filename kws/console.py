@@ -1,0 +1,50 @@
+"""What is said to people on stderr, and what libraries print that nobody should see."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def note(line: str) -> None:
+    """Print a line for people on stderr, so that stdout stays for results.
+
+    Prints nothing where stderr is closed: ``print`` would take None for stdout.
+
+    Parameters
+    ----------
+    line : str
+    """
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what a library prints, from Python and from C++: notes, progress, warnings.
+
+    Errors are raised, not printed. A stream that is closed stays closed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    kept = []
+    # Opened first: where stdout or stderr is closed, this takes its place.
+    with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+        for descriptor in {1, 2} - {nowhere.fileno()}:
+            with contextlib.suppress(OSError):  # closed
+                kept.append((descriptor, os.dup(descriptor)))
+        try:
+            for descriptor, _ in kept:
+                os.dup2(nowhere.fileno(), descriptor)
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(nowhere):
+                yield
+        finally:
+            for descriptor, copy in kept:
+                os.dup2(copy, descriptor)
+                os.close(copy)

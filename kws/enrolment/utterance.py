@@ -1,0 +1,125 @@
+"""Where the phrase is in a recording, and whether the recording is good enough to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Float32, Float64
+
+#: Seconds of one level.
+FRAME = 0.01
+#: Frames of which a level is the median, so that a click is no phrase.
+MEDIAN = 5
+#: Sound this far below the loudest belongs to no phrase, in dB.
+RANGE = 35.0
+#: Sound this little above the noise does not either: a share of the way up to the loudest.
+ABOVE_NOISE = 0.3
+#: Seconds of a pause within a phrase, at most.
+PAUSE = 0.3
+#: Shortest and longest phrase, in seconds.
+SHORTEST, LONGEST = 0.15, 3.0
+#: Quietest peak, in dB below full scale.
+QUIETEST = -50.0
+#: A sample this large in a run of `RUN` such samples is clipped; more than `CLIPPED` of the
+#: phrase's samples being so is heard.
+FULL, RUN, CLIPPED = 0.985, 3, 0.002
+#: Digital silence, in dB.
+_FLOOR = -100.0
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What is in a recording of a phrase.
+
+    Attributes
+    ----------
+    start, end : float
+        Where the phrase is, in seconds.
+    peak : float
+        Highest sample, in dB of full scale.
+    noise : float
+        Level of the quietest tenth, in dB of full scale.
+    clearness : float
+        How far the loudest of the phrase is above the noise, in dB.
+    problems : tuple of str
+        What is wrong with the recording, each with what to do; none if it is good.
+    """
+
+    start: float
+    end: float
+    peak: float
+    noise: float
+    clearness: float
+    problems: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the phrase."""
+        return self.end - self.start
+
+
+def levels(samples: Float32, sample_rate: int) -> Float64:
+    """Return the level of every `FRAME`, the median of `MEDIAN`, in dB: float64 (frames,)."""
+    size = max(1, round(FRAME * sample_rate))
+    starts = np.arange(0, len(samples), size)
+    squares = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
+    power = squares / (np.minimum(starts + size, len(samples)) - starts)
+    around = np.pad(power, MEDIAN // 2, "edge")
+    median = np.median(np.lib.stride_tricks.sliding_window_view(around, MEDIAN), axis=-1)
+    return np.asarray(10 * np.log10(median + 10 ** (_FLOOR / 10)), np.float64)
+
+
+def examine(samples: Float32, sample_rate: int) -> Utterance:
+    """Find the phrase in a recording, and what is wrong with it.
+
+    The phrase reaches from the loudest frame, on both sides, to where the level stays `RANGE` dB
+    below it, or near the quiet tenth of the recording, for `PAUSE`.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        At least one sample.
+    sample_rate : int
+    """
+    level = levels(samples, sample_rate)
+    loudest, noise = int(level.argmax()), float(np.percentile(level, 10))
+    top = float(level[loudest])
+    loud = level > max(top - RANGE, noise + ABOVE_NOISE * (top - noise))
+    gap = round(PAUSE / FRAME)
+    first = loudest - _reach(loud[loudest::-1], gap)
+    last = loudest + _reach(loud[loudest:], gap)
+    start, end = first * FRAME, min((last + 1) * FRAME, len(samples) / sample_rate)
+    highest = float(np.abs(samples).max())
+    peak = 20 * float(np.log10(max(highest, 1e-5)))
+    problems = []
+    if peak < QUIETEST:
+        problems.append(f"too quiet (peak {peak:.0f} dB): speak up, or come nearer")
+    else:
+        problems += _problems(samples, sample_rate, start, end)
+    return Utterance(start, end, peak, noise, top - noise, tuple(problems))
+
+
+def _reach(loud: npt.NDArray[np.bool_], gap: int) -> int:
+    """Return how far sound goes on from the first frame, over pauses of at most ``gap``."""
+    sound = np.flatnonzero(loud)
+    pauses = np.flatnonzero(np.diff(sound) > gap)
+    return int(sound[pauses[0]] if len(pauses) else sound[-1]) if len(sound) else 0
+
+
+def _problems(samples: Float32, sample_rate: int, start: float, end: float) -> list[str]:
+    """Return what is wrong with the phrase's length and level."""
+    found = []
+    seconds = end - start
+    if seconds < SHORTEST:
+        found.append(f"too short ({seconds:.2f} s of sound): say the whole phrase")
+    if seconds > LONGEST:
+        found.append(f"too long ({seconds:.1f} s of sound): say the phrase once, and nothing else")
+    phrase = np.abs(samples[int(start * sample_rate) : int(end * sample_rate) + 1])
+    run = np.convolve(phrase >= FULL, np.ones(RUN), "valid") == RUN
+    clipped = float(np.convolve(run, np.ones(RUN)).astype(bool).mean()) if run.any() else 0.0
+    if clipped > CLIPPED:
+        found.append(f"clipped ({100 * clipped:.1f} % of it): speak lower, or turn the gain down")
+    return found

@@ -1,0 +1,219 @@
+"""The verbs evaluate (of streams) and sweep, as processes, on the recording of the demo."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+HERE = Path(__file__).resolve().parents[3]
+MODEL = HERE / "kws" / "models" / "commands.tflite"
+DEMO = HERE / "demo" / "synthesized_commands.wav"
+
+
+def kws(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "kws", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Words cut from the demo, under their names, and noise."""
+    folder = tmp_path_factory.mktemp("data")
+    samples, rate = soundfile.read(DEMO)
+    with DEMO.with_suffix(".csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["keyword"] not in ("left", "no"):
+                continue
+            place = folder / "said" / row["keyword"]
+            place.mkdir(parents=True, exist_ok=True)
+            cut = samples[
+                max(0, round((float(row["start"]) - 0.3) * rate)) : round(
+                    (float(row["end"]) + 0.3) * rate
+                )
+            ]
+            for take in range(2):
+                soundfile.write(place / f"{take}.wav", cut * (1 - 0.2 * take), rate)
+    (folder / "said" / "left" / "damaged.wav").write_bytes(b"RIFF")
+    rng = np.random.default_rng(0)
+    (folder / "quiet").mkdir()
+    for number in range(3):
+        soundfile.write(folder / "quiet" / f"{number}.wav", rng.normal(0, 0.01, 20 * 16000), 16000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def streams(data):
+    return "--positives", data / "said", "--negatives", data / "quiet"
+
+
+class Links(HTMLParser):
+    def __init__(self, content):
+        super().__init__()
+        self.names = set()
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        self.names |= {value for key, value in attrs if key in ("src", "href", "srcset")}
+
+
+def test_evaluate_streams_with_a_report(data, streams, tmp_path):
+    report = tmp_path / "report"
+    done = kws("evaluate", MODEL, *streams, "--json", "--report", report)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["recordings"] == 4
+    assert figures["hours"] == pytest.approx(60 / 3600)
+    points = [(p["keyword"], p["target"]) for p in figures["operating_points"]]
+    assert points == [(k, t) for k in ("left", "no") for t in (None, 0.1, 0.5, 1.0)]
+    for point in figures["operating_points"]:
+        low, high = point["miss_rate_interval"]
+        assert low <= point["miss_rate"] <= high
+        low, high = point["false_accepts_per_hour_interval"]
+        assert low <= point["false_accepts_per_hour"] <= high
+        assert point["miss_rate"] == 0
+        assert point["supported"] is (point["target"] is None)
+        # its hours are those of the noise and of the other word
+        assert point["hours"] > figures["hours"]
+    latency = figures["latency_after_word_end"]
+    assert -0.5 < latency["median"] <= latency["p95"] < 1.0
+    assert [Path(skip["file"]).name for skip in figures["skipped"]] == ["damaged.wav"]
+    assert "down" in figures["without_recordings"]
+    assert json.loads((report / "report.json").read_text()) == figures
+    page = (report / "index.html").read_text()
+    for name in Links(page).names:
+        assert (report / name).is_file(), name
+    assert "det-light.png" in page
+    # written again, over itself
+    again = kws("evaluate", MODEL, *streams, "--report", report)
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"^left +file +0\.\d+ +0\.0 %", again.stdout, re.M), again.stdout
+    assert "too few for a single false accept" in again.stdout
+
+
+def test_what_went_wrong_is_told_and_played(data, tmp_path):
+    """The words as negatives: every one of them is a false accept, at its place in its file."""
+    (tmp_path / "said" / "left").mkdir(parents=True)
+    for name in ("0.wav", "1.wav"):  # noise that is called a word is missed
+        target = tmp_path / "said" / "left" / name
+        target.write_bytes((data / "quiet" / name).read_bytes())
+    done = kws(
+        "evaluate",
+        MODEL,
+        "--positives",
+        tmp_path / "said",
+        "--negatives",
+        data / "said" / "left",
+        "--json",
+        "--report",
+        tmp_path / "report",
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert {Path(one["file"]).name for one in figures["false_accepts"]} == {"0.wav", "1.wav"}
+    assert all(0.2 < one["at"] < 1.6 and one["score"] > 0.7 for one in figures["false_accepts"])
+    assert len(figures["misses"]) == 2
+    assert figures["latency_after_word_end"] == {"median": None, "p95": None}
+    page = (tmp_path / "report" / "index.html").read_text()
+    links = Links(page).names
+    assert {f"wrong/{n:03}.wav" for n in range(1, 5)} <= links
+    for name in links:
+        assert (tmp_path / "report" / name).is_file(), name
+    played, rate = soundfile.read(tmp_path / "report" / "wrong" / "003.wav")
+    assert rate == 16000
+    assert np.abs(played).max() > 0.05
+
+
+def test_noise_under_everything(data, streams):
+    done = kws("evaluate", MODEL, *streams, "--noise", data / "quiet", "--snr=-20", "--json")
+    assert done.returncode == 0, done.stderr
+    points = json.loads(done.stdout)["operating_points"]
+    assert all(point["miss_rate"] == 1 for point in points)
+
+
+def test_errors_are_a_line_and_status_2(data, streams, tmp_path):
+    both = ("evaluate", MODEL, *streams)
+    for arguments, reason in (
+        (("evaluate", MODEL), "give --data DIR"),
+        ((*both, "--data", data), "give one"),
+        (("evaluate", MODEL, *streams[:2]), "--negatives is missing"),
+        ((*both, "--noise", data / "quiet"), "--noise needs --snr"),
+        ((*both, "--group-by", "speaker"), "--group-by goes with --data"),
+        (("evaluate", MODEL, "--data", data / "said", "--snr", "3"), "go with --positives"),
+        (("evaluate", MODEL, *streams[:2], "--negatives", tmp_path), "no recordings"),
+        (("sweep", MODEL, *streams, "--snr", "loud"), "'loud' is no number"),
+        (("sweep", MODEL, *streams, "--rt60", "9"), "9 is not in 0 to 1.5"),
+        (("sweep", MODEL), "--positives"),
+    ):
+        done = kws(*arguments)
+        assert done.returncode == 2, (arguments, done.stdout)
+        assert reason in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stdout == ""
+
+
+def test_sweep(data, streams, tmp_path):
+    done = kws(
+        "sweep",
+        MODEL,
+        *streams,
+        "--noise",
+        data / "quiet",
+        "--snr=clean,-20",
+        "--gain=-70,0",
+        "--telephone",
+        "--minutes",
+        "0.5",
+        "--json",
+        "--report",
+        tmp_path / "sweep",
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["complete"] is True
+    assert [one["keyword"] for one in figures["thresholds"]] == ["left", "no"]
+    conditions = figures["conditions"]
+    assert len(conditions) == 2 * 2 * 2 * 2
+    by_setting = {
+        (c["keyword"], c["snr"], c["gain"], c["telephone"]): c["miss_rate"] for c in conditions
+    }
+    assert by_setting["left", None, 0, False] == 0
+    assert by_setting["left", -20, 0, False] == 1  # nothing is heard in that noise
+    assert by_setting["left", None, -70, False] == 1  # nor below the noise of the microphone
+    assert all(c["hours"] * 3600 >= 30 for c in conditions)
+    page = (tmp_path / "sweep" / "index.html").read_text()
+    for name in Links(page).names:
+        assert (tmp_path / "sweep" / name).is_file(), name
+    assert "sweep1-dark.png" in page
+
+
+def test_what_a_stopped_sweep_has_measured_is_kept(data, streams, monkeypatch, capsys):
+    """Ctrl-C in the second condition."""
+    from kws.cli.main import main
+    from kws_training.evaluation import sweep
+
+    rooms_of = sweep.rooms_of
+
+    def stop_at_the_second(seconds, seed):
+        if seconds:
+            raise KeyboardInterrupt
+        return rooms_of(seconds, seed)
+
+    monkeypatch.setattr(sweep, "rooms_of", stop_at_the_second)
+    command = ["sweep", MODEL, *streams, "--snr", "clean", "--rt60", "0,0.4", "--json"]
+    assert main(list(map(str, command))) == 130
+    out, err = capsys.readouterr()
+    assert "stopped after 1 of 2 conditions" in err
+    figures = json.loads(out)
+    assert figures["complete"] is False
+    assert len(figures["conditions"]) == 2

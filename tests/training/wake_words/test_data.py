@@ -1,0 +1,38 @@
+"""Who lends a microphone: the people who say no phrase, where machines alone say the phrases."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws.frontend import WORDS
+from kws_training.data.dataset import Clip
+from kws_training.data.frames import Heard
+from kws_training.wake_words.data import Material, Said
+from kws_training.wake_words.phrases import Spoken
+
+NONE = Heard([], [], [])
+SPOKEN = Spoken(np.full((60, WORDS.bands), 90, np.uint8), 20, 40)
+CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
+
+
+@pytest.mark.parametrize(
+    ("people", "machines", "silent", "lent"),
+    [
+        ([], [SPOKEN], False, True),
+        ([(CLIP, SPOKEN)], [SPOKEN], False, False),
+        ([], [SPOKEN], True, False),
+    ],
+)
+def test_channels(people, machines, silent, lent):
+    image = np.full((80, WORDS.bands), 0 if silent else 120, np.uint8)
+    material = Material(
+        [Said("hey", people, machines, [], [])],
+        Heard([CLIP], [image], []),
+        NONE,
+        NONE,
+        NONE,
+        [],
+        "",
+    )
+    assert (material.channels() is not None) == lent

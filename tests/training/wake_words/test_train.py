@@ -1,0 +1,206 @@
+"""`kws train --wake-word` as a process, and what it makes of folders."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws import KeywordSpotter
+from kws.errors import KwsError
+from kws.modelfile import read_model
+from kws_training.cli.train_wake_words import folders_of, without_phrases
+from kws_training.data.dataset import Clip, find_speech
+
+
+def kws(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "kws", *map(str, arguments)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def trained(words, speech, tiny_base, tmp_path_factory):
+    """A model of the phrase "rise", its positives in one flat folder, one of them damaged."""
+    folder = tmp_path_factory.mktemp("wake")
+    positives = folder / "positives"
+    shutil.copytree(words / "rise", positives)
+    (positives / "cut.wav").write_bytes((positives / "speaker0_nohash_0.wav").read_bytes()[:30])
+    output = folder / "model.tflite"
+    done = kws(
+        "train",
+        "--wake-word",
+        "rise",
+        "--positives",
+        positives,
+        "--negatives",
+        words,
+        speech,
+        "--base",
+        tiny_base,
+        "--output",
+        output,
+        "--steps",
+        20,
+        "--members",
+        1,
+        "--synthesize",
+        0,
+        "--false-accepts-per-hour",
+        2,
+        "--learning-curve",
+    )
+    assert done.returncode == 0, done.stderr
+    return output, done
+
+
+def test_it_says_what_it_did(trained):
+    output, done = trained
+    assert "rise: threshold" in done.stdout
+    assert "95 % intervals" in done.stdout
+    assert f"wrote {output}" in done.stdout
+    # words has a folder "rise"
+    assert re.search(r"3\d of the negatives say a phrase", done.stderr)
+    assert "cut.wav: " in done.stderr
+    assert "damaged.wav: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(output.parent.glob("*.part"))
+
+
+def test_the_file_is_a_model_of_wake_words(trained):
+    output, _ = trained
+    model = read_model(output)
+    assert (model.metadata.task, model.metadata.labels) == ("wake-words", ("rise",))
+    with zipfile.ZipFile(output) as archive:
+        contract = json.loads(archive.read("kws.json"))
+    assert contract["provenance"]["recordings"]["rise"]["people"] == 27
+    curve = contract["provenance"]["learning_curve"]
+    assert [point["recordings"] for point in curve] == sorted({p["recordings"] for p in curve})
+    assert all(point["clips"] + point["recordings"] == 27 for point in curve)
+    for point in model.metadata.operating_points:
+        assert point.recordings == 3  # of one speaker of ten
+        assert point.hours > 0
+        low, high = point.miss_rate_interval
+        assert low <= point.miss_rate <= high
+    targets = {point.threshold for point in model.metadata.operating_points}
+    assert model.metadata.detector.thresholds["rise"] in targets
+
+
+def test_the_runtime_runs_it(trained, words):
+    spotter = KeywordSpotter.load(trained[0], thresholds={"rise": 0.0})
+    samples, _ = soundfile.read(words / "rise" / "speaker1_nohash_0.wav", dtype="float32")
+    scores = spotter.posteriors(np.concatenate([samples, np.zeros(16000, np.float32)]))
+    assert scores.shape[1] == 1
+    assert ((scores >= 0) & (scores < 1)).all()
+
+
+@pytest.mark.slow
+def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
+    output = tmp_path / "two.tflite"
+    done = kws(
+        "train",
+        "--wake-word",
+        "rise",
+        "--wake-word",
+        "fall",
+        "--positives",
+        words,
+        "--negatives",
+        speech,
+        "--base",
+        tiny_base,
+        "--output",
+        output,
+        "--steps",
+        150,
+        "--members",
+        2,
+        "--synthesize",
+        0,
+        "--precision",
+        "float32",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "network 2 of 2" in done.stderr
+    model = read_model(output)
+    assert model.metadata.labels == ("rise", "fall")
+    spotter = KeywordSpotter(model)
+    highest = {}
+    for word in ("rise", "fall"):
+        samples, _ = soundfile.read(words / word / "speaker1_nohash_0.wav", dtype="float32")
+        stream = np.concatenate([np.zeros(16000, np.float32), samples, np.zeros(8000, np.float32)])
+        highest[word] = spotter.posteriors(stream).max(axis=0)
+    assert highest["rise"].argmax() == 0
+    assert highest["fall"].argmax() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--wake-word", "a"], "--negatives"),
+        (["--wake-word", "_a_", "--negatives", "."], "underscores"),
+        (["--wake-word", "a", "--wake-word", "a", "--negatives", "."], "different"),
+        (["--wake-word", "a", "--positives", "nowhere", "--negatives", "."], "nowhere"),
+        (["--wake-word", "a", "--negatives", ".", "--steps", "1"], "--steps"),
+        (["--wake-word", "a", "--data", "."], "--data"),
+        (["--positives", "."], "--wake-word"),
+        ([], "--data"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(arguments, reason, tmp_path):
+    done = kws("train", "--output", tmp_path / "m.tflite", *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_phrases(tmp_path):
+    for name in ("hey_device", "Stop!", "other"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+    (tmp_path / "flat").mkdir()
+    every, flat = tmp_path / "all", tmp_path / "flat"
+    assert folders_of(["hey device"], [[every]]) == [[every / "hey_device"]]
+    assert folders_of(["hey device"], [[flat], [every]]) == [[flat, every / "hey_device"]]
+    both = [[every / "hey_device"], [every / "Stop!"]]
+    assert folders_of(["hey device", "stop"], [[every]]) == both
+    assert folders_of(["hey device", "stop"], [[every], [flat]]) == [both[0], [flat]]
+    assert folders_of(["a", "b"], []) == [[], []]
+    with pytest.raises(KwsError, match="no sub-folder"):
+        folders_of(["hey device", "go"], [[every]])
+    with pytest.raises(KwsError, match="2 times for 3"):
+        folders_of(["a", "b", "c"], [[every], [flat]])
+
+
+def test_negatives_that_say_a_phrase_are_left_out():
+    def clip(path, label=""):
+        return Clip(Path(path), "_unknown_", "_unknown_", path, {"label": label})
+
+    clips = [
+        clip("hey_device/1.wav"),
+        clip("device/1.wav"),
+        clip("a/1.wav", "now Hey, Device!"),
+        clip("a/2.wav", "hey devices"),
+    ]
+    kept, left_out = without_phrases(clips, ["hey device"])
+    assert [str(one.path) for one in kept] == ["device/1.wav", "a/2.wav"]
+    assert left_out == 2
+
+
+def test_who_speaks_in_recordings_without_words(tmp_path):
+    for name in ("anna_nohash_0.wav", "b.wav", "deep/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, np.zeros(160), 16000)
+    (tmp_path / "manifest.csv").write_text("path,label,speaker,end\ndeep/c.wav,hi,carl,0.5\n")
+    clips = {clip.path.name: clip for clip in find_speech([tmp_path])}
+    assert clips["anna_nohash_0.wav"].speaker == "anna"
+    assert clips["b.wav"].speaker.endswith("b.wav")
+    assert clips["c.wav"].speaker == "carl"
+    assert clips["c.wav"].columns == {"speaker": "carl", "end": "0.5", "label": "hi"}

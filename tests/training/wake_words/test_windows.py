@@ -1,0 +1,162 @@
+"""Windows of phrases and of what they are not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kws.frontend import WORDS
+from kws_training.augmentation.channels import Channels
+from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
+from kws_training.data.images import to_frames, to_images
+from kws_training.wake_words.negatives import FAINT, Tape, said_otherwise
+from kws_training.wake_words.phrases import Phrases, Spoken
+from kws_training.wake_words.windows import EARLIEST, LATEST, Shares, WakeWindow, WakeWindowMaker
+
+WINDOW = WakeWindow(receptive_field=120, stride=8, results=8)
+NOTHING = SpectralAugmentation(
+    stretch=0.0,
+    warp=0.0,
+    gain=(0.0, 0.0),
+    equalisation=0.0,
+    noise=0.0,
+    neighbours=0.0,
+    reverberation=0.0,
+    masks=0.0,
+)
+#: ln(power) of the phrase, of what sounds like it, and of other speech.
+SAID, ALIKE, OTHER = 6.0, 3.0, -2.0
+
+
+def spoken(level, frames=50):
+    image = np.zeros((120, WORDS.bands), np.uint8)
+    image[40 : 40 + frames] = to_images(np.full(WORDS.bands, level, np.float32))
+    return Spoken(image, 40, 39 + frames)
+
+
+@pytest.fixture
+def tape():
+    recordings = [np.full((n, WORDS.bands), to_images(np.float32(OTHER))) for n in (30, 500, 90)]
+    return Tape.record(recordings, 0)
+
+
+PHRASES = Phrases.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)])
+
+
+def made(
+    tape,
+    shares=Shares(),  # noqa: B008
+    augmentation=NOTHING,
+    mined=0,
+    seed=0,
+    phrases=PHRASES,
+    channels=None,
+):
+    noise = np.zeros((100, WORDS.bands), np.float32)
+    maker = WakeWindowMaker(
+        WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
+        phrases,
+        Phrases.of([(-1, [spoken(ALIKE)], 1.0)]),
+        WINDOW,
+        shares,
+        channels,
+    )
+    windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
+    return maker.batch(np.random.default_rng(seed), tape, windows)
+
+
+def test_a_tape_has_all_recordings_and_silence_between_some():
+    recordings = [np.full((40, 3), value, np.uint8) for value in range(FAINT, FAINT + 100)]
+    tape = Tape.record(recordings, 0)
+    values, counts = np.unique(tape.images[tape.images[:, 0] >= FAINT, 0], return_counts=True)
+    assert values.tolist() == list(range(FAINT, FAINT + 100))
+    assert (counts == 40).all()
+    gaps = tape.images[tape.images[:, 0] < FAINT]
+    assert 30 * 30 < len(gaps) < 70 * 70
+    assert 0.2 < np.mean(gaps == 0) < 0.8
+    assert tape.hours == pytest.approx(len(tape.images) / 360000)
+    np.testing.assert_array_equal(Tape.record(recordings, 0).images, tape.images)
+    assert not np.array_equal(Tape.record(recordings, 1).images[:4000], tape.images[:4000])
+
+
+def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
+    rng = np.random.default_rng(0)
+    recordings = [rng.integers(0, 200, (n, WORDS.bands), np.uint8) for n in [200] * 30 + [1, 2]]
+    vary = replace(NOTHING, stretch=0.2, warp=0.1)
+    maker = WindowMaker(np.zeros((9, WORDS.bands), np.float32), WORDS.floor, WORDS.ceiling, vary)
+    said = said_otherwise(recordings, maker, 0)
+    lengths = [len(one) for one in said]
+    assert len(said) == len(recordings)
+    assert len(set(lengths[:30])) > 8
+    assert 160 < min(lengths[:30]) < 175 < 225 < max(lengths[:30]) < 250
+    assert lengths[30:] in ([1, 2], [1, 1])
+    assert said[0].dtype == np.uint8
+    for one, its in zip(said[:30], recordings[:30], strict=True):
+        assert not np.array_equal(one[:100], its[:100])
+    for one, its in zip(said, said_otherwise(recordings, maker, 0), strict=True):
+        np.testing.assert_array_equal(one, its)
+
+
+def test_a_tape_is_a_loop():
+    tape = Tape(np.arange(10, dtype=np.uint8)[:, None])
+    windows = tape.windows(np.array([8, -2]), 4)[..., 0]
+    assert windows.tolist() == [[8, 9, 0, 1], [8, 9, 0, 1]]
+
+
+def test_a_phrase_is_due_when_it_ends(tape):
+    batch = made(tape)
+    said = np.flatnonzero(batch.phrase >= 0)
+    assert len(said) == Shares().positives
+    for row in said:
+        loud = np.flatnonzero(batch.frames[row, :, 0].mean(axis=1) > SAID - 1)
+        end = loud[-1] + 1
+        after = WINDOW.ends - end
+        due = (after >= EARLIEST) & (after <= LATEST)
+        assert due.any()
+        np.testing.assert_array_equal(batch.due[row], due)
+        length = 50 if batch.phrase[row] == 0 else 30
+        assert len(loud) == pytest.approx(length, abs=1)
+
+
+def test_nothing_is_due_in_negatives(tape):
+    batch = made(tape)
+    assert (batch.due[batch.phrase < 0] == 0).all()
+    assert set(batch.phrase.tolist()) == {-1, 0, 1}
+
+
+def test_parts_are_no_phrases(tape):
+    shares = Shares(positives=1, speech=1, parts=40, machines=1, mined=0, quiet=1)
+    batch = made(tape, shares)
+    loud = (batch.frames[1:41, :, 0].mean(axis=2) > SAID - 1).sum(axis=1)
+    assert (loud <= 0.66 * 50 + 1).all()
+    assert (loud >= 0.2 * 30 - 1).mean() > 0.9  # some begin before their window
+
+
+def test_any_window_may_be_heard_by_another_microphone(tape):
+    narrow = np.full((60, WORDS.bands), 30, np.uint8)
+    narrow[20:40, :20] = 200
+    channels = Channels.of([narrow])
+    frames = made(tape, channels=channels).frames[:, :, 0]
+    lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
+    said = np.arange(len(frames)) < Shares().positives
+    assert 0.15 < lent[said].mean() < 0.7
+    assert 0.15 < lent[~said].mean() < 0.6
+
+
+def test_what_was_mined_comes_back(tape):
+    shares = Shares(positives=1, speech=1, parts=1, machines=1, mined=7, quiet=1)
+    batch = made(tape, shares, mined=3)
+    level = to_frames(np.array([200], np.uint8))[0]
+    full = np.isclose(batch.frames[:, :, 0], level, atol=0.2).all(axis=(1, 2))
+    assert full.sum() == 7
+    assert len(made(tape, shares).frames) == len(batch.frames)
+
+
+def test_a_seed_gives_one_batch_in_range(tape):
+    augmentation = SpectralAugmentation(gain=(-35.0, 12.0))
+    one, two = (made(tape, augmentation=augmentation, mined=5, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one.frames, two.frames)
+    assert one.frames.min() >= WORDS.floor - 1e-4
+    assert one.frames.max() <= WORDS.ceiling + 1e-4
+    other = made(tape, augmentation=augmentation, mined=5, seed=4)
+    assert not np.array_equal(one.frames, other.frames)

@@ -1,0 +1,81 @@
+"""Arguments that several verbs of the training side share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def share(text: str) -> float:
+    """Parse a share of the speakers."""
+    value = float(text)
+    if not 0 <= value <= 0.9:
+        raise argparse.ArgumentTypeError("must be 0 to 0.9")
+    return value
+
+
+def seed(text: str) -> int:
+    """Parse a seed: 0 to 2**32 - 1, as numpy, TensorFlow and Python all take it."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError("must be 0 to 4294967295")
+    return value
+
+
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Add the arguments that name recordings."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
+        help="folders with one sub-folder per keyword, and _unknown_ and _silence_; or .csv files "
+        "with the columns path and label",
+    )
+    add_speaker_rule(parser)
+
+
+def add_speaker_rule(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says who speaks."""
+    parser.add_argument(
+        "--speaker-rule",
+        metavar="REGEX",
+        help="its first group, found in the file name, is the speaker, and every file that it "
+        "does not fit is a speaker of its own; without it, names such as anna_nohash_0.wav say "
+        "who speaks, then manifest.csv",
+    )
+
+
+def add_negatives(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names speech without any keyword."""
+    parser.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of speech without any keyword: half of the recordings train, half are "
+        "listened to when thresholds are chosen and stated",
+    )
+
+
+def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms."""
+    parser.add_argument(
+        "--recipe",
+        default=default,
+        metavar="NAME|FILE.toml",
+        help="what may happen to a recording: light, heavy, telephone, or a file of your own",
+    )
+    parser.add_argument(
+        "--rooms",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of recorded impulse responses, besides the simulated rooms",
+    )

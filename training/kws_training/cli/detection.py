@@ -1,0 +1,223 @@
+"""What `kws evaluate --positives --negatives` takes and prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kws.packaged import find_model
+
+from ..data.dataset import DataError, find_recordings
+from ..reports.card import shown_threshold
+
+if TYPE_CHECKING:  # what these import is not needed to print --help
+    from ..evaluation.detection import DetectionReport, Place, Point
+
+#: Misses and false accepts that are printed, of each keyword.
+MOST_PLACES = 5
+#: Seed of the faint noise and of the gaps between recordings.
+SEED = 0
+
+
+def add_detection(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name recordings of keywords, and hours without."""
+    group = parser.add_argument_group(
+        "continuous audio",
+        "misses and false accepts per hour through the detector, instead of clips (--data)",
+    )
+    add_streams(group, required=False)
+    group.add_argument(
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="put noise under all recordings, so many decibels below their loudest tenth of a "
+        "second",
+    )
+
+
+def add_streams(parser: argparse._ActionsContainer, required: bool) -> None:
+    """Add the arguments that name positives, negatives and noise."""
+    parser.add_argument(
+        "--positives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
+        help="recordings of the keyword; of several keywords in sub-folders named after them",
+    )
+    parser.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        metavar="DIR",
+        help="hours of recordings in which nobody says it, and which nothing was trained on",
+    )
+    parser.add_argument(
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
+        help="recordings of noise; made-up noise if left out",
+    )
+
+
+def wants_detection(options: argparse.Namespace) -> bool:
+    """Tell whether continuous audio is to be evaluated.
+
+    Raises
+    ------
+    DataError
+        If the arguments do not fit together.
+    """
+    streams = bool(options.positives), bool(options.negatives)
+    if any(streams) and options.data:
+        raise DataError("--data evaluates clips, --positives and --negatives streams: give one")
+    if any(streams) and not all(streams):
+        missing = "--negatives" if streams[0] else "--positives"
+        raise DataError(f"{missing} is missing: misses and false accepts are only known together")
+    if not any(streams):
+        if not options.data:
+            raise DataError("give --data DIR for clips, or --positives DIR and --negatives DIR")
+        if options.noise or options.snr is not None:
+            raise DataError("--noise and --snr go with --positives and --negatives")
+        return False
+    if options.group_by is not None:
+        raise DataError("--group-by goes with --data")
+    if options.noise and options.snr is None:
+        raise DataError("--noise needs --snr: how far below the recordings it is, in decibels")
+    return True
+
+
+def run_detection(options: argparse.Namespace) -> int:
+    """Evaluate a model in continuous audio; returns the exit status."""
+    from kws.console import note
+
+    from ..evaluation.continuous import (
+        CLEAN,
+        Condition,
+        by_keyword,
+        find_positives,
+        hear_negatives,
+        hear_positives,
+    )
+    from ..evaluation.detection import detector_of, judge
+    from ..evaluation.evaluate import open_model
+    from ..progress import bar
+    from ..reports.report import check_folder
+
+    if options.report is not None:
+        check_folder(options.report)
+        import matplotlib  # noqa: F401  (missing: said before the work, not after it)
+    model = find_model(options.model)
+    spotter = open_model(model, keywords=options.keywords)
+    detector_of(spotter.metadata)
+    found, left_out = find_positives(options.positives, spotter.keywords)
+    paths = find_recordings(options.negatives)
+    condition = CLEAN
+    if options.snr is not None:
+        condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
+    negatives = hear_negatives(spotter, paths, condition, SEED, bar)
+    positives = {
+        keyword: hear_positives(spotter, ones, condition, SEED, bar)
+        for keyword, ones in by_keyword(found).items()
+    }
+    report = judge(spotter.metadata, positives, negatives)
+    figures = report.to_dict()
+    figures["skipped"] += [{"file": str(s.path), "reason": s.reason} for s in left_out]
+    if options.report is not None:
+        from ..reports.detections import Evaluated, write_detections
+
+        evaluated = Evaluated(
+            model,
+            options.model.stat().st_size,
+            tuple(map(str, options.positives)),
+            tuple(map(str, options.negatives)),
+            report,
+            positives,
+            negatives,
+            spotter.metadata,
+        )
+        write_detections(options.report, evaluated, figures)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+    else:
+        print_report(report)
+        for skip in figures["skipped"]:
+            print(f"skipped: {skip['file']}: {skip['reason']}")
+    if options.report is not None:
+        note(f"wrote {options.report / 'index.html'}")
+    return 0
+
+
+def noise_of(folders: list[Path]) -> list:
+    """Read the recordings of noise; those that cannot be used are named."""
+    from kws.console import note
+
+    from ..data.recordings import read_noise
+
+    noise, skipped = read_noise(find_recordings(folders))
+    for skip in skipped:
+        note(f"skipped: {skip.path}: {skip.reason}")
+    return noise
+
+
+def print_report(report: DetectionReport) -> None:
+    """Print a table that a maker understands."""
+    print(f"{report.recordings} recordings of keywords, {report.hours:.2f} h without any\n")
+    width = max(16, *(len(one.keyword) for one in report.keywords))
+    print(
+        f"{'':{width}}  {'':8}  threshold  missed  95 % interval     false accepts per hour"
+        "  95 % interval"
+    )
+    unsupported = False
+    for result in report.keywords:
+        for point in result.points:
+            name = result.keyword if point is result.points[0] else ""
+            print(f"{name:{width}}  {_row(point)}")
+            unsupported |= not point.supported
+    print("\nfile: the threshold in the model file. The others were read off these recordings.")
+    if unsupported:
+        least = min(point.target for one in report.keywords for point in one.points if point.target)
+        print(
+            f"*: {report.hours:.2f} h are too few for a single false accept at this rate (it takes "
+            f"{1 / least:g} h for {least:g}): without any, the rate is below the interval's end."
+        )
+    latency = report.latency
+    if latency["median"] is not None:
+        print(
+            f"latency: {latency['median']:.2f} s from the end of the word to the event (median), "
+            f"{latency['p95']:.2f} s (95th percentile)"
+        )
+    for keyword in report.unsaid:
+        print(f"{keyword}: no recordings, not judged")
+    for result in report.keywords:
+        _print_places("missed", result.points[0].misses, result.misses)
+        _print_places("false accept", result.points[0].false_accepts, result.false_accepts)
+
+
+def _row(point: Point) -> str:
+    label = "file" if point.target is None else f"{point.target:g}/h"
+    low, high = point.miss_rate_interval
+    missed = f"{100 * low:.1f} to {100 * high:.1f} %"
+    low, high = point.false_accepts_per_hour_interval
+    return (
+        f"{label + ('' if point.supported else ' *'):8}  {shown_threshold(point.threshold):>9}  "
+        f"{100 * point.miss_rate:4.1f} %  {missed:16}  {point.false_accepts_per_hour:22.2f}  "
+        f"{low:.2f} to {high:.2f}"
+    )
+
+
+def _print_places(what: str, count: int, places: tuple[Place, ...]) -> None:
+    for place in places[:MOST_PLACES]:
+        print(
+            f"{what}: {place.keyword}: {place.path} at {place.at:.2f} s, score "
+            f"{shown_threshold(place.score)}"
+        )
+    if count > MOST_PLACES:
+        print(f"… {count} in all (--json has up to {len(places)})")

@@ -1,0 +1,172 @@
+"""The verbs that judge models: evaluate one, compare two."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kws.arrays import Int16
+from kws.cli.arguments import names
+from kws.cli.verb import Verb
+from kws.packaged import find_model
+
+from ..data.dataset import Clip, DataError, Skipped, find_clips
+from .arguments import add_data
+from .detection import add_detection, run_detection, wants_detection
+
+if TYPE_CHECKING:  # what these import is not needed to print --help
+    pass
+    from ..evaluation.evaluate import ClipReport, GroupFigures
+
+#: Groups, and recordings with the same reason, that are printed.
+MOST_GROUPS = 20
+MOST_FILES = 10
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    add_data(parser, required=False)
+    add_detection(parser)
+    parser.add_argument(
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
+        help="those of the model's keywords that matter; the others count as unknown words",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page with pictures, the clips that went wrong and the model card to this "
+        "folder: new, empty, or an older report, which is replaced",
+    )
+    parser.add_argument(
+        "--group-by",
+        metavar="COLUMN",
+        help="accuracy by speaker, word, or a column of the manifest, the worst group first",
+    )
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+
+
+def _run(options: argparse.Namespace) -> int:
+    if wants_detection(options):
+        return run_detection(options)
+    from kws.console import note
+
+    from ..evaluation.evaluate import (
+        Evaluation,
+        check_column,
+        group_results,
+        judge_clips,
+        known_clips,
+        open_model,
+        useful_columns,
+    )
+    from ..progress import bar
+    from ..reports.report import check_folder, write_report
+
+    if options.report is not None:
+        check_folder(options.report)
+        import matplotlib  # noqa: F401  (missing: said before the work, not after it)
+    model = find_model(options.model)
+    spotter = open_model(model, keywords=options.keywords)
+    found = find_clips(options.data, spotter.keywords, options.speaker_rule)
+    found, left_out = known_clips(found, spotter.metadata.labels)
+    if options.group_by is not None:
+        check_column(found, options.group_by)
+    clips, audio, skipped = _read(found)
+    report = judge_clips(spotter, clips, audio, [*skipped, *left_out], bar)
+    figures = report.to_dict()
+    columns: tuple[str, ...] = ()
+    if options.group_by is not None:
+        columns = (options.group_by,)
+    elif options.report is not None:
+        columns = useful_columns(clips)
+    groups = {column: group_results(report.results, column) for column in columns}
+    if options.group_by is not None:
+        figures["group_by"] = options.group_by
+        figures["groups"] = [group.to_dict() for group in groups[options.group_by]]
+    if options.report is not None:
+        size = options.model.stat().st_size
+        folders = tuple(map(str, options.data))
+        evaluation = Evaluation(model, size, folders, report, groups)
+        write_report(options.report, evaluation, audio, figures)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+    else:
+        print_classes(report)
+        if options.group_by is not None:
+            _print_groups(options.group_by, groups[options.group_by])
+        _print_skipped(report.skipped)
+    if options.report is not None:
+        note(f"wrote {options.report / 'index.html'}")
+    return 0
+
+
+def _read(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]]:
+    from ..data.clips import read_clips
+    from ..progress import bar
+
+    clips, audio, skipped = read_clips(found, bar)
+    if not clips:
+        raise DataError(f"none of the {len(found)} recordings could be read: {skipped[0].reason}")
+    return clips, audio, skipped
+
+
+def print_classes(report: ClipReport) -> None:
+    """Print the figures of every class and what its clips were taken for."""
+    width = max(len(figures.label) for figures in report.classes)
+    low, high = report.interval
+    print(
+        f"accuracy {report.accuracy:.1%} of {report.clips} clips "
+        f"(95 % interval {low:.1%} to {high:.1%})\n"
+    )
+    header = " ".join(f"{figures.label[:6]:>6}" for figures in report.classes)
+    print(f"{'':{width}}  precision  recall  clips   taken for: {header}")
+    for figures, row in zip(report.classes, report.confusion, strict=True):
+        cells = " ".join(f"{n or '.':>6}" for n in row)
+        print(
+            f"{figures.label:{width}}  {figures.precision:9.1%}  {figures.recall:6.1%}  "
+            f"{figures.clips:5}              {cells}"
+        )
+
+
+def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:
+    shown = groups[:MOST_GROUPS]
+    names = [group.group or "(not given)" for group in shown]
+    width = max(len(name) for name in (column, *names))
+    print(f"\n{column:{width}}  accuracy  95 % interval   clips")
+    for name, group in zip(names, shown, strict=True):
+        interval = f"{100 * group.interval[0]:.1f} to {100 * group.interval[1]:.1f} %"
+        few = "  few" if group.few else ""
+        print(f"{name:{width}}  {group.accuracy:8.1%}  {interval:>14}  {group.clips:5}{few}")
+    if len(groups) > len(shown):
+        print(f"… and {len(groups) - len(shown)} more that did better (--json has all)")
+    if all(group.clips == 1 for group in groups):
+        print(f"every {column} has one clip: these figures say nothing about any of them")
+
+
+def _print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Print a line for each recording, or one for all with the same reason if they are many."""
+    files = defaultdict(list)
+    for skip in skipped:
+        files[skip.reason].append(skip.path)
+    for reason, paths in files.items():
+        if len(paths) > MOST_FILES:
+            print(f"skipped: {paths[0]} and {len(paths) - 1} more: {reason}")
+        else:
+            for path in paths:
+                print(f"skipped: {path}: {reason}")
+
+
+EVALUATE = Verb(
+    "evaluate",
+    "say how good a model is",
+    "kws evaluate model.tflite --data recordings --report report",
+    _configure,
+    _run,
+)

@@ -1,0 +1,253 @@
+"""The verb that makes the word base: pretrain."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kws.arrays import Float32
+from kws.cli.arguments import names
+from kws.cli.verb import Verb
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import ModelFile
+
+from ..data.dataset import Skipped
+from ..tensorflow_loading import import_tensorflow
+from .arguments import add_speaker_rule, seed, share
+from .train import check_output
+
+#: Recordings of a folder of speech that are heard, at most: evenly spread over it.
+MOST_SPEECH = 400
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of recordings, one sub-folder per word",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="FILE.npz",
+        help="log-mel images of words (x, label, speaker)",
+    )
+    parser.add_argument(
+        "--noise",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="folders of background noise",
+    )
+    parser.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of ordinary speech: pieces of it are unknown words",
+    )
+    parser.add_argument(
+        "--synthesize",
+        type=int,
+        default=10,
+        metavar="N",
+        help="voices that say each of 1,500 common words, by the text-to-speech engines that are "
+        "installed; 0 for none",
+    )
+    parser.add_argument(
+        "--leave-out",
+        type=names,
+        default=[],
+        metavar="A,B,…",
+        help="words to keep out, so that the base can be judged by them",
+    )
+    parser.add_argument(
+        "--keywords",
+        type=names,
+        metavar="A,B,…",
+        help="the words to tell apart, every other one becomes _unknown_; all words if left out",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="a word base to go on from, gently: its own words again, or other --keywords",
+    )
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of words or sentences, by which the base is made ready for kws enroll; at "
+        f"most {MOST_SPEECH} recordings of each",
+    )
+    parser.add_argument(
+        "--enrolment-only",
+        action="store_true",
+        help="train nothing: make the base of --start ready for kws enroll, by --speech",
+    )
+    add_speaker_rule(parser)
+    parser.add_argument(
+        "--validation",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="of the speakers, to watch the training by; images that say which set they are of "
+        "are taken by that",
+    )
+    parser.add_argument("--epochs", type=int, help="24; 8 with --start")
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_output(options.output)
+    if options.enrolment_only:
+        if options.start is None or not options.speech:
+            raise KwsError("--enrolment-only: give --start, the word base, and --speech")
+    elif not options.data and options.features is None:
+        raise KwsError("no words: give --features, --data or both")
+    few = options.epochs is not None and options.epochs < 1
+    if few or not 0 <= options.synthesize <= 1000:
+        raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
+    from kws.console import note
+    from kws.modelfile import read_model, write_model
+
+    from ..data.dataset import find_recordings
+    from ..data.recordings import read_noise
+    from ..word_base.projection import with_enrolment
+
+    model = read_model(options.start) if options.enrolment_only else None
+    if options.speech:
+        import pyroomacoustics  # noqa: F401  (missing: said before the work, not after it)
+    noise, skipped = read_noise(find_recordings(options.noise))
+    if not noise:
+        raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
+    speech, damaged = _read_speech(options.speech)
+    skipped += damaged
+    if model is None:
+        model = _train(options, noise, skipped)
+    network, metadata = model.network, model.metadata
+    if speech:
+        network, metadata = with_enrolment(model, speech, noise, options.seed)
+    else:
+        note("kws enroll cannot start from this base: --speech would make it ready for that")
+    write_model(options.output, network, metadata)
+    for skip in skipped:
+        note(f"skipped: {skip.path}: {skip.reason}")
+    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB)")
+    return 0
+
+
+def _read_speech(folders: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
+    """Read the beginnings of some recordings of each folder."""
+    from ..data.dataset import find_recordings
+    from ..data.recordings import read_noise
+    from ..word_base.projection import LONGEST
+
+    speech: list[Float32] = []
+    skipped: list[Skipped] = []
+    for folder in folders:
+        paths = find_recordings([folder])
+        found, damaged = read_noise(paths[:: -(-len(paths) // MOST_SPEECH)])
+        speech += [samples[: round(LONGEST * WORDS.sample_rate)].copy() for samples in found]
+        skipped += damaged
+    if folders and not speech:
+        raise KwsError(f"{folders[0]}: no recording of speech could be read")
+    return speech, skipped
+
+
+def _train(
+    options: argparse.Namespace, noise: Sequence[Float32], skipped: list[Skipped]
+) -> ModelFile:
+    """Train a word base as the options say; adds what is skipped to the list."""
+    from kws.console import note
+    from kws.modelfile import parse_model
+
+    from ..cache import cache_folder
+    from ..data.dataset import find_clips, find_recordings
+    from ..data.images import noise_frames, read_images, recorded_images
+    from ..data.recordings import Negatives, Part
+    from ..networks.word_base import BaseShape, read_base
+    from ..synthesis.synthetic import synthesized_images
+    from ..synthesis.utterances import common_words, installed
+
+    start = None if options.start is None else read_base(options.start)
+    parts = [] if options.features is None else [read_images(options.features)]
+    if options.data:
+        recordings = Part.read(find_clips(options.data, None, options.speaker_rule))
+        skipped += recordings.skipped
+        parts.append(recorded_images(recordings))
+    if options.negatives:
+        negatives = Negatives.read(find_recordings(options.negatives))
+        skipped += negatives.skipped
+        parts.append(recorded_images(negatives.training))
+    words = parts[0]
+    for part in parts[1:]:
+        words = words + part
+    synthesized = None
+    if options.synthesize:
+        engines = installed()
+        note(f"text-to-speech engines: {', '.join(engine.name for engine in engines) or 'none'}")
+        said = sorted(set(words.words.tolist()) | set(common_words()))
+        synthesized = synthesized_images(
+            [word for word in said if word.isalpha()],
+            options.synthesize,
+            engines,
+            options.seed,
+            cache_folder("synthesized"),
+        )
+    known = set(words.words.tolist())
+    if synthesized is not None:
+        known |= set(synthesized.words.tolist())
+    for word in options.leave_out:
+        if word not in known:
+            raise KwsError(f"--leave-out {word}: there is no such word to leave out")
+    frames = noise_frames(noise, Part([], [], []))
+    if not len(frames):
+        raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
+    import_tensorflow()
+    from ..word_base.train import FURTHER, NARROWED, Recipe, pretrain
+
+    further = NARROWED if options.keywords else FURTHER
+    recipe = Recipe() if start is None else further
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    result = pretrain(
+        words,
+        synthesized,
+        frames,
+        options.leave_out,
+        options.validation,
+        BaseShape(),
+        recipe,
+        options.seed,
+        cache_folder("checkpoints"),
+        options.keywords,
+        start,
+    )
+    if result.images:
+        print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
+    return parse_model(result.content, str(options.output))
+
+
+PRETRAIN = Verb(
+    "pretrain",
+    "train a word base from many words by many voices",
+    "kws pretrain --features images.npz --noise noise --speech speech --output base.tflite",
+    _configure,
+    _run,
+)

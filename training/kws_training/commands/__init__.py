@@ -1,0 +1,1 @@
+"""Commands: labelled recordings in, a streaming model of several keywords out."""

@@ -1,0 +1,297 @@
+"""Columns of augmented recordings: computed once, kept by content in memory-mapped files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.arrays import Float32, Int16
+from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
+from kws.modelfile import SILENCE
+
+from ..augmentation.augment import Augmentation, augment, noise_piece, perturb
+from ..augmentation.windows import WindowShape, window_targets
+from ..data.clips import around_word, word_span
+from ..data.dataset import Clip
+from ..fitting.store import Store
+from ..networks.extractors import Extractor
+from ..networks.streaming import Whole
+from ..progress import Progress
+
+#: Changes with anything here that changes the columns of the same recordings.
+VERSION = 2
+#: Windows that go through the extractor together.
+BATCH = 64
+#: Windows of made-up silence, relative to the others.
+SILENCE_SHARE = 0.06
+#: Share of the augmented windows in which the word is shown in part.
+CUT = 0.15
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Windows of a stream as columns of features, with the target of each result.
+
+    Attributes
+    ----------
+    columns : tuple of uint8 (n, time, frequency, channels)
+        What each path of the extractor gives; multiply by its scale. Memory-mapped.
+    scales : tuple of float
+    targets : int64 (n, results)
+        Index of the label of each result; -1 where the word is neither in nor out.
+    clips : int64 (n,)
+        Number of the clip in each window; -1 for made-up silence.
+    """
+
+    columns: tuple[npt.NDArray[np.uint8], ...]
+    scales: tuple[float, ...]
+    targets: npt.NDArray[np.int64]
+    clips: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Examples:
+        """Return some of the windows, copied into memory."""
+        return Examples(
+            tuple(columns[kept] for columns in self.columns),
+            self.scales,
+            self.targets[kept],
+            self.clips[kept],
+        )
+
+    def rows(self, rows: npt.NDArray[np.int64] | slice) -> list[Float32]:
+        """Return the columns of some windows, of each path."""
+        return [
+            columns[rows].astype(np.float32) * np.float32(scale)
+            for columns, scale in zip(self.columns, self.scales, strict=True)
+        ]
+
+
+class WindowSource:
+    """Makes windows of a stream from recordings.
+
+    Parameters
+    ----------
+    clips, audio
+        As `read_clips` gives them.
+    labels : tuple of str
+    shape : WindowShape
+    noise : sequence of float32 arrays
+        Recorded noise, 16 kHz.
+    responses : sequence of float32 arrays
+        Impulse responses of rooms, 16 kHz.
+    front_end : LogMelConfig or JoinedConfig
+    seed : int
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        audio: Sequence[Int16],
+        labels: tuple[str, ...],
+        shape: WindowShape,
+        noise: Sequence[Float32],
+        responses: Sequence[Float32],
+        front_end: FrontEnd,
+        seed: int,
+    ) -> None:
+        self.clips = clips
+        # silence has no word to cut around: every copy is another piece of it
+        self.audio = [
+            one if clip.label == SILENCE else around_word(one)
+            for clip, one in zip(clips, audio, strict=True)
+        ]
+        self.labels = labels
+        self.shape = shape
+        self.noise = noise
+        self.responses = responses
+        self.front_end = front_end
+        self.seed = seed
+
+    def window(
+        self, number: int, copy: int, augmentation: Augmentation | None
+    ) -> tuple[Float32, npt.NDArray[np.int64]]:
+        """Make the window of one copy of one clip; the same arguments give the same window."""
+        rng = np.random.default_rng((self.seed, number, copy))
+        shape, length = self.shape, self.front_end.samples(self.shape.frames)
+        samples = self.audio[number].astype(np.float32) / 32768
+        if self.clips[number].label == SILENCE and len(samples) > length:
+            begin = rng.integers(len(samples) - length)
+            samples = samples[begin : begin + length]
+        # all of the clip is seen by every result; at times, by some only, so that the network
+        # learns what a word looks like that has not ended or has begun to leave
+        cut = copy > 0 and rng.random() < CUT
+        starts = (
+            (shape.frames - shape.receptive_field) * YAMNET.hop,
+            max(0, shape.receptive_field * YAMNET.hop - len(samples)),
+        )
+        placed = augment(rng, samples, length, starts, self.noise, augmentation, self.responses)
+        window, start = placed.window, placed.start
+        if cut:
+            slide = int(rng.uniform(-1, 1) * 0.7 * shape.receptive_field) * YAMNET.hop
+            window = np.roll(window, slide)
+            if slide > 0:
+                window[:slide] = 0
+            elif slide < 0:
+                window[slide:] = 0
+            start += slide
+        first, last = (round(at * placed.stretch) for at in word_span(samples))
+        return window, window_targets(
+            shape,
+            np.array([(start + first) // YAMNET.hop]),
+            np.array([(start + last) // YAMNET.hop]),
+            np.array([self.labels.index(self.clips[number].label)]),
+            self.labels,
+        )[0]
+
+    def silence(self, number: int) -> tuple[Float32, npt.NDArray[np.int64]]:
+        """Make a window without any word: noise at some level, rarely digital silence."""
+        rng = np.random.default_rng((self.seed, number, 10**6))
+        window = noise_piece(rng, self.noise, self.front_end.samples(self.shape.frames))
+        power = float(np.sqrt(np.mean(np.square(window)))) + 1e-9
+        level = 10 ** rng.uniform(-4.5, -0.2) * float(rng.random() > 0.05)
+        targets = np.full(self.shape.results, self.labels.index(SILENCE))
+        return (window * np.float32(level / power)).astype(np.float32), targets
+
+
+def plan_copies(clips: Sequence[Clip], copies: int) -> list[tuple[int, int]]:
+    """Decide how many windows each clip gives: (clip, copy) of each window.
+
+    Words that were recorded rarely give more, by the square root of their share, up to four times
+    ``copies``; on average a clip gives ``copies``. The first copy of a clip is as recorded.
+    """
+    counts = Counter(clip.word for clip in clips)
+    wanted = {word: count**-0.5 for word, count in counts.items()}
+    scale = copies * len(clips) / sum(wanted[clip.word] for clip in clips)
+    plan = []
+    for number, clip in enumerate(clips):
+        most = max(1, min(4 * copies, round(scale * wanted[clip.word])))
+        plan += [(number, copy) for copy in range(most)]
+    return plan
+
+
+def compute(
+    source: WindowSource,
+    extractor: Extractor,
+    copies: int,
+    augmentation: Augmentation,
+    cache: Path,
+    progress: Progress,
+) -> Examples:
+    """Run the extractor over windows of every clip, or find what an earlier run has made.
+
+    Parameters
+    ----------
+    source : WindowSource
+    extractor : Extractor
+    copies : int
+        Windows per clip, on average; the first is as recorded, the others are augmented.
+    augmentation : Augmentation
+    cache : Path
+        Folder of the memory-mapped files. Their name is a digest of all that they depend on; a
+        run that was interrupted goes on where it was.
+    progress : callable
+
+    Raises
+    ------
+    KwsError
+        If there is no room for the files.
+    """
+    import keras
+
+    shape = source.shape
+    plan = (
+        plan_copies(source.clips, copies)
+        if copies > 1
+        else [(number, 0) for number in range(len(source.clips))]
+    )
+    total = len(plan) + round(SILENCE_SHARE * len(plan))
+    x = keras.Input((shape.frames, *extractor.shape))
+    model = keras.Model(x, [extractor.columns(n, x, Whole()) for n in range(len(extractor.paths))])
+    store = Store(
+        cache,
+        _digest(source, extractor, copies, augmentation),
+        [(total, *output.shape[1:]) for output in model.outputs],
+        (total, shape.results),
+    )
+    front_end = open_front_end(source.front_end, shape.frames)
+    batches = -(-total // BATCH)
+    for batch in progress(iter(range(store.done, batches)), batches - store.done, "features"):
+        numbers = range(batch * BATCH, min((batch + 1) * BATCH, total))
+        frames = np.empty((len(numbers), shape.frames, source.front_end.bands), np.float32)
+        targets = np.empty((len(numbers), shape.results), np.int64)
+        changed = np.zeros(len(numbers), np.bool_)
+        for row, number in enumerate(numbers):
+            if number < len(plan):
+                clip, copy = plan[number]
+                changed[row] = copy > 0
+                window, targets[row] = source.window(clip, copy, augmentation if copy else None)
+            else:
+                window, targets[row] = source.silence(number)
+            front_end.reset()
+            frames[row] = front_end.push(window)
+        if changed.any():
+            seed = (source.seed, batch)
+            frames[changed] = _perturb(seed, frames[changed], source.front_end, augmentation)
+        outputs = model(frames.reshape(len(frames), shape.frames, *extractor.shape), training=False)
+        columns = [np.asarray(output) for output in keras.tree.flatten(outputs)]
+        if not store.scales:  # what has no bound gets some room
+            store.scales = [
+                (path.ceiling or 1.5 * float(values.max()) or 1.0) / 255
+                for path, values in zip(extractor.paths, columns, strict=True)
+            ]
+        store.write(batch, numbers, columns, targets)
+    clips = np.full(total, -1)
+    clips[: len(plan)] = [clip for clip, _ in plan]
+    return Examples(*store.finish(), clips)
+
+
+def _perturb(
+    seed: tuple[int, int], frames: Float32, front_end: FrontEnd, augmentation: Augmentation
+) -> Float32:
+    """Change frames as other voices would; parts that are side by side in the same way."""
+    parts = front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
+    out, first = [], 0
+    for part in parts:
+        piece = frames[..., first : first + part.bands]
+        out.append(perturb(np.random.default_rng(seed), piece, part, augmentation))
+        first += part.bands
+    return np.concatenate(out, axis=-1)
+
+
+def _digest(
+    source: WindowSource, extractor: Extractor, copies: int, augmentation: Augmentation
+) -> str:
+    """Return a digest of everything that the columns depend on."""
+    import soundfile
+    import soxr
+
+    digest = hashlib.sha256()
+    for text in (
+        VERSION,
+        extractor.digest,
+        copies,
+        augmentation.digest(),
+        source.shape,
+        source.labels,
+        source.seed,
+        len(source.noise),
+        len(source.responses),
+        np.__version__,
+        soxr.__version__,
+        soundfile.__version__,
+    ):
+        digest.update(repr(text).encode() + b"\0")
+    for piece in (*source.noise, *source.responses):
+        digest.update(np.int64(len(piece)).tobytes() + piece.tobytes())
+    for clip, audio in zip(source.clips, source.audio, strict=True):
+        digest.update(f"{clip.label}\0{clip.word}\0{len(audio)}\0".encode())
+        digest.update(audio.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,424 @@
+"""The word base: a small streaming network that has learned words from thousands of voices.
+
+`WordBase` is the network: a stack of depthwise-separable convolutions along time. Trained by
+`pretrain`, it tells words apart; its features, one column per 40 ms, carry over to words that it
+never heard, and are what heads are trained on. `read_base` reads its weights back from the model
+file that ships, so that the file is all there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kws.arrays import Float32
+from kws.errors import ModelError
+from kws.frontend import WORDS, LogMelConfig
+from kws.modelfile import ModelFile, read_model
+from kws.packaged import WORDS as PACKAGED
+from kws.packaged import packaged_model
+
+from .streaming import Tensor, Time, last, over_time
+
+#: Front-end frames per column of the features, and per result.
+FEATURE_STRIDE = 4
+RESULT_STRIDE = 8
+#: Front-end frames that a result may depend on: a file that asks for more is damaged.
+LONGEST_FIELD = 400
+#: More operators than this are a damaged count, not a word base.
+MOST_OPERATORS = 1000
+#: No weight of a network that works is nearly as large (of the one in the package, 4.3).
+LARGEST_WEIGHT = 1e6
+#: Key of the shape in the provenance of a base's model file.
+SHAPE_KEY = "word_base"
+
+
+@dataclass(frozen=True)
+class BaseShape:
+    """Size of a word base.
+
+    Attributes
+    ----------
+    stem : int
+        Front-end frames under one column of the first layer.
+    width : int
+        Channels of the layers with a column per 20 ms.
+    features : int
+        Channels of the layers with a column per 40 ms, and so of the features.
+    fine, coarse : tuple of int
+        Lengths of the depthwise kernels of the blocks at 20 and at 40 ms.
+    pool : int
+        Columns of 80 ms that a result joins.
+    """
+
+    stem: int = 6
+    width: int = 96
+    features: int = 160
+    fine: tuple[int, ...] = (5,)
+    coarse: tuple[int, ...] = (5, 5, 5, 5, 5, 5)
+    pool: int = 4
+
+    @property
+    def receptive_field(self) -> int:
+        """Front-end frames that a result depends on."""
+        steps = [(self.stem - 2, 1), *((kernel - 1, 2) for kernel in self.fine), (5 - 2, 2)]
+        steps += [*((kernel - 1, 4) for kernel in self.coarse), (self.pool - 1, RESULT_STRIDE)]
+        return RESULT_STRIDE + sum(context * stride for context, stride in steps)
+
+
+class WordBase:
+    """The network of the word base, written once for windows and for streams.
+
+    Blocks are depthwise along time, pointwise, batch norm, a residual sum, ReLU; frequency is in
+    the channels (ds_tc_resnet of kws_streaming, MatchboxNet, arXiv 2004.08531, with one batch
+    norm less per block: it costs as much time as the convolution and gains nothing here).
+
+    Parameters
+    ----------
+    front_end : LogMelConfig
+    labels : int
+        Number of labels of the logits.
+    shape : BaseShape
+    folded : bool
+        True builds convolutions with biases in place of batch norm: for weights read from a file.
+    dropout : float
+        Share of what is dropped before the logits, in training.
+    """
+
+    def __init__(
+        self,
+        front_end: LogMelConfig,
+        labels: int,
+        shape: BaseShape,
+        *,
+        folded: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        from keras import layers
+
+        self.shape = shape
+        self._convolutions: list[Any] = []
+        self._norms: dict[int, Any] = {}  # by the number of the convolution before it
+
+        def depthwise(kernel: int, stride: int = 1) -> Any:
+            # Keras wants equal strides; along frequency, of which there is one, it changes nothing
+            layer = layers.DepthwiseConv2D((kernel, 1), strides=(stride, stride), use_bias=folded)
+            self._convolutions.append(layer)
+            return layer
+
+        def normalized(channels: int, kernel: int = 1, stride: int = 1) -> tuple[Any, Any]:
+            layer = layers.Conv2D(channels, (kernel, 1), strides=(stride, 1), use_bias=folded)
+            self._convolutions.append(layer)
+            return layer, norm()
+
+        def norm() -> Any:
+            if folded:
+                return layers.Identity()
+            layer = layers.BatchNormalization(momentum=0.97)
+            self._norms[len(self._convolutions) - 1] = layer
+            return layer
+
+        middle = (front_end.floor + front_end.ceiling) / 2
+        self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
+        self._stem = normalized(shape.width, shape.stem, 2)
+        self._fine = [(depthwise(kernel), *normalized(shape.width)) for kernel in shape.fine]
+        self._halve = (depthwise(5, 2), *normalized(shape.features))
+        self._coarse = [(depthwise(kernel), *normalized(shape.features)) for kernel in shape.coarse]
+        self._mean = layers.AveragePooling2D((2, 1))
+        self._pool = depthwise(shape.pool), norm()
+        self._dropout = layers.Dropout(dropout)
+        self._logits = layers.Conv2D(labels, 1)
+        self._convolutions.append(self._logits)
+
+    def features(self, x: Tensor, time: Time) -> Tensor:
+        """Return columns (batch, columns, 1, features) of frames (batch, frames, 1, bands)."""
+        import keras
+
+        relu = keras.ops.relu
+        stem, norm = self._stem
+        x = relu(norm(over_time(stem, self._scale(x), time)))
+        for block in self._fine:
+            x = _residual(block, x, time)
+        depthwise, pointwise, norm = self._halve
+        x = relu(norm(pointwise(over_time(depthwise, x, time))))
+        for block in self._coarse:
+            x = _residual(block, x, time)
+        return x
+
+    def summary(self, x: Tensor, time: Time) -> Tensor:
+        """Return what the logits are made from: (batch, results, 1, features)."""
+        import keras
+
+        x = over_time(self._mean, self.features(x, time), time)
+        pool, norm = self._pool
+        return self._dropout(keras.ops.relu(norm(over_time(pool, x, time))))
+
+    def __call__(self, x: Tensor, time: Time) -> Tensor:
+        """Return logits (batch, results, labels) of frames (batch, frames, 1, bands)."""
+        return self.logits(self.summary(x, time))
+
+    def layers(self) -> list[Any]:
+        """Return the layers with weights that give the features, in order."""
+        return self._convolutions[:-2]  # the last two are of the results
+
+    def logits(self, summary: Tensor) -> Tensor:
+        """Return logits (batch, results, labels) of a summary."""
+        return self._logits(summary)[:, :, 0]
+
+    def bias(self) -> Any:
+        """Return the bias of the logits, a Keras variable."""
+        return self._logits.bias
+
+    def load(self, weights: Sequence[tuple[Float32, Float32]]) -> None:
+        """Take kernels and biases in the order of the layers; the network has been called once.
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape does not fit.
+        """
+        if len(weights) != len(self._convolutions):
+            raise ValueError(f"{len(weights)} convolutions, wanted {len(self._convolutions)}")
+        for layer, pair in zip(self._convolutions, weights, strict=True):
+            layer.set_weights(pair)
+
+    def unfold(self, weights: Sequence[tuple[Float32, Float32]], frames: Float32) -> None:
+        """Take weights with batch norm folded into them, and put it beside them again.
+
+        The network has not been called before.
+
+        Every batch norm gets the mean and variance that it sees on the frames, and the scale and
+        offset with which it changes nothing: the network gives what the folded one gives, and
+        goes on learning as one that was never folded.
+
+        Parameters
+        ----------
+        weights : sequence of (float32 kernel, float32 bias)
+            In the order of the layers, of a network of this shape.
+        frames : float32 (n, frames, 1, bands)
+            Such as are trained on.
+
+        Raises
+        ------
+        ValueError
+            If a convolution without batch norm or bias has a bias in the weights.
+        """
+        import keras
+
+        from .streaming import whole_model
+
+        model = whole_model(self, frames.shape[1], frames.shape[2:])
+        biases = {}
+        for number, (layer, (kernel, bias)) in enumerate(
+            zip(self._convolutions, weights, strict=True)
+        ):
+            layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
+            norm = self._norms.get(number)
+            if norm is None:
+                if not layer.use_bias and np.abs(bias).max() > 0:
+                    raise ValueError(f"convolution {number}: a bias, and nothing that takes it")
+                continue
+            ones = np.ones_like(bias)
+            norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+            biases[number] = bias
+        seen = [self._norms[number].input for number in biases]
+        for (number, bias), values in zip(
+            biases.items(), keras.Model(model.input, seen)(frames, training=False), strict=True
+        ):
+            mean, variance = np.mean(values, (0, 1, 2)), np.var(values, (0, 1, 2))
+            norm = self._norms[number]
+            scale = np.sqrt(variance + norm.epsilon)
+            norm.set_weights([scale, bias + mean, mean, variance])
+
+
+def _residual(block: tuple[Any, Any, Any], x: Tensor, time: Time) -> Tensor:
+    import keras
+
+    depthwise, pointwise, norm = block
+    y = norm(pointwise(over_time(depthwise, x, time)))
+    return keras.ops.relu(y + last(x, y))
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained word base, read from its model file.
+
+    Attributes
+    ----------
+    model : ModelFile
+        The file: labels, front end, provenance.
+    shape : BaseShape
+    weights : list of (float32 kernel, float32 bias)
+        Dequantized, batch norm folded, in the order of the layers.
+    digest : str
+        SHA-256 of the network.
+    ceiling : float or None
+        The features' largest value, by the calibration of int8; None for a float network.
+    """
+
+    model: ModelFile
+    shape: BaseShape
+    weights: list[tuple[Float32, Float32]]
+    digest: str
+    ceiling: float | None
+
+    def weights_for(self, labels: tuple[str, ...]) -> list[tuple[Float32, Float32]]:
+        """Return the weights of a network for other labels; those that it lacks begin at 0."""
+        kernel, bias = self.weights[-1]
+        known = self.model.metadata.labels
+        logits = np.zeros((*kernel.shape[:3], len(labels)), np.float32), np.zeros(len(labels))
+        for number, label in enumerate(labels):
+            if label in known:
+                logits[0][..., number] = kernel[..., known.index(label)]
+                logits[1][number] = bias[known.index(label)]
+        return [*self.weights[:-1], (logits[0], logits[1].astype(np.float32))]
+
+    def network(self) -> WordBase:
+        """Build the network with these weights."""
+        from .streaming import whole_model
+
+        network = WordBase(
+            self.model.metadata.front_end, len(self.model.metadata.labels), self.shape, folded=True
+        )
+        whole_model(network, LONGEST_FIELD, (1, self.model.metadata.front_end.bands))
+        network.load(self.weights)
+        return network
+
+
+def read_base(path: Path | None = None) -> Base:
+    """Read a word base: a file that `kws pretrain` wrote, or the one in the package.
+
+    Raises
+    ------
+    ModelError
+        If the file is no word base, or its weights do not fit its shape.
+    """
+    model = packaged_model(PACKAGED) if path is None else read_model(path)
+    shape = _read_shape(model)
+    if model.metadata.front_end != WORDS:
+        raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
+    try:
+        weights, ceiling = _convolutions(model.network, _sizes(shape, model))
+    except Exception as error:  # a damaged flatbuffer raises whatever its offsets lead to
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
+    return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest(), ceiling)
+
+
+def _read_shape(model: ModelFile) -> BaseShape:
+    """Check the shape that is told in a file's provenance."""
+    values = model.metadata.provenance.get(SHAPE_KEY)
+    names = list(asdict(BaseShape()))
+    if not isinstance(values, dict) or set(values) != set(names):
+        raise ModelError(
+            f"{model.path}: is no word base: give a file that kws pretrain wrote, or "
+            "a temporal student of kws distill"
+        )
+    found: dict[str, Any] = {}
+    for name in names:
+        value = values[name]
+        numbers = value if isinstance(value, list) else [value]
+        if isinstance(value, list) != (name in ("fine", "coarse")) or not all(
+            type(n) is int and 1 <= n <= 512 for n in numbers
+        ):
+            raise ModelError(f"{model.path}: {SHAPE_KEY}: {name} cannot be {value!r:.60}")
+        found[name] = tuple(value) if isinstance(value, list) else value
+    if len(found["fine"]) + len(found["coarse"]) > 100:
+        raise ModelError(f"{model.path}: {SHAPE_KEY}: more than 100 blocks")
+    shape = BaseShape(**found)
+    if shape.stem < 2 or shape.receptive_field > LONGEST_FIELD:
+        raise ModelError(
+            f"{model.path}: {SHAPE_KEY}: stem must be at least 2, and a result depend on at most "
+            f"{LONGEST_FIELD} frames"
+        )
+    return shape
+
+
+def _sizes(shape: BaseShape, model: ModelFile) -> list[tuple[tuple[int, ...], int]]:
+    """Return the shapes of all kernels as TFLite has them, and the number of biases of each."""
+
+    def depthwise(kernel: int, channels: int) -> tuple[tuple[int, ...], int]:
+        return (1, kernel, 1, channels), channels
+
+    def mixing(inputs: int, outputs: int, kernel: int = 1) -> tuple[tuple[int, ...], int]:
+        return (outputs, kernel, 1, inputs), outputs
+
+    width, features = shape.width, shape.features
+    sizes = [mixing(model.metadata.front_end.bands, width, shape.stem)]
+    for kernel in shape.fine:
+        sizes += [depthwise(kernel, width), mixing(width, width)]
+    sizes += [depthwise(5, width), mixing(width, features)]
+    for kernel in shape.coarse:
+        sizes += [depthwise(kernel, features), mixing(features, features)]
+    return [*sizes, depthwise(shape.pool, features), mixing(features, len(model.metadata.labels))]
+
+
+def _convolutions(
+    network: bytes, sizes: Sequence[tuple[tuple[int, ...], int]]
+) -> tuple[list[tuple[Float32, Float32]], float | None]:
+    """Read kernels and biases of all convolutions in a TFLite network, dequantized, in order.
+
+    Also the largest value of the features, which are what is averaged first; None if float.
+
+    Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(network, 0)
+    graph = model.Subgraphs(0)
+    operator = schema.BuiltinOperator
+    found: list[tuple[Float32, Float32]] = []
+    ceiling = None
+    if graph.OperatorsLength() > MOST_OPERATORS:
+        raise ValueError(f"{graph.OperatorsLength()} operators")
+    for number in range(graph.OperatorsLength()):
+        step = graph.Operators(number)
+        code = model.OperatorCodes(step.OpcodeIndex())
+        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if kind == operator.AVERAGE_POOL_2D and ceiling is None:
+            quantization = graph.Tensors(step.Inputs(0)).Quantization()
+            if quantization is not None and quantization.ScaleLength() == 1:
+                ceiling = quantization.Scale(0) * (127 - quantization.ZeroPoint(0))
+        if kind not in (operator.CONV_2D, operator.DEPTHWISE_CONV_2D):
+            continue
+        if len(found) == len(sizes):
+            raise ValueError(f"more than {len(sizes)} convolutions")
+        shape, biases = sizes[len(found)]
+        kernel = _values(schema, model, graph.Tensors(step.Inputs(1)), shape)
+        bias = _values(schema, model, graph.Tensors(step.Inputs(2)), (biases,))
+        # Keras has (height, width, in, out), and (height, width, channels, 1) for depthwise
+        found.append((np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)), bias))
+    if len(found) != len(sizes):
+        raise ValueError(f"{len(found)} convolutions, wanted {len(sizes)}")
+    if ceiling is not None and not 0 < ceiling < np.inf:
+        raise ValueError(f"features of at most {ceiling}")
+    return found, ceiling
+
+
+def _values(schema: Any, model: Any, tensor: Any, wanted: tuple[int, ...]) -> Float32:
+    """Return a constant tensor of the wanted shape as float32."""
+    types = {
+        schema.TensorType.FLOAT32: np.float32,
+        schema.TensorType.INT8: np.int8,
+        schema.TensorType.INT32: np.int32,
+    }
+    shape = tuple(np.atleast_1d(tensor.ShapeAsNumpy()).tolist())
+    if shape != wanted:
+        raise ValueError(f"a tensor of {shape}, wanted {wanted}")
+    data = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    values = np.frombuffer(data, types[tensor.Type()]).reshape(shape).astype(np.float32)
+    if tensor.Type() != schema.TensorType.FLOAT32:
+        scale = np.asarray(tensor.Quantization().ScaleAsNumpy(), np.float32)
+        along = [1] * values.ndim
+        if len(scale) > 1:
+            along[tensor.Quantization().QuantizedDimension()] = len(scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+            values = values * scale.reshape(along)
+    if values.shape != wanted or not np.abs(values).max() <= LARGEST_WEIGHT:  # NaN is not
+        raise ValueError("a weight that is no number, or far too large")
+    return values

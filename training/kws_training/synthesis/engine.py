@@ -1,0 +1,48 @@
+"""What a text-to-speech engine is, and how a voice may speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kws.arrays import Float32
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a voice speaks, as shares of its usual way.
+
+    Attributes
+    ----------
+    speed, pitch : float
+        1 is the usual one. Engines without a pitch ignore it.
+    formants : float
+        1.1 is a voice whose every frequency is 10 % higher, as from a vocal tract that is shorter
+        by so much; done by `Utterance`, not by the engine.
+    take : int
+        Engines that say nothing twice in the same way (Piper, hibari) take it as their seed.
+    """
+
+    speed: float = 1.0
+    pitch: float = 1.0
+    formants: float = 1.0
+    take: int = 0
+
+
+class Engine(Protocol):
+    """A text-to-speech engine.
+
+    Attributes
+    ----------
+    name : str
+    voices : tuple of str
+    natural : bool
+        Whether its voices are made from people's; False for formant synthesis.
+    """
+
+    name: str
+    voices: tuple[str, ...]
+    natural: bool
+
+    def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
+        """Return samples (n,) and their rate."""

@@ -1,0 +1,211 @@
+"""A folder of synthesized recordings, which is filled where it was left when the work was stopped.
+
+The name of a file tells what is in it (text, voice and style, as a digest), so that a file that is
+there need not be made again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import UNKNOWN
+
+from ..data.manifest import MANIFEST
+from ..progress import Progress
+from .synthetic import SYNTHETIC
+from .utterances import Utterance, say_all
+
+#: Columns of the manifest.
+COLUMNS = ("path", "label", "speaker", "text", "engine", "voice", "kind")
+#: Folders, and the kind of a positive.
+POSITIVES, NEGATIVES, POSITIVE = "positives", "negatives", "positive"
+#: Longest recording, in seconds: an engine that says more has gone wrong.
+LONGEST = 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording of the folder.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the folder.
+    label, kind : str
+    utterance : Utterance
+    """
+
+    path: str
+    label: str
+    kind: str
+    utterance: Utterance
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The row of the manifest."""
+        engine, voice = self.utterance.engine.name, self.utterance.voice
+        speaker = f"{SYNTHETIC}{engine} {voice}"
+        return self.path, self.label, speaker, self.utterance.text, engine, voice, self.kind
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a folder has now.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        Recordings that are there.
+    made : int
+        How many of them are new.
+    failed : list of KwsError
+        Why the others are not there.
+    """
+
+    entries: list[Entry]
+    made: int
+    failed: list[KwsError]
+
+
+def entries_of(
+    phrase: str,
+    positives: Sequence[Utterance],
+    negatives: Sequence[Utterance],
+    kinds: Sequence[str],
+) -> list[Entry]:
+    """Return what goes into a folder, and where."""
+    entries = [
+        Entry(_path(POSITIVES, number, one), phrase, POSITIVE, one)
+        for number, one in enumerate(positives)
+    ]
+    for number, (one, kind) in enumerate(zip(negatives, kinds, strict=True)):
+        entries.append(Entry(_path(NEGATIVES, number, one), UNKNOWN, kind, one))
+    return entries
+
+
+def _path(folder: str, number: int, one: Utterance) -> str:
+    made_of = repr((one.text, one.engine.name, one.voice, one.style))
+    digest = hashlib.sha256(made_of.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    voice = re.sub(r"[^A-Za-z0-9+._-]+", "-", f"{one.engine.name}_{one.voice}")[:60]
+    return f"{folder}/{number:05d}_{voice}_{digest}.wav"
+
+
+def check_folder(folder: Path, entries: Sequence[Entry]) -> None:
+    """Find out before the work that a folder cannot be made, or holds something else.
+
+    Raises
+    ------
+    KwsError
+        If there is a file of this name, no folder above it, no right to write, or a recording that
+        would not be made: training on the folder would take it for one of these.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise KwsError(f"{folder}: is a file: name a folder for the recordings")
+    above = folder.resolve().parent
+    if not above.is_dir():
+        raise KwsError(f"{above}: no such folder: make it, or name another --output")
+    if not os.access(folder if folder.exists() else above, os.W_OK):
+        raise KwsError(f"{folder}: cannot be written to: name another --output")
+    ours = {entry.path for entry in entries}
+    for part in (POSITIVES, NEGATIVES):
+        for path in sorted((folder / part).glob("*")):
+            if not path.name.startswith(".") and f"{part}/{path.name}" not in ours:
+                raise KwsError(
+                    f"{path}: is not among what these arguments make: name another --output, or "
+                    "remove the folder"
+                )
+
+
+def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
+    """Say what is not there yet, and write the manifest of what is.
+
+    Stopped, it leaves whole recordings and their manifest; the next time it goes on from there.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    entries : sequence of Entry
+    progress : callable
+
+    Raises
+    ------
+    KwsError
+        If nothing could be said.
+    OSError
+        If the folder cannot be written.
+    """
+    for part in (POSITIVES, NEGATIVES):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    there = {entry.path for entry in entries if _is_whole(folder / entry.path)}
+    missing = [entry for entry in entries if entry.path not in there]
+    failed: list[KwsError] = []
+    said = say_all([entry.utterance for entry in missing])
+    try:
+        for number in progress(iter(range(len(missing))), len(missing), "synthesizing"):
+            samples = next(said)
+            if not isinstance(samples, KwsError) and len(samples) > LONGEST * WORDS.sample_rate:
+                one = missing[number].utterance
+                samples = KwsError(
+                    f"{one.engine.name} says {one.text!r:.60} for more than {LONGEST} s"
+                )
+            if isinstance(samples, KwsError):
+                failed.append(samples)
+                continue
+            _write(folder / missing[number].path, samples)
+            there.add(missing[number].path)
+    finally:
+        held = [entry for entry in entries if entry.path in there]
+        _write_manifest(folder / MANIFEST, held)
+    if not held:
+        raise KwsError(f"nothing could be synthesized: {failed[0]}")
+    return Filled(held, len(missing) - len(failed), failed)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a recording is there and not damaged."""
+    try:
+        with wave.open(str(path)) as file:
+            shape = file.getparams()[:3]
+            return (
+                shape == (1, 2, WORDS.sample_rate)
+                and file.getnframes() > 0
+                and path.stat().st_size == 44 + 2 * file.getnframes()
+            )
+    except (OSError, EOFError, wave.Error):
+        return False
+
+
+def _write(path: Path, samples: np.ndarray) -> None:
+    """Write 16-bit WAV, all of the file or nothing."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with wave.open(str(part), "wb") as file:
+            file.setparams((1, 2, WORDS.sample_rate, len(samples), "NONE", ""))
+            file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_manifest(path: Path, entries: Sequence[Entry]) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(entry.row for entry in entries)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

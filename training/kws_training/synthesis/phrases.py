@@ -1,0 +1,290 @@
+"""A phrase said by many voices, and what sounds like it: for wake words without recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.arrays import Float32
+from kws.console import note
+from kws.errors import KwsError
+
+from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..progress import bar
+from .casting import cast
+from .confusables import find_confusables
+from .engine import Engine
+from .engines import INSTALL
+from .synthetic import SYNTHETIC
+from .utterances import Utterance, common_words, say_all
+
+#: Longest phrase, in characters.
+LONGEST = 100
+#: Most bytes of samples that are read from the cache.
+MOST_BYTES = 4 << 30
+#: Confusable texts that are said; further negatives say them again, in other voices.
+TEXTS = 300
+#: Changes with what this module makes of the same arguments.
+VERSION = 3
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A text that an engine said.
+
+    Attributes
+    ----------
+    samples : float32 (n,)
+        At 16 kHz, trimmed, the peak at half of full scale.
+    text : str
+        As it was given to the engine, with punctuation.
+    speaker : str
+        "synthetic", the engine and its voice.
+    """
+
+    samples: Float32
+    text: str
+    speaker: str
+
+
+@dataclass(frozen=True)
+class SpokenPhrase:
+    """A phrase by many voices, and what must not be taken for it.
+
+    Attributes
+    ----------
+    positives, negatives : list of Spoken
+    """
+
+    positives: list[Spoken]
+    negatives: list[Spoken]
+
+
+def clean_phrase(text: str) -> str:
+    """Return a phrase on one line, without control characters.
+
+    Raises
+    ------
+    KwsError
+        If there is nothing to say in it, or too much.
+    """
+    phrase = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not any(c.isalnum() for c in phrase):
+        raise KwsError(f"{text!r:.60}: nothing to say: give a word or a phrase")
+    if len(phrase) > LONGEST:
+        raise KwsError(f"{text!r:.60}: too long for a wake word: at most {LONGEST} characters")
+    return phrase
+
+
+def say_phrase(text: str, count: int, engines: Sequence[Engine], seed: int) -> Iterator[Spoken]:
+    """Say a phrase with as many voices, speeds and pitches as there are.
+
+    Parameters
+    ----------
+    text : str
+    count : int
+        Times; what an engine fails to say is missing.
+    engines : sequence of Engine
+        As `engines.installed` returns them.
+    seed : int
+
+    Yields
+    ------
+    Spoken
+
+    Raises
+    ------
+    KwsError
+        If there is no engine, or nothing to say.
+    """
+    return _spoken(cast([clean_phrase(text)], count, _some(engines), seed), [])
+
+
+def confusables(text: str, count: int, seed: int, language: str = "en") -> list[str]:
+    """Return phrases that sound like a phrase, parts of it and other orders of its words.
+
+    None has the phrase in it. The nearest come first; a short phrase has fewer than ``count``.
+
+    Raises
+    ------
+    KwsError
+        If espeak-ng is there and fails, or there is nothing to say.
+    """
+    return [one.text for one in find_confusables(clean_phrase(text), count, seed, language)]
+
+
+def cast_phrase(
+    text: str,
+    positives: int,
+    negatives: int,
+    engines: Sequence[Engine],
+    seed: int,
+    language: str = "en",
+) -> tuple[list[Utterance], list[Utterance], list[str]]:
+    """Decide what is said by whom for a wake word.
+
+    Returns
+    -------
+    positives, negatives : list of Utterance
+    kinds : list of str
+        How each negative was made, as `confusables.Confusable` says.
+
+    Raises
+    ------
+    KwsError
+        As for `say_phrase` and `confusables`.
+    """
+    phrase = clean_phrase(text)
+    foreign = [c for c in phrase if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")]
+    if language == "en" and foreign:
+        raise KwsError(
+            f"{phrase!r:.60}: {foreign[0]!r} is no letter of English: name the language, as "
+            "--language ar"
+        )
+    said = cast([phrase], positives, _some(engines), seed)
+    # the same texts for any number, so that more negatives begin as fewer do
+    others = find_confusables(phrase, TEXTS, seed, language) if negatives else []
+    # another seed, so that the first voice of the one is not that of the other
+    wrong = cast([one.text for one in others], negatives, engines, seed + 1)
+    kinds = [others[number % len(others)].kind for number in range(len(wrong))]
+    return said, wrong, kinds
+
+
+def other_texts(text: str, seed: int, language: str = "en") -> list[str]:
+    """Return what a phrase is trained against: parts, other orders, other words in their place.
+
+    Not what differs by a sound or two: the same few voices say both, so that a network which
+    tells these apart by what is special to a machine is strict with people, too (measured in
+    training/EXPERIMENTS.md). That is made by `confusables`, for those who want it.
+
+    Raises
+    ------
+    KwsError
+        As for `confusables`.
+    """
+    phrase = clean_phrase(text)
+    rng = np.random.default_rng(seed)
+    found = find_confusables(phrase, TEXTS, seed, language)
+    texts = [one.text for one in found if one.kind in ("part", "reordered")][: TEXTS // 4]
+    words, pool = phrase.split(), common_words()
+    while len(texts) < TEXTS:
+        place = int(rng.integers(len(words)))
+        other = str(rng.choice(pool))
+        if other.casefold() != words[place].casefold():
+            texts.append(" ".join([*words[:place], other, *words[place + 1 :]]))
+    rng.shuffle(texts)
+    return texts
+
+
+def spoken_phrase(
+    text: str,
+    positives: int,
+    negatives: int,
+    engines: Sequence[Engine],
+    seed: int,
+    cache: Path,
+    language: str = "en",
+) -> SpokenPhrase:
+    """Return a phrase, and what else the same voices say, made once and kept: for training.
+
+    The negatives are those of `other_texts`.
+
+    Parameters
+    ----------
+    text : str
+    positives, negatives : int
+        How many of each; what an engine fails to say is missing, and said on stderr.
+    engines : sequence of Engine
+    seed : int
+    cache : Path
+        Folder that keeps them, by what they are made of.
+    language : str
+
+    Raises
+    ------
+    KwsError
+        If there is no engine, nothing could be said, or the cache cannot be written.
+    """
+    voices = [(engine.name, engine.voices) for engine in _some(engines)]
+    made_of = (VERSION, clean_phrase(text), positives, negatives, voices, seed, language)
+    digest = hashlib.sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    path = cache / f"phrase-{digest}.npz"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    said, _, _ = cast_phrase(text, positives, 0, engines, seed, language)
+    others = other_texts(text, seed, language) if negatives else []
+    wrong = cast(others, negatives, engines, seed + 1)
+    failed: list[KwsError] = []
+    spoken = [
+        list(_spoken([*said], failed, f"saying {text[:30]!r}")),
+        list(_spoken([*wrong], failed, "saying other things")),
+    ]
+    if failed:
+        note(f"{len(failed)} of {len(said) + len(wrong)} texts could not be said: {failed[0]}")
+    if said and not spoken[0]:
+        raise KwsError(f"{text!r:.60}: nothing could be synthesized: {failed[0]}")
+    result = SpokenPhrase(*spoken)
+    _write(path, result)
+    return _read(path) or result  # the same samples, in 16 bits, the first time and later
+
+
+def _some(engines: Sequence[Engine]) -> Sequence[Engine]:
+    if not engines:
+        raise KwsError(f"no text-to-speech engine: {INSTALL['espeak-ng']}, or {INSTALL['piper']}")
+    return engines
+
+
+def _spoken(
+    utterances: Sequence[Utterance], failed: list[KwsError], what: str | None = None
+) -> Iterator[Spoken]:
+    """Say them, with a bar that says what; errors are added to ``failed``."""
+    said = say_all(utterances)
+    numbers = iter(range(len(utterances)))
+    for number in bar(numbers, len(utterances), what) if what else numbers:
+        samples, one = next(said), utterances[number]
+        if isinstance(samples, KwsError):
+            failed.append(samples)
+        else:
+            yield Spoken(samples, one.text, f"{SYNTHETIC}{one.engine.name} {one.voice}")
+
+
+def _write(path: Path, phrase: SpokenPhrase) -> None:
+    spoken = [*phrase.positives, *phrase.negatives]
+    samples = [np.rint(one.samples * 32767).astype(np.int16) for one in spoken]
+    write_arrays(
+        path,
+        samples=np.concatenate(samples or [np.empty(0, np.int16)]),
+        lengths=np.array([len(one) for one in samples], np.int64),
+        texts=np.array([one.text for one in spoken], np.str_),
+        speakers=np.array([one.speaker for one in spoken], np.str_),
+        positives=np.array(len(phrase.positives)),
+    )
+
+
+def _read(path: Path) -> SpokenPhrase | None:
+    """Return what was kept; None if there is nothing that can be read."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        with np.load(path, allow_pickle=False) as archive:
+            samples: npt.NDArray[np.int16] = archive["samples"]
+            lengths: npt.NDArray[np.int64] = archive["lengths"]
+            texts, speakers = archive["texts"].tolist(), archive["speakers"].tolist()
+            positives = int(archive["positives"])
+        if lengths.sum() != len(samples) or not len(lengths) == len(texts) == len(speakers):
+            return None
+        pieces = np.split(samples, np.cumsum(lengths)[:-1]) if len(lengths) else []
+        spoken = [
+            Spoken(piece.astype(np.float32) / 32768, text, speaker)
+            for piece, text, speaker in zip(pieces, texts, speakers, strict=True)
+        ]
+    except (*DAMAGED_ARCHIVE, AttributeError, IndexError):
+        return None
+    return SpokenPhrase(spoken[:positives], spoken[positives:])

@@ -1,1 +1,0 @@
-"""The command line: one module per verb or pair of verbs."""

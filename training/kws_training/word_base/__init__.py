@@ -1,0 +1,1 @@
+"""The word base: a network that has learned words from thousands of voices."""
