@@ -1,14 +1,18 @@
-# Two commands to begin with: make demo, make test.
+# Two commands to begin with: make demo, make test. All of them: make help.
+
+# A shell in which these are set hides how the output is written elsewhere, and compiles every start.
+unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV ?= .venv
+DEVICE_VENV ?= .venv-device
 BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-slow lint models words commands clean
+.PHONY: demo test test-device test-slow lint package minimal-root models words commands clean help
 
-demo: $(VENV)/.kws
+demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
 	@echo "Spotting commands in demo/synthesized_commands.wav (a synthesized voice says 13 words):"
 	@$(BIN)/kws spot demo/synthesized_commands.wav
@@ -17,25 +21,35 @@ demo: $(VENV)/.kws
 	@echo "Your own words:  $(BIN)/pip install '.[train]' && $(BIN)/kws train --data recordings --output model.tflite   (README: The maker)"
 
 # Files of tests side by side: TensorFlow uses one core and a half, and many tests start processes.
-test: $(VENV)/.kws-test lint
+test: $(VENV)/.kws-test lint ## lint, and all tests but the slow ones; ends with what was skipped and why
 	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
-test-slow: $(VENV)/.kws-test
+# In an environment of its own, without TensorFlow.
+test-device: $(DEVICE_VENV)/.kws-test-device ## the tests of the device side, on what a device has; one minute
+	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+
+test-slow: $(VENV)/.kws-test ## all tests, the slow ones too
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.kws-test
+lint: $(VENV)/.kws-test ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+package: ## build wheel and sdist in dist/; install each into an empty environment and check it there
+	PYTHON=$(PYTHON) scripts/check_package.sh
+
+minimal-root: ## make demo and make test in a minimal Debian root; needs root rights
+	scripts/minimal_root.sh
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
 # the word base first (two hours on two cores; it goes on where it was stopped), then a teacher that
 # goes on from it for ten commands, and two students of both (an hour each). kws/models/README.md
 # says how those in the package differ.
 FEATURES ?= build/features.npz
-models: words
+models: words ## train the models in the package again: four hours
 	$(MAKE) commands
-words: $(FEATURES)
+words: $(FEATURES) ## train the word base of the models
 	mkdir -p build
 	$(BIN)/kws pretrain --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
 	  --negatives $(DATA)/speech/orders --output build/begun.tflite
@@ -43,7 +57,7 @@ words: $(FEATURES)
 	  --noise $(DATA)/noise/speech_commands $(DATA)/sounds --negatives $(DATA)/speech/orders \
 	  --speech $(DATA)/speech_commands_train/training $(DATA)/speech_commands_words $(DATA)/speech/orders \
 	  $(DATA)/wake_words/computer $(DATA)/wake_words/smart_mirror --output kws/models/words.tflite
-commands: $(FEATURES)
+commands: $(FEATURES) ## train the models of ten commands from the word base
 	mkdir -p build
 	$(BIN)/kws pretrain --start kws/models/words.tflite --keywords $(COMMANDS) --synthesize 0 \
 	  --features $(FEATURES) --noise $(DATA)/noise/speech_commands \
@@ -64,8 +78,10 @@ $(FEATURES): | $(VENV)/.kws-test
 	mv $(FEATURES).part.npz $(FEATURES)
 
 # The stamps are newer than pyproject.toml when what it asks for is installed.
+RIGHT_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "kws needs Python 3.11 to 3.13: make PYTHON=python3.12 demo")'
+
 $(VENV)/.kws: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "kws needs Python 3.11 to 3.13: make PYTHON=python3.12 demo")'
+	$(RIGHT_PYTHON)
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check -e .
 	touch $@
@@ -74,5 +90,14 @@ $(VENV)/.kws-test: pyproject.toml $(VENV)/.kws
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint]'
 	touch $@
 
-clean:
-	rm -rf $(VENV) build
+$(DEVICE_VENV)/.kws-test-device: pyproject.toml
+	$(RIGHT_PYTHON)
+	test -x $(DEVICE_VENV)/bin/pip || $(PYTHON) -m venv $(DEVICE_VENV)
+	$(DEVICE_VENV)/bin/pip install -q --disable-pip-version-check -e '.[test-device]'
+	touch $@
+
+clean: ## remove the environments and all that was built
+	rm -rf $(VENV) $(DEVICE_VENV) build dist
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
