@@ -194,8 +194,8 @@ def _run(options: argparse.Namespace) -> int:
     from kws_training.cache import cache_folder
 
     from ..boards.budget import largest_within
-    from ..distillation.fit import Recipe
-    from ..distillation.pipeline import Options, distill
+    from ..distillation.fit import FitConfig
+    from ..distillation.pipeline import DistillOptions, distill
 
     if options.budget_ms is not None:
         choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
@@ -204,11 +204,11 @@ def _run(options: argparse.Namespace) -> int:
     result = distill(
         teachers,
         folders,
-        Options(
+        DistillOptions(
             student,
             None if options.keywords is None else tuple(options.keywords),
             options.copies,
-            Recipe(epochs=options.epochs),
+            FitConfig(epochs=options.epochs),
             options.seed,
         ),
         cache_folder("checkpoints"),

@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from kws.cli.arguments import check_output
 from kws.cli.verb import Verb
 from kws.console import note, quiet
 from kws.errors import AudioError, KwsError
 from kws.modelfile import ModelFile
 from kws.packaged import find_model
-from kws_training.cli.train import check_output
 
 #: Recordings that an ONNX file is checked on, and seconds of each, at most.
 MOST_RECORDINGS = 20

@@ -7,10 +7,11 @@ import json
 import re
 from pathlib import Path
 
+from kws.cli.arguments import check_output
 from kws.cli.verb import Verb
+from kws.console import note
 from kws.errors import KwsError
 from kws.modelfile import write_model
-from kws_training.cli.train import check_output
 
 
 def _configure_pack(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +45,8 @@ def _run_pack(options: argparse.Namespace) -> int:
             raise KwsError("--template prints a kws.json: leave out --metadata and --output")
         made = template(read_network(options.network), str(options.network))
         print(json.dumps(made.values, indent=1))
-        for note in made.notes:
-            note(note)
+        for line in made.notes:
+            note(line)
         return 0
     if options.metadata is None or options.output is None:
         raise KwsError("--metadata and --output are needed (or --template, to start from)")

@@ -48,18 +48,18 @@ def _run(options: argparse.Namespace) -> int:
     from kws_training.networks.word_base import read_base
 
     from ..boards.cost import cost
-    from ..distillation.fit import Recipe
-    from ..distillation.pipeline import Options, distill
+    from ..distillation.fit import FitConfig
+    from ..distillation.pipeline import DistillOptions, distill
     from ..pruning import prune
 
     base = read_base(options.model)
     student = prune(base, options.keep)
     # gently, and near to what is judged: the weights are good already
-    recipe = Recipe(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
+    fit = FitConfig(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
     result = distill(
         [base.model],
         folders,
-        Options(student, None, 1, recipe, options.seed),
+        DistillOptions(student, None, 1, fit, options.seed),
         cache_folder("checkpoints"),
     )
     write_student(options, result)

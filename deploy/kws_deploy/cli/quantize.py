@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.arrays import Int16
+from kws.cli.arguments import check_output
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.modelfile import WAKE_WORDS, ModelFile, write_model
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data, seed
-from kws_training.cli.train import check_output
 
 if TYPE_CHECKING:
     pass
@@ -120,7 +120,7 @@ def _run_quantize(options: argparse.Namespace) -> int:
     from kws_training.progress import bar
 
     from ..quantization.layers import draw
-    from ..quantization.pipeline import Options, open_source, quantize_model
+    from ..quantization.pipeline import QuantizeOptions, open_source, quantize_model
     from ..quantization.representative import read_representative
 
     source = open_source(model)
@@ -137,7 +137,7 @@ def _run_quantize(options: argparse.Namespace) -> int:
         representative,
         clips,
         audio,
-        Options(
+        QuantizeOptions(
             to=options.to,
             input_type=options.input_type,
             output_type=options.output_type,

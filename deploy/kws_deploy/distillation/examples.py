@@ -25,7 +25,7 @@ UNLABELLED_SHARE = 0.15
 
 
 @dataclass(frozen=True)
-class Material:
+class StudentData:
     """Clips of one second in the students' front end.
 
     Attributes
@@ -36,17 +36,17 @@ class Material:
         What is said: an index in the labels, or `UNLABELLED`.
     words : str (n,)
         The word that is said, of which several may have one label.
-    told : float32 (n, labels)
+    teacher_posteriors : float32 (n, labels)
         Posteriors, softened: the mean of teachers who need the waveform; NaN where none did.
-    tellers : int
+    teacher_count : int
         How many teachers these are.
     """
 
     images: npt.NDArray[np.uint8]
     labels: Int64
     words: npt.NDArray[np.str_]
-    told: Float32
-    tellers: int = 0
+    teacher_posteriors: Float32
+    teacher_count: int = 0
 
     def frames(self, rows: Int64) -> Float32:
         """Return log-mel frames in the front end's units."""
@@ -72,20 +72,20 @@ class Material:
         return shares / shares.sum()
 
 
-def join(parts: Sequence[Material]) -> Material:
-    """Return all the material as one."""
-    return Material(
+def join(parts: Sequence[StudentData]) -> StudentData:
+    """Return the data of all parts as one."""
+    return StudentData(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.words for part in parts]),
-        np.concatenate([part.told for part in parts]),
-        max(part.tellers for part in parts),
+        np.concatenate([part.teacher_posteriors for part in parts]),
+        max(part.teacher_count for part in parts),
     )
 
 
 def labelled(
     words: WordImages, labels: tuple[str, ...], hold_out: float, left_out: set[str]
-) -> Material:
+) -> StudentData:
     """Take images with their labels; words that are no label become ``_unknown_``.
 
     Speakers that are held out, those in ``left_out``, and those of a data set's own test list
@@ -98,26 +98,26 @@ def labelled(
         [labels.index(word if word in labels else UNKNOWN) for word in words.words.tolist()],
         np.int64,
     )
-    return Material(words.images, numbers, words.words, _untold(len(numbers), labels))
+    return StudentData(words.images, numbers, words.words, _no_posteriors(len(numbers), labels))
 
 
-def recorded(part: Part, labels: tuple[str, ...]) -> Material:
+def recorded(part: Part, labels: tuple[str, ...]) -> StudentData:
     """Take recordings with their labels, as they are."""
-    return Material(
+    return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
         np.array([labels.index(clip.label) for clip in part.clips], np.int64),
         np.array([clip.word for clip in part.clips], np.str_),
-        _untold(len(part.clips), labels),
+        _no_posteriors(len(part.clips), labels),
     )
 
 
-def unlabelled(part: Part, labels: tuple[str, ...]) -> Material:
+def unlabelled(part: Part, labels: tuple[str, ...]) -> StudentData:
     """Take pieces of speech of which nobody says what is in them: teachers will."""
-    return Material(
+    return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
         np.full(len(part.audio), UNLABELLED, np.int64),
         np.full(len(part.audio), "", np.str_),
-        _untold(len(part.audio), labels),
+        _no_posteriors(len(part.audio), labels),
     )
 
 
@@ -130,7 +130,7 @@ def taught(
     noise: Sequence[Float32],
     seed: int,
     progress: Progress,
-) -> Material:
+) -> StudentData:
     """Let teachers judge augmented recordings, of which the student gets the images.
 
     Parameters
@@ -150,7 +150,7 @@ def taught(
     """
     count = len(part.clips) * copies
     images = np.empty((count, CLIP_FRAMES, WORDS.bands), np.uint8)
-    told = np.empty((count, len(labels)), np.float32)
+    teacher_posteriors = np.empty((count, len(labels)), np.float32)
     for row in progress(iter(range(count)), count, "teacher"):
         copy, number = divmod(row, len(part.clips))
         rng = np.random.default_rng((seed, copy, number))
@@ -158,7 +158,7 @@ def taught(
         if copy:
             samples = augment(rng, samples, RATE, (0, RATE // 10), noise, Augmentation()).window
         images[row] = image_of(samples)
-        told[row] = np.mean(
+        teacher_posteriors[row] = np.mean(
             [
                 _softened(teacher.classify(samples).scores, labels, temperature)
                 for teacher in teachers
@@ -168,7 +168,9 @@ def taught(
     said = [clip.label for clip in part.clips] * copies
     numbers = [labels.index(label) if label in labels else UNLABELLED for label in said]
     words = np.array([clip.word for clip in part.clips] * copies, np.str_)
-    return Material(images, np.array(numbers, np.int64), words, told, len(teachers))
+    return StudentData(
+        images, np.array(numbers, np.int64), words, teacher_posteriors, len(teachers)
+    )
 
 
 def _softened(scores: dict[str, float], labels: tuple[str, ...], temperature: float) -> Float32:
@@ -181,5 +183,5 @@ def _images(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     return np.stack(images) if images else np.empty((0, CLIP_FRAMES, WORDS.bands), np.uint8)
 
 
-def _untold(count: int, labels: tuple[str, ...]) -> Float32:
+def _no_posteriors(count: int, labels: tuple[str, ...]) -> Float32:
     return np.full((count, len(labels)), np.nan, np.float32)

@@ -27,7 +27,7 @@ from kws_training.networks.streaming import Network, StepModel, step_model, whol
 from kws_training.progress import bar
 from kws_training.word_base.train import HEAVY, LIGHT
 
-from .examples import Material
+from .examples import StudentData
 from .teachers import FrameTeacher, softened
 
 #: Results per training window.
@@ -37,7 +37,7 @@ LEAST_STEPS = 40
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitConfig:
     """How students are trained.
 
     Attributes
@@ -68,7 +68,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Pupil:
+class StudentNetwork:
     """A network to train, and whether teachers help.
 
     Attributes
@@ -87,37 +87,37 @@ class Pupil:
 Listen = Callable[[int, int], FrameTeacher]
 #: Maps clips (n, 98, bands) to logits (n, labels), by the averaged weights.
 Predict = Callable[[Float32], Float32]
-#: Takes the number of the epoch, and each pupil's loss and `Predict`.
+#: Takes the number of the epoch, and each student's loss and `Predict`.
 Report = Callable[[int, Sequence[float], Sequence[Predict]], None]
 
 
 def train_students(
-    pupils: Sequence[Pupil],
-    material: Material,
+    students: Sequence[StudentNetwork],
+    data: StudentData,
     noise: Float32,
     labels: tuple[str, ...],
     teachers: Sequence[Listen],
     stride: int,
-    recipe: Recipe,
+    config: FitConfig,
     seed: int,
     checkpoint: Checkpoint,
     report: Report,
 ) -> list[StepModel]:
-    """Train pupils side by side: each batch, augmented once, is heard by all and by the teachers.
+    """Train students side by side: each batch, augmented once, is heard by all and by the teachers.
 
     Parameters
     ----------
-    pupils : sequence of Pupil
+    students : sequence of StudentNetwork
         One network several times over: all begin with the weights of the first.
-    material : Material
+    data : StudentData
     noise : float32 (frames, bands)
         ln(power) of recorded noise.
     labels : tuple of str
     teachers : sequence of callable
-        Those who judge frames; what others said of recordings is in the material.
+        Those who judge frames; what others said of recordings is in the data.
     stride : int
         Front-end frames per result.
-    recipe : Recipe
+    config : FitConfig
     seed : int
     checkpoint : Checkpoint
         A training that was stopped goes on from here.
@@ -127,27 +127,27 @@ def train_students(
     Returns
     -------
     list of StepModel
-        The streaming form of each pupil, ready to convert.
+        The streaming form of each student, ready to convert.
     """
-    steps = [step_model(one.network, stride, (1, WORDS.bands)) for one in pupils]
+    steps = [step_model(one.network, stride, (1, WORDS.bands)) for one in students]
     window = WindowShape(steps[0].receptive_field, stride, RESULTS)
     models = [
-        _training_model(pupil, window.frames, None if not pupil.taught else recipe.temperature)
-        for pupil in pupils
+        _training_model(student, window.frames, None if not student.taught else config.temperature)
+        for student in students
     ]
     for model in models[1:]:  # what they begin with must not be what makes the difference
         model.set_weights(models[0].get_weights())
-    silences = round(recipe.batch * recipe.silence)
-    words = recipe.batch - silences
-    per_epoch = max(LEAST_STEPS, len(material.images) // words)
+    silences = round(config.batch * config.silence)
+    words = config.batch - silences
+    per_epoch = max(LEAST_STEPS, len(data.images) // words)
     loops = [
         TrainingLoop(
-            model, per_epoch * recipe.epochs, recipe.descent, _shares(recipe, pupil.taught)
+            model, per_epoch * config.epochs, config.descent, _shares(config, student.taught)
         )
-        for model, pupil in zip(models, pupils, strict=True)
+        for model, student in zip(models, students, strict=True)
     ]
-    listening = [teacher(recipe.batch, window.frames) for teacher in teachers]
-    judge = [_predict(pupil.network, step) for pupil, step in zip(pupils, steps, strict=True)]
+    listening = [teacher(config.batch, window.frames) for teacher in teachers]
+    judge = [_predict(student.network, step) for student, step in zip(students, steps, strict=True)]
 
     begin = 0
     saved = checkpoint.read()
@@ -157,26 +157,26 @@ def train_students(
             size = len(loop.state())
             loop.restore(arrays[:size])
             arrays = arrays[size:]
-    for epoch in range(begin, recipe.epochs):
-        light = epoch >= round(recipe.epochs * (1 - recipe.light))
+    for epoch in range(begin, config.epochs):
+        light = epoch >= round(config.epochs * (1 - config.light))
         maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
         batches = _batches(
             np.random.default_rng((seed, epoch)),
             maker,
-            material,
+            data,
             silences,
             words,
             window,
             labels,
             listening,
-            recipe,
+            config,
         )
-        losses = np.zeros(len(pupils))
+        losses = np.zeros(len(students))
         source = ahead(lambda batches=batches: next(batches), per_epoch)  # type: ignore[misc]
-        numbers = bar(iter(range(per_epoch)), per_epoch, f"epoch {epoch + 1}/{recipe.epochs}")
+        numbers = bar(iter(range(per_epoch)), per_epoch, f"epoch {epoch + 1}/{config.epochs}")
         for _, (alone, together) in zip(numbers, source, strict=True):
-            for number, (loop, pupil) in enumerate(zip(loops, pupils, strict=True)):
-                losses[number] += loop.step(together if pupil.taught else alone) / per_epoch
+            for number, (loop, student) in enumerate(zip(loops, students, strict=True)):
+                losses[number] += loop.step(together if student.taught else alone) / per_epoch
         checkpoint.write(epoch + 1, [array for loop in loops for array in loop.state()])
         predicts = [_averaged(loop, predict) for loop, predict in zip(loops, judge, strict=True)]
         report(epoch + 1, losses.tolist(), predicts)
@@ -185,17 +185,17 @@ def train_students(
     return steps
 
 
-def _shares(recipe: Recipe, taught: bool) -> tuple[float, ...]:
+def _shares(config: FitConfig, taught: bool) -> tuple[float, ...]:
     if not taught:
         return (1.0,)
-    return recipe.label_share, (1 - recipe.label_share) * recipe.temperature**2
+    return config.label_share, (1 - config.label_share) * config.temperature**2
 
 
-def _training_model(pupil: Pupil, frames: int, temperature: float | None) -> Any:
+def _training_model(student: StudentNetwork, frames: int, temperature: float | None) -> Any:
     """Build the model of whole windows: logits, and logits divided by the temperature."""
     import keras
 
-    model = whole_model(pupil.network, frames, (1, WORDS.bands))
+    model = whole_model(student.network, frames, (1, WORDS.bands))
     logits = model.outputs[0][:, -RESULTS:]
     if temperature is None:
         return keras.Model(model.inputs, logits)
@@ -224,28 +224,28 @@ def _averaged(loop: TrainingLoop, predict: Predict) -> Predict:
 def _batches(
     rng: np.random.Generator,
     maker: WindowMaker,
-    material: Material,
+    data: StudentData,
     silences: int,
     words: int,
     window: WindowShape,
     labels: tuple[str, ...],
     teachers: Sequence[FrameTeacher],
-    recipe: Recipe,
+    config: FitConfig,
 ) -> Iterator[tuple[Batch, Batch]]:
-    """Make batches of words and silence, for pupils without teachers and with them.
+    """Make batches of words and silence, for students without teachers and with them.
 
     What no label says (speech without labels; results that see a part of a word) the teachers
     say alone.
     """
     unknown, silence = labels.index(UNKNOWN), labels.index(SILENCE)
-    share = material.shares
+    share = data.shares
     while True:
-        rows = rng.choice(len(material.images), words, p=share)
-        said = material.labels[rows]
+        rows = rng.choice(len(data.images), words, p=share)
+        said = data.labels[rows]
         clips = maker.words(
             rng,
-            material.frames(rows),
-            material.frames(rng.permutation(rows)),
+            data.frames(rows),
+            data.frames(rng.permutation(rows)),
             window.frames,
             window.receptive_field - 2,
         )
@@ -263,17 +263,17 @@ def _batches(
         quiet = np.zeros((silences, window.results, len(labels)), np.float32)
         quiet[..., silence] = 1.0
         targets = np.concatenate([targets, quiet])
-        smooth = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(labels)
+        smooth = targets * (1 - config.label_smoothing) + config.label_smoothing / len(labels)
         weight = np.ones(targets.shape[:2], np.float32)
         weight[:words] = labelled
         judged, heard = _judged(
             frames,
             targets,
             whole,
-            material.told[rows],
-            material.tellers,
+            data.teacher_posteriors[rows],
+            data.teacher_count,
             teachers,
-            recipe.temperature,
+            config.temperature,
         )
         yield (
             Batch(frames, [smooth], [weight]),
@@ -285,8 +285,8 @@ def _judged(
     frames: Float32,
     targets: Float32,
     whole: npt.NDArray[np.bool_],
-    told: Float32,
-    tellers: int,
+    teacher_posteriors: Float32,
+    teacher_count: int,
     teachers: Sequence[FrameTeacher],
     temperature: float,
 ) -> tuple[Float32, Float32]:
@@ -299,14 +299,16 @@ def _judged(
     if teachers:
         logits = [teacher.logits(frames)[:, -targets.shape[1] :] for teacher in teachers]
         judged, heard = softened(logits, temperature), np.ones_like(heard)
-    known = np.isfinite(told[:, 0])
+    known = np.isfinite(teacher_posteriors[:, 0])
     if known.any():
         at = np.zeros(heard.shape, np.bool_)
         at[: len(whole)] = whole & known[:, None]
         row = np.nonzero(at)[0]
-        # what is told is the mean of those who told it; each teacher says as much as any other
+        # posteriors of waveforms are a mean over their teachers; every teacher counts alike
         others = judged[at] if teachers else 0.0
         judged = judged.copy()
-        judged[at] = (tellers * told[row] + len(teachers) * others) / (tellers + len(teachers))
+        judged[at] = (teacher_count * teacher_posteriors[row] + len(teachers) * others) / (
+            teacher_count + len(teachers)
+        )
         heard[at] = 1.0
     return judged, heard

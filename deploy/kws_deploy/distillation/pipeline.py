@@ -39,14 +39,14 @@ from kws_training.versions import used_versions
 from kws_training.word_base.train import HEAVY, representative
 
 from ..students.catalog import Student
-from .examples import Material, join, labelled, recorded, taught, unlabelled
-from .fit import Predict, Pupil, Recipe, train_students
+from .examples import StudentData, join, labelled, recorded, taught, unlabelled
+from .fit import FitConfig, Predict, StudentNetwork, train_students
 from .sources import Folders, Gathered, gather
 from .teachers import FrameTeacher, hears
 
 
 @dataclass(frozen=True)
-class Options:
+class DistillOptions:
     """What a user decides about distillation.
 
     Attributes
@@ -56,14 +56,14 @@ class Options:
         Some of the teacher's; all of them if None.
     copies : int
         Augmented copies of each recording for teachers that hear waveforms.
-    recipe : Recipe
+    fit : FitConfig
     seed : int
     """
 
     student: Student
     keywords: tuple[str, ...] | None
     copies: int
-    recipe: Recipe
+    fit: FitConfig
     seed: int
 
 
@@ -97,7 +97,7 @@ class Distilled:
 
 
 def distill(
-    teachers: Sequence[ModelFile], folders: Folders, options: Options, checkpoints: Path
+    teachers: Sequence[ModelFile], folders: Folders, options: DistillOptions, checkpoints: Path
 ) -> Distilled:
     """Train a student of teachers, for the same labels and held-out speakers.
 
@@ -108,7 +108,7 @@ def distill(
         window; the others judge augmented copies of the recordings alone. The first one says
         which speakers are held out, and what the detector's defaults are.
     folders : Folders
-    options : Options
+    options : DistillOptions
     checkpoints : Path
         Folder in which the state after each epoch is kept, so that a run that was interrupted
         goes on.
@@ -121,23 +121,25 @@ def distill(
     set_seed(options.seed)
     labels = labels_of(teachers, options.keywords)
     keywords = tuple(label for label in labels if label in teachers[0].metadata.keywords)
-    data = gather(teachers[0], keywords, folders)
-    material = _material(teachers, labels, data, folders, options)
+    gathered = gather(teachers[0], keywords, folders)
+    data = _student_data(teachers, labels, gathered, folders, options)
     for number, label in enumerate(labels):
-        if label in keywords and not (material.labels == number).any():
+        if label in keywords and not (data.labels == number).any():
             raise KwsError(
                 f"{label}: no recording of this keyword is there to train on: add some, or name "
                 "the others with --keywords"
             )
-    note(f"{len(material.images)} clips to learn from")
-    noise = noise_frames(data.noise, data.training)
-    frames = to_frames(np.stack([image_of(second_of(audio)) for audio in data.validation.audio]))
-    said = np.array([labels.index(clip.label) for clip in data.validation.clips])
+    note(f"{len(data.images)} clips to learn from")
+    noise = noise_frames(gathered.noise, gathered.training)
+    frames = to_frames(
+        np.stack([image_of(second_of(audio)) for audio in gathered.validation.audio])
+    )
+    said = np.array([labels.index(clip.label) for clip in gathered.validation.clips])
 
     def report(epoch: int, losses: Sequence[float], predicts: Sequence[Predict]) -> None:
         shares = [float((predict(frames).argmax(axis=1) == said).mean()) for predict in predicts]
         note(
-            f"epoch {epoch:2}/{options.recipe.epochs}: loss {losses[0]:.3f}, validation accuracy "
+            f"epoch {epoch:2}/{options.fit.epochs}: loss {losses[0]:.3f}, validation accuracy "
             f"{shares[0]:.1%}; without teacher {shares[1]:.1%}"
         )
 
@@ -147,36 +149,36 @@ def distill(
         for teacher in teachers
         if hears(teacher, WORDS)
     ]
-    digest = _digest(material, noise, teachers, labels, options)
+    digest = _digest(data, noise, teachers, labels, options)
     checkpoint = Checkpoint(checkpoints / f"distill-{digest[:16]}.npz")
     steps = train_students(
-        [Pupil(networks[0], taught=True), Pupil(networks[1], taught=False)],
-        material,
+        [StudentNetwork(networks[0], taught=True), StudentNetwork(networks[1], taught=False)],
+        data,
         noise,
         labels,
         listeners,
         options.student.stride,
-        options.recipe,
+        options.fit,
         options.seed,
         checkpoint,
         report,
     )
     maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
-    streams = representative(maker, material.images, options.seed)
-    provenance = _provenance(teachers, data, options, digest, len(material.images))
+    streams = representative(maker, data.images, options.seed)
+    provenance = _provenance(teachers, gathered, options, digest, len(data.images))
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
     model, alone = (
         model_file(step, "int8", labels, detector, provenance, streams) for step in steps
     )
     unquantized = model_file(steps[0], "float32", labels, detector, provenance, streams)
-    model, unquantized = (with_points(one, data, options.seed) for one in (model, unquantized))
+    model, unquantized = (with_points(one, gathered, options.seed) for one in (model, unquantized))
     reports = [
         judge_clips(
             open_model(one, keywords=_selected(one, keywords)),
-            data.judged.clips,
-            data.judged.audio,
-            data.judged.skipped,
+            gathered.judged.clips,
+            gathered.judged.audio,
+            gathered.judged.skipped,
             bar,
         )
         for one in (*teachers, model, alone)
@@ -187,8 +189,8 @@ def distill(
         tuple(reports[:-2]),
         reports[-2],
         reports[-1],
-        data.judges,
-        data.skipped,
+        gathered.judges,
+        gathered.skipped,
     )
     checkpoint.remove()
     return result
@@ -238,23 +240,29 @@ def model_file(
     return parse_model(pack(converted.network, metadata), f"the student in {precision}")
 
 
-def with_points(model: ModelFile, data: Gathered, seed: int) -> ModelFile:
+def with_points(model: ModelFile, gathered: Gathered, seed: int) -> ModelFile:
     """Choose the thresholds of a student on half of those who validate, and state what they give.
 
     See `kws_training.evaluation.operating.with_thresholds`.
     """
     content = pack(model.network, model.metadata)
-    return parse_model(with_thresholds(content, data.validation, data.negatives, seed), model.path)
+    return parse_model(
+        with_thresholds(content, gathered.validation, gathered.negatives, seed), model.path
+    )
 
 
 def _provenance(
-    teachers: Sequence[ModelFile], data: Gathered, options: Options, digest: str, clips: int
+    teachers: Sequence[ModelFile],
+    gathered: Gathered,
+    options: DistillOptions,
+    digest: str,
+    clips: int,
 ) -> dict[str, Any]:
     """Return what a student's file tells of its making."""
     values: dict[str, Any] = {
         "student": options.student.to_dict(),
-        "options": {**data.told, "copies": options.copies, "seed": options.seed},
-        "recipe": asdict(options.recipe),
+        "options": {**gathered.teacher_split, "copies": options.copies, "seed": options.seed},
+        "recipe": asdict(options.fit),
         "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
         "training_sha256": digest,
         "clips": clips,
@@ -265,13 +273,13 @@ def _provenance(
     return values
 
 
-def _material(
+def _student_data(
     teachers: Sequence[ModelFile],
     labels: tuple[str, ...],
-    data: Gathered,
+    gathered: Gathered,
     folders: Folders,
-    options: Options,
-) -> Material:
+    options: DistillOptions,
+) -> StudentData:
     """Make clips of all recordings and images, judged by the teachers who need waveforms."""
     keywords = tuple(one for one in labels if one in teachers[0].metadata.keywords)
     waveform = [
@@ -280,41 +288,43 @@ def _material(
         if not hears(one, WORDS)
     ]
     if waveform:
-        part = data.training + data.unlabelled
+        part = gathered.training + gathered.unlabelled
         note(f"{len(part.clips)} recordings; teachers judge {options.copies} copies of each")
-        materials = [
+        parts = [
             taught(
                 part,
                 labels,
                 waveform,
                 options.copies,
-                options.recipe.temperature,
-                data.noise,
+                options.fit.temperature,
+                gathered.noise,
                 options.seed,
                 bar,
             )
         ]
     else:
-        materials = [recorded(data.training, labels), unlabelled(data.unlabelled, labels)]
+        parts = [recorded(gathered.training, labels), unlabelled(gathered.unlabelled, labels)]
     if folders.features is not None:
-        others = {clip.speaker for part in (data.validation, data.held_out) for clip in part.clips}
+        others = {
+            clip.speaker for part in (gathered.validation, gathered.held_out) for clip in part.clips
+        }
         images = read_images(folders.features)
-        materials.append(labelled(images, labels, data.told["hold_out"], others))
-    return join(materials)
+        parts.append(labelled(images, labels, gathered.teacher_split["hold_out"], others))
+    return join(parts)
 
 
 def _digest(
-    material: Material,
+    data: StudentData,
     noise: Float32,
     teachers: Sequence[ModelFile],
     labels: tuple[str, ...],
-    options: Options,
+    options: DistillOptions,
 ) -> str:
     """Return a digest of all that a training depends on."""
     digest = hashlib.sha256(repr((labels, options, used_versions())).encode())
     for teacher in teachers:
         digest.update(teacher.network)
-    arrays = [material.images, material.labels, material.words, material.told, noise]
+    arrays = [data.images, data.labels, data.words, data.teacher_posteriors, noise]
     arrays += [array for pair in options.student.start for array in pair]
     for array in arrays:
         digest.update(array.tobytes())

@@ -69,7 +69,7 @@ class Gathered:
     negatives : Negatives
     noise : list of float32 arrays
         16 kHz.
-    told : dict
+    teacher_split : dict
         What the teacher's file tells of its split: ``hold_out``, ``validation``, ``split``.
     judges : str
         Who judges: "held-out", "judging" (named by the user) or "validation" speakers.
@@ -82,7 +82,7 @@ class Gathered:
     unlabelled: Part
     negatives: Negatives
     noise: list[Float32]
-    told: dict[str, Any]
+    teacher_split: dict[str, Any]
     judges: str
     skipped: list[Skipped]
 
@@ -129,7 +129,7 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
         unlabelled,
         negatives,
         noise,
-        _told(teacher),
+        _teacher_split(teacher),
         judges,
         skipped + negatives.skipped,
     )
@@ -179,7 +179,7 @@ def _pieces(paths: Sequence[Path]) -> Part:
     return part
 
 
-def _told(teacher: ModelFile) -> dict[str, Any]:
+def _teacher_split(teacher: ModelFile) -> dict[str, Any]:
     """Return what the teacher's file tells of its split, for the student's file to tell too."""
     options = teacher.metadata.provenance.get("options")
     told = {

@@ -30,7 +30,7 @@ from .layers import Layer, layer_noise, logits_of, noise_of
 from .mend import MOST_SEGMENTS, equalise, widen
 from .ranges import Range, measure_ranges
 from .representative import Representative
-from .table import Material, Variant, judge, posteriors
+from .table import Variant, VariantData, judge, posteriors
 from .variants import PRECISIONS, TYPES, Precision, check_types, quantize
 
 Mend = Literal["auto", "none", "equalise", "mixed"]
@@ -115,7 +115,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Options:
+class QuantizeOptions:
     """What a user decides.
 
     Attributes
@@ -178,7 +178,7 @@ def quantize_model(
     representative: Representative,
     clips: Sequence[Clip],
     audio: Sequence[Int16],
-    options: Options,
+    options: QuantizeOptions,
     progress: Progress,
 ) -> Quantized:
     """Make every variant of a model, and compare them.
@@ -191,7 +191,7 @@ def quantize_model(
     clips, audio
         Labelled recordings as `read_clips` gives them; without any, labels are the float
         network's own.
-    options : Options
+    options : QuantizeOptions
     progress : callable
 
     Raises
@@ -206,11 +206,11 @@ def quantize_model(
     ranges = _ranges(source.network, source.metadata, representative.frames)
     float_model = _with(source, quantize(source.network, contract, "float32", {}), {})
     truth = posteriors(float_model, representative.plain)
-    material = Material(representative.plain, truth, clips, audio)
-    reference = judge("float32", float_model, material, progress)
+    data = VariantData(representative.plain, truth, clips, audio)
+    reference = judge("float32", float_model, data, progress)
     variants, reasons = [reference], {}
     if source.dequantized:
-        variants.append(judge("as given", source.given, material, progress))
+        variants.append(judge("as given", source.given, data, progress))
 
     attempts: list[Attempt] = []
     kept = ""
@@ -236,22 +236,20 @@ def quantize_model(
                 raise
             reasons[precision] = str(error)
             continue
-        variant = judge(precision, _with(source, network, {}), material, progress)
+        variant = judge(precision, _with(source, network, {}), data, progress)
         details: dict[str, Any] = {}
         variants.append(variant)
         if precision == "int8" and _loses(variant, reference, options.mend):
             least = None
             if reference.report is not None:
                 least = reference.report.accuracy - MOST_LOST
-            attempts = _mend(
-                source, representative, ranges, network, options, types, material, least
-            )
+            attempts = _mend(source, representative, ranges, network, options, types, data, least)
             best = _best(attempts, least)
             kept = best.way
             details = {"mended": {"way": best.way, **best.details}} if best.details else {}
             if best.details:
                 model = _with(source, best.network, {})
-                variants.append(judge("int8 mended", model, material, progress))
+                variants.append(judge("int8 mended", model, data, progress))
                 network = best.network
         if precision == options.to:
             facts = _facts(source, representative, options, details)
@@ -291,7 +289,10 @@ def _with(source: Source, network: bytes, facts: dict[str, Any]) -> ModelFile:
 
 
 def _facts(
-    source: Source, representative: Representative, options: Options, details: dict[str, Any]
+    source: Source,
+    representative: Representative,
+    options: QuantizeOptions,
+    details: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what the provenance gains."""
     if options.to is None:
@@ -329,9 +330,9 @@ def _mend(
     representative: Representative,
     ranges: dict[str, Range],
     plain: bytes,
-    options: Options,
+    options: QuantizeOptions,
     types: tuple[str | None, str | None],
-    material: Material,
+    data: VariantData,
     least: float | None,
 ) -> list[Attempt]:
     """Try what can be done; the first attempt is plain int8.
@@ -344,10 +345,10 @@ def _mend(
 
     def attempt(way: str, network: bytes, details: dict[str, Any]) -> Attempt:
         accuracy = None
-        if material.clips:
+        if data.clips:
             spotter = open_model(_with(source, network, {}))
-            heard = [spotter.classify(one).label for one in material.audio]
-            right = [a == clip.label for a, clip in zip(heard, material.clips, strict=True)]
+            heard = [spotter.classify(one).label for one in data.audio]
+            right = [a == clip.label for a, clip in zip(heard, data.clips, strict=True)]
             accuracy = sum(right) / len(right)
         snr = noise_of(truth, logits_of(network, contract, frames))
         return Attempt(way, snr, accuracy, network, details)

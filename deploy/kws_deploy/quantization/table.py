@@ -72,7 +72,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Material:
+class VariantData:
     """What variants are judged on.
 
     Attributes
@@ -114,24 +114,24 @@ def posteriors(model: ModelFile, frames: Float32) -> Float32:
     return scores(np.concatenate(logits))
 
 
-def judge(name: str, model: ModelFile, material: Material, progress: Progress) -> Variant:
+def judge(name: str, model: ModelFile, data: VariantData, progress: Progress) -> Variant:
     """Measure one variant.
 
     Parameters
     ----------
     name : str
     model : ModelFile
-    material : Material
+    data : VariantData
     progress : callable
     """
-    found = posteriors(model, material.frames)
+    found = posteriors(model, data.frames)
     if model.metadata.exclusive:
-        same = found.argmax(axis=1) == material.posteriors.argmax(axis=1)
+        same = found.argmax(axis=1) == data.posteriors.argmax(axis=1)
     else:
-        same = ((found >= HEARD) == (material.posteriors >= HEARD)).all(axis=1)
+        same = ((found >= HEARD) == (data.posteriors >= HEARD)).all(axis=1)
     report = None
-    if material.clips:
-        report = judge_clips(open_model(model), material.clips, material.audio, [], progress)
+    if data.clips:
+        report = judge_clips(open_model(model), data.clips, data.audio, [], progress)
     with quiet():
         step = network_times(model, STEPS)
     return Variant(
@@ -139,7 +139,7 @@ def judge(name: str, model: ModelFile, material: Material, progress: Progress) -
         model=model,
         size=len(pack(model.network, model.metadata)),
         agreement=float(same.mean()),
-        worst=float(np.abs(found - material.posteriors).max()),
+        worst=float(np.abs(found - data.posteriors).max()),
         report=report,
         step=step,
     )

@@ -12,7 +12,7 @@ from kws.modelfile import read_model
 from kws_deploy.distillation.examples import (
     UNLABELLED,
     UNLABELLED_SHARE,
-    Material,
+    StudentData,
     join,
     labelled,
     recorded,
@@ -54,7 +54,7 @@ def images(words, sets=None):
 def test_images_of_left_out_speakers_and_of_test_lists_stay_out():
     found = labelled(images(["yes", "bird", "no", "up"], ["", "", "", "test"]), LABELS, 0.0, {"i2"})
     assert found.labels.tolist() == [LABELS.index("yes"), 1]
-    assert np.isnan(found.told).all()
+    assert np.isnan(found.teacher_posteriors).all()
 
 
 def test_recordings_keep_their_labels(part):
@@ -71,23 +71,27 @@ def test_teachers_of_waveforms_judge_what_the_student_gets(part):
     found = taught(part, LABELS, [teacher], 2, 1.0, noise, 0, quiet)
     assert len(found.images) == 8
     scores = teacher.classify(part.audio[1]).scores
-    assert found.told[1] == pytest.approx([scores[label] for label in LABELS], abs=1e-5)
+    assert found.teacher_posteriors[1] == pytest.approx(
+        [scores[label] for label in LABELS], abs=1e-5
+    )
     assert not np.array_equal(found.images[1], found.images[5])  # the second copy is augmented
     softer = taught(part, LABELS, [teacher, teacher], 1, 4.0, noise, 0, quiet)
-    assert softer.told.sum(axis=1) == pytest.approx(1)
-    assert softer.told[1].max() < found.told[1].max()
+    assert softer.teacher_posteriors.sum(axis=1) == pytest.approx(1)
+    assert softer.teacher_posteriors[1].max() < found.teacher_posteriors[1].max()
 
 
 def test_shares_are_between_as_often_as_they_are_and_equally_often():
     words = ["yes"] * 100 + ["no"] * 4 + ["bird"] * 90 + ["cat"] * 10
-    material = labelled(images(words), LABELS, 0.0, set())
-    shares = material.shares
+    data = labelled(images(words), LABELS, 0.0, set())
+    shares = data.shares
     said = np.array(words)
     assert shares.sum() == pytest.approx(1)
     assert shares[said == "yes"].sum() / shares[said == "no"].sum() == pytest.approx(5)
     assert shares[said == "bird"].sum() / shares[said == "cat"].sum() == pytest.approx(3)
-    free = Material(material.images[:7], np.full(7, UNLABELLED), np.full(7, ""), material.told[:7])
-    both = join([material, free])
+    free = StudentData(
+        data.images[:7], np.full(7, UNLABELLED), np.full(7, ""), data.teacher_posteriors[:7]
+    )
+    both = join([data, free])
     assert both.shares[-7:].sum() == pytest.approx(UNLABELLED_SHARE)
     assert both.shares.sum() == pytest.approx(1)
 

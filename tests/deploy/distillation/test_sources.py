@@ -87,7 +87,7 @@ def test_whom_the_teacher_held_out_stays_out(root):
     speakers = {*PEOPLE, "yes/plain.wav"}
     found = gather(told(hold_out=0.5, validation=0.3), ["yes"], folders(root))
     assert found.judges == "held-out"
-    assert found.told == {"hold_out": 0.5, "validation": 0.3}
+    assert found.teacher_split == {"hold_out": 0.5, "validation": 0.3}
     parts = [
         {clip.speaker for clip in part.clips}
         for part in (found.training, found.validation, found.held_out)

@@ -15,7 +15,7 @@ from kws.errors import KwsError
 from kws.modelfile import ModelFile, pack, parse_model
 from kws_deploy.quantization import pipeline, representative, table
 from kws_deploy.quantization.dequantize import QuantizationError
-from kws_deploy.quantization.pipeline import Options, open_source, quantize_model
+from kws_deploy.quantization.pipeline import QuantizeOptions, open_source, quantize_model
 from kws_deploy.quantization.representative import Representative, read_representative
 from kws_deploy.quantization.table import lines
 from kws_training.data.clips import read_clips
@@ -62,8 +62,8 @@ def labelled(recordings: Path, model: ModelFile):
     return clips, audio
 
 
-def options(**changes) -> Options:
-    plain = Options(
+def options(**changes) -> QuantizeOptions:
+    plain = QuantizeOptions(
         to=None,
         input_type=None,
         output_type=None,
