@@ -6,9 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kws.cli.arguments import milliseconds
 from kws.cli.verb import Verb
@@ -20,12 +19,10 @@ from kws_training.cli.arguments import add_data
 from kws_training.progress import bar
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
-    from ..check import Budget, Gate, Judged
+    from ..check.judging import Judged
 
 #: Exit status if a gate is not passed; errors have 2 and more.
 FAILED = 1
-#: Skipped recordings that are named.
-MOST_SKIPPED = 10
 
 
 def _configure_check(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +78,9 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
 def _run_check(options: argparse.Namespace) -> int:
     model, teacher = find_model(options.model), find_model(options.against)
     _fit(options, model, teacher)
-    from ..check import Budget, check, float_form
+    from ..check.gates import Budget, check
+    from ..check.models import float_form
+    from ..check.report import lines, to_dict
 
     if options.board is not None:
         from ..boards.board import read_board
@@ -95,11 +94,12 @@ def _run_check(options: argparse.Namespace) -> int:
     failed = [gate for gate in gates if not gate.passed]
     try:
         if options.json:
-            print(json.dumps(_to_dict(options, gates, judged, budget), indent=1))
+            names = {"model": str(options.model), "against": str(options.against)}
+            print(json.dumps({**names, **to_dict(gates, judged)}, indent=1))
             for gate in failed:
                 note(f"{gate.name}: {gate.text}")
         else:
-            _print(gates, judged)
+            print("\n".join(lines(gates, judged)))
         sys.stdout.flush()
     except BrokenPipeError:  # the status counts, even where nobody reads to the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -131,7 +131,7 @@ def _fit(options: argparse.Namespace, model: ModelFile, teacher: ModelFile) -> N
 def _judge(
     options: argparse.Namespace, model: ModelFile, teacher: ModelFile, other: ModelFile | None
 ) -> Judged:
-    from ..check import judge_labelled, judge_wake_words
+    from ..check.judging import judge_labelled, judge_wake_words
 
     if model.metadata.task == WAKE_WORDS:
         return judge_wake_words(model, teacher, other, options.positives, options.negatives, bar)
@@ -140,58 +140,6 @@ def _judge(
 
     clips = find_clips(options.data, None, options.speaker_rule)
     return judge_labelled(model, teacher, other, clips, read_clips, bar)
-
-
-def _to_dict(
-    options: argparse.Namespace, gates: Sequence[Gate], judged: Judged, budget: Budget
-) -> dict[str, Any]:
-    return {
-        "model": str(options.model),
-        "against": str(options.against),
-        "passed": all(gate.passed for gate in gates),
-        "reasons": [f"{gate.name}: {gate.text}" for gate in gates if not gate.passed],
-        "gates": {
-            gate.name: {
-                "passed": gate.passed,
-                "text": gate.text,
-                "doubts": list(gate.doubts),
-                "figures": gate.figures,
-            }
-            for gate in gates
-        },
-        "notes": list(judged.notes),
-        "skipped": [{"file": str(s.path), "reason": s.reason} for s in judged.skipped],
-    }
-
-
-def _print(gates: Sequence[Gate], judged: Judged) -> None:
-    for line in judged.notes:
-        print(line)
-    for skip in judged.skipped[:MOST_SKIPPED]:
-        print(f"skipped: {skip.path}: {skip.reason}")
-    if len(judged.skipped) > MOST_SKIPPED:
-        print(f"… {len(judged.skipped)} skipped in all (--json names them)")
-    print()
-    width = max(len(gate.name) for gate in gates)
-    for gate in gates:
-        if gate.passed:
-            print(f"passed  {gate.name:{width}}  {gate.text}")
-            _print_doubts(gate, width)
-    failed = [gate for gate in gates if not gate.passed]
-    for gate in failed:
-        print(f"FAILED  {gate.name:{width}}  {gate.text}")
-        _print_doubts(gate, width)
-    print()
-    if failed:
-        names = ", ".join(gate.name for gate in failed)
-        print(f"not to be released: {len(failed)} of {len(gates)} gates failed ({names})")
-    else:
-        print(f"all {len(gates)} gates passed")
-
-
-def _print_doubts(gate: Gate, width: int) -> None:
-    for doubt in gate.doubts:
-        print(f"{'':{8 + width}}  {doubt}")
 
 
 CHECK = Verb(

@@ -13,28 +13,24 @@ import pytest
 from kws.audio import load_audio
 from kws.modelfile import ModelFile, OperatingPoint
 from kws.packaged import packaged_model
-from kws_deploy.check import (
+from kws_deploy.check.gates import (
     KEPT_OF_FLOAT,
     KEPT_OF_TEACHER,
     Budget,
-    CheckError,
-    Judged,
     budget_gate,
     check,
-    float_form,
-    is_quantized,
-    judge_labelled,
-    judge_wake_words,
     kept_gate,
     streaming_gate,
     thresholds_gate,
 )
+from kws_deploy.check.judging import Judged, judge_labelled, judge_wake_words
+from kws_deploy.check.models import CheckError, float_form, is_quantized
 from kws_deploy.quantization.dequantize import constant, to_float, unpack
 from kws_training.data.clips import read_clips, to_int16
 from kws_training.data.dataset import Clip, Skipped, find_clips
 from kws_training.networks.convert import write_flatbuffer
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RATE = 16000
 
 
