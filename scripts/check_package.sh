@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- "${PYTHON:-python3}"
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# kws.egg-info, which the build leaves, would be taken for what is installed, entry points and all.
+trap 'rm -rf "$work" kws.egg-info' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 "$1" -m venv "$work/tools"

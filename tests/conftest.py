@@ -1,10 +1,35 @@
 """Fixtures that several packages' tests share."""
 
 import os
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+
+
+def needs_program(name: str, install: str) -> str:
+    """Return the path of a program; skips the test that asks where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed: {install}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def espeak() -> str:
+    """Path of espeak-ng, a text-to-speech engine that knows how words are pronounced."""
+    return needs_program("espeak-ng", "apt-get install espeak-ng")
+
+
+@pytest.fixture(scope="session")
+def portaudio() -> ModuleType:
+    """The package sounddevice, with the library that it loads."""
+    try:
+        return pytest.importorskip("sounddevice", reason="no sounddevice: pip install '.[mic]'")
+    except OSError:  # the package is there, the library is not
+        pytest.skip("no PortAudio: apt-get install libportaudio2")
 
 
 @pytest.fixture(scope="session")

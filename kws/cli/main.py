@@ -109,8 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = "deploy" if name in DEPLOY_VERBS else "train"
         return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
     except BrokenPipeError:
-        # the reader has gone, as in `kws spot … | head`; the interpreter must not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # the reader has gone, as in `kws spot … | head`
         return 0
     except OSError as error:  # a full disk, a device that went away
         if debug:
@@ -132,7 +131,15 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
+def _discard_output() -> None:
+    """Send what stdout holds nowhere; else the interpreter tries again at exit, and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(message: str, status: int) -> int:
-    _flush()
+    try:
+        _flush()
+    except OSError:  # a full disk takes no more, whatever the error to tell is
+        _discard_output()
     note("kws: " + " ".join(message.split()))
     return status

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -38,6 +37,8 @@ from kws.modelfile import (
     read_model,
     write_model,
 )
+
+from ..conftest import needs_program
 
 NETWORK = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 8  # parse_model looks no further than this
 METADATA = Metadata(
@@ -126,9 +127,7 @@ def test_other_readers_of_zip_agree(model: ModelFile, tmp_path: Path) -> None:
         assert archive.namelist() == ["kws.json"]
         assert archive.testzip() is None
         text = archive.read("kws.json")
-    unzip = shutil.which("unzip")
-    if unzip is None:
-        pytest.skip("no unzip on this machine")
+    unzip = needs_program("unzip", "apt-get install unzip")
     done = subprocess.run([unzip, "-p", path, "kws.json"], capture_output=True, check=False)
     assert done.stdout == text
     assert json.loads(done.stdout)["labels"] == list(model.metadata.labels)

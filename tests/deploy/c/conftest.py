@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import itertools
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,14 @@ from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
 from kws_deploy.c.export import export_c
 
+from ...conftest import needs_program
 from .running import build, compile_program, run_in_c, run_in_tflite, run_in_tflm
 
 
 @pytest.fixture(scope="session")
 def gcc() -> str:
     """The C compiler."""
-    found = shutil.which("gcc")
-    if found is None:
-        pytest.skip("no gcc: apt-get install gcc")
-    return found
+    return needs_program("gcc", "apt-get install gcc")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 import wave
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from kws_deploy.c.export import export_c
 from kws_deploy.c.graph import read_graph
 from kws_deploy.c.silence import after_silence
 
+from ...conftest import needs_program
 from .conftest import Exported
 from .running import build, compile_program, pointer, struct
 
@@ -218,9 +218,7 @@ def test_odd_input_is_no_harm(exported: Exported) -> None:
 
 
 def test_valgrind_finds_nothing(exported: Exported) -> None:
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
-        pytest.skip("no valgrind: apt-get install valgrind")
+    valgrind = needs_program("valgrind", "apt-get install valgrind")
     samples = demo()[: 2 * 16000]
     command = [valgrind, "-q", "--error-exitcode=9", "--leak-check=full", str(exported.program)]
     assert [one[2] for one in printed(command, samples)] == ["yes"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import pytest
 from kws.audio import load_audio
 from kws.packaged import packaged_model
 from kws_deploy.c.export import export_c
+
+from ...conftest import needs_program
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 SAMPLES = 32000
@@ -142,13 +143,8 @@ stack_top = ORIGIN(RAM) + LENGTH(RAM);
 @pytest.fixture(scope="module")
 def tools() -> tuple[str, str]:
     """Return the compiler for a Cortex-M, and the machine that has one."""
-    compiler, machine = shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-system-arm")
-    if compiler is None or machine is None:
-        pytest.skip(
-            "no Cortex-M here: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi "
-            "qemu-system-arm"
-        )
-    return compiler, machine
+    install = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+    return needs_program("arm-none-eabi-gcc", install), needs_program("qemu-system-arm", install)
 
 
 @pytest.fixture(scope="module")

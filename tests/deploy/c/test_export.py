@@ -22,6 +22,7 @@ from kws_deploy.c.graph import read_graph
 from kws_deploy.c.network import generate
 from kws_deploy.c.tensor_arena import estimated, tensor_arena
 
+from ...conftest import needs_program
 from .conftest import Exported
 from .running import FLAGS, network_of
 from .test_kernels import options
@@ -77,8 +78,7 @@ def test_the_array_is_the_network(exported: Exported) -> None:
 
 
 def test_make_builds_it(exported: Exported, tmp_path: Path) -> None:
-    if shutil.which("make") is None:
-        pytest.skip("no make: apt-get install make")
+    needs_program("make", "apt-get install make")
     folder = tmp_path / "made"
     shutil.copytree(exported.folder, folder)
     for more in ([], ["REFERENCE=1"]):
@@ -93,9 +93,7 @@ def test_make_builds_it(exported: Exported, tmp_path: Path) -> None:
 
 def test_firmware_is_checked_against_declarations(exported: Exported, tmp_path: Path) -> None:
     """TFLM's headers are in no package: what is used of them is declared here as they have it."""
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++: apt-get install g++")
+    compiler = needs_program("g++", "apt-get install g++")
     lite = tmp_path / "tensorflow" / "lite"
     (lite / "micro").mkdir(parents=True)
     (lite / "schema").mkdir()

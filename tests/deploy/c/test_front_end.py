@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,8 @@ from kws.errors import ModelError
 from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, log_mel, mel_filters
 from kws.packaged import packaged_model
 from kws_deploy.c.front_end import TABLES, band_weights, front_end_sources, quantize
+
+from ...conftest import needs_program
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "deploy" / "kws_deploy" / "c" / "sources"
@@ -324,9 +325,7 @@ def test_sanitizers_find_nothing(build, case: Case) -> None:
 
 @pytest.mark.parametrize("case", [WORD_BASE, YAMNETS], ids=["words", "yamnet"])
 def test_valgrind_finds_nothing(build, case: Case) -> None:
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
-        pytest.skip("no valgrind: apt-get install valgrind")
+    valgrind = needs_program("valgrind", "apt-get install valgrind")
     program = build(case, "-O1", "-g")
     checked = Program(
         Path(program.command[0]), program.bands, [valgrind, "-q", "--error-exitcode=9"]
@@ -345,9 +344,8 @@ def test_needs_nothing(gcc: str, tmp_path: Path) -> None:
         output = tmp_path / "front_end.o"
         command = [gcc, *STRICT, *options, f"-I{tmp_path}", "-c", SOURCES / "kws_front_end.c"]
         subprocess.run([*command, "-o", output], check=True)
-        if shutil.which("nm") is None:
-            pytest.skip("no nm: apt-get install binutils")
-        listed = subprocess.run(["nm", "-u", output], capture_output=True, text=True, check=True)
+        nm = needs_program("nm", "apt-get install binutils")
+        listed = subprocess.run([nm, "-u", output], capture_output=True, text=True, check=True)
         needed = {line.split()[-1] for line in listed.stdout.splitlines()}
         needed = {name for name in needed if not name.startswith("kws_front_end_")}
         assert needed <= {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}

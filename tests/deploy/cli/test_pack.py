@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ...conftest import needs_program
 
 MODELS = Path(__file__).resolve().parents[3] / "kws" / "models"
 DEFAULT = MODELS / "commands.tflite"
@@ -26,9 +27,8 @@ def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def contract(tmp_path: Path) -> Path:
-    if shutil.which("unzip") is None:
-        pytest.skip("unzip is not installed")
-    done = subprocess.run(["unzip", "-p", DEFAULT, "kws.json"], capture_output=True, check=False)
+    unzip = needs_program("unzip", "apt-get install unzip")
+    done = subprocess.run([unzip, "-p", DEFAULT, "kws.json"], capture_output=True, check=False)
     # 1: unzip mentions the bytes before the archive, which are the network
     assert done.returncode in (0, 1)
     path = tmp_path / "kws.json"

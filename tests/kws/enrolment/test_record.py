@@ -197,7 +197,10 @@ def test_in_a_terminal_without_a_microphone(tmp_path: Path):
             pytest.skip("this machine has a microphone")
     except KwsError:
         pass  # nor is there sounddevice: that is said too
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError:
+        pytest.skip("no terminals here: mount -t devpts devpts /dev/pts")
     process = subprocess.Popen(
         [sys.executable, "-m", "kws", "record", "--label", "go", "--output", tmp_path / "new"],
         stdin=theirs,

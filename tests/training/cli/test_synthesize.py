@@ -15,7 +15,9 @@ from kws_training.synthesis.utterances import installed
 
 ENGINES = [engine.name for engine in installed()]
 
-pytestmark = pytest.mark.skipif(not ENGINES, reason="no fast text-to-speech engine is installed")
+pytestmark = pytest.mark.skipif(
+    not ENGINES, reason="no text-to-speech engine is installed: apt-get install espeak-ng"
+)
 
 
 def kws(*arguments, **options):
@@ -104,9 +106,8 @@ def test_stopped_and_resumed(tmp_path):
     assert not list(output.rglob(".*"))
 
 
+@pytest.mark.usefixtures("espeak")
 def test_one_engine_that_is_damaged_does_not_stop_the_others(tmp_path):
-    if "espeak-ng" not in ENGINES:
-        pytest.skip("espeak-ng is not installed")
     program = tmp_path / "flite"
     program.write_text("#!/bin/sh\nkill -SEGV $$\n")
     program.chmod(0o755)

@@ -4,11 +4,9 @@ import pytest
 
 from kws_training.synthesis import confusables, phonemes
 from kws_training.synthesis.confusables import FAR, SAME, find_confusables
-from kws_training.synthesis.phonemes import between, has_espeak, pronounce, within, words_of
+from kws_training.synthesis.phonemes import between, pronounce, within, words_of
 
 PHRASES = ("hey device", "alexa", "smart mirror", "go", "ok jarvis", "one two three four")
-
-needs_espeak = pytest.mark.skipif(not has_espeak(), reason="espeak-ng is not installed")
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
@@ -25,7 +23,7 @@ def test_none_has_the_phrase_in_it(phrase):
             assert between(whole, said) <= FAR
 
 
-@needs_espeak
+@pytest.mark.usefixtures("espeak")
 def test_what_a_person_would_name():
     found = {one.text: one.kind for one in find_confusables("hey device", 300, 0)}
     for text, kind in (
@@ -58,7 +56,7 @@ def test_kinds_are_mixed_and_more_begin_as_fewer():
     assert [one.text for one in find_confusables("hey device", 20, 5)] != [one.text for one in few]
 
 
-@needs_espeak
+@pytest.mark.usefixtures("espeak")
 def test_languages_without_a_dictionary():
     german = find_confusables("hallo gerät", 40, 0, "de")
     assert {one.kind for one in german} == {"part", "reordered", "respelled"}

@@ -11,15 +11,12 @@ from kws_training.synthesis.phonemes import (
     between,
     dictionary,
     distance,
-    has_espeak,
     parse_ipa,
     pronounce,
     spelled,
     within,
     words_of,
 )
-
-needs_espeak = pytest.mark.skipif(not has_espeak(), reason="espeak-ng is not installed")
 
 
 def test_words():
@@ -73,7 +70,7 @@ def test_distances_of_texts():
     assert within(("h", "eɪ"), ("s", "eɪ")) > between(("h", "eɪ"), ("eɪ",))
 
 
-@needs_espeak
+@pytest.mark.usefixtures("espeak")
 def test_words_of_no_dictionary():
     (said,) = pronounce(["hey zorblify"])
     assert said[:2] == ("h", "eɪ")
@@ -86,7 +83,7 @@ def test_words_of_no_dictionary():
     assert two == (*pronounce(["v"])[0], *pronounce(["de"])[0])
 
 
-@needs_espeak
+@pytest.mark.usefixtures("espeak")
 def test_other_languages():
     (german,) = pronounce(["zeit"], "de")
     assert german[0] in ("ts", "t")

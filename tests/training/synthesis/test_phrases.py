@@ -22,7 +22,7 @@ from kws_training.synthesis.utterances import installed
 def engines():
     found = installed()
     if not found:
-        pytest.skip("no fast text-to-speech engine is installed")
+        pytest.skip("no text-to-speech engine is installed: apt-get install espeak-ng")
     return found
 
 
