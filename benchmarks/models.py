@@ -36,7 +36,7 @@ from kws.errors import KwsError
 from kws.files import whole_file
 from kws.modelfile import ModelFile
 from kws.network import interpreter_class
-from kws.packaged import NAMES, find_model, packaged_content
+from kws.packaged import find_model, is_packaged, model_content
 
 ROUNDS, STEPS = 20, 15
 #: Samples of YAMNet's window, and the hop of its own code, in seconds.
@@ -74,9 +74,8 @@ def named_model(text: str) -> Named:
     name, _, file = text.rpartition("=")
     try:
         model = find_model(file)
-        if file in NAMES and not Path(file).is_file():
-            return Named(name or file, model, len(packaged_content(file)))
-        return Named(name or Path(file).stem, model, Path(file).stat().st_size)
+        title = name or (file if is_packaged(file) else Path(file).stem)
+        return Named(title, model, len(model_content(file)))
     except KwsError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

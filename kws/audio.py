@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import AudioError
+from .installing import install_extra
 from .resample import HIGHEST_RATE, LOWEST_RATE, Resampler, resample
 
 #: Suffixes of the files taken for recordings in a folder.
@@ -518,7 +519,7 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
         import soundfile
     except ImportError:
         raise AudioError(
-            f"{path}: {name} needs the soundfile package: pip install 'kws[audio]'"
+            f"{path}: {name} needs the soundfile package: {install_extra('audio')}"
         ) from None
     except OSError:  # the package is there, the library that it loads is not
         raise AudioError(f"{path}: {name} needs libsndfile: apt install libsndfile1") from None

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from .arrays import Float32
 from .errors import AudioError
+from .installing import install_extra
 
 _LIST = "see the devices with `kws listen --list-devices`"
 
@@ -304,7 +305,7 @@ def _sounddevice() -> Any:
         import sounddevice
     except ImportError:
         raise AudioError(
-            "the microphone needs the sounddevice package: pip install 'kws[mic]'"
+            f"the microphone needs the sounddevice package: {install_extra('mic')}"
         ) from None
     except OSError:  # the package is there, the library that it loads is not
         raise AudioError(

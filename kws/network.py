@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import KwsError, ModelError
+from .installing import install_packages
 from .modelfile import ModelFile
 from .prototypes import FEATURES, Matcher
 
@@ -29,7 +30,7 @@ def interpreter_class() -> Any:
             from tflite_runtime.interpreter import Interpreter
         except ImportError:
             raise KwsError(
-                "no TFLite interpreter: pip install ai-edge-litert (or tflite-runtime)"
+                f"no TFLite interpreter: {install_packages('ai-edge-litert')} (or tflite-runtime)"
             ) from None
     return Interpreter
 

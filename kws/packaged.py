@@ -1,37 +1,130 @@
-"""The models in the package, by name."""
+"""The models in the package, and how every verb finds the model that a person names."""
 
 from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
 
+from .errors import ModelError
 from .modelfile import ModelFile, parse_model, read_model
 
-#: What `KeywordSpotter.default` loads; its smaller sister; and what learns new words.
-COMMANDS, SMALL, WORDS = "commands", "commands-small", "words"
+#: Ten English commands: the model of `kws.KeywordSpotter.default`.
+COMMANDS = "commands"
+#: The same ten commands in a network of a third of the weights.
+SMALL = "commands-small"
+#: The word base: 35 words, and what `kws train` and `kws enroll` start from.
+WORDS = "words"
+#: All models in the package.
 NAMES = (COMMANDS, SMALL, WORDS)
 
 
+def is_packaged(model: str | Path) -> bool:
+    """Tell whether a text names a model of the package; a file of that name goes before it.
+
+    Parameters
+    ----------
+    model : str or Path
+        What a person gave where a model is wanted.
+
+    Returns
+    -------
+    bool
+    """
+    return str(model) in NAMES and not Path(model).is_file()
+
+
 def packaged_content(name: str = COMMANDS) -> bytes:
-    """Return the bytes of a model file in the package: one of `NAMES`."""
+    """Return the bytes of a model file in the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    Returns
+    -------
+    bytes
+        The whole file: the network and its metadata.
+    """
     return resources.files(__package__).joinpath("models", f"{name}.tflite").read_bytes()
 
 
 def packaged_model(name: str = COMMANDS) -> ModelFile:
-    """Return a model of the package: one of `NAMES`."""
+    """Return a model of the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    Returns
+    -------
+    ModelFile
+    """
     return parse_model(packaged_content(name), f"{name}.tflite")
 
 
-def find_model(model: str | Path | None) -> ModelFile:
+def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:
     """Return the model that a person means: a file, a name of the package's, or the default.
+
+    Parameters
+    ----------
+    model : str or Path or None
+        A path, or one of `NAMES`; None for the default.
+    default : str
+        The model of the package that None stands for.
+
+    Returns
+    -------
+    ModelFile
 
     Raises
     ------
     ModelError
-        If there is no such file or it is no model file.
+        If there is no such file and no such name, or the file is no model file.
     """
     if model is None:
-        return packaged_model()
-    if str(model) in NAMES and not Path(model).is_file():
+        return packaged_model(default)
+    if is_packaged(model):
         return packaged_model(str(model))
+    _check_exists(model)
     return read_model(model)
+
+
+def model_content(model: str | Path | None) -> bytes:
+    """Return the bytes of the file of a model that `find_model` finds.
+
+    Parameters
+    ----------
+    model : str or Path or None
+        A path, or one of `NAMES`; None for the default.
+
+    Returns
+    -------
+    bytes
+        The whole file: the network and its metadata.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file and no such name.
+    OSError
+        If the file cannot be read.
+    """
+    if model is None or is_packaged(model):
+        return packaged_content(COMMANDS if model is None else str(model))
+    _check_exists(model)
+    return Path(model).read_bytes()
+
+
+def _check_exists(model: str | Path) -> None:
+    """Refuse a name that is neither a file's nor the package's; other errors are the reader's."""
+    try:
+        Path(model).stat()
+    except FileNotFoundError:
+        raise ModelError(
+            f"{model}: cannot be read (No such file or directory): check the path, or name a "
+            f"model of the package: {', '.join(NAMES)}"
+        ) from None
+    except (OSError, ValueError):
+        return

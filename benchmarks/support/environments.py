@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.errors import KwsError
-from kws.packaged import NAMES
+from kws.packaged import is_packaged
 from support.script import ROOT, copy_tree, last_line, run_program
 
 ADAPTERS = Path(__file__).resolve().parents[1] / "engines"
@@ -119,7 +119,7 @@ def named_model(text: str) -> tuple[str, str]:
     if name in ENGINES and name != "kws":
         raise argparse.ArgumentTypeError(f"{text!r}: there is an engine of that name")
     path = Path(file)
-    if file in NAMES and not path.is_file():
+    if is_packaged(file):
         path = ROOT / "kws" / "models" / f"{file}.tflite"
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"{file}: no such file: check the path")

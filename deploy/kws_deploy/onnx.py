@@ -18,6 +18,7 @@ from kws.console import quiet
 from kws.errors import KwsError
 from kws.files import whole_file
 from kws.frontend import log_mel
+from kws.installing import install_extra
 from kws.modelfile import METADATA_NAME, ModelFile, pack
 from kws.network import StreamingNetwork
 from kws.prototypes import FEATURES
@@ -120,7 +121,7 @@ def _runtime() -> Any:
         import onnxruntime
         import tf2onnx  # noqa: F401
     except ModuleNotFoundError as error:
-        raise OnnxError(f"{error.name} is missing: pip install 'kws[onnx]'") from None
+        raise OnnxError(f"{error.name} is missing: {install_extra('onnx')}") from None
     return onnxruntime
 
 

@@ -30,6 +30,7 @@ from kws.modelfile import (
     parse_model,
 )
 from kws.network import StreamingNetwork, interpreter_class
+from kws.packaged import find_model, is_packaged
 from kws.spotter import KeywordSpotter
 
 #: Noise that is run through a network to see how long it remembers: its steps, and how many steps
@@ -53,6 +54,7 @@ def read_network(path: Path) -> bytes:
     Parameters
     ----------
     path : Path
+        A file, or the name of a model in the package.
 
     Returns
     -------
@@ -66,6 +68,8 @@ def read_network(path: Path) -> bytes:
     ModelError
         If it is a model file that is damaged.
     """
+    if is_packaged(path):
+        return find_model(path).network
     content = _read(path, MAX_FILE_BYTES, "a .tflite file")
     if content[4:8] != b"TFL3":
         raise PackError(f"{path}: not a TFLite network: give a .tflite file")

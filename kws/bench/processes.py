@@ -20,7 +20,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO, Any
 
-from ..packaged import COMMANDS, NAMES, packaged_content
+from ..packaged import model_content
 from .machine import read_state
 from .measure import describe, load
 from .result import BenchError
@@ -147,9 +147,7 @@ def _last_line(errors: IO[str]) -> str:
 
 
 def _model_bytes(path: str) -> int:
-    if path == "" or (path in NAMES and not Path(path).is_file()):
-        return len(packaged_content(path or COMMANDS))
-    return Path(path).stat().st_size
+    return len(model_content(path or None))
 
 
 def start_median(entry: dict[str, Any]) -> float | None:

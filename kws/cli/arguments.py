@@ -7,6 +7,12 @@ import os
 from pathlib import Path
 
 from ..errors import KwsError
+from ..packaged import NAMES, WORDS
+
+#: What every argument that wants a model takes; `kws.packaged.find_model` finds it.
+MODEL_HELP = f"a model file, or the name of one in the package: {', '.join(NAMES)}"
+#: The same for arguments that want a word base, which knows words in general.
+BASE_HELP = f"a word base that kws pretrain wrote; {WORDS}, the one in the package, if left out"
 
 
 def per_hour(text: str) -> float:
@@ -52,7 +58,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a model file, or one of the package's: commands (if left out), commands-small, words",
+        help=f"{MODEL_HELP}; commands if left out",
     )
     parser.add_argument(
         "--keywords",

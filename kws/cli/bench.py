@@ -24,7 +24,7 @@ from ..bench.result import (
     write_result,
 )
 from ..console import note
-from .arguments import milliseconds
+from .arguments import MODEL_HELP, milliseconds
 from .verb import INTERRUPTED, Verb
 
 OVER_BUDGET = 1
@@ -58,7 +58,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="MODEL",
-        help="model files; the one in the package if left out",
+        help=f"{MODEL_HELP}; commands if left out",
     )
     parser.add_argument(
         "--threads",

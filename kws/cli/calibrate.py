@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from ..calibration.thresholds import calibrated
 from ..console import note, quiet
-from ..errors import AudioError, ModelError
-from ..modelfile import DetectorDefaults, ModelFile, read_model, write_model
+from ..errors import AudioError, KwsError, ModelError
+from ..modelfile import DetectorDefaults, ModelFile, write_model
+from ..packaged import find_model, is_packaged
 from .ambient import Ambient
-from .arguments import check_output, per_hour
+from .arguments import MODEL_HELP, check_output, per_hour
 from .verb import Verb
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LOW = 0.05
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "--ambient",
         nargs="+",
@@ -50,7 +51,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="write the calibrated model here; over MODEL if left out",
+        help="write the calibrated model here; over MODEL if left out, unless that is a model of "
+        "the package",
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
@@ -59,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..calibration.thresholds import calibrate, trace_blocks, track
     from ..spotter import KeywordSpotter
 
-    model = read_model(options.model)
+    model = find_model(options.model)
     defaults = model.metadata.detector
     if not isinstance(defaults, DetectorDefaults):
         raise ModelError(
@@ -67,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
             "give a model of commands or wake words"
         )
     keywords = _keywords(options.keyword, model)
-    output = options.model if options.output is None else options.output
+    output = _output(options)
     check_output(output)
     with quiet():
         spotter = KeywordSpotter(model)
@@ -96,6 +98,18 @@ def _run(options: argparse.Namespace) -> int:
                 "near the keyword: is there speech in it, as there will be where the device is?"
             )
     return 0
+
+
+def _output(options: argparse.Namespace) -> Path:
+    """Return the file to write: the calibrated model itself where it is a file."""
+    if options.output is not None:
+        return Path(options.output)
+    if is_packaged(options.model):
+        raise KwsError(
+            f"{options.model}: is a model of the package, which stays as it is: name the file to "
+            "write with --output"
+        )
+    return Path(options.model)
 
 
 def _keywords(wanted: Sequence[str] | None, model: ModelFile) -> list[str]:

@@ -15,7 +15,7 @@ from ..errors import AudioError, KwsError
 from ..modelfile import DetectorDefaults, ModelFile, write_model
 from ..packaged import find_model
 from .ambient import Ambient
-from .arguments import check_output, per_hour
+from .arguments import BASE_HELP, check_output, per_hour
 from .verb import Verb
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="BASE",
-        help="a word base that kws pretrain wrote; the one in the package if left out",
+        help=BASE_HELP,
     )
     parser.add_argument(
         "--ambient",

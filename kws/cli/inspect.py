@@ -15,28 +15,37 @@ import numpy as np
 from ..console import quiet
 from ..errors import KwsError, ModelError
 from ..frontend import JoinedConfig, LogMelConfig
-from ..modelfile import METADATA_NAME, SCHEMA, Metadata, ModelFile, OperatingPoint, read_model
+from ..modelfile import METADATA_NAME, SCHEMA, Metadata, ModelFile, OperatingPoint
 from ..network import StreamingNetwork, interpreter_class
-from ..packaged import COMMANDS, NAMES, packaged_content, packaged_model
+from ..packaged import find_model, model_content
+from .arguments import MODEL_HELP
 from .verb import Verb
 
 #: Provenance is free text of whoever made the file: longer values are cut for people.
 LONGEST_VALUE = 160
-#: The model in the package that is described where none is named.
 
 
-def read_described(path: Path) -> ModelFile:
-    """Read a model file; one that has no contract is told what would give it one.
+def read_described(path: Path | None) -> ModelFile:
+    """Find a model; of a network without a contract, the error says what would give it one.
+
+    Parameters
+    ----------
+    path : Path or None
+        A file, or the name of a model in the package; None for the default.
+
+    Returns
+    -------
+    ModelFile
 
     Raises
     ------
     ModelError
-        As `kws.modelfile.read_model` does.
+        As `kws.packaged.find_model` does.
     """
     try:
-        return read_model(path)
+        return find_model(path)
     except ModelError:
-        if not _is_bare(path):
+        if path is None or not _is_bare(path):
             raise
         raise ModelError(
             f"{path}: a network without {METADATA_NAME}, its contract: join them by "
@@ -368,7 +377,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a model file; the one in the package if left out",
+        help=f"{MODEL_HELP}; commands if left out",
     )
     parser.add_argument(
         "--network",
@@ -381,13 +390,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.network:
         interpreter_class()  # says what to install
-    name = COMMANDS if options.model is None else str(options.model)
-    if name in NAMES and not Path(name).is_file():
-        content, model = packaged_content(name), packaged_model(name)
-    else:
-        model = read_described(options.model)
-        content = options.model.read_bytes()
-    values = describe(model, content)
+    values = describe(read_described(options.model), model_content(options.model))
     if options.json:
         print(json.dumps(values, indent=1))
     else:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from ..console import note
 from ..errors import KwsError
+from ..installing import install_extra
 from .verb import BAD_INPUT, INTERRUPTED, UNEXPECTED, Verb
 
 #: Entry points of this group are further verbs; the device side knows none by name.
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         extra = "deploy" if name in DEPLOY_VERBS else "train"
-        return _complain(f"{error.name} is missing: pip install 'kws[{extra}]'", BAD_INPUT)
+        return _complain(f"{error.name} is missing: {install_extra(extra)}", BAD_INPUT)
     except BrokenPipeError:
         _discard_output()  # the reader has gone, as in `kws spot … | head`
         return 0

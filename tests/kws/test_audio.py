@@ -26,6 +26,7 @@ from kws.audio import (
     to_float,
 )
 from kws.errors import AudioError
+from kws.installing import install_extra
 
 PCM, FLOAT, MU_LAW, EXTENSIBLE = 1, 3, 7, 0xFFFE
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
@@ -424,7 +425,7 @@ def test_without_soundfile(
 ) -> None:
     monkeypatch.setitem(sys.modules, "soundfile", None)  # import raises, as if not installed
     line = refusal(written(tmp_path, data))
-    assert line == f"FILE: {name} needs the soundfile package: pip install 'kws[audio]'"
+    assert line == f"FILE: {name} needs the soundfile package: {install_extra('audio')}"
 
 
 def test_imports_numpy_and_nothing_else(tmp_path: Path) -> None:

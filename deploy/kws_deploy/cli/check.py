@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli.arguments import milliseconds
+from kws.cli.arguments import MODEL_HELP, milliseconds
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
-from kws.modelfile import WAKE_WORDS, ModelFile, read_model
+from kws.modelfile import WAKE_WORDS, ModelFile
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data
 from kws_training.progress import bar
@@ -26,7 +26,7 @@ FAILED = 1
 
 
 def _configure_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     add_data(parser, required=False)
     parser.add_argument(
         "--positives",
@@ -50,7 +50,7 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="TEACHER",
-        help="the model file that it must keep up with",
+        help=f"the model that it must keep up with: {MODEL_HELP}",
     )
     parser.add_argument(
         "--float",
@@ -86,7 +86,7 @@ def _run_check(options: argparse.Namespace) -> int:
         from ..boards.board import read_board
 
         read_board(options.board)  # what is wrong with it is said before the work
-    named = None if options.float_file is None else read_model(options.float_file)
+    named = None if options.float_file is None else find_model(options.float_file)
     other, source = float_form(model, named)
     judged = _judge(options, model, teacher, other)
     budget = Budget(options.budget_ms, options.board)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli.arguments import check_output, milliseconds, names
+from kws.cli.arguments import MODEL_HELP, check_output, milliseconds, names
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws_training.cli.arguments import add_data, add_negatives, seed
@@ -29,7 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="TEACHER",
-        help="a model file, or words, the base in the package; of several, the mean is taught",
+        help=f"{MODEL_HELP}; of several, the mean is taught",
     )
     add_material(parser)
     parser.add_argument(

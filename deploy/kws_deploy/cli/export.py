@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from kws.cli.arguments import check_output
+from kws.cli.arguments import MODEL_HELP, check_output
 from kws.cli.verb import Verb
 from kws.console import note, quiet
 from kws.errors import AudioError, KwsError
@@ -19,7 +19,7 @@ LONGEST = 30
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "--to",
         choices=("c", "onnx"),

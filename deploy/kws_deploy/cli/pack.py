@@ -19,7 +19,8 @@ def _configure_pack(parser: argparse.ArgumentParser) -> None:
         "network",
         type=Path,
         metavar="NETWORK",
-        help="a TFLite network; of a model file, its network alone is taken",
+        help="a TFLite network, or a model of the package by name; of a model file, its network "
+        "alone is taken",
     )
     parser.add_argument(
         "--metadata",

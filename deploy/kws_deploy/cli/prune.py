@@ -20,7 +20,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "model",
         type=Path,
         metavar="MODEL",
-        help="a temporal student that kws distill made, best in float32",
+        help="a temporal student that kws distill made, best in float32, or the name of a model in "
+        "the package",
     )
     parser.add_argument(
         "--keep",

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.arrays import Int16
-from kws.cli.arguments import check_output
+from kws.cli.arguments import MODEL_HELP, check_output
 from kws.cli.verb import Verb
 from kws.errors import KwsError
+from kws.installing import install_extra
 from kws.modelfile import WAKE_WORDS, ModelFile, write_model
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data, seed
@@ -36,7 +37,7 @@ def _configure_quantize(parser: argparse.ArgumentParser) -> None:
         "model",
         type=Path,
         metavar="MODEL",
-        help="a model file, best one in float32; another is dequantized first",
+        help=f"{MODEL_HELP}; best one in float32, as another is dequantized first",
     )
     parser.add_argument(
         "--to",
@@ -113,7 +114,7 @@ def _run_quantize(options: argparse.Namespace) -> int:
         import ai_edge_quantizer  # noqa: F401  (missing: said before the work, not after it)
     except ImportError:
         raise KwsError(
-            "quantize needs ai-edge-quantizer: pip install 'kws[deploy]', or ai-edge-quantizer"
+            f"quantize needs the ai-edge-quantizer package: {install_extra('deploy')}"
         ) from None
     from kws.console import note
     from kws_training.augmentation.recipe import read_recipe

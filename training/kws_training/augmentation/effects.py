@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.errors import KwsError
+from kws.installing import install_packages
 
 RATE = 16000
 
@@ -82,7 +83,7 @@ def check_codecs(names: Iterable[str]) -> None:
         if codec.subtype not in soundfile.available_subtypes(codec.container):
             raise KwsError(
                 f"codec {name}: libsndfile {soundfile.__libsndfile_version__} cannot write it: "
-                "pip install --upgrade soundfile, or take it out of the recipe"
+                f"{install_packages('soundfile', upgrade=True)}, or take it out of the recipe"
             )
 
 

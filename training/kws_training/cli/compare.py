@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kws.cli.arguments import MODEL_HELP
 from kws.cli.verb import Verb
 from kws.packaged import find_model
 
@@ -31,8 +32,8 @@ def _alpha(text: str) -> float:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("old", type=Path, metavar="OLD")
-    parser.add_argument("new", type=Path, metavar="NEW")
+    parser.add_argument("old", type=Path, metavar="OLD", help=MODEL_HELP)
+    parser.add_argument("new", type=Path, metavar="NEW", help="the same")
     add_data(parser)
     parser.add_argument(
         "--alpha",

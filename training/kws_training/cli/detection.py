@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.packaged import find_model
+from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError, find_recordings
 from ..reports.card import shown_threshold
@@ -135,7 +135,7 @@ def run_detection(options: argparse.Namespace) -> int:
 
         evaluated = Evaluated(
             model,
-            options.model.stat().st_size,
+            len(model_content(options.model)),
             tuple(map(str, options.positives)),
             tuple(map(str, options.negatives)),
             report,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.arrays import Int16
-from kws.cli.arguments import names
+from kws.cli.arguments import MODEL_HELP, names
 from kws.cli.verb import Verb
-from kws.packaged import find_model
+from kws.packaged import find_model, model_content
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
 from .arguments import add_data
@@ -28,7 +28,7 @@ MOST_FILES = 10
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     add_data(parser, required=False)
     add_detection(parser)
     parser.add_argument(
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> int:
         figures["group_by"] = options.group_by
         figures["groups"] = [group.to_dict() for group in groups[options.group_by]]
     if options.report is not None:
-        size = options.model.stat().st_size
+        size = len(model_content(options.model))
         folders = tuple(map(str, options.data))
         evaluation = Evaluation(model, size, folders, report, groups)
         write_report(options.report, evaluation, audio, figures)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kws.arrays import Float32
-from kws.cli.arguments import names
+from kws.cli.arguments import check_output, names
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.frontend import WORDS
@@ -17,7 +17,6 @@ from kws.modelfile import ModelFile
 from ..data.dataset import Skipped
 from ..tensorflow_loading import import_tensorflow
 from .arguments import add_speaker_rule, seed, share
-from .train import check_output
 
 #: Recordings of a folder of speech that are heard, at most: evenly spread over it.
 MOST_SPEECH = 400
@@ -82,7 +81,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=Path,
         metavar="FILE",
-        help="a word base to go on from, gently: its own words again, or other --keywords",
+        help="a word base to go on from, gently, a file or words, the one in the package: its own "
+        "words again, or other --keywords",
     )
     parser.add_argument(
         "--speech",
@@ -124,13 +124,14 @@ def _run(options: argparse.Namespace) -> int:
     if few or not 0 <= options.synthesize <= 1000:
         raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
     from kws.console import note
-    from kws.modelfile import read_model, write_model
+    from kws.modelfile import write_model
+    from kws.packaged import find_model
 
     from ..data.dataset import find_recordings
     from ..data.recordings import read_noise
     from ..word_base.projection import with_enrolment
 
-    model = read_model(options.start) if options.enrolment_only else None
+    model = find_model(options.start) if options.enrolment_only else None
     if options.speech:
         import pyroomacoustics  # noqa: F401  (missing: said before the work, not after it)
     noise, skipped = read_noise(find_recordings(options.noise))

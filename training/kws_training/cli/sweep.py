@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kws.cli.arguments import MODEL_HELP
 from kws.cli.verb import INTERRUPTED, Verb
 from kws.packaged import find_model
 
@@ -51,7 +52,7 @@ def _minutes(text: str) -> float:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     add_streams(parser, required=True)
     parser.add_argument(
         "--snr",

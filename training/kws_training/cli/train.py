@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli.arguments import check_output, names
+from kws.cli.arguments import BASE_HELP, check_output, names
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 
@@ -56,7 +56,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         "--base",
         type=Path,
         metavar="FILE",
-        help="a word base that kws pretrain made; the one in the package if left out",
+        help=BASE_HELP,
     )
     parser.add_argument(
         "--yamnet",

@@ -19,9 +19,9 @@ import numpy as np
 from kws.arrays import Float32
 from kws.errors import ModelError
 from kws.frontend import WORDS, LogMelConfig
-from kws.modelfile import ModelFile, read_model
+from kws.modelfile import ModelFile
 from kws.packaged import WORDS as PACKAGED
-from kws.packaged import packaged_model
+from kws.packaged import find_model
 
 from .streaming import Tensor, Time, last, over_time
 
@@ -291,14 +291,23 @@ class Base:
 
 
 def read_base(path: Path | None = None) -> Base:
-    """Read a word base: a file that `kws pretrain` wrote, or the one in the package.
+    """Read a word base: a file that `kws pretrain` wrote, or one in the package.
+
+    Parameters
+    ----------
+    path : Path or None
+        A file, or the name of a model in the package; None for the word base of the package.
+
+    Returns
+    -------
+    Base
 
     Raises
     ------
     ModelError
         If the file is no word base, or its weights do not fit its shape.
     """
-    model = packaged_model(PACKAGED) if path is None else read_model(path)
+    model = find_model(path, default=PACKAGED)
     shape = _read_shape(model)
     if model.metadata.front_end != WORDS:
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.errors import ModelError
+from kws.installing import install_packages
 
 #: The architecture (tensorflow/models, research/audioset/yamnet: yamnet.py, _YAMNET_LAYER_DEFS):
 #: layer 1 is a convolution, layers 2 to 14 a depthwise and a pointwise convolution each.
@@ -312,7 +313,7 @@ class _Graph:
         except ImportError as error:
             raise ModelError(
                 "ai-edge-litert has no TFLite schema here: install it anew with "
-                "pip install --upgrade ai-edge-litert"
+                + install_packages("ai-edge-litert", upgrade=True)
             ) from error
         self._schema = schema
         self._model = schema.Model.GetRootAsModel(data, 0)

