@@ -1,0 +1,152 @@
+"""The programs in examples/ run, as processes, and print what they are for."""
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "demo" / "synthesized_commands.wav"
+MODELS = ROOT / "kws" / "models"
+#: What the model in the package detects in the demo recording.
+SPOTTED = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
+
+
+def example(name, *arguments, status=0):
+    """Run an example; returns the lines that it prints."""
+    result = subprocess.run(
+        [sys.executable, ROOT / "examples" / name, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == status, result.stderr
+    return result.stdout.splitlines()
+
+
+def keywords(lines):
+    """Return the commands that lines name, in order."""
+    return [re.search(rf"\b({'|'.join(SPOTTED)})\b", line).group(1) for line in lines]
+
+
+def words_of_the_demo():
+    with DEMO.with_suffix(".csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_says_what_it_shows_and_how_to_run_it():
+    here = Path(__file__).read_text()
+    programs = sorted((ROOT / "examples").glob("*.py"))
+    assert len(programs) >= 10
+    for program in programs:
+        text = program.read_text().split('"""')[1]
+        assert f"    python examples/{program.name}" in text, program.name
+        assert "\nShows " in text, program.name
+        assert f'"{program.name}"' in here, f"{program.name} is not tested"
+
+
+def test_spot_file():
+    assert keywords(example("spot_file.py", DEMO)) == SPOTTED
+
+
+def test_stream_48khz():
+    lines = example("stream_48khz.py", DEMO)
+    assert keywords(line.split(":")[1] for line in lines) == SPOTTED
+
+
+def test_microphone_with_a_file_in_its_place():
+    assert keywords(example("microphone.py", DEMO)) == SPOTTED
+
+
+def test_microphone_says_in_one_line_what_is_missing():
+    try:
+        import sounddevice
+    except (ImportError, OSError):
+        pass
+    else:
+        if any(device["max_input_channels"] for device in sounddevice.query_devices()):
+            pytest.skip("there is a microphone, which would listen for ever")
+    assert example("microphone.py", status=2) == []
+
+
+def test_classify_clips():
+    lines = example("classify_clips.py", DEMO, DEMO.with_suffix(".csv"))
+    rows = [line.split()[:2] for line in lines]
+    assert [said for said, _ in rows] == [row["keyword"] for row in words_of_the_demo()]
+    assert [heard for said, heard in rows if said in SPOTTED] == SPOTTED
+
+
+def test_read_contract():
+    lines = example("read_contract.py", MODELS / "commands.tflite")
+    assert "task:     commands" in lines
+    assert len([line for line in lines if line.split()[0] in SPOTTED]) == len(SPOTTED)
+
+
+def test_plain_interpreter_needs_no_kws():
+    program = (ROOT / "examples" / "plain_interpreter.py").read_text()
+    assert not re.search(r"^\s*(?:import|from) kws", program, re.MULTILINE)
+    lines = example("plain_interpreter.py", MODELS / "commands.tflite", DEMO)
+    assert keywords(lines) == SPOTTED
+
+
+def test_read_json():
+    assert keywords(example("read_json.py", DEMO)) == SPOTTED
+
+
+def test_enroll_phrase(tmp_path):
+    """One word of the demo, three times with a little noise."""
+    with wave.open(str(DEMO)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    word = next(row for row in words_of_the_demo() if row["keyword"] == "right")
+    first, last = (round(16000 * float(word[edge])) for edge in ("start", "end"))
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(3):
+        clip = samples[first - 8000 : last + 8000] + rng.normal(0, 10, last - first + 16000)
+        paths.append(tmp_path / f"{number}.wav")
+        with wave.open(str(paths[-1]), "wb") as file:
+            file.setparams((1, 2, 16000, 0, "NONE", ""))
+            file.writeframes(clip.astype("<i2").tobytes())
+    lines = example("enroll_phrase.py", "hey device", tmp_path / "mine.tflite", *paths)
+    assert [line for line in lines if line.endswith("detected")] == lines[3:]
+    assert (tmp_path / "mine.tflite").exists()
+
+
+def test_export_c(tmp_path):
+    pytest.importorskip("kws_deploy")
+    pytest.importorskip("flatbuffers", reason="needs the extra deploy")
+    for program in ("make", "cc"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}: apt install build-essential")
+    lines = example("export_c.py", tmp_path / "firmware", DEMO)
+    spotted = keywords(line for line in lines if "\t" in line)
+    assert len(set(spotted) & set(SPOTTED)) >= 9
+
+
+@pytest.mark.slow
+def test_train_model(tmp_path):
+    """Two made-up words, a rising and a falling tone, by six speakers."""
+    pytest.importorskip("tensorflow", reason="needs the extra train")
+    rng = np.random.default_rng(0)
+    time = np.arange(8000) / 16000
+    for word, slope in (("rise", 4), ("fall", -1.5)):
+        (tmp_path / "recordings" / word).mkdir(parents=True)
+        for speaker in range(6):
+            for take in range(3):
+                pitch = rng.uniform(300, 450) * (1.5 + slope * time)
+                tone = np.sin(2 * np.pi * np.cumsum(np.abs(pitch)) / 16000) * np.hanning(8000)
+                clip = np.concatenate([np.zeros(4000), 8000 * tone, np.zeros(4000)])
+                path = tmp_path / "recordings" / word / f"speaker{speaker}_nohash_{take}.wav"
+                with wave.open(str(path), "wb") as file:
+                    file.setparams((1, 2, 16000, 0, "NONE", ""))
+                    file.writeframes((clip + rng.normal(0, 20, 16000)).astype("<i2").tobytes())
+    lines = example("train_model.py", tmp_path / "recordings", tmp_path / "model.tflite")
+    assert lines[-1] == "keywords: fall, rise"
+    assert (tmp_path / "model.tflite").exists()
