@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-device test-slow lint package minimal-root models words commands clean help
+.PHONY: demo test test-device test-slow lint docs package minimal-root models words commands clean help
 
 demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
@@ -18,7 +18,7 @@ demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@$(BIN)/kws spot demo/synthesized_commands.wav
 	@echo
 	@echo "Your own file:   $(BIN)/kws spot your.wav    Your microphone: $(BIN)/pip install '.[mic]' && $(BIN)/kws listen"
-	@echo "Your own words:  $(BIN)/pip install '.[train]' && $(BIN)/kws train --data recordings --output model.tflite   (README: The maker)"
+	@echo "Your own words:  $(BIN)/pip install '.[train]' && $(BIN)/kws train --data recordings --output model.tflite   (docs/train.md)"
 
 # Files of tests side by side: TensorFlow uses one core and a half, and many tests start processes.
 test: $(VENV)/.kws-test lint ## lint, and all tests but the slow ones; ends with what was skipped and why
@@ -36,6 +36,10 @@ lint: $(VENV)/.kws-test ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The sources are read, not imported: neither TensorFlow nor kws itself is needed.
+docs: $(VENV)/.kws-docs ## the documentation site in build/docs; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 package: ## build wheel and sdist in dist/; install each into an empty environment and check it there
 	PYTHON=$(PYTHON) scripts/check_package.sh
 
@@ -44,8 +48,8 @@ minimal-root: ## make demo and make test in a minimal Debian root; needs root ri
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
 # the word base first (two hours on two cores; it goes on where it was stopped), then a teacher that
-# goes on from it for ten commands, and two students of both (an hour each). kws/models/README.md
-# says how those in the package differ.
+# goes on from it for ten commands, and two students of both (an hour each). docs/models.md says how
+# those in the package differ.
 FEATURES ?= build/features.npz
 models: words ## train the models in the package again: four hours
 	$(MAKE) commands
@@ -88,6 +92,10 @@ $(VENV)/.kws: pyproject.toml
 
 $(VENV)/.kws-test: pyproject.toml $(VENV)/.kws
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint]'
+	touch $@
+
+$(VENV)/.kws-docs: pyproject.toml $(VENV)/.kws
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 $(DEVICE_VENV)/.kws-test-device: pyproject.toml

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Float32
-from .metadata import DetectorDefaults
+from .modelfile import DetectorDefaults
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,16 @@ import numpy as np
 from accuracy import REFRACTORY, aligned
 
 from kws.arrays import Float64
-from kws.calibration.scores import Trace, Track, trace_blocks, track
-from kws.calibration.thresholds import lowest_useful, thresholds_grid
+from kws.calibration.thresholds import (
+    Trace,
+    Track,
+    lowest_useful,
+    thresholds_grid,
+    trace_blocks,
+    track,
+)
 from kws.errors import KwsError
-from kws.metadata import DetectorDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import DetectorDefaults, ModelFile
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.continuous import hits

@@ -22,8 +22,7 @@ from ..arrays import Float32
 from ..detector import Detector
 from ..errors import KwsError
 from ..frontend import open_front_end
-from ..metadata import Metadata, SegmenterDefaults
-from ..modelfile import ModelFile
+from ..modelfile import Metadata, ModelFile, SegmenterDefaults
 from ..network import StreamingNetwork
 from ..segmenter import Segmenter
 from ..spotter import KeywordSpotter, sigmoid, softmax

@@ -12,8 +12,7 @@ import pytest
 
 from kws.audio import load_audio
 from kws.installing import install_extra
-from kws.metadata import SegmenterDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import ModelFile, SegmenterDefaults
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 from kws_deploy import onnx as exporting

@@ -22,18 +22,16 @@ from hypothesis import strategies as st
 
 from kws.errors import ModelError
 from kws.frontend import YAMNET
-from kws.metadata import (
+from kws.modelfile import (
+    MAX_FILE_BYTES,
+    MAX_METADATA_BYTES,
     DetectorDefaults,
     Metadata,
+    ModelFile,
     OperatingPoint,
     SegmenterDefaults,
     StreamingContract,
     keywords_of,
-)
-from kws.modelfile import (
-    MAX_FILE_BYTES,
-    MAX_METADATA_BYTES,
-    ModelFile,
     pack,
     parse_model,
     read_model,

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from kws.errors import KwsError, ModelError
 from kws.frontend import LogMelConfig
-from kws.metadata import DetectorDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import DetectorDefaults, ModelFile
 from kws.network import StreamingNetwork
 
 from . import header

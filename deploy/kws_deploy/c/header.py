@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.frontend import LogMelConfig
-from kws.metadata import DetectorDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import DetectorDefaults, ModelFile
 
 from . import literals
 from .graph import Graph

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter
-from kws.intervals import rate_interval, share_interval
-from kws.metadata import DetectorDefaults
+from kws.modelfile import DetectorDefaults
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.operating import (
     Counts,
@@ -18,6 +17,8 @@ from kws_training.evaluation.operating import (
     count,
     join_clips,
     operating_points,
+    rate_interval,
+    share_interval,
 )
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
