@@ -42,8 +42,8 @@ from support.script import check_json, status_of
 
 from kws.bench.machine import read_machine
 from kws.bench.result import write_result
-from kws.calibration.thresholds import Trace, track
-from kws.modelfile import DetectorDefaults
+from kws.calibration.scores import Trace, track
+from kws.metadata import DetectorDefaults
 from kws_training.cli.detection import SEED, noise_of
 from kws_training.data.dataset import find_recordings
 from kws_training.evaluation.continuous import (

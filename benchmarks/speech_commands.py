@@ -45,7 +45,8 @@ from kws.bench.result import write_result
 from kws.console import quiet
 from kws.errors import AudioError, KwsError
 from kws.frontend import WORDS
-from kws.modelfile import SILENCE, UNKNOWN, ModelFile
+from kws.metadata import SILENCE, UNKNOWN
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.packaged import find_model
 from kws.spotter import softmax

@@ -57,8 +57,8 @@ from support.script import check_json, status_of
 
 from kws.bench.machine import read_machine
 from kws.bench.result import write_result
-from kws.calibration.intervals import share_interval
 from kws.errors import KwsError
+from kws.intervals import share_interval
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.detection import Point

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Float32
-from .modelfile import DetectorDefaults
+from .metadata import DetectorDefaults
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Float32
-from .modelfile import SILENCE, SegmenterDefaults
+from .metadata import SILENCE, SegmenterDefaults
 
 
 @dataclass(frozen=True)

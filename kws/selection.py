@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Float32
 from .errors import ModelError
-from .modelfile import UNKNOWN, keywords_of
+from .metadata import UNKNOWN, keywords_of
 
 
 class Selection:

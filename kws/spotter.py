@@ -15,7 +15,8 @@ from .audio import to_float
 from .detector import Detector
 from .errors import ModelError
 from .frontend import open_front_end
-from .modelfile import UNKNOWN, Metadata, ModelFile, SegmenterDefaults, read_model
+from .metadata import UNKNOWN, Metadata, SegmenterDefaults
+from .modelfile import ModelFile, read_model
 from .network import StreamingNetwork
 from .packaged import COMMANDS, packaged_model
 from .resample import Resampler

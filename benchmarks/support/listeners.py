@@ -23,16 +23,11 @@ import numpy as np
 from accuracy import REFRACTORY, aligned
 
 from kws.arrays import Float64
-from kws.calibration.thresholds import (
-    Trace,
-    Track,
-    lowest_useful,
-    thresholds_grid,
-    trace_blocks,
-    track,
-)
+from kws.calibration.scores import Trace, Track, trace_blocks, track
+from kws.calibration.thresholds import lowest_useful, thresholds_grid
 from kws.errors import KwsError
-from kws.modelfile import DetectorDefaults, ModelFile
+from kws.metadata import DetectorDefaults
+from kws.modelfile import ModelFile
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.continuous import hits

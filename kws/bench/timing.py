@@ -22,7 +22,8 @@ from ..arrays import Float32
 from ..detector import Detector
 from ..errors import KwsError
 from ..frontend import open_front_end
-from ..modelfile import Metadata, ModelFile, SegmenterDefaults
+from ..metadata import Metadata, SegmenterDefaults
+from ..modelfile import ModelFile
 from ..network import StreamingNetwork
 from ..segmenter import Segmenter
 from ..spotter import KeywordSpotter, sigmoid, softmax

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ..calibration.thresholds import calibrated
 from ..console import note, quiet
 from ..errors import AudioError, KwsError, ModelError
-from ..modelfile import DetectorDefaults, ModelFile, write_model
+from ..metadata import DetectorDefaults
+from ..modelfile import ModelFile, write_model
 from ..packaged import find_model, is_packaged
 from .ambient import Ambient
 from .arguments import MODEL_HELP, check_output, per_hour
@@ -58,7 +59,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..calibration.thresholds import calibrate, trace_blocks, track
+    from ..calibration.scores import trace_blocks, track
+    from ..calibration.thresholds import calibrate
     from ..spotter import KeywordSpotter
 
     model = find_model(options.model)

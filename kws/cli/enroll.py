@@ -12,7 +12,8 @@ from ..audio import recordings_below
 from ..calibration.thresholds import calibrated
 from ..console import note, quiet
 from ..errors import AudioError, KwsError
-from ..modelfile import DetectorDefaults, ModelFile, write_model
+from ..metadata import DetectorDefaults
+from ..modelfile import ModelFile, write_model
 from ..packaged import find_model
 from .ambient import Ambient
 from .arguments import BASE_HELP, check_output, per_hour
@@ -137,7 +138,9 @@ def _calibrate(model: ModelFile, names: list[str], rate: float) -> tuple[ModelFi
     """Set the thresholds by ambient audio, as far as it tells; also say what they rest on."""
     from dataclasses import replace
 
-    from ..calibration.thresholds import calibrate, rate_bound, threshold_for, trace_blocks, track
+    from ..calibration.scores import trace_blocks, track
+    from ..calibration.thresholds import calibrate, threshold_for
+    from ..intervals import rate_bound
     from ..spotter import KeywordSpotter
 
     metadata = model.metadata

@@ -17,15 +17,15 @@ from ..arrays import Float32
 from ..audio import read_recording
 from ..errors import AudioError, KwsError, ModelError
 from ..frontend import open_front_end
-from ..modelfile import (
+from ..metadata import (
     WAKE_WORDS,
     DetectorDefaults,
     Metadata,
-    ModelFile,
     PrototypeContract,
     is_label,
     keywords_of,
 )
+from ..modelfile import ModelFile
 from ..network import StreamingNetwork
 from ..packaged import WORDS, packaged_model
 from ..prototypes import FEATURES, Projection, unit, windows
@@ -88,7 +88,7 @@ class Positive:
 
 
 @dataclass(frozen=True)
-class Phrase:
+class EnrolledPhrase:
     """What became of the recordings of a phrase.
 
     Attributes
@@ -114,11 +114,11 @@ class Enrolled:
     Attributes
     ----------
     model : ModelFile
-    phrases : tuple of Phrase
+    phrases : tuple of EnrolledPhrase
     """
 
     model: ModelFile
-    phrases: tuple[Phrase, ...]
+    phrases: tuple[EnrolledPhrase, ...]
 
 
 def base_model() -> ModelFile:
@@ -146,7 +146,7 @@ def read_positive(path: str | Path, sample_rate: int) -> Positive:
 
 
 @dataclass
-class _Heard:
+class _AlignedFeatures:
     """A recording as the base hears it.
 
     Attributes
@@ -172,7 +172,7 @@ class _Heard:
         return start + int(nearby.argmax())
 
 
-class _Ear:
+class _FeatureExtractor:
     """Hears recordings with a word base."""
 
     def __init__(self, base: ModelFile) -> None:
@@ -188,7 +188,7 @@ class _Ear:
         self.projection = Projection(arrays["projection.npy"])
         self.per_column = self._network.frames // self._network.columns
 
-    def hear(self, positive: Positive) -> _Heard:
+    def hear(self, positive: Positive) -> _AlignedFeatures:
         """Hear a recording, and some silence after it."""
         self._network.reset()
         self._log_mel.reset()
@@ -205,7 +205,7 @@ class _Ear:
                 for at in range(0, len(frames) - size + 1, size)
             ]
         )
-        return _Heard(unit(windows(columns, OFFSETS)), last)
+        return _AlignedFeatures(unit(windows(columns, OFFSETS)), last)
 
 
 def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enrolled:
@@ -239,7 +239,7 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
             )
     if not recordings:
         raise EnrollError("there are no recordings: give --positives a folder of them")
-    ear = _Ear(base)
+    ear = _FeatureExtractor(base)
     prototypes, phrases = [], []
     for label, positives in recordings.items():
         heard = [ear.hear(positive) for positive in positives]
@@ -249,13 +249,13 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
             for positive, one in zip(positives, heard, strict=True)
         }
         prototypes.append(unit(np.mean([one.take for one in heard], axis=0)))
-        phrases.append(Phrase(label, similarities))
+        phrases.append(EnrolledPhrase(label, similarities))
     longest = max(positive.seconds for group in recordings.values() for positive in group)
     metadata = _metadata(base, ear, prototypes, phrases, longest)
     return Enrolled(ModelFile("the enrolled model", base.network, metadata), tuple(phrases))
 
 
-def _align(heard: Sequence[_Heard]) -> None:
+def _align(heard: Sequence[_AlignedFeatures]) -> None:
     """Move each recording to where it is most like the others: ends are heard at other times."""
     first = [one.last for one in heard]
     for _ in range(ROUNDS):
@@ -263,7 +263,7 @@ def _align(heard: Sequence[_Heard]) -> None:
             one.last = one.near(_without(heard, one), start)
 
 
-def _without(heard: Sequence[_Heard], one: _Heard) -> Float32:
+def _without(heard: Sequence[_AlignedFeatures], one: _AlignedFeatures) -> Float32:
     """Return the prototype of all recordings but one."""
     return unit(np.mean([other.take for other in heard if other is not one], axis=0))
 
@@ -275,9 +275,9 @@ def _similarity(stretches: Float32, prototype: Float32) -> Float32:
 
 def _metadata(
     base: ModelFile,
-    ear: _Ear,
+    ear: _FeatureExtractor,
     prototypes: Sequence[Float32],
-    phrases: Sequence[Phrase],
+    phrases: Sequence[EnrolledPhrase],
     longest: float,
 ) -> Metadata:
     labels = tuple(phrase.label for phrase in phrases)

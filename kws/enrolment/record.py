@@ -14,7 +14,7 @@ from ..arrays import Float32
 from ..audio import AUDIO_SUFFIXES
 from ..errors import KwsError
 from ..files import whole_file
-from ..modelfile import is_label
+from ..metadata import is_label
 from ..resample import resample
 from .utterance import Utterance, examine
 

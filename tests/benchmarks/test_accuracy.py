@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter, KwsError
-from kws.calibration.thresholds import Trace
+from kws.calibration.scores import Trace
 from kws_training.evaluation.continuous import Heard, Positive, Said, Source
 
 ROOT = Path(__file__).resolve().parents[2]

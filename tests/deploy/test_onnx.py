@@ -12,7 +12,8 @@ import pytest
 
 from kws.audio import load_audio
 from kws.installing import install_extra
-from kws.modelfile import ModelFile, SegmenterDefaults
+from kws.metadata import SegmenterDefaults
+from kws.modelfile import ModelFile
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 from kws_deploy import onnx as exporting

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.detector import Detector, Event
-from kws.modelfile import DetectorDefaults
+from kws.metadata import DetectorDefaults
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
 SILENCE, UNKNOWN, YES, NO = range(4)

@@ -22,16 +22,18 @@ from hypothesis import strategies as st
 
 from kws.errors import ModelError
 from kws.frontend import YAMNET
-from kws.modelfile import (
-    MAX_FILE_BYTES,
-    MAX_METADATA_BYTES,
+from kws.metadata import (
     DetectorDefaults,
     Metadata,
-    ModelFile,
     OperatingPoint,
     SegmenterDefaults,
     StreamingContract,
     keywords_of,
+)
+from kws.modelfile import (
+    MAX_FILE_BYTES,
+    MAX_METADATA_BYTES,
+    ModelFile,
     pack,
     parse_model,
     read_model,

@@ -10,7 +10,8 @@ import pytest
 
 from kws.errors import ModelError
 from kws.frontend import WORDS, log_mel
-from kws.modelfile import DetectorDefaults, Metadata, ModelFile, StreamingContract
+from kws.metadata import DetectorDefaults, Metadata, StreamingContract
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 
 STEPS = 60

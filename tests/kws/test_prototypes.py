@@ -12,7 +12,8 @@ import pytest
 from kws import KeywordSpotter
 from kws.enrolment.enroll import OFFSETS, Enrolled, base_model, enroll
 from kws.errors import ModelError
-from kws.modelfile import Metadata, ModelFile, PrototypeContract, pack, parse_model, read_model
+from kws.metadata import Metadata, PrototypeContract
+from kws.modelfile import ModelFile, pack, parse_model, read_model
 from kws.prototypes import Matcher, Projection, unit, windows
 from kws.spotter import sigmoid
 

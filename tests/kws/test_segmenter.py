@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws.modelfile import SegmenterDefaults
+from kws.metadata import SegmenterDefaults
 from kws.segmenter import Segment, Segmenter, join_columns
 
 LABELS = ("_silence_", "rain", "dog")

@@ -9,7 +9,8 @@ import pytest
 from kws import KeywordSpotter
 from kws.detector import Detector
 from kws.errors import ModelError
-from kws.modelfile import DetectorDefaults, ModelFile, pack, parse_model
+from kws.metadata import DetectorDefaults
+from kws.modelfile import ModelFile, pack, parse_model
 from kws.spotter import sigmoid
 
 from .conftest import RATE, Demo

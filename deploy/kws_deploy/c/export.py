@@ -10,7 +10,8 @@ from pathlib import Path
 
 from kws.errors import KwsError, ModelError
 from kws.frontend import LogMelConfig
-from kws.modelfile import DetectorDefaults, ModelFile
+from kws.metadata import DetectorDefaults
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
 from . import header

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.frontend import LogMelConfig
-from kws.modelfile import DetectorDefaults, ModelFile
+from kws.metadata import DetectorDefaults
+from kws.modelfile import ModelFile
 
 from . import literals
 from .graph import Graph

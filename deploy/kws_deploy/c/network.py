@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.errors import ModelError
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 
 from . import literals
 from .arena import Life, plan

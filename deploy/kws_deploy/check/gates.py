@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kws.arrays import Int16
-from kws.calibration.intervals import share_interval
-from kws.cli.inspect import point_of
+from kws.intervals import share_interval
+from kws.metadata import point_of
 from kws.modelfile import ModelFile
 from kws_training.evaluation.compare import PairedCounts, difference_interval
 

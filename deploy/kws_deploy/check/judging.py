@@ -11,7 +11,8 @@ import numpy as np
 
 from kws.arrays import Int16
 from kws.errors import KwsError
-from kws.modelfile import UNKNOWN, ModelFile, keywords_of
+from kws.metadata import UNKNOWN, keywords_of
+from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 from kws_training.data.dataset import Clip, Skipped, find_recordings, hold_out_speakers
 from kws_training.evaluation.compare import shared_clips
@@ -149,7 +150,7 @@ def judge_wake_words(
         If a folder has no recordings.
     """
     from kws.audio import load_audio
-    from kws.calibration.thresholds import track
+    from kws.calibration.scores import track
     from kws_training.data.clips import to_int16
     from kws_training.evaluation.continuous import (
         CLEAN,

@@ -13,7 +13,8 @@ from kws.cli.arguments import MODEL_HELP, milliseconds
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
-from kws.modelfile import WAKE_WORDS, ModelFile
+from kws.metadata import WAKE_WORDS
+from kws.modelfile import ModelFile
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data
 from kws_training.progress import bar

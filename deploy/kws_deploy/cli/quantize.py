@@ -14,7 +14,8 @@ from kws.cli.arguments import MODEL_HELP, check_output
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.installing import install_extra
-from kws.modelfile import WAKE_WORDS, ModelFile, write_model
+from kws.metadata import WAKE_WORDS
+from kws.modelfile import ModelFile, write_model
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data, seed
 

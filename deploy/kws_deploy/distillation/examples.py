@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32, Int64
 from kws.frontend import WORDS
-from kws.modelfile import UNKNOWN
+from kws.metadata import UNKNOWN
 from kws.spotter import KeywordSpotter
 from kws_training.augmentation.augment import Augmentation, augment
 from kws_training.data.dataset import hold_out_speakers

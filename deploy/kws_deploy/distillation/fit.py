@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.frontend import WORDS
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.metadata import SILENCE, UNKNOWN
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.augmentation.windows import (
     ALL_OF_IT,

@@ -14,16 +14,8 @@ from kws.arrays import Float32
 from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.modelfile import (
-    SILENCE,
-    UNKNOWN,
-    DetectorDefaults,
-    Metadata,
-    ModelFile,
-    SegmenterDefaults,
-    pack,
-    parse_model,
-)
+from kws.metadata import SILENCE, UNKNOWN, DetectorDefaults, Metadata, SegmenterDefaults
+from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.dataset import Skipped

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 from kws_training.networks.convert import write_flatbuffer
 
 from .dequantize import QuantizationError, constant, kind_of, unpack

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kws.arrays import Float32
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 
 from .dequantize import unpack
 from .graph import activations, operators_of

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float32
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 from kws_training.networks.convert import write_flatbuffer
 
 from .dequantize import constant, kind_of, unpack

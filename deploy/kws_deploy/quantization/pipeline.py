@@ -11,14 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from kws.arrays import Float32, Int16
-from kws.modelfile import (
-    DetectorDefaults,
-    Metadata,
-    ModelFile,
-    StreamingContract,
-    pack,
-    parse_model,
-)
+from kws.metadata import DetectorDefaults, Metadata, StreamingContract
+from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import open_model
 from kws_training.evaluation.operating import join_clips, operating_points

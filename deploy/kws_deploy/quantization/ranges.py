@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kws.arrays import Float32
 from kws.console import quiet
 from kws.errors import KwsError
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 from kws.network import interpreter_class
 
 Range = tuple[float, float]

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from kws.console import quiet
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 from kws.network import interpreter_class
 from kws_training.networks.convert import write_flatbuffer
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kws.modelfile import StreamingContract
+from kws.metadata import StreamingContract
 from kws_deploy.c.graph import read_graph
 from kws_deploy.c.network import generate
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from kws.audio import load_audio
-from kws.modelfile import WAKE_WORDS, ModelFile
+from kws.metadata import WAKE_WORDS
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.spotter import Detection, KeywordSpotter
 from kws_deploy.c.export import export_c

@@ -13,7 +13,8 @@ import pytest
 
 from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS, YAMNET, JoinedConfig
-from kws.modelfile import ModelFile, PrototypeContract, SegmenterDefaults, StreamingContract
+from kws.metadata import PrototypeContract, SegmenterDefaults, StreamingContract
+from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
 from kws_deploy.c import literals
 from kws_deploy.c.arena import Life, plan

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws.modelfile import DetectorDefaults, Metadata, ModelFile
+from kws.metadata import DetectorDefaults, Metadata
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws_deploy.c.export import export_c
 from kws_deploy.c.graph import read_graph

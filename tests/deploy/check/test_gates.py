@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kws.audio import load_audio
-from kws.modelfile import ModelFile, OperatingPoint
+from kws.metadata import OperatingPoint
+from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
 from kws_deploy.check.gates import (
     KEPT_OF_FLOAT,

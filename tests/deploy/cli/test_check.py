@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from kws.audio import load_audio
-from kws.modelfile import WAKE_WORDS, read_model, write_model
+from kws.metadata import WAKE_WORDS
+from kws.modelfile import read_model, write_model
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = ROOT / "kws" / "models" / "commands.tflite"

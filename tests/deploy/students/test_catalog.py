@@ -5,7 +5,8 @@ import pytest
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.modelfile import DetectorDefaults, Metadata, ModelFile
+from kws.metadata import DetectorDefaults, Metadata
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws_deploy.students.broadcast import BroadcastShape
 from kws_deploy.students.catalog import STUDENTS, Student, find_student

@@ -107,7 +107,7 @@ def test_a_step_of_the_spotter_is_one_step_of_the_network(
 
 
 def test_sounds_and_wake_words_have_a_detector_too(model: ModelFile) -> None:
-    from kws.modelfile import DetectorDefaults, SegmenterDefaults
+    from kws.metadata import DetectorDefaults, SegmenterDefaults
 
     old = model.metadata.detector
     assert isinstance(old, DetectorDefaults)

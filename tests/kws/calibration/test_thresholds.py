@@ -10,22 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws import KeywordSpotter
-from kws.calibration.thresholds import (
-    Trace,
-    Track,
-    calibrate,
-    count_events,
-    events,
-    lowest_threshold,
-    threshold_for,
-    thresholds_grid,
-    trace,
-    trace_blocks,
-    track,
-)
+from kws.calibration.scores import Trace, Track, trace, trace_blocks, track
+from kws.calibration.thresholds import calibrate, lowest_threshold, threshold_for, thresholds_grid
 from kws.detector import Detector
 from kws.errors import KwsError
-from kws.modelfile import DetectorDefaults, ModelFile
+from kws.metadata import DetectorDefaults
+from kws.modelfile import ModelFile
 
 STEP = 0.04
 #: Seconds from column to column where there are hours of them.
@@ -78,8 +68,9 @@ def test_events_are_those_of_the_detector(
         threshold = min(1.0, float(smoothed[seed % 400]) * (1 + seed % 2) or threshold)
     defaults = DetectorDefaults(window * STEP, refractory, 1.0, dict.fromkeys(names, threshold))
     for name, times in zip(names, detected(one, names, defaults), strict=True):
-        assert events(one, names, defaults, name, threshold).tolist() == times
-        assert count_events(one, names, defaults, name, threshold) == len(times)
+        scores = track(one, names, defaults, name)
+        assert scores.events(threshold).tolist() == times
+        assert scores.count(threshold) == len(times)
 
 
 @pytest.mark.parametrize("labels", [1, 2, 7])
@@ -116,7 +107,7 @@ def test_the_lowest_threshold_for_a_rate_lies_between_two_events():
     for most, (below, above) in enumerate([(0.95, 1), (0.9, 0.95), (0.7, 0.9), (0.6, 0.7)]):
         threshold = threshold_for([one], ("a",), BARE, "a", 60 * most)
         assert below < threshold < above
-        assert count_events(one, ("a",), BARE, "a", threshold) == most
+        assert track(one, ("a",), BARE, "a").count(threshold) == most
     # two recordings are two minutes: half as many events each
     assert 0.7 < threshold_for([one, one], ("a",), BARE, "a", 120) < 0.9
 
@@ -133,7 +124,7 @@ def test_a_score_that_never_falls_is_not_taken_for_a_quiet_one():
     scores = (0.62 + 0.28 * np.sin(np.arange(5000) / 3)).astype(np.float32)[:, None]
     one = Trace(scores * rng.uniform(0.9, 1, scores.shape).astype(np.float32), STEP, 200.0, False)
     low = lowest_threshold([track(one, ("a",), BARE, "a")], 1)
-    assert count_events(one, ("a",), BARE, "a", 0.01) == 1
+    assert track(one, ("a",), BARE, "a").count(0.01) == 1
     assert low is not None
     assert low > 0.8
 
@@ -177,7 +168,7 @@ def test_hours_take_seconds():
 
 def test_a_keyword_that_the_model_does_not_have():
     with pytest.raises(KwsError, match="it has _silence_, _unknown_, yes, no"):
-        events(made_trace(0, 10, 4, True), LABELS, BARE, "maybe", 0.5)
+        track(made_trace(0, 10, 4, True), LABELS, BARE, "maybe")
 
 
 def test_a_trace_of_the_demo(model: ModelFile, demo):
@@ -189,7 +180,7 @@ def test_a_trace_of_the_demo(model: ModelFile, demo):
     spotter.reset()
     said = [*spotter.process(demo.samples), *spotter.flush()]
     for keyword in spotter.keywords:
-        found = events(one, labels, defaults, keyword, defaults.thresholds[keyword])
+        found = track(one, labels, defaults, keyword).events(defaults.thresholds[keyword])
         times = [d for d in said if d.keyword == keyword]
         assert len(found) == len(times)
         for at, detection in zip(found, times, strict=True):
@@ -282,6 +273,6 @@ def test_events_of_wake_words_are_what_the_spotter_detects(model: ModelFile, dem
     assert not one.exclusive
     assert len(said) > 10
     for name in names:
-        assert count_events(one, names, detector, name, 0.9) == sum(
+        assert track(one, names, detector, name).count(0.9) == sum(
             detection.keyword == name for detection in said
         )

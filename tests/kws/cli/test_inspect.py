@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.cli.inspect import describe, front_end_in_words, in_words, point_of, unmeasured
+from kws.describe import describe, front_end_in_words, in_words
 from kws.errors import ModelError
+from kws.metadata import point_of, unmeasured
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.network import interpreter_class
 

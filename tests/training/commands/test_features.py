@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS, log_mel
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.metadata import SILENCE, UNKNOWN
 from kws_training.augmentation.augment import Augmentation
 from kws_training.augmentation.windows import WindowShape
 from kws_training.commands import features

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from kws.errors import KwsError
 from kws.frontend import WORDS, log_mel
-from kws.modelfile import SILENCE
+from kws.metadata import SILENCE
 from kws_training.data import images as module
 from kws_training.data.dataset import Clip
 from kws_training.data.images import (

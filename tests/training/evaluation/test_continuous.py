@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from kws import KeywordSpotter
-from kws.calibration.thresholds import Trace
-from kws.modelfile import DetectorDefaults
+from kws.calibration.scores import Trace
+from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import DataError
 from kws_training.evaluation.continuous import (
     CLEAN,

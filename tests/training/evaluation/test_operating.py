@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter
-from kws.modelfile import DetectorDefaults
+from kws.intervals import rate_interval, share_interval
+from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.operating import (
     Counts,
@@ -17,8 +18,6 @@ from kws_training.evaluation.operating import (
     count,
     join_clips,
     operating_points,
-    rate_interval,
-    share_interval,
 )
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws.modelfile import DetectorDefaults, Metadata, ModelFile
+from kws.metadata import DetectorDefaults, Metadata
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws_training.networks.convert import ConversionError, convert
 from kws_training.networks.streaming import step_model

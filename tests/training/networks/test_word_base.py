@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS, YAMNET, log_mel
-from kws.modelfile import Metadata, ModelFile, pack, parse_model, read_model
+from kws.metadata import Metadata
+from kws.modelfile import ModelFile, pack, parse_model, read_model
 from kws.network import StreamingNetwork
 from kws_training.networks.convert import convert
 from kws_training.networks.streaming import Whole, step_model, whole_model

@@ -11,7 +11,8 @@ import soundfile
 
 from kws import KeywordSpotter
 from kws.frontend import YAMNET, log_mel
-from kws.modelfile import SegmenterDefaults, read_model
+from kws.metadata import SegmenterDefaults
+from kws.modelfile import read_model
 from kws_training.augmentation.augment import Augmentation
 from kws_training.networks.extractor import YamnetTrunk
 from kws_training.networks.soundhead import Linear, SoundHead, fit_linear

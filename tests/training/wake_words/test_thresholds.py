@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kws.calibration.thresholds import Trace, Track
-from kws.modelfile import DetectorDefaults
+from kws.calibration.scores import Trace, Track
+from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import Clip
 from kws_training.wake_words.thresholds import Source, source_of, tail_threshold, thresholds_at
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Int64
-from kws.modelfile import SILENCE, UNKNOWN
+from kws.metadata import SILENCE, UNKNOWN
 
 #: A result is the word where it saw at least this share of it; unknown, where it saw a part of up
 #: to this share; silence, where it saw nothing. In between it is neither, and is not trained on.

@@ -14,8 +14,7 @@ from ..sounds.defaults import COPIES as SOUND_COPIES
 from ..sounds.defaults import TAP as SOUND_TAP
 from ..tensorflow_loading import import_tensorflow
 from .arguments import add_data, add_negatives, add_recipe, seed, share
-from .train_files import find_sounds, print_written, write_trained
-from .train_files import split_clips as split_clips
+from .train_files import find_sounds, print_written, split_clips, write_trained
 from .train_wake_words import HOLD_OUT, add_wake_words, run_wake_words
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # TensorFlow is not needed to print --help
 
 def split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], list[Clip]]:
     """Find the clips to train, to validate and held out, as the options say who is which."""
-    from kws.modelfile import SILENCE, UNKNOWN
+    from kws.metadata import SILENCE, UNKNOWN
 
     from ..data.dataset import by_column, check_apart, find_parts, hold_out, labels_of, split
 

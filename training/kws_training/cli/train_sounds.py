@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from kws.calibration.intervals import share_interval
 from kws.errors import KwsError
+from kws.intervals import share_interval
 
 from ..augmentation.recipe import read_recipe
 from ..data.dataset import Clip, find_parts, hold_out, labels_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kws.cli.arguments import per_hour
 from kws.errors import KwsError
-from kws.modelfile import OperatingPoint, is_label, keywords_of
+from kws.metadata import OperatingPoint, is_label, keywords_of
 
 from ..data.dataset import Clip, DataError, find_speech
 from ..data.spelling import plain

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32, Int16
 from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
-from kws.modelfile import SILENCE
+from kws.metadata import SILENCE
 
 from ..augmentation.augment import Augmentation, augment, noise_piece, perturb
 from ..augmentation.windows import WindowShape, window_targets

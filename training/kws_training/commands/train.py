@@ -13,7 +13,8 @@ import numpy as np
 from kws.arrays import Float32, Int16
 from kws.console import note
 from kws.frontend import YAMNET, log_mel
-from kws.modelfile import UNKNOWN, DetectorDefaults, Metadata, keywords_of, pack, parse_model
+from kws.metadata import UNKNOWN, DetectorDefaults, Metadata, keywords_of
+from kws.modelfile import pack, parse_model
 
 from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses

@@ -10,7 +10,7 @@ from kws.arrays import Float32, Int16
 from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET
-from kws.modelfile import SILENCE
+from kws.metadata import SILENCE
 
 from ..progress import Progress
 from .dataset import Clip, Skipped

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kws.audio import AUDIO_SUFFIXES, recordings_below
 from kws.errors import KwsError
-from kws.modelfile import SILENCE, UNKNOWN, is_label, keywords_of
+from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
 
 from .manifest import Manifest, Row, find_manifest, read_manifest, read_text
 

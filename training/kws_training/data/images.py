@@ -18,7 +18,7 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int16, UInt8
 from kws.errors import KwsError
 from kws.frontend import WORDS, log_mel
-from kws.modelfile import SILENCE
+from kws.metadata import SILENCE
 
 from .checkpoint import DAMAGED_ARCHIVE
 from .clips import around_word

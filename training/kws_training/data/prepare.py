@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kws.modelfile import UNKNOWN
+from kws.metadata import UNKNOWN
 
 from .manifest import MANIFEST, ManifestError, read_table, read_text
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kws.arrays import Int16
-from kws.modelfile import SILENCE, UNKNOWN, keywords_of
+from kws.metadata import SILENCE, UNKNOWN, keywords_of
 from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip, DataError, Skipped

@@ -10,7 +10,7 @@ import numpy as np
 
 from kws.arrays import Float32, Float64
 from kws.audio import load_audio, stream_audio
-from kws.calibration.thresholds import Trace, Track, trace_blocks
+from kws.calibration.scores import Trace, Track, trace_blocks
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
 

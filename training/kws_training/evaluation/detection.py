@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float64
-from kws.calibration.intervals import rate_interval, share_interval
-from kws.calibration.thresholds import Track, lowest_useful, thresholds_grid, track
+from kws.calibration.scores import Track, track
+from kws.calibration.thresholds import lowest_useful, thresholds_grid
 from kws.errors import ModelError
-from kws.modelfile import DetectorDefaults, Metadata
+from kws.intervals import rate_interval, share_interval
+from kws.metadata import DetectorDefaults, Metadata
 
 from ..data.dataset import Skipped
 from .continuous import Heard, best_score, hits

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from kws.arrays import Int16
-from kws.calibration.intervals import share_interval
 from kws.console import quiet
 from kws.frontend import YAMNET
+from kws.intervals import share_interval
 from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 

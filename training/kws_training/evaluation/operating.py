@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Int16
-from kws.calibration.intervals import rate_interval, share_interval
 from kws.detector import Detector
 from kws.frontend import YAMNET
-from kws.modelfile import DetectorDefaults, OperatingPoint, pack, parse_model
+from kws.metadata import DetectorDefaults, OperatingPoint
+from kws.modelfile import pack, parse_model
 from kws.spotter import KeywordSpotter
 
 from ..augmentation.augment import coloured_noise
@@ -212,17 +212,13 @@ def operating_points(spotter: KeywordSpotter, stream: Stream) -> tuple[Operating
         counts = count(stream.words, found, keyword)
         if counts.words == 0:
             continue
-        misses = counts.words - counts.hits
-        hours = stream.hours_without(keyword)
         points.append(
-            OperatingPoint(
-                keyword=keyword,
-                threshold=threshold,
-                false_accepts_per_hour=counts.false_accepts / hours,
-                false_accepts_per_hour_interval=rate_interval(counts.false_accepts, hours),
-                miss_rate=misses / counts.words,
-                miss_rate_interval=share_interval(misses, counts.words),
-                hours=hours,
+            OperatingPoint.measured(
+                keyword,
+                threshold,
+                false_accepts=counts.false_accepts,
+                hours=stream.hours_without(keyword),
+                misses=counts.words - counts.hits,
                 recordings=counts.words,
             )
         )

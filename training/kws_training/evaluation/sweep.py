@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from kws.arrays import Float32
-from kws.calibration.intervals import rate_interval, share_interval
-from kws.calibration.thresholds import lowest_threshold, track
+from kws.calibration.scores import track
+from kws.calibration.thresholds import lowest_threshold
+from kws.intervals import rate_interval, share_interval
 from kws.spotter import KeywordSpotter
 
 from ..progress import Progress

@@ -10,7 +10,7 @@ from typing import Any
 
 import kws
 from kws.frontend import FrontEnd, JoinedConfig
-from kws.modelfile import OperatingPoint
+from kws.metadata import OperatingPoint
 
 from ..evaluation.evaluate import ClipReport, Evaluation, GroupFigures
 from .curve import KEY as CURVE

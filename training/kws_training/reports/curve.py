@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kws.calibration.intervals import share_interval
-from kws.modelfile import WAKE_WORDS
+from kws.intervals import share_interval
+from kws.metadata import WAKE_WORDS
 
 from ..data.dataset import DataError
 

@@ -13,9 +13,10 @@ import numpy as np
 import kws
 from kws.arrays import Int16
 from kws.audio import stream_audio
-from kws.calibration.thresholds import Track, track
+from kws.calibration.scores import Track, track
 from kws.errors import AudioError
-from kws.modelfile import Metadata, ModelFile
+from kws.metadata import Metadata
+from kws.modelfile import ModelFile
 
 from ..data.clips import to_int16
 from ..evaluation.continuous import RATE, Heard

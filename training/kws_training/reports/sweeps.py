@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import kws
-from kws.calibration.intervals import share_interval
+from kws.intervals import share_interval
 from kws.modelfile import ModelFile
 
 from ..evaluation.sweep import TARGET, Outcome, Setting, Threshold

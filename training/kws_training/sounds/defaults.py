@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kws.modelfile import SegmenterDefaults
+from kws.metadata import SegmenterDefaults
 
 #: YAMNet's layer under the head.
 TAP = 11

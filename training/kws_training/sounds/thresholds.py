@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float32
-from kws.calibration.intervals import rate_interval, share_interval
-from kws.modelfile import OperatingPoint, SegmenterDefaults
+from kws.metadata import OperatingPoint, SegmenterDefaults
 from kws.segmenter import Segmenter
 
 #: Thresholds that are tried.
@@ -93,14 +92,12 @@ def choose_and_state(
         if hours <= 0:
             continue
         points.append(
-            OperatingPoint(
-                keyword=keyword,
-                threshold=thresholds[keyword],
-                false_accepts_per_hour=false_accepts / hours,
-                false_accepts_per_hour_interval=rate_interval(false_accepts, hours),
-                miss_rate=misses / recordings,
-                miss_rate_interval=share_interval(misses, recordings),
+            OperatingPoint.measured(
+                keyword,
+                thresholds[keyword],
+                false_accepts=false_accepts,
                 hours=hours,
+                misses=misses,
                 recordings=recordings,
             )
         )

@@ -14,15 +14,8 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int16, Int64
 from kws.console import note
 from kws.frontend import YAMNET, log_mel
-from kws.modelfile import (
-    SILENCE,
-    UNKNOWN,
-    Metadata,
-    SegmenterDefaults,
-    keywords_of,
-    pack,
-    parse_model,
-)
+from kws.metadata import SILENCE, UNKNOWN, Metadata, SegmenterDefaults, keywords_of
+from kws.modelfile import pack, parse_model
 from kws.segmenter import join_columns
 from kws.spotter import softmax
 

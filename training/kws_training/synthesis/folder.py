@@ -19,7 +19,7 @@ import numpy as np
 
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.modelfile import UNKNOWN
+from kws.metadata import UNKNOWN
 
 from ..data.manifest import MANIFEST
 from ..progress import Progress

@@ -11,12 +11,13 @@ import numpy as np
 
 from kws.arrays import Float32, Float64, UInt8
 from kws.audio import load_audio
-from kws.calibration.intervals import rate_interval, share_interval
-from kws.calibration.thresholds import Trace, Track, threshold_for, trace, trace_blocks, track
+from kws.calibration.scores import Trace, Track, trace, trace_blocks, track
+from kws.calibration.thresholds import threshold_for
 from kws.console import quiet
 from kws.errors import AudioError
 from kws.frontend import WORDS
-from kws.modelfile import ModelFile, OperatingPoint
+from kws.metadata import OperatingPoint
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.spotter import sigmoid
 
@@ -242,17 +243,13 @@ def state_points(
         wrong = track(others, metadata.labels, metadata.detector, keyword)
         for level in sorted({one[keyword] for one in thresholds}):
             times = np.zeros(0) if spoken is None else spoken.events(level)
-            misses = hits(spans, times).misses
-            count = wrong.count(level)
             points.append(
-                OperatingPoint(
-                    keyword=keyword,
-                    threshold=level,
-                    false_accepts_per_hour=count / wrong.hours,
-                    false_accepts_per_hour_interval=rate_interval(count, wrong.hours),
-                    miss_rate=misses / len(words) if words else None,
-                    miss_rate_interval=share_interval(misses, len(words)) if words else (0.0, 1.0),
+                OperatingPoint.measured(
+                    keyword,
+                    level,
+                    false_accepts=wrong.count(level),
                     hours=wrong.hours,
+                    misses=hits(spans, times).misses,
                     recordings=len(words),
                 )
             )

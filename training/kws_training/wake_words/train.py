@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from kws.arrays import Float32, UInt8
-from kws.calibration.thresholds import Trace, threshold_for, track
+from kws.calibration.scores import Trace, track
+from kws.calibration.thresholds import threshold_for
 from kws.console import note
 from kws.frontend import WORDS
-from kws.modelfile import WAKE_WORDS, DetectorDefaults, Metadata, OperatingPoint, pack, parse_model
+from kws.metadata import WAKE_WORDS, DetectorDefaults, Metadata, OperatingPoint
+from kws.modelfile import pack, parse_model
 from kws.spotter import sigmoid
 
 from ..augmentation.noise import NoisyWindowMaker

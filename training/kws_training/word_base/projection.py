@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.frontend import open_front_end
-from kws.modelfile import Metadata, ModelFile
+from kws.metadata import Metadata
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
 from ..augmentation.augment import Augmentation, add_noise, noise_piece

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int64
 from kws.console import note
 from kws.frontend import WORDS
-from kws.modelfile import SILENCE, UNKNOWN, DetectorDefaults, Metadata, is_label, keywords_of, pack
+from kws.metadata import SILENCE, UNKNOWN, DetectorDefaults, Metadata, is_label, keywords_of
+from kws.modelfile import pack
 
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker

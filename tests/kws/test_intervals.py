@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws.calibration.intervals import rate_bound, rate_interval, share_interval
+from kws.intervals import rate_bound, rate_interval, share_interval
 
 
 def test_values_that_are_printed_in_books():
