@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gc
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import numpy as np
 import pytest
@@ -27,6 +30,27 @@ class Word:
 class Demo:
     samples: np.ndarray
     words: list[Word]
+
+
+def bytes_held(thing: object) -> int:
+    """Count the bytes of an object and of all that it holds: what grows with it, and only that.
+
+    Modules, classes and functions are everybody's and not counted; of an array that is a view the
+    whole array is.
+    """
+    seen: dict[int, object] = {}  # the objects too, so that no number is used twice
+    waiting = [thing]
+    count = 0
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, ModuleType | type | FunctionType):
+            continue
+        seen[id(one)] = one
+        count += sys.getsizeof(one)
+        waiting += gc.get_referents(one)
+        if isinstance(one, np.ndarray) and one.base is not None:
+            waiting.append(one.base)
+    return count
 
 
 @pytest.fixture(scope="session")

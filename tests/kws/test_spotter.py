@@ -6,7 +6,6 @@ What is said is the demo recording where it is; the rest of the tests needs no s
 from __future__ import annotations
 
 import math
-import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
 from kws.spotter import loudest_stretch
 
-from .conftest import RATE, Demo
+from .conftest import RATE, Demo, bytes_held
 
 
 def spotted(spotter: KeywordSpotter, samples: np.ndarray, chunk: int = 1280) -> list[Detection]:
@@ -428,34 +427,23 @@ def test_demo_words_as_clips(spotter: KeywordSpotter, demo: Demo) -> None:
 
 def test_memory_does_not_grow(eager: KeywordSpotter) -> None:
     sound = babble(2)
-    eager.process(sound)
-    tracemalloc.start()
-    try:
-        for _ in range(5):
-            eager.process(sound)
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(60):
-            eager.process(sound)
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 10_000  # 1,500 steps: seven bytes each
+    for _ in range(6):
+        eager.process(sound)
+    before = bytes_held(eager)
+    for _ in range(60):
+        eager.process(sound)
+    assert bytes_held(eager) - before < 1500  # 1,500 steps: less than a byte each
 
 
 def test_memory_does_not_grow_at_another_rate() -> None:
     resampling = KeywordSpotter.default(sample_rate=44_100)
     chunk = babble(0.0625)
-    tracemalloc.start()
-    try:
-        for _ in range(3000):  # numpy keeps a few free blocks of every size: they come first
-            resampling.process(chunk)
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(500):
-            resampling.process(chunk)
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 10_000
+    for _ in range(100):
+        resampling.process(chunk)
+    before = bytes_held(resampling)
+    for _ in range(1000):
+        resampling.process(chunk)
+    assert bytes_held(resampling) - before < 1000  # samples that wait differ by a few
 
 
 # --- recordings ---

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -188,10 +187,8 @@ def test_constants_that_unfold(model: ModelFile) -> None:
             operator.inputs, operator.outputs = [len(graph.tensors) - 1], [0]
             graph.operators.append(operator)
 
-    start = time.monotonic()
     with pytest.raises(QuantizationError, match="MiB"):
         to_float(changed(model, change))
-    assert time.monotonic() - start < 20
 
 
 def test_a_tensor_that_is_not_there(model: ModelFile) -> None:

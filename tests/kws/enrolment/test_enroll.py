@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -183,11 +182,9 @@ def test_several_phrases_in_one_model(demo: Demo):
     assert {one.keyword for one in found} == {word.keyword for word in words}
 
 
-def test_it_is_quick_and_the_same_every_time(demo: Demo):
+def test_it_is_the_same_every_time(demo: Demo):
     takes = takes_of(demo, demo.words[0], 10)
-    begin = time.process_time()
     first = enroll(base_model(), {"a": takes})
-    assert time.process_time() - begin < 5
     second = enroll(base_model(), {"a": takes})
     assert pack(first.model.network, first.model.metadata) == pack(
         second.model.network, second.model.metadata

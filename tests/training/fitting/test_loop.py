@@ -1,7 +1,6 @@
 """The training loop: batches made ahead, and a state that another run goes on from."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -35,16 +34,25 @@ def test_ahead_keeps_the_order(count, depth):
 
 
 def test_ahead_works_ahead():
-    made = []
-    source = ahead(lambda: made.append(0), 10, 3)
+    made, taken, leads = 0, 0, []
+    four = threading.Event()
+
+    def make():
+        nonlocal made
+        made += 1
+        leads.append(made - taken)
+        if made == 4:
+            four.set()
+
+    source = ahead(make, 40, 3)
     next(source)
-    deadline = time.monotonic() + 30
-    while len(made) < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(made) >= 4
-    time.sleep(0.05)
-    assert len(made) <= 6  # and not further than it may
-    source.close()
+    taken = 1
+    assert four.wait(60)  # three wait for a reader who is not there
+    for _ in source:
+        taken += 1
+    assert taken == made == 40
+    # three that wait, one in the hand of each side
+    assert max(leads) <= 5
 
 
 @pytest.mark.parametrize("stop", [0, 5])

@@ -7,7 +7,6 @@ import socket
 import sys
 import termios
 import threading
-import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -34,7 +33,7 @@ class Mirror:
     shift: int = 0  # of the ranges that it sends: a confused server
     status: int = 200
     stops: list[int] = dataclasses.field(default_factory=list)
-    delay: float = 0.0
+    answers: threading.Event | None = None  # it waits for this before it answers
     asked: list[str | None] = dataclasses.field(default_factory=list)
     url: str = ""
 
@@ -54,7 +53,8 @@ def serving(*mirrors):
             def do_GET(self):
                 mirror, asked = self.mirror, self.headers.get("Range")
                 mirror.asked.append(asked)
-                time.sleep(mirror.delay)
+                if mirror.answers is not None:
+                    mirror.answers.wait(60)
                 start, status = 0, mirror.status
                 if asked and mirror.ranges and status == 200:
                     start = int(asked.removeprefix("bytes=").rstrip("-")) + mirror.shift
@@ -264,9 +264,11 @@ def test_offline_says_what_to_do(tmp_path):
 
 def test_silent_server_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT", (1, 0.2))
-    mirror = Mirror(delay=1.0)
-    with serving(mirror), pytest.raises(ModelError, match="timed out"):
-        fetch(tmp_path, mirror)
+    mirror = Mirror(answers=threading.Event())
+    with serving(mirror):
+        with pytest.raises(ModelError, match="timed out"):
+            fetch(tmp_path, mirror)
+        mirror.answers.set()
 
 
 def test_folder_that_cannot_be_made(tmp_path):
@@ -277,7 +279,7 @@ def test_folder_that_cannot_be_made(tmp_path):
 
 
 def test_two_at_once_download_once(tmp_path):
-    mirror = Mirror(delay=0.2)
+    mirror = Mirror(answers=threading.Event())
     paths = []
     with serving(mirror):
         threads = [
@@ -285,6 +287,7 @@ def test_two_at_once_download_once(tmp_path):
         ]
         for thread in threads:
             thread.start()
+        mirror.answers.set()
         for thread in threads:
             thread.join()
     assert [path.read_bytes() for path in paths] == [PAYLOAD] * 2

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -173,15 +172,13 @@ def test_a_worker_that_is_killed_comes_back_and_ends_with_its_owner(monkeypatch,
 
 
 def test_what_takes_too_long_is_ended(monkeypatch, tmp_path):
-    fake(monkeypatch, tmp_path, "ttspico", "import time; time.sleep(100)")
+    fake(monkeypatch, tmp_path, "ttspico", "import time; time.sleep(3600)")
     monkeypatch.setattr(packages, "TIMEOUT", 0.5)
-    begun = time.monotonic()
     with pytest.raises(KwsError, match=r"it took more than 0.5 s"):
         Worker("pico").speak("hey", "en-US", Style())
-    assert time.monotonic() - begun < 20
 
     program = tmp_path / "flite"
-    program.write_text("#!/bin/sh\nexec /bin/sleep 100\n")
+    program.write_text("#!/bin/sh\nexec /bin/sleep 3600\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(programs, "TIMEOUT", 0.5)
