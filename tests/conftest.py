@@ -1,7 +1,9 @@
 """Fixtures that several packages' tests share."""
 
+import fcntl
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +32,26 @@ def portaudio() -> ModuleType:
         return pytest.importorskip("sounddevice", reason="no sounddevice: pip install '.[mic]'")
     except OSError:  # the package is there, the library is not
         pytest.skip("no PortAudio: apt-get install libportaudio2")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a file that takes long for all workers of a run: one makes it, the others wait."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each worker has a folder of its own in that of the run
+
+    def make(name: str, write: Callable[[Path], None]) -> Path:
+        path = folder / name
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                part = folder / f"{name}.part"
+                write(part)
+                part.rename(path)
+        return path
+
+    return make
 
 
 @pytest.fixture(scope="session")

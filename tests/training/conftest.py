@@ -118,15 +118,16 @@ def noise_bank() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def tiny_base(word_images, noise_bank, tmp_path_factory) -> Path:
+def tiny_base(request, made_once, tmp_path_factory) -> Path:
     """A word base of a few hundred weights that has seen the made-up words."""
     from kws_training.networks.word_base import BaseShape
     from kws_training.word_base.train import Recipe, pretrain
 
-    folder = tmp_path_factory.mktemp("base")
-    shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
-    recipe = Recipe(epochs=12, batch=16, phonemes=0.0)
-    made = pretrain(word_images, None, noise_bank, [], 0.1, shape, recipe, 0, folder)
-    path = folder / "base.tflite"
-    path.write_bytes(made.content)
-    return path
+    def write(path: Path) -> None:
+        words, noise = map(request.getfixturevalue, ("word_images", "noise_bank"))
+        shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
+        recipe = Recipe(epochs=12, batch=16, phonemes=0.0)
+        folder = tmp_path_factory.mktemp("base")
+        path.write_bytes(pretrain(words, None, noise, [], 0.1, shape, recipe, 0, folder).content)
+
+    return made_once("tiny_base.tflite", write)
