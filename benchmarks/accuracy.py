@@ -44,19 +44,19 @@ from kws.bench.machine import read_machine
 from kws.bench.result import write_result
 from kws.calibration.scores import Trace, track
 from kws.metadata import DetectorDefaults
+from kws.pcm import to_int16
 from kws_training.cli.detection import SEED, noise_of
-from kws_training.data.dataset import find_recordings
+from kws_training.data.unlabelled import find_recordings
+from kws_training.evaluation.conditions import RATE, Condition
 from kws_training.evaluation.continuous import (
     FAINT,
-    RATE,
-    Condition,
-    Heard,
-    find_positives,
-    hear_negatives,
-    hear_positives,
+    StreamScores,
     hits,
+    score_negatives,
+    score_positives,
 )
 from kws_training.evaluation.detection import TARGETS, Point, curve_of, read_off
+from kws_training.evaluation.positives import find_positives
 from kws_training.progress import bar
 
 #: Seconds after an event in which there is no other.
@@ -97,7 +97,7 @@ class Recorder:
     def process_posteriors(self, samples: np.ndarray) -> np.ndarray:
         """Write samples, and say nothing of them."""
         with self.path.open("wb" if self._fresh else "ab") as stream:
-            stream.write((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            stream.write(to_int16(samples).tobytes())
         self._fresh = False
         return np.zeros((0, 1), np.float32)
 
@@ -107,11 +107,11 @@ class Stream:
     """A stream in a file, and what is where in it."""
 
     path: Path
-    heard: Heard
+    heard: StreamScores
 
 
 def record(
-    path: Path, hear: Callable[..., Heard], recordings: Sequence[Any], condition: Condition
+    path: Path, hear: Callable[..., StreamScores], recordings: Sequence[Any], condition: Condition
 ) -> Stream:
     """Write the stream that `kws evaluate` would make of some recordings.
 
@@ -120,7 +120,7 @@ def record(
     path : Path
         Of the file to write.
     hear : callable
-        `hear_positives` or `hear_negatives`.
+        `score_positives` or `score_negatives`.
     recordings : sequence
         What it takes.
     condition : Condition
@@ -128,12 +128,12 @@ def record(
     return Stream(path, hear(Recorder(path), recordings, condition, SEED, bar))
 
 
-def scored(python: Path, entrant: Entrant, stream: Stream) -> tuple[Heard, dict[str, Any]]:
+def scored(python: Path, entrant: Entrant, stream: Stream) -> tuple[StreamScores, dict[str, Any]]:
     """Let an engine hear a stream.
 
     Returns
     -------
-    heard : Heard
+    heard : StreamScores
         With the engine's scores as its trace.
     answer : dict
         What its adapter said of it.
@@ -184,7 +184,7 @@ class Judged:
     latency: float | None
 
 
-def judge(phrase: str, threshold: float, own: Heard, negatives: Heard) -> Judged:
+def judge(phrase: str, threshold: float, own: StreamScores, negatives: StreamScores) -> Judged:
     """Count misses and false accepts, as `kws evaluate` does.
 
     Parameters
@@ -192,13 +192,13 @@ def judge(phrase: str, threshold: float, own: Heard, negatives: Heard) -> Judged
     phrase : str
     threshold : float
         That the engine ships with.
-    own, negatives : Heard
+    own, negatives : StreamScores
         The two streams, each with the engine's scores.
     """
     detector = DetectorDefaults(0.0, REFRACTORY, 0.0, {phrase: threshold})
     spoken, silent = (track(one.trace, (phrase,), detector, phrase) for one in (own, negatives))
-    hours, said = negatives.seconds / 3600, len(own.said)
-    found = hits([one.span for one in own.said], spoken.events(threshold))
+    hours, said = negatives.seconds / 3600, len(own.positives)
+    found = hits([one.span for one in own.positives], spoken.events(threshold))
     alarms = silent.count(threshold)
     points = [Point(phrase, None, threshold, alarms, hours, found.misses, said)]
     curve = curve_of(own, spoken, [silent])
@@ -215,7 +215,9 @@ def judge(phrase: str, threshold: float, own: Heard, negatives: Heard) -> Judged
                 said,
             )
         )
-    late = [at - one.word_end for one, at in zip(own.said, found.times, strict=True) if at == at]
+    late = [
+        at - one.word_end for one, at in zip(own.positives, found.times, strict=True) if at == at
+    ]
     return Judged(tuple(points), float(np.median(late)) if late else None)
 
 
@@ -250,8 +252,8 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if options.snr is not None:
         condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
     paths = find_recordings(options.negatives)
-    own = record(folder / "positives.raw", hear_positives, found, condition)
-    negatives = record(folder / "negatives.raw", hear_negatives, paths, condition)
+    own = record(folder / "positives.raw", score_positives, found, condition)
+    negatives = record(folder / "negatives.raw", score_negatives, paths, condition)
     for skip in (*own.heard.skipped, *negatives.heard.skipped):
         print(f"skipped: {skip.path}: {skip.reason}", file=sys.stderr)
     pythons, skipped = open_environments(entrants, options.venvs)
@@ -280,7 +282,7 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "machine": asdict(read_machine()),
         "phrase": options.phrase,
         "snr": options.snr,
-        "recordings": len(own.heard.said),
+        "recordings": len(own.heard.positives),
         "hours": negatives.heard.seconds / 3600,
         "engines": entries,
         "skipped": skipped,

@@ -54,6 +54,7 @@ from kws.bench.result import write_result
 from kws.errors import AudioError
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
+from kws.pcm import to_int16
 
 PROBE = Path(__file__).resolve().parent / "arm" / "probe.py"
 PLUGIN = Path(__file__).resolve().parent / "arm" / "instructions.c"
@@ -282,7 +283,7 @@ def _load(paths: Sequence[Path]) -> dict[Path, np.ndarray]:
         except AudioError as error:
             _say(f"left out: {error}")
             continue
-        found[path] = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
+        found[path] = to_int16(samples)
     return found
 
 

@@ -27,6 +27,7 @@ from kws import Detection, KeywordSpotter
 from kws.audio import load_audio
 from kws.bench.measure import load, memory
 from kws.errors import AudioError, KwsError
+from kws.pcm import to_int16
 from kws.resample import HIGHEST_RATE, LOWEST_RATE
 
 DEMO = Path(__file__).resolve().parents[1] / "demo" / "synthesized_commands.wav"
@@ -82,7 +83,7 @@ def loop_of(recordings: list[Path], sample_rate: int) -> np.ndarray:
         0, NOISE, -(-(total + sample_rate // 2) // chunk) * chunk
     )
     audio[:total] += np.concatenate(pieces)
-    return (np.clip(audio, -1, 1) * 32767).astype(np.int16).reshape(-1, chunk)
+    return to_int16(audio).reshape(-1, chunk)
 
 
 def stream(spotter: KeywordSpotter, loop: np.ndarray, hours: float) -> Outcome:

@@ -44,6 +44,7 @@ from kws.bench.machine import doubts, read_machine, read_state
 from kws.bench.report import duration, size
 from kws.bench.result import write_result
 from kws.errors import AudioError
+from kws.pcm import to_int16
 
 RATE = 16000
 ROUNDS = 3
@@ -91,7 +92,7 @@ def mixed(positives: Path, negatives: Sequence[Path], seconds: float) -> np.ndar
     if have < (WARM_UP + 5) * RATE:
         raise AudioError(f"only {have / RATE:.1f} s of audio: give folders with more recordings")
     audio = np.concatenate(pieces)[:wanted]
-    return (np.clip(audio, -1, 1) * 32767).astype("<i2")
+    return to_int16(audio)
 
 
 def _shuffled(folders: Sequence[Path], rng: np.random.Generator) -> list[Path]:

@@ -49,19 +49,15 @@ from kws.metadata import SILENCE, UNKNOWN
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.packaged import find_model
+from kws.pcm import to_int16
 from kws.spotter import softmax
-from kws_training.data.clips import read_clips, to_int16
-from kws_training.data.dataset import (
-    OFFICIAL_LISTS,
-    Clip,
-    DataError,
-    Skipped,
-    find_background,
-    find_clips,
-)
+from kws_training.data.clips import read_clips
+from kws_training.data.dataset import OFFICIAL_LISTS, Clip, DataError, Skipped, find_clips
 from kws_training.data.images import read_images, to_frames
 from kws_training.data.manifest import read_text
-from kws_training.evaluation.evaluate import ClipReport, ClipResult, count_results, open_model
+from kws_training.data.unlabelled import find_background
+from kws_training.evaluation.evaluate import count_results, open_model
+from kws_training.evaluation.results import ClipReport, ClipResult
 from kws_training.progress import bar
 
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")

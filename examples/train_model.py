@@ -13,7 +13,9 @@ from pathlib import Path
 from kws.modelfile import parse_model, write_model
 from kws_training.augmentation.recipe import read_recipe
 from kws_training.commands.train import Options, train
-from kws_training.data.dataset import find_background, find_clips, split
+from kws_training.data.dataset import find_clips
+from kws_training.data.splits import split
+from kws_training.data.unlabelled import find_background
 
 
 def main(folder: str, output: str) -> None:

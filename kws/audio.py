@@ -21,6 +21,7 @@ import numpy.typing as npt
 from .arrays import Float32
 from .errors import AudioError
 from .installing import install_extra
+from .pcm import to_float32
 from .resample import HIGHEST_RATE, LOWEST_RATE, Resampler, resample
 
 #: Suffixes of the files taken for recordings in a folder.
@@ -262,7 +263,7 @@ def read_stream(
         whole = len(data) // 2 * 2
         odd = data[whole:]
         if whole:
-            yield _scale(np.frombuffer(data, "<i2", whole // 2))
+            yield to_float32(np.frombuffer(data, "<i2", whole // 2))
 
 
 def to_float(samples: npt.NDArray[Any]) -> Float32:
@@ -291,7 +292,7 @@ def to_float(samples: npt.NDArray[Any]) -> Float32:
             f"samples: shape {samples.shape} is not one channel (n,): take one, samples[:, 0]"
         )
     if samples.dtype == np.int16:
-        return _scale(samples)
+        return to_float32(samples)
     if samples.dtype != np.float32 and samples.dtype != np.float64:
         raise AudioError(f"samples: type {samples.dtype} is not int16 or float32: convert it")
     # The sum of squares is one pass without temporaries, and not finite if any sample is not.
@@ -303,12 +304,6 @@ def to_float(samples: npt.NDArray[Any]) -> Float32:
         bad = floats.size - int(np.count_nonzero(np.isfinite(floats)))
         if bad:
             raise AudioError(f"samples: NaN or infinite at {bad} positions: check the source")
-    return floats
-
-
-def _scale(integers: npt.NDArray[np.int16]) -> Float32:
-    """Return int16 samples as float32 in -1 .. 1."""
-    floats: Float32 = np.multiply(integers, np.float32(1 / 32768), dtype=np.float32)
     return floats
 
 

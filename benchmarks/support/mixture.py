@@ -24,10 +24,11 @@ from kws.arrays import Float32, Int16
 from kws.audio import read_recording, stream_audio
 from kws.errors import AudioError
 from kws.resample import resample
-from kws_training.data.dataset import DataError, Skipped, find_recordings, find_with_rows
+from kws_training.data.dataset import DataError, Skipped
 from kws_training.data.manifest import Manifest, read_text
 from kws_training.data.spelling import plain
-from kws_training.evaluation.continuous import LONGEST_POSITIVE
+from kws_training.data.unlabelled import find_recordings, find_with_rows
+from kws_training.evaluation.positives import LONGEST_POSITIVE
 from kws_training.progress import Progress
 
 RATE = 16000

@@ -10,7 +10,8 @@ import pytest
 
 from kws import KeywordSpotter, KwsError
 from kws.calibration.scores import Trace
-from kws_training.evaluation.continuous import Heard, Positive, Said, Source
+from kws_training.evaluation.continuous import PlacedPositive, PlacedRecording, StreamScores
+from kws_training.evaluation.positives import Positive
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo" / "synthesized_commands.wav"
@@ -54,8 +55,8 @@ def heard(scores, hop=0.1, said=()):
     """A stream with a score per hop, and when recordings of the phrase are in it."""
     seconds = len(scores) * hop
     trace = Trace(np.array(scores, np.float32)[:, None], hop, seconds, exclusive=False)
-    spans = tuple(Said(Positive(Path("a.wav"), "x"), a, a, b + 1.0, b) for a, b in said)
-    return Heard(trace, spans, (Source(Path("a.wav"), 0.0),), seconds, ())
+    spans = tuple(PlacedPositive(Positive(Path("a.wav"), "x"), a, a, b + 1.0, b) for a, b in said)
+    return StreamScores(trace, spans, (PlacedRecording(Path("a.wav"), 0.0),), seconds, ())
 
 
 def test_misses_and_false_accepts_are_counted_at_the_own_threshold_and_at_rates(accuracy):
@@ -86,16 +87,18 @@ def test_scores_end_with_the_stream(accuracy):
 
 
 def test_a_stream_is_written_as_it_would_be_heard(accuracy, tmp_path):
-    from kws_training.evaluation.continuous import CLEAN, find_positives, hear_positives
+    from kws_training.evaluation.conditions import CLEAN
+    from kws_training.evaluation.continuous import score_positives
+    from kws_training.evaluation.positives import find_positives
     from kws_training.progress import bar
 
     (tmp_path / "yes").mkdir()
     shutil.copy(DEMO, tmp_path / "yes")
     found, _ = find_positives([tmp_path / "yes"], ["yes"])
-    stream = accuracy.record(tmp_path / "a.raw", hear_positives, found, CLEAN)
+    stream = accuracy.record(tmp_path / "a.raw", score_positives, found, CLEAN)
     spotter = KeywordSpotter.default()
-    heard = hear_positives(spotter, found, CLEAN, accuracy.SEED, bar)
-    assert stream.heard.said == heard.said
+    heard = score_positives(spotter, found, CLEAN, accuracy.SEED, bar)
+    assert stream.heard.positives == heard.positives
     assert stream.heard.seconds == heard.seconds
     written = np.fromfile(stream.path, "<i2")
     assert len(written) == round((heard.trace.seconds + accuracy.ENDING) * 16000)

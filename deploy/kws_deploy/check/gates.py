@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from kws.arrays import Int16
 from kws.intervals import share_interval
 from kws.metadata import point_of
 from kws.modelfile import ModelFile
-from kws_training.evaluation.compare import PairedCounts, difference_interval
+from kws.pcm import to_float32
+from kws_training.evaluation.paired import PairedCounts, difference_interval
 
 from ..boards.cost import cost
 from ..offline import OfflineError, stream_against_whole
@@ -140,7 +139,7 @@ def _share(right: int, total: int, interval: tuple[float, float]) -> str:
 
 def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
     """Check that the stream equals one invocation over all frames; see `stream_against_whole`."""
-    recordings = [one.astype(np.float32) / np.float32(32768) for one in audio]
+    recordings = [to_float32(one) for one in audio]
     try:
         found = stream_against_whole(model, recordings, is_quantized(model))
     except OfflineError as error:

@@ -14,9 +14,12 @@ from kws.errors import KwsError
 from kws.metadata import UNKNOWN, keywords_of
 from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
-from kws_training.data.dataset import Clip, Skipped, find_recordings, hold_out_speakers
+from kws_training.data.dataset import Clip, Skipped
+from kws_training.data.splits import hold_out_speakers
+from kws_training.data.unlabelled import find_recordings
 from kws_training.evaluation.compare import shared_clips
-from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.evaluation.evaluate import judge_clips, open_model
+from kws_training.evaluation.results import ClipReport
 from kws_training.progress import Progress
 
 from .models import CheckError
@@ -151,16 +154,11 @@ def judge_wake_words(
     """
     from kws.audio import load_audio
     from kws.calibration.scores import track
-    from kws_training.data.clips import to_int16
-    from kws_training.evaluation.continuous import (
-        CLEAN,
-        by_keyword,
-        find_positives,
-        hear_negatives,
-        hear_positives,
-        hits,
-    )
+    from kws.pcm import to_int16
+    from kws_training.evaluation.conditions import CLEAN
+    from kws_training.evaluation.continuous import hits, score_negatives, score_positives
     from kws_training.evaluation.detection import curve_of, detector_of, read_off
+    from kws_training.evaluation.positives import by_keyword, find_positives
 
     common = [one for one in model.metadata.keywords if one in teacher.metadata.keywords]
     if not common:
@@ -174,18 +172,18 @@ def judge_wake_words(
         nonlocal hours
         spotter = open_model(one, keywords=common)
         metadata = spotter.metadata
-        silent = hear_negatives(spotter, quiet_paths, CLEAN, SEED, progress)
+        silent = score_negatives(spotter, quiet_paths, CLEAN, SEED, progress)
         hours = silent.seconds / 3600
         right: list[bool] = []
         for keyword, ones in by_keyword(found).items():
-            own = hear_positives(spotter, ones, CLEAN, SEED, progress)
+            own = score_positives(spotter, ones, CLEAN, SEED, progress)
             spoken, calm = (
                 track(heard.trace, metadata.labels, detector_of(metadata), keyword)
                 for heard in (own, silent)
             )
             curve = curve_of(own, spoken, [calm])
             threshold = float(curve.thresholds[read_off(curve, WAKE_RATE * hours)])
-            found_at = hits([word.span for word in own.said], spoken.events(threshold)).times
+            found_at = hits([word.span for word in own.positives], spoken.events(threshold)).times
             right += (~np.isnan(found_at)).tolist()
             if one is model:
                 skipped.extend(own.skipped)
@@ -196,7 +194,7 @@ def judge_wake_words(
     for positive in found[:: max(1, len(found) // STREAMED)][:STREAMED]:
         try:
             audio.append(to_int16(load_audio(positive.path, model.metadata.front_end.sample_rate)))
-        except KwsError:  # named by `hear_positives` already
+        except KwsError:  # named by `score_positives` already
             continue
     note = f"detected at {WAKE_RATE:g} false accept per hour, over {hours:.2f} h without keyword"
     if hours * WAKE_RATE < 1:

@@ -121,7 +121,7 @@ def _recordings(paths: list[Path], sample_rate: int) -> list:
         If there are none, or none can be read.
     """
     from kws.audio import load_audio
-    from kws_training.data.dataset import find_recordings
+    from kws_training.data.unlabelled import find_recordings
 
     found = find_recordings(paths)
     recordings = []

@@ -13,9 +13,9 @@ from kws.frontend import WORDS
 from kws.metadata import UNKNOWN
 from kws.spotter import KeywordSpotter
 from kws_training.augmentation.augment import Augmentation, augment
-from kws_training.data.dataset import hold_out_speakers
 from kws_training.data.images import CLIP_FRAMES, RATE, WordImages, image_of, second_of, to_frames
-from kws_training.data.recordings import Part
+from kws_training.data.recordings import ClipSet
+from kws_training.data.splits import hold_out_speakers
 from kws_training.progress import Progress
 
 #: The label of a clip of which nobody knows what is said.
@@ -101,7 +101,7 @@ def labelled(
     return StudentData(words.images, numbers, words.words, _no_posteriors(len(numbers), labels))
 
 
-def recorded(part: Part, labels: tuple[str, ...]) -> StudentData:
+def recorded(part: ClipSet, labels: tuple[str, ...]) -> StudentData:
     """Take recordings with their labels, as they are."""
     return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
@@ -111,7 +111,7 @@ def recorded(part: Part, labels: tuple[str, ...]) -> StudentData:
     )
 
 
-def unlabelled(part: Part, labels: tuple[str, ...]) -> StudentData:
+def unlabelled(part: ClipSet, labels: tuple[str, ...]) -> StudentData:
     """Take pieces of speech of which nobody says what is in them: teachers will."""
     return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
@@ -122,7 +122,7 @@ def unlabelled(part: Part, labels: tuple[str, ...]) -> StudentData:
 
 
 def taught(
-    part: Part,
+    part: ClipSet,
     labels: tuple[str, ...],
     teachers: Sequence[KeywordSpotter],
     copies: int,
@@ -135,7 +135,7 @@ def taught(
 
     Parameters
     ----------
-    part : Part
+    part : ClipSet
         Recordings; of those without a label the label is none of ``labels``.
     labels : tuple of str
     teachers : sequence of KeywordSpotter

@@ -20,8 +20,9 @@ from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.dataset import Skipped
 from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
-from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.evaluation.evaluate import judge_clips, open_model
 from kws_training.evaluation.operating import with_thresholds
+from kws_training.evaluation.results import ClipReport
 from kws_training.fitting.loop import set_seed
 from kws_training.networks.convert import Precision, convert
 from kws_training.networks.streaming import StepModel

@@ -12,19 +12,10 @@ from kws.arrays import Float32
 from kws.console import note
 from kws.errors import KwsError
 from kws.modelfile import ModelFile
-from kws_training.data.dataset import (
-    Clip,
-    Skipped,
-    by_column,
-    by_speaker,
-    check_apart,
-    find_parts,
-    find_recordings,
-    find_speech,
-    hold_out,
-    split,
-)
-from kws_training.data.recordings import Negatives, Part, read_noise, read_speech, seconds_of
+from kws_training.data.dataset import Clip, Skipped, find_parts
+from kws_training.data.recordings import ClipSet, Negatives, read_noise, read_speech, seconds_of
+from kws_training.data.splits import by_column, by_speaker, check_apart, hold_out, split
+from kws_training.data.unlabelled import find_recordings, find_speech
 
 #: Share of the speakers who validate, where the teacher does not say.
 VALIDATION = 0.1
@@ -65,7 +56,7 @@ class Gathered:
 
     Attributes
     ----------
-    training, validation, held_out, unlabelled : Part
+    training, validation, held_out, unlabelled : ClipSet
     negatives : Negatives
     noise : list of float32 arrays
         16 kHz.
@@ -76,10 +67,10 @@ class Gathered:
     skipped : list of Skipped
     """
 
-    training: Part
-    validation: Part
-    held_out: Part
-    unlabelled: Part
+    training: ClipSet
+    validation: ClipSet
+    held_out: ClipSet
+    unlabelled: ClipSet
     negatives: Negatives
     noise: list[Float32]
     teacher_split: dict[str, Any]
@@ -87,7 +78,7 @@ class Gathered:
     skipped: list[Skipped]
 
     @property
-    def judged(self) -> Part:
+    def judged(self) -> ClipSet:
         """Who judges: the speakers held out, or where there are none those who validate."""
         return self.held_out if self.held_out.clips else self.validation
 
@@ -109,7 +100,7 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
         If a folder or file cannot be used.
     """
     parts = _parts(teacher, keywords, folders)
-    training, validation, held_out = (Part.read(part) for part in parts)
+    training, validation, held_out = (ClipSet.read(part) for part in parts)
     if not validation.clips:
         where = (*folders.judge, *folders.data)[0]
         raise KwsError(f"{where}: no recording to validate with could be read")
@@ -169,9 +160,9 @@ def _others(folders: Sequence[Path], judging: set[str]) -> list[Path]:
     ]
 
 
-def _pieces(paths: Sequence[Path]) -> Part:
+def _pieces(paths: Sequence[Path]) -> ClipSet:
     """Read recordings and cut them into seconds."""
-    part = Part([], [], [])
+    part = ClipSet([], [], [])
     for path, audio in read_speech(paths, "unlabelled", part.skipped):
         for piece in seconds_of(audio):
             part.clips.append(Clip(path, "", "unlabelled", str(path)))

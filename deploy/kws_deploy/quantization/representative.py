@@ -15,7 +15,8 @@ from kws.errors import AudioError, KwsError
 from kws.frontend import FrontEnd, JoinedConfig, log_mel
 from kws_training.augmentation.augment import Augmentation, augment
 from kws_training.augmentation.rooms import find_responses
-from kws_training.data.dataset import Skipped, find_recordings
+from kws_training.data.dataset import Skipped
+from kws_training.data.unlabelled import find_recordings
 from kws_training.progress import Progress
 
 #: Recordings that are used, at most: drawn from all, so that a large folder costs no more.

@@ -15,7 +15,8 @@ from kws.modelfile import ModelFile, pack
 from kws.network import StreamingNetwork
 from kws.spotter import sigmoid, softmax
 from kws_training.data.dataset import Clip
-from kws_training.evaluation.evaluate import ClipReport, judge_clips, open_model
+from kws_training.evaluation.evaluate import judge_clips, open_model
+from kws_training.evaluation.results import ClipReport
 from kws_training.progress import Progress
 
 #: Steps whose time is measured.

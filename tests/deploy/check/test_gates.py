@@ -14,6 +14,7 @@ from kws.audio import load_audio
 from kws.metadata import OperatingPoint
 from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
+from kws.pcm import to_int16
 from kws_deploy.check.gates import (
     KEPT_OF_FLOAT,
     KEPT_OF_TEACHER,
@@ -27,7 +28,7 @@ from kws_deploy.check.gates import (
 from kws_deploy.check.judging import Judged, judge_labelled, judge_wake_words
 from kws_deploy.check.models import CheckError, float_form, is_quantized
 from kws_deploy.quantization.dequantize import constant, to_float, unpack
-from kws_training.data.clips import read_clips, to_int16
+from kws_training.data.clips import read_clips
 from kws_training.data.dataset import Clip, Skipped, find_clips
 from kws_training.networks.convert import write_flatbuffer
 
@@ -111,7 +112,7 @@ def test_the_bar_itself_passes_and_one_recording_less_does_not():
 
 
 def test_the_interval_is_that_of_the_difference():
-    from kws_training.evaluation.compare import PairedCounts, difference_interval
+    from kws_training.evaluation.paired import PairedCounts, difference_interval
 
     rng = np.random.default_rng(1)
     teacher = (rng.random(400) < 0.9).tolist()
@@ -204,7 +205,7 @@ def test_models_without_a_common_keyword_and_recordings_that_cannot_be_read(mode
 
 
 def test_who_may_have_been_trained_on_is_said(model, spoken, read):
-    from kws_training.data.dataset import hold_out_speakers
+    from kws_training.data.splits import hold_out_speakers
 
     held = replace(
         model, metadata=replace(model.metadata, provenance={"options": {"hold_out": 0.1}})

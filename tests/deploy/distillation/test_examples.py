@@ -21,7 +21,7 @@ from kws_deploy.distillation.examples import (
 )
 from kws_training.data.dataset import Clip
 from kws_training.data.images import WordImages, to_frames, to_images
-from kws_training.data.recordings import Part
+from kws_training.data.recordings import ClipSet
 
 
 def quiet(numbers, total, what):
@@ -38,7 +38,7 @@ def part():
     said = ["yes", "no", "_unknown_", "yes"]
     clips = [Clip(Path(f"{n}.wav"), label, label, f"s{n}") for n, label in enumerate(said)]
     audio = [(rng.normal(0, 3000, 16000)).astype(np.int16) for _ in clips]
-    return Part(clips, audio, [])
+    return ClipSet(clips, audio, [])
 
 
 def images(words, sets=None):
@@ -62,7 +62,7 @@ def test_recordings_keep_their_labels(part):
     assert [LABELS[n] for n in found.labels] == ["yes", "no", "_unknown_", "yes"]
     assert found.images.shape == (4, 98, WORDS.bands)
     assert (unlabelled(part, LABELS).labels == UNLABELLED).all()
-    assert len(unlabelled(Part([], [], []), LABELS).images) == 0
+    assert len(unlabelled(ClipSet([], [], []), LABELS).images) == 0
 
 
 def test_teachers_of_waveforms_judge_what_the_student_gets(part):

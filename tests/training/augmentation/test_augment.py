@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from kws.frontend import YAMNET, log_mel
-from kws_training.augmentation.augment import (
-    Augmentation,
+from kws_training.augmentation.augment import Augmentation, augment, change_speed, perturb
+from kws_training.augmentation.background import (
     add_noise,
-    augment,
-    change_speed,
     coloured_noise,
     draw_noise,
     loudness,
     noise_piece,
-    perturb,
     tones,
 )
 from kws_training.augmentation.effects import CODECS

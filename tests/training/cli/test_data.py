@@ -21,15 +21,11 @@ import soundfile
 from kws.cli.main import main
 from kws_training.cli import data as data_command
 from kws_training.cli.data import FetchError, fetch_data
-from kws_training.data.dataset import (
-    by_column,
-    check_apart,
-    find_background,
-    find_clips,
-    find_recordings,
-)
+from kws_training.data.dataset import find_clips
 from kws_training.data.manifest import ManifestError
 from kws_training.data.sources import SOURCES
+from kws_training.data.splits import by_column, check_apart
+from kws_training.data.unlabelled import find_background, find_recordings
 from kws_training.data.unpack import Bounds, UnpackError
 
 NAMES = [source.name for source in SOURCES]

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from kws.cli.main import main
-from kws_training.synthesis.utterances import installed
+from kws_training.synthesis.engines import fast_engines
 
-ENGINES = [engine.name for engine in installed()]
+ENGINES = [engine.name for engine in fast_engines()]
 
 pytestmark = pytest.mark.skipif(
     not ENGINES, reason="no text-to-speech engine is installed: apt-get install espeak-ng"

@@ -15,7 +15,7 @@ from kws_training.commands.features import WindowSource, compute, plan_copies
 from kws_training.commands.fit import head_model
 from kws_training.data.dataset import Clip
 from kws_training.fitting import store
-from kws_training.networks.extractors import Extractor, words_path, yamnet_path
+from kws_training.networks.extractors import Extractor, words_branch, yamnet_branch
 from kws_training.networks.head import ConvolutionalHead, HeadShape
 from kws_training.networks.streaming import Whole, step_model, whole_model
 from kws_training.networks.word_base import read_base
@@ -44,7 +44,7 @@ def recordings(make_word):
 
 @pytest.fixture(scope="module")
 def words(tiny_base):
-    return Extractor([words_path(read_base(tiny_base))])
+    return Extractor([words_branch(read_base(tiny_base))])
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +192,8 @@ def test_every_input_gives_another_key(source, words, recordings, noise, made_ya
         key(responses=[np.ones(5, np.float32)]),
         key(seed=4),
         key(copies=3),
-        key(extractor=Extractor([yamnet_path(read_yamnet(made_yamnet), 5)])),
-        key(extractor=Extractor([yamnet_path(read_yamnet(made_yamnet), 6)])),
+        key(extractor=Extractor([yamnet_branch(read_yamnet(made_yamnet), 5)])),
+        key(extractor=Extractor([yamnet_branch(read_yamnet(made_yamnet), 6)])),
         key(augmentation=replace(Augmentation(), speed=0.11)),
     ]
     assert len(set(keys)) == len(keys)
@@ -217,9 +217,9 @@ def test_head_on_columns_is_the_head_on_frames(
     recordings, noise, words, made_yamnet, randomize, tmp_path, choice
 ):
     """What was trained on cached columns is what is converted, but for 8 bits per column."""
-    paths = list(words.paths) if choice != "yamnet" else []
+    paths = list(words.branches) if choice != "yamnet" else []
     if choice != "words":
-        paths.insert(0, yamnet_path(read_yamnet(made_yamnet), 6))
+        paths.insert(0, yamnet_branch(read_yamnet(made_yamnet), 6))
     extractor = Extractor(paths)
     head = ConvolutionalHead(4, extractor, HeadShape(squeeze=8, width=8, pool=24, pool_words=16))
 

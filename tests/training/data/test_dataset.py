@@ -8,21 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_training.data.dataset import (
-    Clip,
-    DataError,
-    by_column,
-    by_speaker,
-    check_apart,
-    find_background,
-    find_clips,
-    find_parts,
-    find_recordings,
-    find_speech,
-    hold_out,
-    labels_of,
-    split,
-)
+from kws_training.data.dataset import Clip, DataError, find_clips, find_parts, labels_of
+from kws_training.data.splits import by_column, by_speaker, check_apart, hold_out, split
+from kws_training.data.unlabelled import find_background, find_recordings, find_speech
 
 
 def make(folder: Path, *names: str) -> Path:

@@ -24,7 +24,7 @@ from kws_training.data.images import (
     to_frames,
     to_images,
 )
-from kws_training.data.recordings import Part
+from kws_training.data.recordings import ClipSet
 
 
 @given(arrays.arrays(np.uint8, (2, 3)))
@@ -174,7 +174,7 @@ def part_of(make_word):
         (make_word(kind, rng) * 32767).astype(np.int16)
         for kind in ("rise", "shake", "shake", "fall", "fall")
     ]
-    return Part(clips, audio, [])
+    return ClipSet(clips, audio, [])
 
 
 def test_recordings_as_images(make_word):
@@ -185,14 +185,14 @@ def test_recordings_as_images(make_word):
     assert found.sets.tolist() == ["test", "validation", "", ""]
     frames = log_mel(part.audio[0].astype(np.float32) / 32768, WORDS)
     assert np.abs(to_frames(found.images[0]) - frames).max() <= GREY * 0.51
-    nothing = recorded_images(Part([], [], []))
+    nothing = recorded_images(ClipSet([], [], []))
     assert nothing.images.shape == (0, 98, 40)
     assert len((nothing + found).words) == 4
 
 
 def test_noise_as_frames(make_word):
     noise = [np.zeros(16000, np.float32), np.zeros(100, np.float32)]
-    assert noise_frames(noise, Part([], [], [])).shape == (98, 40)
+    assert noise_frames(noise, ClipSet([], [], [])).shape == (98, 40)
     assert noise_frames(noise, part_of(make_word)).shape == (2 * 98, 40)
 
 

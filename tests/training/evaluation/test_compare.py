@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from kws_training.data.dataset import Clip, DataError
-from kws_training.evaluation.compare import (
-    Comparison,
+from kws_training.evaluation.compare import Comparison, shared_clips
+from kws_training.evaluation.paired import (
     PairedCounts,
     clips_needed,
     difference_interval,
     mcnemar,
     mcnemar_worse,
-    shared_clips,
 )
 
 

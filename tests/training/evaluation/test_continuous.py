@@ -11,22 +11,19 @@ from kws import KeywordSpotter
 from kws.calibration.scores import Trace
 from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import DataError
+from kws_training.evaluation.conditions import CLEAN, RATE, Condition
 from kws_training.evaluation.continuous import (
-    CLEAN,
     FAINT,
     LATENESS,
-    RATE,
-    Condition,
-    Heard,
-    Positive,
-    Said,
-    Source,
-    find_positives,
-    hear_negatives,
-    hear_positives,
+    PlacedPositive,
+    PlacedRecording,
+    StreamScores,
     hits,
+    score_negatives,
+    score_positives,
 )
 from kws_training.evaluation.detection import judge
+from kws_training.evaluation.positives import Positive, find_positives
 
 
 def quietly(numbers, total, what):
@@ -108,32 +105,32 @@ def test_positives_in_a_stream(spotter, tmp_path):
         Positive(tmp_path / "zeros.wav", "yes"),
         Positive(paths[2], "yes"),
     ]
-    heard = hear_positives(spotter, positives, CLEAN, 0, quietly)
+    heard = score_positives(spotter, positives, CLEAN, 0, quietly)
     assert [one.path.name for one in heard.skipped] == ["bad.wav", "zeros.wav"]
     assert heard.seconds == pytest.approx(1 + 1.5 + 2)
-    assert len(heard.said) == 3
+    assert len(heard.positives) == 3
     stream = spotter.stream
-    for one, path in zip(heard.said, paths, strict=True):
+    for one, path in zip(heard.positives, paths, strict=True):
         samples = soundfile.read(path)[0]
         first = round(one.at * RATE)
         part = stream[first : first + len(samples)]
         assert np.corrcoef(part, samples)[0, 1] > 0.99
         before = stream[first - RATE : first]
         assert 0.3 * FAINT < before.std() < 3 * FAINT  # faint noise, no digital silence
-    assert heard.said[0].first == heard.said[0].at
-    assert heard.said[0].last == pytest.approx(heard.said[0].at + 1 + LATENESS)
-    assert heard.said[1].first == pytest.approx(heard.said[1].at + 0.2)
-    assert heard.said[1].last == pytest.approx(heard.said[1].at + 0.6 + LATENESS)
-    assert heard.said[1].word_end == pytest.approx(heard.said[1].at + 0.6)
-    assert heard.said[0].last < heard.said[1].first
+    assert heard.positives[0].first == heard.positives[0].at
+    assert heard.positives[0].last == pytest.approx(heard.positives[0].at + 1 + LATENESS)
+    assert heard.positives[1].first == pytest.approx(heard.positives[1].at + 0.2)
+    assert heard.positives[1].last == pytest.approx(heard.positives[1].at + 0.6 + LATENESS)
+    assert heard.positives[1].word_end == pytest.approx(heard.positives[1].at + 0.6)
+    assert heard.positives[0].last < heard.positives[1].first
     with pytest.raises(DataError, match=r"none of the 1 recordings could be used: .*bad\.wav"):
-        hear_positives(spotter, positives[1:2], CLEAN, 0, quietly)
+        score_positives(spotter, positives[1:2], CLEAN, 0, quietly)
 
 
 def test_negatives_in_a_stream(spotter, tmp_path):
     paths = [write(tmp_path / f"{n}.wav", seconds) for n, seconds in enumerate((2.0, 65.0, 1.0))]
     (tmp_path / "bad.wav").write_bytes(b"")
-    heard = hear_negatives(spotter, [*paths, tmp_path / "bad.wav"], CLEAN, 0, quietly)
+    heard = score_negatives(spotter, [*paths, tmp_path / "bad.wav"], CLEAN, 0, quietly)
     assert heard.seconds == pytest.approx(68)
     assert [one.path.name for one in heard.skipped] == ["bad.wav"]
     assert heard.place(1.0) == (paths[0], pytest.approx(1.0))
@@ -142,8 +139,8 @@ def test_negatives_in_a_stream(spotter, tmp_path):
     samples = soundfile.read(path)[0][round(at * RATE) :][:RATE]
     assert np.corrcoef(spotter.stream[50 * RATE : 51 * RATE], samples)[0, 1] > 0.99
     # a part of them
-    part = hear_negatives(spotter, paths, CLEAN, 0, quietly, most_seconds=10.0)
-    assert len(part.sources) == 2
+    part = score_negatives(spotter, paths, CLEAN, 0, quietly, most_seconds=10.0)
+    assert len(part.recordings) == 2
     assert part.seconds < 40
 
 
@@ -165,8 +162,8 @@ def test_conditions():
     assert np.abs(echo[RATE : RATE + 999]).max() > 0.05
 
 
-def said(at: float, keyword: str = "a") -> Said:
-    return Said(Positive(Path(f"{at}.wav"), keyword), at, at, at + 1 + LATENESS, at + 0.8)
+def said(at: float, keyword: str = "a") -> PlacedPositive:
+    return PlacedPositive(Positive(Path(f"{at}.wav"), keyword), at, at, at + 1 + LATENESS, at + 0.8)
 
 
 def test_events_and_recordings():
@@ -190,8 +187,8 @@ def test_judging_counts_by_hand():
         for at, label, score in peaks:
             scores[round(at / step) : round(at / step) + 3, label] = score
         trace = Trace(scores, step, seconds, exclusive=False)
-        where = sources or tuple(Source(one.positive.path, one.at) for one in said_)
-        return Heard(trace, said_, where, seconds, ())
+        where = sources or tuple(PlacedRecording(one.positive.path, one.at) for one in said_)
+        return StreamScores(trace, said_, where, seconds, ())
 
     spotter = KeywordSpotter.default()
     metadata = replace(
@@ -205,7 +202,7 @@ def test_judging_counts_by_hand():
     negatives = heard(
         [(100, 0, 0.7), (200, 0, 0.9), (300, 1, 0.4)],
         hour,
-        sources=(Source(Path("x.wav"), 0.0), Source(Path("y.wav"), 150.0)),
+        sources=(PlacedRecording(Path("x.wav"), 0.0), PlacedRecording(Path("y.wav"), 150.0)),
     )
     positives = {
         "a": heard([(10.5, 0, 0.95), (20.5, 0, 0.8)], hour, (said(10), said(20))),

@@ -7,16 +7,9 @@ import pytest
 
 from kws import KeywordSpotter
 from kws_training.data.dataset import Clip, DataError, Skipped
-from kws_training.evaluation.evaluate import (
-    ClipResult,
-    check_column,
-    columns_of,
-    count_results,
-    group_results,
-    judge_clips,
-    known_clips,
-    useful_columns,
-)
+from kws_training.evaluation.evaluate import count_results, judge_clips, known_clips
+from kws_training.evaluation.groups import check_column, columns_of, group_results, useful_columns
+from kws_training.evaluation.results import ClipResult
 
 
 def clip(label, speaker="anna", word=None, **columns):

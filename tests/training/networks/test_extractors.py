@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS, YAMNET, JoinedConfig
-from kws_training.networks.extractors import Extractor, words_path, yamnet_path
+from kws_training.networks.extractors import Extractor, words_branch, yamnet_branch
 from kws_training.networks.head import ConvolutionalHead, HeadShape
 from kws_training.networks.streaming import Whole, look_back, step_model, whole_model
 from kws_training.networks.word_base import read_base
@@ -32,9 +32,9 @@ def build(made_yamnet, tiny_base):
     def make(choice, tap):
         paths = []
         if choice != "words":
-            paths.append(yamnet_path(weights, tap))
+            paths.append(yamnet_branch(weights, tap))
         if choice != "yamnet":
-            paths.append(words_path(base))
+            paths.append(words_branch(base))
         extractor = Extractor(paths)
         head = ConvolutionalHead(5, extractor, SHAPE)
 
@@ -90,9 +90,9 @@ def test_parts_of_the_joined_frames_go_to_their_paths(build):
         single, *_ = build(choice, 6)
         alone = frames[None, :, :, part].reshape(1, 120, *single.shape)
         # the joined one leaves out what does not fill the longest stride
-        together = np.asarray(extractor.columns(number, frames[None], Whole()))
+        together = np.asarray(extractor.output_frames(number, frames[None], Whole()))
         expected = np.asarray(
-            single.paths[0].network(alone[:, (120 - extractor._contexts[number]) % 8 :], Whole())
+            single.branches[0].network(alone[:, (120 - extractor.contexts[number]) % 8 :], Whole())
         )
         assert together.shape == expected.shape
         assert (together == expected).all()
@@ -105,7 +105,7 @@ def test_what_an_extractor_is(build):
     ]
     assert len({one.digest for one in found}) == 4
     assert "YAMNet, tap 6 and word base" in found[-1].name
-    yamnet, words = found[-1].paths
+    yamnet, words = found[-1].branches
     assert (yamnet.stride, words.stride) == (8, 4)
     assert yamnet.ceiling == 6.0 or yamnet.ceiling is None
     assert (yamnet.hears_words, words.hears_words) == (False, True)
@@ -113,7 +113,7 @@ def test_what_an_extractor_is(build):
 
 def test_look_back_is_the_step_models(build):
     extractor, *_ = build("both", 6)
-    for path in extractor.paths:
+    for path in extractor.branches:
         steps = [step_model(path.network, n * path.stride, path.shape) for n in (1, 2)]
         contexts = [step.receptive_field - step.frames for step in steps]
         assert contexts == [look_back(path.network, path.stride, path.shape)] * 2

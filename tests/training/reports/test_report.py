@@ -12,7 +12,9 @@ import pytest
 from kws.frontend import WORDS, YAMNET, JoinedConfig
 from kws.modelfile import read_model
 from kws_training.data.dataset import Clip, Skipped
-from kws_training.evaluation.evaluate import ClipResult, Evaluation, count_results, group_results
+from kws_training.evaluation.evaluate import Evaluation, count_results
+from kws_training.evaluation.groups import group_results
+from kws_training.evaluation.results import ClipResult
 from kws_training.reports.card import model_card
 from kws_training.reports.report import ReportError, check_folder, write_report
 

@@ -8,19 +8,19 @@ import pytest
 from kws.errors import KwsError
 from kws_training.synthesis import phrases
 from kws_training.synthesis.engine import Style
+from kws_training.synthesis.engines import fast_engines
 from kws_training.synthesis.phrases import (
     clean_phrase,
     confusables,
     other_texts,
     say_phrase,
-    spoken_phrase,
+    synthesized_phrase,
 )
-from kws_training.synthesis.utterances import installed
 
 
 @pytest.fixture(scope="module")
 def engines():
-    found = installed()
+    found = fast_engines()
     if not found:
         pytest.skip("no text-to-speech engine is installed: apt-get install espeak-ng")
     return found
@@ -47,7 +47,7 @@ def test_confusables_are_texts():
 
 
 def test_made_once_and_kept(engines, tmp_path, monkeypatch):
-    made = spoken_phrase("stop", 5, 8, engines, 0, tmp_path)
+    made = synthesized_phrase("stop", 5, 8, engines, 0, tmp_path)
     assert (len(made.positives), len(made.negatives)) == (5, 8)
     assert not any(one.text.rstrip(".!?") == "stop" for one in made.negatives)
     (kept,) = tmp_path.iterdir()
@@ -56,22 +56,22 @@ def test_made_once_and_kept(engines, tmp_path, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(phrases, "say_all", none)
-    again = spoken_phrase("stop", 5, 8, engines, 0, tmp_path)
+    again = synthesized_phrase("stop", 5, 8, engines, 0, tmp_path)
     for one, other in zip(
         made.positives + made.negatives, again.positives + again.negatives, strict=True
     ):
         assert (one.samples == other.samples).all()
         assert (one.text, one.speaker) == (other.text, other.speaker)
     monkeypatch.undo()
-    spoken_phrase("stop", 5, 8, engines, 1, tmp_path)
+    synthesized_phrase("stop", 5, 8, engines, 1, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
     whole = kept.read_bytes()
     for content in (whole[:5000], whole[:3000] + b"damaged" + whole[3007:]):
         kept.write_bytes(content)  # damaged: made anew
-        mended = spoken_phrase("stop", 5, 8, engines, 0, tmp_path)
+        mended = synthesized_phrase("stop", 5, 8, engines, 0, tmp_path)
         assert (mended.positives[0].samples == made.positives[0].samples).all()
-    assert len(spoken_phrase("hey", 2, 0, engines, 0, tmp_path).negatives) == 0
-    assert len(spoken_phrase("hey", 0, 2, engines, 0, tmp_path).positives) == 0
+    assert len(synthesized_phrase("hey", 2, 0, engines, 0, tmp_path).negatives) == 0
+    assert len(synthesized_phrase("hey", 0, 2, engines, 0, tmp_path).positives) == 0
 
 
 class Broken:
@@ -90,18 +90,18 @@ class Mute(Broken):
 
 
 def test_what_fails_is_told_and_the_rest_is_there(tmp_path, capsys):
-    made = spoken_phrase("hey you", 4, 6, [Broken()], 0, tmp_path)
+    made = synthesized_phrase("hey you", 4, 6, [Broken()], 0, tmp_path)
     assert (len(made.positives), len(made.negatives)) == (2, 3)
     assert "5 of 10 texts could not be said: broken cannot say it" in capsys.readouterr().err
     assert len(list(say_phrase("hey", 4, [Broken()], 0))) == 2
     with pytest.raises(KwsError, match="nothing could be synthesized: broken cannot"):
-        spoken_phrase("hey you", 4, 0, [Mute()], 0, tmp_path)
+        synthesized_phrase("hey you", 4, 0, [Mute()], 0, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_no_engine(tmp_path):
     with pytest.raises(KwsError, match="no text-to-speech engine: apt-get install espeak-ng"):
-        spoken_phrase("hey", 1, 1, [], 0, tmp_path)
+        synthesized_phrase("hey", 1, 1, [], 0, tmp_path)
     with pytest.raises(KwsError, match="no text-to-speech engine"):
         list(say_phrase("hey", 1, [], 0))
 
@@ -117,8 +117,8 @@ def test_phrases_are_one_line():
 
 def test_other_letters_need_a_language(engines, tmp_path):
     with pytest.raises(KwsError, match="no letter of English: name the language"):
-        spoken_phrase("مرحبا", 1, 1, engines, 0, tmp_path)
-    assert spoken_phrase("café", 1, 0, engines, 0, tmp_path).positives
+        synthesized_phrase("مرحبا", 1, 1, engines, 0, tmp_path)
+    assert synthesized_phrase("café", 1, 0, engines, 0, tmp_path).positives
 
 
 def test_signatures_stay():
@@ -126,7 +126,10 @@ def test_signatures_stay():
     for function, names in (
         (say_phrase, ["text", "count", "engines", "seed"]),
         (confusables, ["text", "count", "seed", "language"]),
-        (spoken_phrase, ["text", "positives", "negatives", "engines", "seed", "cache", "language"]),
+        (
+            synthesized_phrase,
+            ["text", "positives", "negatives", "engines", "seed", "cache", "language"],
+        ),
     ):
         assert list(inspect.signature(function).parameters) == names
 

@@ -11,16 +11,16 @@ import soundfile
 from kws.errors import KwsError
 from kws_training.synthesis import engines as engines_module
 from kws_training.synthesis import utterances
-from kws_training.synthesis.engines import INSTALL
-from kws_training.synthesis.synthetic import SYNTHETIC, synthesized_images
+from kws_training.synthesis.engines import INSTALL, fast_engines
 from kws_training.synthesis.utterances import (
+    SYNTHETIC,
     Style,
     Utterance,
     common_words,
-    installed,
     plan,
     say_all,
 )
+from kws_training.synthesis.word_images import synthesized_images
 
 #: Packages that are no programs, which an empty PATH hides.
 HIDE = "import sys; sys.modules['ttspico'] = None; "
@@ -40,7 +40,7 @@ def engine(request, every_engine):
 
 @pytest.fixture(scope="module")
 def engines():
-    found = installed()
+    found = fast_engines()
     if not found:
         pytest.skip("no text-to-speech engine is installed: apt-get install espeak-ng")
     return found
@@ -86,7 +86,7 @@ def test_nothing_said_is_an_error(engine):
 def test_engines_that_are_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "ttspico", None)
-    assert installed() == []
+    assert fast_engines() == []
     with pytest.raises(KwsError, match="espeak-ng cannot say 'computer'"):
         says(utterances.Espeak())
     with pytest.raises(KwsError, match="install espeak-ng"):

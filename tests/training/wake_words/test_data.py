@@ -7,11 +7,11 @@ import pytest
 
 from kws.frontend import WORDS
 from kws_training.data.dataset import Clip
-from kws_training.data.frames import Heard
+from kws_training.data.frames import FrameSet
 from kws_training.wake_words.data import Material, Said
 from kws_training.wake_words.phrases import Spoken
 
-NONE = Heard([], [], [])
+NONE = FrameSet([], [], [])
 SPOKEN = Spoken(np.full((60, WORDS.bands), 90, np.uint8), 20, 40)
 CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
 
@@ -24,15 +24,15 @@ CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
         ([], [SPOKEN], True, False),
     ],
 )
-def test_channels(people, machines, silent, lent):
+def test_profiles(people, machines, silent, lent):
     image = np.full((80, WORDS.bands), 0 if silent else 120, np.uint8)
     material = Material(
         [Said("hey", people, machines, [], [])],
-        Heard([CLIP], [image], []),
+        FrameSet([CLIP], [image], []),
         NONE,
         NONE,
         NONE,
         [],
         "",
     )
-    assert (material.channels() is not None) == lent
+    assert (material.profiles() is not None) == lent

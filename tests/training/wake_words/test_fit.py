@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws_training.augmentation.channels import Channels
+from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.noise import NoisyWindowMaker
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
@@ -127,7 +127,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
             None,
             window,
             SHARES,
-            Channels.of(others),
+            MicrophoneProfiles.of(others),
         )
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]

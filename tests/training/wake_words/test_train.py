@@ -17,7 +17,8 @@ from kws import KeywordSpotter
 from kws.errors import KwsError
 from kws.modelfile import read_model
 from kws_training.cli.train_wake_words import folders_of, without_phrases
-from kws_training.data.dataset import Clip, find_speech
+from kws_training.data.dataset import Clip
+from kws_training.data.unlabelled import find_speech
 
 
 def kws(*arguments) -> subprocess.CompletedProcess:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws_training.augmentation.channels import Channels
+from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
 from kws_training.wake_words.negatives import FAINT, Tape, said_otherwise
@@ -50,7 +50,7 @@ def made(
     mined=0,
     seed=0,
     phrases=PHRASES,
-    channels=None,
+    profiles=None,
 ):
     noise = np.zeros((100, WORDS.bands), np.float32)
     maker = WakeWindowMaker(
@@ -59,7 +59,7 @@ def made(
         Phrases.of([(-1, [spoken(ALIKE)], 1.0)]),
         WINDOW,
         shares,
-        channels,
+        profiles,
     )
     windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
     return maker.batch(np.random.default_rng(seed), tape, windows)
@@ -135,8 +135,8 @@ def test_parts_are_no_phrases(tape):
 def test_any_window_may_be_heard_by_another_microphone(tape):
     narrow = np.full((60, WORDS.bands), 30, np.uint8)
     narrow[20:40, :20] = 200
-    channels = Channels.of([narrow])
-    frames = made(tape, channels=channels).frames[:, :, 0]
+    profiles = MicrophoneProfiles.of([narrow])
+    frames = made(tape, profiles=profiles).frames[:, :, 0]
     lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
     said = np.arange(len(frames)) < Shares().positives
     assert 0.15 < lent[said].mean() < 0.7

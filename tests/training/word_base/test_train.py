@@ -17,7 +17,7 @@ from kws.modelfile import parse_model
 from kws_training.data.dataset import DataError
 from kws_training.data.images import WordImages
 from kws_training.networks.word_base import BaseShape, read_base
-from kws_training.synthesis.synthetic import SYNTHETIC
+from kws_training.synthesis.utterances import SYNTHETIC
 from kws_training.word_base import train as module
 from kws_training.word_base.train import Recipe, labels_for, pretrain
 

@@ -7,7 +7,6 @@ vocal-tract warp, equalisation, SpecAugment.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,14 +16,13 @@ import numpy as np
 from kws.arrays import Float32
 from kws.frontend import LogMelConfig
 
+from ..data.digest import digest_of
+from .background import add_noise, draw_noise
 from .effects import CODECS, FILTER_KNOTS, equalise, overload, reverberate, shift_pitch, transmit
 from .spectra import LN_PER_DB, curves, mask, warp
 
 #: Goes up when the same seed gives other audio, so that nothing cached is taken for the new.
 _VERSION = 1
-
-#: Share of `noise_piece` that is tones, for those who do not say.
-TONES = 0.05
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Augmentation:
         It changes with any field, and when the same seed gives other audio than before.
         """
         content = {"version": _VERSION, **self.to_dict()}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return digest_of(json.dumps(content, sort_keys=True))
 
 
 def _plain(value: object, kind: object) -> object:
@@ -128,84 +126,12 @@ def _plain(value: object, kind: object) -> object:
     return float(value)  # type: ignore[arg-type]
 
 
-def loudness(samples: Float32, piece: int = 1600) -> float:
-    """Return the mean power of the loudest piece (0.1 s at 16 kHz)."""
-    if len(samples) < piece:
-        return float(np.mean(np.square(samples))) if len(samples) else 0.0
-    pieces = samples[: len(samples) // piece * piece].reshape(-1, piece)
-    return float(np.square(pieces).mean(axis=1).max())
-
-
-def coloured_noise(rng: np.random.Generator, samples: int) -> Float32:
-    """Draw noise whose power falls by 0 to 6 dB per octave: white to brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples).astype(np.float32))
-    slope = np.arange(1, len(spectrum) + 1, dtype=np.float32) ** -rng.uniform(0.0, 1.0)
-    return np.fft.irfft(spectrum * slope, samples).astype(np.float32)
-
-
-def tones(rng: np.random.Generator, samples: int) -> Float32:
-    """Draw one to three sine tones, 100 to 7500 Hz, each steady or switched on and off.
-
-    Hard edges and all: they sound like the hiss of an s or the burst of a t to a network that has
-    never heard them.
-    """
-    time = np.arange(samples, dtype=np.float64) / 16000
-    mixed = np.zeros(samples)
-    for _ in range(rng.integers(1, 4)):
-        hertz = 100 * 75 ** rng.random()  # as many octaves low as high
-        phase = rng.uniform(0, 2 * np.pi)
-        tone = rng.uniform(0.2, 1) * np.sin(2 * np.pi * hertz * time + phase)
-        if rng.random() < 0.7:
-            # a stay is 30 to 600 ms on average, its length as accidental as can be
-            mean = 0.03 * 20 ** rng.random()
-            stays = rng.exponential(mean, 2 + int(2 * samples / 16000 / mean))
-            switched = np.searchsorted(np.cumsum(stays), time) + rng.integers(2)
-            tone *= switched % 2
-        mixed += tone
-    return mixed.astype(np.float32)
-
-
-def draw_noise(
-    rng: np.random.Generator, recorded: Sequence[Float32], samples: int, tones_share: float
-) -> tuple[str, Float32]:
-    """Cut a piece out of recorded noise, or make one: (what it is, float32 (samples,))."""
-    if tones_share > 0 and rng.random() < tones_share:
-        return "tones", tones(rng, samples)
-    if not recorded or rng.random() < 0.2:
-        return "coloured", coloured_noise(rng, samples)
-    number = int(rng.integers(len(recorded)))
-    source = recorded[number]
-    if len(source) <= samples:
-        return f"recorded {number}", np.resize(source, samples)
-    start = rng.integers(len(source) - samples)
-    return f"recorded {number}", source[start : start + samples]
-
-
-def noise_piece(
-    rng: np.random.Generator,
-    recorded: Sequence[Float32],
-    samples: int,
-    tones_share: float = TONES,
-) -> Float32:
-    """Cut a piece out of recorded noise, or make one: coloured noise, rarely tones."""
-    return draw_noise(rng, recorded, samples, tones_share)[1]
-
-
 def change_speed(rng: np.random.Generator, samples: Float32, most: float) -> Float32:
     """Play a recording faster or slower by up to ``most``, with its pitch."""
     import soxr
 
     rate = int(16000 * np.exp(rng.uniform(-most, most)))
     return np.asarray(soxr.resample(samples, rate, 16000, quality="MQ"), np.float32)
-
-
-def add_noise(window: Float32, noise: Float32, snr: float) -> Float32:
-    """Add noise at a ratio to the loudest tenth of a second of the window, in decibels."""
-    power = float(np.mean(np.square(noise)))
-    if power <= 0.0:
-        return window
-    wanted = max(loudness(window), 1e-7) * 10 ** (-snr / 10)
-    return (window + noise * np.float32(np.sqrt(wanted / power))).astype(np.float32)
 
 
 @dataclass(frozen=True)

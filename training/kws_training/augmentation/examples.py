@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import tempfile
-import warnings
 import wave
 from collections import Counter
 from collections.abc import Sequence
@@ -17,12 +16,14 @@ from kws.arrays import Float32
 from kws.audio import read_recording
 from kws.errors import AudioError, KwsError
 from kws.frontend import YAMNET, log_mel
+from kws.pcm import to_int16
 from kws.resample import resample
 
 from ..data.dataset import Skipped
 from ..progress import Progress
 from .augment import Augmentation, Placed, augment, perturb
 from .rooms import direct_to_reverberant
+from .spectrograms import Panel, draw_panels
 
 RATE = YAMNET.sample_rate
 #: Seconds of the longest recording taken.
@@ -31,8 +32,6 @@ LONGEST = 30.0
 ROOM = 0.5
 #: Spectrograms in the picture; more could not be made out.
 MOST_PANELS = 48
-#: Panels side by side.
-ACROSS = 4
 
 TABLE = "examples.csv"
 PICTURE = "examples.png"
@@ -72,15 +71,6 @@ class Surroundings:
     noise_names: list[str]
     responses: list[Float32]
     response_names: list[str]
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """One spectrogram of the picture, and what is written over it."""
-
-    frames: Float32
-    title: str
-    begins_row: bool
 
 
 def make_examples(
@@ -125,7 +115,7 @@ def make_examples(
     names = [f"{stem}_{number + 1}.wav" for stem in stems for number in range(count)]
     _keep_recordings(paths, output, names)
     rows: list[dict[str, str]] = []
-    panels: list[_Panel] = []
+    panels: list[Panel] = []
     skipped: list[Skipped] = []
     near = output if output.is_dir() else output.resolve().parent  # so that files can be renamed
     with tempfile.TemporaryDirectory(dir=near, prefix=".kws-augment-") as name_of_folder:
@@ -138,7 +128,7 @@ def make_examples(
                 continue
             samples = resample(recording.samples, recording.sample_rate, RATE)
             if len(panels) < MOST_PANELS:
-                panels.append(_Panel(_frames(samples), paths[which].name, True))
+                panels.append(Panel(_frames(samples), paths[which].name, True))
             for number in range(count):
                 rng = np.random.default_rng((seed, which, number))
                 placed = _place(rng, samples, augmentation, surroundings)
@@ -149,14 +139,14 @@ def make_examples(
                 if len(panels) < MOST_PANELS:
                     frames = _frames(placed.window)[None]
                     frames = perturb(rng, frames, YAMNET, augmentation)[0]
-                    panels.append(_Panel(frames, _title(row), False))
+                    panels.append(Panel(frames, _title(row), False))
         if not rows:
             raise KwsError(
                 f"none of the {len(paths)} recordings could be read: "
                 f"{skipped[0].path}: {skipped[0].reason}"
             )
         _write_table(folder / TABLE, rows)
-        _draw(folder / PICTURE, panels)
+        draw_panels(folder / PICTURE, panels)
         output.mkdir(exist_ok=True)
         for path in sorted(folder.iterdir()):
             path.replace(output / path.name)
@@ -210,7 +200,7 @@ def _write_wav(path: Path, samples: Float32) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        file.writeframes(to_int16(samples).tobytes())
 
 
 def _row(name: str, source: Path, placed: Placed, surroundings: Surroundings) -> dict[str, str]:
@@ -267,51 +257,3 @@ def _title(row: dict[str, str]) -> str:
             joined = part
         line = joined
     return "\n".join([*lines, line])
-
-
-def _draw(path: Path, panels: Sequence[_Panel]) -> None:
-    """Draw spectrograms, each recording beginning a row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    places, row, column = [], -1, ACROSS
-    for panel in panels:
-        if panel.begins_row or column == ACROSS:
-            row, column = row + 1, 0
-        places.append((row, column))
-        column += 1
-    height = 2.6 * (row + 1)
-    figure = Figure(figsize=(3.4 * ACROSS, height), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    # margins in inches, by hand: matplotlib's own layout takes longer than all the rest
-    grid = figure.add_gridspec(
-        row + 1,
-        ACROSS,
-        left=0.04,
-        right=0.99,
-        bottom=0.35 / height,
-        top=1 - 0.6 / height,
-        hspace=0.55,
-        wspace=0.18,
-    )
-    for panel, place in zip(panels, places, strict=True):
-        axes = figure.add_subplot(grid[place])
-        seconds = len(panel.frames) * YAMNET.hop / RATE
-        axes.imshow(
-            panel.frames.T,
-            origin="lower",
-            aspect="auto",
-            interpolation="nearest",
-            extent=(0, seconds, 0, YAMNET.bands),
-            vmin=np.log(YAMNET.offset),
-            vmax=4,
-        )
-        text = "".join(c if c.isprintable() or c == "\n" else "?" for c in panel.title)
-        weight = "bold" if panel.begins_row else "normal"
-        axes.set_title(text, fontsize=7, fontweight=weight, parse_math=False, loc="left")
-        axes.tick_params(labelsize=6)
-        axes.set_xlabel("s", fontsize=6, labelpad=0)
-        axes.set_ylabel("mel band", fontsize=6)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that the font does not have
-        canvas.print_png(str(path))

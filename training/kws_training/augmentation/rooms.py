@@ -7,7 +7,6 @@ in time.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from kws.files import whole_file
 from kws.resample import resample
 
 from ..data.dataset import Skipped
+from ..data.digest import digest_of
 from ..progress import Progress, bar
 from .augment import Augmentation
 
@@ -109,7 +109,7 @@ def simulated_rooms(
         "seed": seed,
         "rooms": {name: augmentation.to_dict()[name] for name in _ROOM_FIELDS},
     }
-    key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    key = digest_of(json.dumps(made_of, sort_keys=True))
     path = cache / f"rooms-{key[:32]}.npy"
     kept = _read_bank(path, augmentation.room_count)
     if kept is not None:

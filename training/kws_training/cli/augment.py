@@ -48,8 +48,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..augmentation.examples import MOST_PANELS, Surroundings, make_examples
     from ..augmentation.recipe import read_recipe
     from ..augmentation.rooms import find_responses
-    from ..data.dataset import find_recordings
     from ..data.recordings import read_noise
+    from ..data.unlabelled import find_recordings
 
     if not 1 <= options.count <= MOST:
         raise KwsError(f"--count {options.count}: must be 1 to {MOST}")

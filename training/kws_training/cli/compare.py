@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_comparison(result: Comparison) -> None:
-    from ..evaluation.compare import shown_p
+    from ..evaluation.paired import shown_p
 
     counts = result.counts
     low, high = (f"{100 * bound:+.1f}" for bound in result.interval)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from kws.packaged import find_model, model_content
 
-from ..data.dataset import DataError, find_recordings
+from ..data.dataset import DataError
+from ..data.unlabelled import find_recordings
 from ..reports.card import shown_threshold
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -98,16 +99,11 @@ def run_detection(options: argparse.Namespace) -> int:
     """Evaluate a model in continuous audio; returns the exit status."""
     from kws.console import note
 
-    from ..evaluation.continuous import (
-        CLEAN,
-        Condition,
-        by_keyword,
-        find_positives,
-        hear_negatives,
-        hear_positives,
-    )
+    from ..evaluation.conditions import CLEAN, Condition
+    from ..evaluation.continuous import score_negatives, score_positives
     from ..evaluation.detection import detector_of, judge
     from ..evaluation.evaluate import open_model
+    from ..evaluation.positives import by_keyword, find_positives
     from ..progress import bar
     from ..reports.report import check_folder
 
@@ -122,9 +118,9 @@ def run_detection(options: argparse.Namespace) -> int:
     condition = CLEAN
     if options.snr is not None:
         condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
-    negatives = hear_negatives(spotter, paths, condition, SEED, bar)
+    negatives = score_negatives(spotter, paths, condition, SEED, bar)
     positives = {
-        keyword: hear_positives(spotter, ones, condition, SEED, bar)
+        keyword: score_positives(spotter, ones, condition, SEED, bar)
         for keyword, ones in by_keyword(found).items()
     }
     report = judge(spotter.metadata, positives, negatives)

@@ -20,7 +20,8 @@ from .detection import add_detection, run_detection, wants_detection
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
     pass
-    from ..evaluation.evaluate import ClipReport, GroupFigures
+    from ..evaluation.groups import GroupFigures
+    from ..evaluation.results import ClipReport
 
 #: Groups, and recordings with the same reason, that are printed.
 MOST_GROUPS = 20
@@ -57,15 +58,8 @@ def _run(options: argparse.Namespace) -> int:
         return run_detection(options)
     from kws.console import note
 
-    from ..evaluation.evaluate import (
-        Evaluation,
-        check_column,
-        group_results,
-        judge_clips,
-        known_clips,
-        open_model,
-        useful_columns,
-    )
+    from ..evaluation.evaluate import Evaluation, judge_clips, known_clips, open_model
+    from ..evaluation.groups import check_column, group_results, useful_columns
     from ..progress import bar
     from ..reports.report import check_folder, write_report
 

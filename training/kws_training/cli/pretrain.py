@@ -127,8 +127,8 @@ def _run(options: argparse.Namespace) -> int:
     from kws.modelfile import write_model
     from kws.packaged import find_model
 
-    from ..data.dataset import find_recordings
     from ..data.recordings import read_noise
+    from ..data.unlabelled import find_recordings
     from ..word_base.projection import with_enrolment
 
     model = find_model(options.start) if options.enrolment_only else None
@@ -155,8 +155,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _read_speech(folders: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
     """Read the beginnings of some recordings of each folder."""
-    from ..data.dataset import find_recordings
     from ..data.recordings import read_noise
+    from ..data.unlabelled import find_recordings
     from ..word_base.projection import LONGEST
 
     speech: list[Float32] = []
@@ -179,17 +179,19 @@ def _train(
     from kws.modelfile import parse_model
 
     from ..cache import cache_folder
-    from ..data.dataset import find_clips, find_recordings
+    from ..data.dataset import find_clips
     from ..data.images import noise_frames, read_images, recorded_images
-    from ..data.recordings import Negatives, Part
+    from ..data.recordings import ClipSet, Negatives
+    from ..data.unlabelled import find_recordings
     from ..networks.word_base import BaseShape, read_base
-    from ..synthesis.synthetic import synthesized_images
-    from ..synthesis.utterances import common_words, installed
+    from ..synthesis.engines import fast_engines
+    from ..synthesis.utterances import common_words
+    from ..synthesis.word_images import synthesized_images
 
     start = None if options.start is None else read_base(options.start)
     parts = [] if options.features is None else [read_images(options.features)]
     if options.data:
-        recordings = Part.read(find_clips(options.data, None, options.speaker_rule))
+        recordings = ClipSet.read(find_clips(options.data, None, options.speaker_rule))
         skipped += recordings.skipped
         parts.append(recorded_images(recordings))
     if options.negatives:
@@ -201,7 +203,7 @@ def _train(
         words = words + part
     synthesized = None
     if options.synthesize:
-        engines = installed()
+        engines = fast_engines()
         note(f"text-to-speech engines: {', '.join(engine.name for engine in engines) or 'none'}")
         said = sorted(set(words.words.tolist()) | set(common_words()))
         synthesized = synthesized_images(
@@ -217,7 +219,7 @@ def _train(
     for word in options.leave_out:
         if word not in known:
             raise KwsError(f"--leave-out {word}: there is no such word to leave out")
-    frames = noise_frames(noise, Part([], [], []))
+    frames = noise_frames(noise, ClipSet([], [], []))
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
     import_tensorflow()

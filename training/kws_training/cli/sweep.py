@@ -12,7 +12,7 @@ from kws.cli.arguments import MODEL_HELP
 from kws.cli.verb import INTERRUPTED, Verb
 from kws.packaged import find_model
 
-from ..data.dataset import find_recordings
+from ..data.unlabelled import find_recordings
 from .detection import SEED, add_streams, noise_of
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -99,9 +99,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from kws.console import note
 
-    from ..evaluation.continuous import by_keyword, find_positives
     from ..evaluation.detection import detector_of
     from ..evaluation.evaluate import open_model
+    from ..evaluation.positives import by_keyword, find_positives
     from ..evaluation.sweep import choose, settings_of, sweep
     from ..progress import bar
     from ..reports.report import check_folder

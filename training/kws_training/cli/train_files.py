@@ -19,7 +19,8 @@ def split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], li
     """Find the clips to train, to validate and held out, as the options say who is which."""
     from kws.metadata import SILENCE, UNKNOWN
 
-    from ..data.dataset import by_column, check_apart, find_parts, hold_out, labels_of, split
+    from ..data.dataset import find_parts, labels_of
+    from ..data.splits import by_column, check_apart, hold_out, split
 
     if options.split is not None and (options.validation_data or options.test_data):
         raise KwsError("--split says who validates: leave out --validation-data and --test-data")
@@ -58,7 +59,7 @@ def find_sounds(
     KwsError
         If one of the keywords has no recordings, too.
     """
-    from ..data.dataset import find_background, find_recordings
+    from ..data.unlabelled import find_background, find_recordings
 
     for keyword in options.keywords or ():
         if all(clip.label != keyword for clip in training):

@@ -9,8 +9,9 @@ from kws.errors import KwsError
 from kws.intervals import share_interval
 
 from ..augmentation.recipe import read_recipe
-from ..data.dataset import Clip, find_parts, hold_out, labels_of
-from ..evaluation.evaluate import ClipResult
+from ..data.dataset import Clip, find_parts, labels_of
+from ..data.splits import hold_out
+from ..evaluation.results import ClipResult
 from ..networks.weights import find_yamnet
 from ..networks.yamnet_file import read_yamnet
 from ..sounds.defaults import COPIES, TAP

@@ -10,8 +10,9 @@ from kws.cli.arguments import per_hour
 from kws.errors import KwsError
 from kws.metadata import OperatingPoint, is_label, keywords_of
 
-from ..data.dataset import Clip, DataError, find_speech
+from ..data.dataset import Clip, DataError
 from ..data.spelling import plain
+from ..data.unlabelled import find_speech
 
 #: What ``kws train --wake-word`` takes where nothing is said.
 SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1000, 2, 0.1, 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,14 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int16
 from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
 from kws.metadata import SILENCE
+from kws.pcm import to_float32
 
-from ..augmentation.augment import Augmentation, augment, noise_piece, perturb
+from ..augmentation.augment import Augmentation, augment, perturb
+from ..augmentation.background import noise_piece
 from ..augmentation.windows import WindowShape, window_targets
 from ..data.clips import around_word, word_span
 from ..data.dataset import Clip
+from ..data.digest import digest_of
 from ..fitting.store import Store
 from ..networks.extractors import Extractor
 from ..networks.streaming import Whole
@@ -121,7 +123,7 @@ class WindowSource:
         """Make the window of one copy of one clip; the same arguments give the same window."""
         rng = np.random.default_rng((self.seed, number, copy))
         shape, length = self.shape, self.front_end.samples(self.shape.frames)
-        samples = self.audio[number].astype(np.float32) / 32768
+        samples = to_float32(self.audio[number])
         if self.clips[number].label == SILENCE and len(samples) > length:
             begin = rng.integers(len(samples) - length)
             samples = samples[begin : begin + length]
@@ -214,7 +216,9 @@ def compute(
     )
     total = len(plan) + round(SILENCE_SHARE * len(plan))
     x = keras.Input((shape.frames, *extractor.shape))
-    model = keras.Model(x, [extractor.columns(n, x, Whole()) for n in range(len(extractor.paths))])
+    model = keras.Model(
+        x, [extractor.output_frames(n, x, Whole()) for n in range(len(extractor.branches))]
+    )
     store = Store(
         cache,
         _digest(source, extractor, copies, augmentation),
@@ -245,7 +249,7 @@ def compute(
         if not store.scales:  # what has no bound gets some room
             store.scales = [
                 (path.ceiling or 1.5 * float(values.max()) or 1.0) / 255
-                for path, values in zip(extractor.paths, columns, strict=True)
+                for path, values in zip(extractor.branches, columns, strict=True)
             ]
         store.write(batch, numbers, columns, targets)
     clips = np.full(total, -1)
@@ -273,8 +277,7 @@ def _digest(
     import soundfile
     import soxr
 
-    digest = hashlib.sha256()
-    for text in (
+    settings = (
         VERSION,
         extractor.digest,
         copies,
@@ -287,11 +290,10 @@ def _digest(
         np.__version__,
         soxr.__version__,
         soundfile.__version__,
-    ):
-        digest.update(repr(text).encode() + b"\0")
+    )
+    pieces: list[object] = []
     for piece in (*source.noise, *source.responses):
-        digest.update(np.int64(len(piece)).tobytes() + piece.tobytes())
+        pieces += [len(piece), piece]
     for clip, audio in zip(source.clips, source.audio, strict=True):
-        digest.update(f"{clip.label}\0{clip.word}\0{len(audio)}\0".encode())
-        digest.update(audio.tobytes())
-    return digest.hexdigest()
+        pieces += [(clip.label, clip.word, len(audio)), audio]
+    return digest_of(settings, *pieces)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,21 +14,24 @@ from kws.console import note
 from kws.frontend import YAMNET, log_mel
 from kws.metadata import UNKNOWN, DetectorDefaults, Metadata, keywords_of
 from kws.modelfile import pack, parse_model
+from kws.pcm import to_float32
 
 from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses
 from ..augmentation.windows import WindowShape
 from ..cache import cache_folder
 from ..data.clips import word_span
-from ..data.dataset import Clip, DataError, Skipped, labels_of, share_of
-from ..data.recordings import Negatives, Part, read_noise
-from ..evaluation.evaluate import ClipReport, judge_clips, open_model
+from ..data.dataset import Clip, DataError, Skipped, labels_of
+from ..data.recordings import ClipSet, Negatives, digest_of_clips, read_noise
+from ..data.splits import share_of
+from ..evaluation.evaluate import judge_clips, open_model
 from ..evaluation.operating import with_thresholds
+from ..evaluation.results import ClipReport
 from ..fitting.loop import set_seed
 from ..networks.convert import Precision, convert
 from ..networks.extractor import prove
-from ..networks.extractors import Choice, Extractor, words_path, yamnet_path
-from ..networks.extractors import Path as FeaturePath
+from ..networks.extractors import Branch as FeaturePath
+from ..networks.extractors import Choice, Extractor, words_branch, yamnet_branch
 from ..networks.head import ConvolutionalHead, HeadShape
 from ..networks.streaming import Time, step_model
 from ..networks.weights import YAMNET as YAMNET_FILE
@@ -146,7 +148,7 @@ def train(
     set_seed(options.seed)
     versions = used_versions()
     labels = labels_of([clip for part in clips for clip in part])
-    parts = [Part.read(part) for part in clips]
+    parts = [ClipSet.read(part) for part in clips]
     training, validation, held_out = parts
     noise, skipped = read_noise(noise_paths)
     negatives = Negatives.read(negative_paths)
@@ -235,8 +237,8 @@ def train(
             "options": asdict(options),
             "recipe": asdict(recipe),
             "augmentation": augmentation.to_dict(),
-            "data_sha256": _digest(
-                [*parts, negatives.training, negatives.choosing, negatives.stating], noise
+            "data_sha256": digest_of_clips(
+                [*parts, negatives.training, negatives.development, negatives.test], noise
             ),
             "clips": [len(part.clips) for part in parts],
             **({"learning_curve": curve} if curve else {}),
@@ -315,9 +317,9 @@ def open_extractor(
         if weights.digest == YAMNET_FILE.sha256:
             agreement = prove(weights, yamnet, audio)
             note(f"YAMNet: class scores as the official file's (correlation {agreement:.3f})")
-        paths.append(yamnet_path(weights, options.tap))
+        paths.append(yamnet_branch(weights, options.tap))
     if options.extractor != "yamnet":
-        paths.append(words_path(read_base(base)))
+        paths.append(words_branch(read_base(base)))
     return Extractor(paths)
 
 
@@ -340,28 +342,16 @@ def calibration_streams(source: WindowSource, streams: int = 16, windows: int = 
     return np.stack([log_mel(stream, source.front_end) for stream in out])
 
 
-def _with_backward_words(part: Part) -> Part:
+def _with_backward_words(part: ClipSet) -> ClipSet:
     rows = range(0, len(part.clips), 2)
     backward = [Clip(part.clips[n].path, UNKNOWN, UNKNOWN, part.clips[n].speaker) for n in rows]
     audio = [np.ascontiguousarray(part.audio[n][::-1]) for n in rows]
-    return Part([*part.clips, *backward], [*part.audio, *audio], part.skipped)
+    return ClipSet([*part.clips, *backward], [*part.audio, *audio], part.skipped)
 
 
 def _seconds(audio: Int16) -> float:
-    first, last = word_span(audio.astype(np.float32) / 32768)
+    first, last = word_span(to_float32(audio))
     return (last - first) / YAMNET.sample_rate
-
-
-def _digest(parts: Sequence[Part], noise: Sequence[Float32]) -> str:
-    """Return a digest of everything that was read, in order."""
-    digest = hashlib.sha256()
-    for piece in noise:
-        digest.update(piece.tobytes())
-    for part in parts:
-        for clip, audio in zip(part.clips, part.audio, strict=True):
-            digest.update(clip.label.encode() + b"\0")
-            digest.update(audio.tobytes())
-    return digest.hexdigest()
 
 
 def _report(epoch: Epoch) -> None:

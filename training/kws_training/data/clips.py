@@ -11,6 +11,7 @@ from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET
 from kws.metadata import SILENCE
+from kws.pcm import to_float32, to_int16
 
 from ..progress import Progress
 from .dataset import Clip, Skipped
@@ -49,7 +50,7 @@ def around_word(audio: Int16) -> Int16:
     second = YAMNET.sample_rate
     if len(audio) <= second:
         return audio
-    first, last = word_span(audio.astype(np.float32) / 32768)
+    first, last = word_span(to_float32(audio))
     length = min(max(second, last - first), int(LONGEST_WORD * second))
     start = first if last - first >= length else (first + last - length) // 2
     start = min(max(0, start), len(audio) - length)
@@ -83,8 +84,3 @@ def read_clips(
         good.append(clip)
         audio.append(to_int16(samples))
     return good, audio, skipped
-
-
-def to_int16(samples: Float32) -> Int16:
-    """Return samples as 16-bit integers: two bytes each, an hour is 115 MB."""
-    return (np.clip(samples, -1, 1) * 32767).astype(np.int16)

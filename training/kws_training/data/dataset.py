@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kws.audio import AUDIO_SUFFIXES, recordings_below
+from kws.audio import AUDIO_SUFFIXES
 from kws.errors import KwsError
 from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
 
@@ -22,13 +21,6 @@ SPEAKER_RULE = r"^(?:[a-z]+_(?=[0-9a-f]{8}_nohash_))?(.+)_nohash_\d+"
 
 #: Official lists of Speech Commands beside its folders; what neither names is for training.
 OFFICIAL_LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
-
-#: What a column that splits may say, and what it means.
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 
 class DataError(KwsError):
@@ -131,7 +123,7 @@ def find_parts(
 
     The speakers of all lists are named together, so that one person has one name in all of them.
     """
-    rule = _compile(SPEAKER_RULE if speaker_rule is None else speaker_rule)
+    rule = compile_speaker_rule(SPEAKER_RULE if speaker_rule is None else speaker_rule)
     known: dict[Path, Manifest] = {}
     found = [[one for folder in part for one in _find(folder, known)] for part in parts]
     names = _names_by_manifest(rule, known)
@@ -181,20 +173,20 @@ class _Found:
 
 def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
     """Find the recordings with a word in one folder or manifest; keep the manifests read."""
-    if _is_manifest(folder):
+    if is_manifest(folder):
         return [
             _Found(path, row.label, row.path, row)
-            for path, row in _listed(folder, known)
+            for path, row in recordings_of_manifest(folder, known)
             if not is_aside(row.label)
         ]
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder: give one with a sub-folder per keyword")
-    paths = list(_walk(folder))
+    paths = list(recordings_in_subfolders(folder))
     if not paths:
         raise DataError(
             f"{folder}: no recordings in sub-folders: one sub-folder per keyword is needed"
         )
-    rows = _rows_below(folder, known)
+    rows = rows_below(folder, known)
     splits = _official_splits(folder)
     found = []
     for path in paths:
@@ -207,11 +199,12 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
     return found
 
 
-def _is_manifest(path: Path) -> bool:
+def is_manifest(path: Path) -> bool:
+    """Tell whether a path, given in place of a folder, is a manifest: a file ending in .csv."""
     return path.suffix.lower() == ".csv" and path.is_file()
 
 
-def _listed(path: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row]]:
+def recordings_of_manifest(path: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row]]:
     """Return the recordings of a manifest that was given itself."""
     manifest = known.setdefault(path.resolve(), read_manifest(path))
     for row in manifest.rows.values():
@@ -230,7 +223,7 @@ def _listed(path: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row]]:
     return found
 
 
-def _rows_below(folder: Path, known: dict[Path, Manifest]) -> dict[str, Row]:
+def rows_below(folder: Path, known: dict[Path, Manifest]) -> dict[str, Row]:
     """Return the rows of the nearest manifest by their path below the folder."""
     manifest = find_manifest(folder, known)
     if manifest is None:
@@ -262,7 +255,24 @@ def _official_splits(folder: Path) -> dict[str, str] | None:
     return splits if lists else None
 
 
-def _compile(speaker_rule: str) -> re.Pattern[str]:
+def compile_speaker_rule(speaker_rule: str) -> re.Pattern[str]:
+    """Compile a speaker rule.
+
+    Parameters
+    ----------
+    speaker_rule : str
+        Regular expression whose first group is the speaker.
+
+    Returns
+    -------
+    re.Pattern
+        With at least one group.
+
+    Raises
+    ------
+    DataError
+        If it is no regular expression, or has no group.
+    """
     try:
         rule = re.compile(speaker_rule)
     except re.error as error:
@@ -293,25 +303,7 @@ def is_aside(word: str) -> bool:
     return not keywords_of((word,)) and word not in (SILENCE, UNKNOWN)
 
 
-def find_background(folders: Sequence[Path]) -> list[Path]:
-    """Find the recordings in ``_background_noise_`` and other folders that stand aside.
-
-    Raises
-    ------
-    ManifestError, DataError
-        If a manifest cannot be used.
-    """
-    known: dict[Path, Manifest] = {}
-    found = []
-    for folder in folders:
-        if _is_manifest(folder):
-            found += [path for path, row in _listed(folder, known) if is_aside(row.label)]
-        else:
-            found += [path for path in _walk(folder) if is_aside(path.parent.name)]
-    return found
-
-
-def _walk(folder: Path) -> Iterable[Path]:
+def recordings_in_subfolders(folder: Path) -> Iterable[Path]:
     """Yield the recordings below a folder (not in it) in a stable order."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
@@ -320,86 +312,6 @@ def _walk(folder: Path) -> Iterable[Path]:
         for name in sorted(names):
             if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
                 yield Path(parent) / name
-
-
-def find_recordings(folders: Sequence[Path]) -> list[Path]:
-    """Find recordings that need no label, noise or speech, anywhere below the folders.
-
-    A recording in place of a folder stands for itself.
-
-    Raises
-    ------
-    DataError
-        If a folder does not exist or holds no recordings, or a file is none by its suffix.
-    """
-    found = []
-    for folder in folders:
-        if folder.is_file() and folder.suffix.lower() in AUDIO_SUFFIXES:
-            found.append(folder)
-            continue
-        if folder.is_file():
-            raise DataError(
-                f"{folder}: no recording, by its suffix: give a .wav, a .flac or a folder"
-            )
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder: check the path")
-        here = recordings_below(folder)
-        if not here:
-            raise DataError(f"{folder}: no recordings in this folder")
-        found += here
-    return found
-
-
-def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row | None]]:
-    """Find recordings as `find_recordings` does, each with its row of the nearest manifest.
-
-    Parameters
-    ----------
-    folder : Path
-    known : dict
-        As for `kws_training.data.manifest.find_manifest`.
-
-    Raises
-    ------
-    DataError, ManifestError
-    """
-    paths = find_recordings([folder])
-    rows = _rows_below(folder, known) if folder.is_dir() else {}
-    return [(path, rows.get(path.relative_to(folder).as_posix())) for path in paths]
-
-
-def find_speech(folders: Sequence[Path]) -> list[Clip]:
-    """Find recordings whose words do not matter, anywhere below the folders, and who speaks.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Their own files count too. `SPEAKER_RULE` says who speaks, else the nearest manifest, else
-        every file is a speaker of its own.
-
-    Returns
-    -------
-    list of Clip
-        Label and word are ``_unknown_``; ``columns`` has what a manifest says, its label under
-        "label".
-
-    Raises
-    ------
-    DataError
-        If a folder does not exist or holds no recordings.
-    ManifestError
-        If a manifest cannot be used.
-    """
-    known: dict[Path, Manifest] = {}
-    rule = _compile(SPEAKER_RULE)
-    found = []
-    for folder in folders:
-        for path, row in find_with_rows(folder, known):
-            match = rule.search(path.name)
-            speaker = match.group(1) if match else row.speaker if row is not None else ""
-            columns = {} if row is None else {**row.columns, "label": row.label}
-            found.append(Clip(path, UNKNOWN, UNKNOWN, speaker or str(path), columns))
-    return found
 
 
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
@@ -423,128 +335,3 @@ def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
             "with other words"
         )
     return (SILENCE, UNKNOWN, *keywords)
-
-
-def share_of(speaker: str) -> float:
-    """Map a speaker to a number in 0 .. 1, the same for ever, evenly spread.
-
-    The idea is Speech Commands' ``which_set`` (arXiv 1804.03209, section 7): a hash decides, so
-    that a speaker stays on the same side when recordings are added.
-    """
-    return int(hashlib.sha1(os.fsencode(speaker)).hexdigest()[:8], 16) / 2**32
-
-
-def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:
-    """Choose speakers that nothing is trained, stopped or chosen on."""
-    # another hash than that of `split`, so that the shares are independent
-    return {speaker for speaker in speakers if share_of("held out " + speaker) < fraction}
-
-
-def hold_out(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
-    """Split off the clips of held-out speakers: (kept, held out)."""
-    speakers = hold_out_speakers((clip.speaker for clip in clips), fraction)
-    return (
-        [clip for clip in clips if clip.speaker not in speakers],
-        [clip for clip in clips if clip.speaker in speakers],
-    )
-
-
-def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
-    """Split by speaker into training and validation clips.
-
-    Every label has validation clips: where the hash gives it none, its next speaker is taken.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-    fraction : float
-        Share of the speakers that validate.
-
-    Raises
-    ------
-    DataError
-        If a keyword would be left without training recordings.
-    """
-    validating = {clip.speaker for clip in clips if share_of(clip.speaker) < fraction}
-    for label in sorted({clip.label for clip in clips}):
-        speakers = {clip.speaker for clip in clips if clip.label == label}
-        if not speakers & validating:
-            validating.add(min(speakers, key=share_of))
-    train = [clip for clip in clips if clip.speaker not in validating]
-    validation = [clip for clip in clips if clip.speaker in validating]
-    trained = {clip.label for clip in train}
-    for label in sorted({clip.label for clip in clips}):
-        if label not in trained and label not in (SILENCE, UNKNOWN):
-            speakers = {clip.speaker for clip in clips if clip.label == label}
-            raise DataError(
-                f"{label}: {len(speakers)} speaker(s) are too few to train and validate: record "
-                "more, or split by file with --speaker-rule '(.+)'"
-            )
-    return train, validation
-
-
-def by_column(clips: Sequence[Clip], column: str) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """Split as a column of the manifest, or the official lists, say.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-    column : str
-        Says train, validation (or val, dev) or test for each clip; ``split`` is also what the
-        official lists of Speech Commands say.
-
-    Returns
-    -------
-    training, validation, test : list of Clip
-        Some may be empty.
-
-    Raises
-    ------
-    DataError
-        If a clip has no such column, it says something else, or a speaker is on two sides.
-    """
-    parts: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
-    for clip in clips:
-        if column not in clip.columns:
-            there = sorted({name for other in clips for name in other.columns})
-            raise DataError(
-                f"{clip.path}: nothing says its {column!r}: "
-                + (f"the columns are {', '.join(there)[:200]}" if there else "there is no manifest")
-            )
-        split = SPLITS.get(clip.columns[column].strip().lower())
-        if split is None:
-            raise DataError(
-                f"{clip.path}: {column} is {clip.columns[column][:50]!r}: it must be train, "
-                "validation or test (or val, dev)"
-            )
-        parts[split].append(clip)
-    check_apart(parts)
-    return parts["train"], parts["validation"], parts["test"]
-
-
-def check_apart(parts: Mapping[str, Sequence[Clip]]) -> None:
-    """Make sure that no speaker, and no recording, is in two parts.
-
-    Raises
-    ------
-    DataError
-        If one is; the speaker, a recording and both parts are named.
-    """
-    where: dict[str, tuple[str, Clip]] = {}
-    for part, clips in parts.items():
-        for clip in clips:
-            other, first = where.setdefault(clip.person, (part, clip))
-            if other != part:
-                raise DataError(
-                    f"{clip.path}: its speaker is in {other} ({first.path}) and in {part}: figures "
-                    "would come out too good: move the recordings, or, if these are two people, "
-                    "tell them apart with --speaker-rule"
-                )
-
-
-def by_speaker(
-    clips: Sequence[Clip], validation: float, held_out: float
-) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """Split into training, validation and held-out clips: `hold_out`, then `split`."""
-    kept, out = hold_out(clips, held_out)
-    return (*split(kept, validation), out)

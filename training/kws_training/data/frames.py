@@ -1,42 +1,44 @@
-"""Recordings as frames of the word base's front end, cached by content."""
+"""Recordings as frames of the word base's front end, cached by their content."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from kws.arrays import UInt8
 from kws.audio import load_audio
 from kws.errors import AudioError
-from kws.frontend import WORDS, log_mel
+from kws.frontend import WORDS
 
 from ..progress import bar
 from .checkpoint import DAMAGED_ARCHIVE, write_arrays
 from .dataset import Clip, Skipped
-from .images import to_images
+from .digest import digest_of_files
+from .images import image_of
 
-#: Recordings in a file of the cache: what a stop costs at most.
-TOGETHER = 200
-#: Changes with anything that changes the frames of a recording.
+#: Recordings in a file of the cache. An interrupted run loses the work on so many at most.
+RECORDINGS_PER_FILE = 200
+#: Hexadecimal digits of a digest in the name of a file of the cache.
+NAME_DIGITS = 20
+#: Part of the cache's key. It goes up when the same recording gives other frames.
 VERSION = "1"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Recordings in memory: a byte per band, 4 kB per second.
+class FrameSet:
+    """Recordings in memory as log-mel frames: a byte per band, 4 kB per second.
 
     Attributes
     ----------
     clips : list of Clip
+        The recordings that were read.
     images : list of uint8 (frames, bands)
-        Grey levels; of each clip.
+        The grey levels of each clip, as `kws_training.data.images.to_images` makes them.
     skipped : list of Skipped
-        What could not be read.
+        Recordings that could not be read, and why.
     """
 
     clips: list[Clip]
@@ -45,30 +47,56 @@ class Heard:
 
     @property
     def hours(self) -> float:
-        """Length of all recordings."""
+        """Length of all recordings, in hours."""
         return sum(map(len, self.images)) * WORDS.hop_seconds / 3600
 
-    def where(self, rows: Sequence[int]) -> Heard:
-        """Return some of them; what was skipped is told once, by the first part."""
-        return Heard([self.clips[n] for n in rows], [self.images[n] for n in rows], [])
+    def where(self, rows: Sequence[int]) -> FrameSet:
+        """Choose some of the clips.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Their numbers, in the order in which they are returned.
+
+        Returns
+        -------
+        FrameSet
+            Without the list of skipped recordings, which belongs to the whole.
+        """
+        return FrameSet([self.clips[n] for n in rows], [self.images[n] for n in rows], [])
 
 
-def hear(clips: Sequence[Clip], cache: Path, what: str) -> Heard:
-    """Turn recordings into frames; those that cannot be used are listed.
+def read_frames(clips: Sequence[Clip], cache: Path, what: str) -> FrameSet:
+    """Read recordings as frames. Those that cannot be used are listed, and the work goes on.
 
     Parameters
     ----------
     clips : sequence of Clip
+        The recordings to read.
     cache : Path
-        Folder that keeps the frames: the same recordings are not read twice.
+        Folder that keeps the frames, so that the same recordings are not read twice.
     what : str
-        For the progress bar.
+        What is read, for the progress bar.
+
+    Returns
+    -------
+    FrameSet
+        The recordings that could be used, in the order of ``clips``.
+
+    Raises
+    ------
+    KwsError
+        If the cache cannot be written.
     """
-    heard = Heard([], [], [])
-    groups = [clips[start : start + TOGETHER] for start in range(0, len(clips), TOGETHER)]
+    read = FrameSet([], [], [])
+    groups = [
+        clips[start : start + RECORDINGS_PER_FILE]
+        for start in range(0, len(clips), RECORDINGS_PER_FILE)
+    ]
     for number in bar(iter(range(len(groups))), len(groups), what):
         group = groups[number]
-        path = cache / f"{_digest(group)[:20]}.npz"
+        digest = digest_of_files(f"{VERSION} {WORDS}", [clip.path for clip in group])
+        path = cache / f"{digest[:NAME_DIGITS]}.npz"
         found = _read(path, len(group))
         if found is None:
             images: list[UInt8] = []
@@ -86,20 +114,15 @@ def hear(clips: Sequence[Clip], cache: Path, what: str) -> Heard:
             )
         for clip, image, reason in zip(group, *found, strict=True):
             if reason:
-                heard.skipped.append(Skipped(clip.path, reason))
+                read.skipped.append(Skipped(clip.path, reason))
             else:
-                heard.clips.append(clip)
-                heard.images.append(image)
-    return heard
-
-
-def images_of(samples: npt.NDArray[np.float32]) -> UInt8:
-    """Return the frames (frames, bands) of samples at 16 kHz."""
-    return to_images(log_mel(samples, WORDS))
+                read.clips.append(clip)
+                read.images.append(image)
+    return read
 
 
 def _frames(path: Path) -> tuple[UInt8, str]:
-    """Return the frames of a recording, and why there are none."""
+    """Return the frames of a recording, or none and the reason."""
     nothing = np.empty((0, WORDS.bands), np.uint8)
     try:
         samples = load_audio(path, WORDS.sample_rate)
@@ -107,7 +130,7 @@ def _frames(path: Path) -> tuple[UInt8, str]:
         return nothing, Skipped.because(path, error).reason
     if not samples.any():
         return nothing, "is nothing but digital silence: record it again"
-    return images_of(samples), ""
+    return image_of(samples), ""
 
 
 def _read(path: Path, count: int) -> tuple[list[UInt8], list[str]] | None:
@@ -121,15 +144,3 @@ def _read(path: Path, count: int) -> tuple[list[UInt8], list[str]] | None:
     if not whole or not len(lengths) == len(reasons) == count:
         return None
     return np.split(images, np.cumsum(lengths)[:-1]), reasons.tolist()
-
-
-def _digest(clips: Sequence[Clip]) -> str:
-    """Return a digest of the content of files, and of all that turns them into frames."""
-    digest = hashlib.sha256(f"{VERSION} {WORDS}".encode())
-    for clip in clips:
-        try:
-            with clip.path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            digest.update(repr((clip.path, error.errno)).encode())
-    return digest.hexdigest()

@@ -19,11 +19,12 @@ from kws.arrays import Float32, Int16, UInt8
 from kws.errors import KwsError
 from kws.frontend import WORDS, log_mel
 from kws.metadata import SILENCE
+from kws.pcm import to_float32
 
 from .checkpoint import DAMAGED_ARCHIVE
 from .clips import around_word
-from .dataset import SPLITS
-from .recordings import Part
+from .recordings import ClipSet
+from .splits import SPLITS
 
 RATE = WORDS.sample_rate
 #: Frames of one second.
@@ -127,7 +128,7 @@ def _array(archive: Any, name: str) -> Any:
 
 def second_of(audio: Int16) -> Float32:
     """Return one second of a recording: cut around the word, or padded with silence."""
-    samples = around_word(audio)[:RATE].astype(np.float32) / 32768
+    samples = to_float32(around_word(audio)[:RATE])
     before = (RATE - len(samples)) // 2
     return np.pad(samples, (before, RATE - len(samples) - before))
 
@@ -137,7 +138,7 @@ def image_of(samples: Float32) -> UInt8:
     return to_images(log_mel(samples, WORDS))
 
 
-def recorded_images(part: Part) -> WordImages:
+def recorded_images(part: ClipSet) -> WordImages:
     """Return the images of recordings, silence left out."""
     rows = [number for number, clip in enumerate(part.clips) if clip.label != SILENCE]
     images = [image_of(second_of(part.audio[number])) for number in rows]
@@ -151,10 +152,10 @@ def recorded_images(part: Part) -> WordImages:
     )
 
 
-def noise_frames(noise: Sequence[Float32], part: Part) -> Float32:
+def noise_frames(noise: Sequence[Float32], part: ClipSet) -> Float32:
     """Return frames of all recorded noise, silence clips included, as one piece."""
     silence: list[Int16] = [
         audio for clip, audio in zip(part.clips, part.audio, strict=True) if clip.label == SILENCE
     ]
-    pieces = [*noise, *(audio.astype(np.float32) / 32768 for audio in silence)]
+    pieces = [*noise, *(to_float32(audio) for audio in silence)]
     return np.concatenate([log_mel(piece, WORDS) for piece in pieces])

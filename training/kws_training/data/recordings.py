@@ -11,46 +11,111 @@ from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import YAMNET
 from kws.metadata import SILENCE, UNKNOWN
+from kws.pcm import to_int16
 
 from ..progress import bar
-from .clips import read_clips, to_int16
-from .dataset import Clip, Skipped, share_of
+from .clips import read_clips
+from .dataset import Clip, Skipped
+from .digest import digest_of
+from .splits import share_of
 
-#: Samples in a piece of negative speech: a second, as most clips of words have.
+#: Samples in a piece of negative speech: a second, the length of most clips of words.
 PIECE = YAMNET.sample_rate
+#: Share of the recordings of negative speech that are trained on.
+TRAINING_SHARE = 0.5
+#: Share of those that are trained on or that thresholds are chosen on; the rest is the test set.
+DEVELOPMENT_SHARE = 0.75
 
 
 @dataclass(frozen=True)
-class Part:
-    """Clips of some speakers, read."""
+class ClipSet:
+    """Clips of some speakers, read.
+
+    Attributes
+    ----------
+    clips : list of Clip
+        The clips that were read.
+    audio : list of int16 (n,)
+        The samples of each clip at 16 kHz.
+    skipped : list of Skipped
+        Recordings that could not be used, and why.
+    """
 
     clips: list[Clip]
     audio: list[Int16]
     skipped: list[Skipped]
 
     @classmethod
-    def read(cls, clips: Sequence[Clip]) -> Part:
-        """Read clips; those that cannot be used are in ``skipped``."""
-        part = cls(*read_clips(clips, bar))
+    def read(cls, clips: Sequence[Clip]) -> ClipSet:
+        """Read clips. Those that cannot be used, or hold nothing but zeros, are skipped.
+
+        Parameters
+        ----------
+        clips : sequence of Clip
+            The clips to read.
+
+        Returns
+        -------
+        ClipSet
+            The clips that could be used, in the same order.
+        """
+        found = cls(*read_clips(clips, bar))
         silent = {
-            n for n, c in enumerate(part.clips) if c.label != SILENCE and not part.audio[n].any()
+            n
+            for n, clip in enumerate(found.clips)
+            if clip.label != SILENCE and not found.audio[n].any()
         }
-        rows = [n for n in range(len(part.clips)) if n not in silent]
+        rows = [n for n in range(len(found.clips)) if n not in silent]
         reason = "is nothing but digital silence: record it again"
         return cls(
-            [part.clips[n] for n in rows],
-            [part.audio[n] for n in rows],
-            part.skipped + [Skipped(part.clips[n].path, reason) for n in sorted(silent)],
+            [found.clips[n] for n in rows],
+            [found.audio[n] for n in rows],
+            found.skipped + [Skipped(found.clips[n].path, reason) for n in sorted(silent)],
         )
 
-    def __add__(self, other: Part) -> Part:
-        return Part(
+    def __add__(self, other: ClipSet) -> ClipSet:
+        return ClipSet(
             self.clips + other.clips, self.audio + other.audio, self.skipped + other.skipped
         )
 
 
+def digest_of_clips(sets: Sequence[ClipSet], noise: Sequence[Float32] = ()) -> str:
+    """Return a digest of all that was read, in order: what provenance says of the data.
+
+    Parameters
+    ----------
+    sets : sequence of ClipSet
+        Of their clips, the labels and the samples count.
+    noise : sequence of float32 (n,)
+        Recordings of noise.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
+    pieces: list[object] = [*noise]
+    for one in sets:
+        for clip, audio in zip(one.clips, one.audio, strict=True):
+            pieces += [f"{clip.label}\0", audio]
+    return digest_of(*pieces)
+
+
 def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
-    """Read recordings of noise at 16 kHz; those that cannot be used are listed."""
+    """Read recordings of noise. Those that cannot be used are listed, and the work goes on.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The recordings.
+
+    Returns
+    -------
+    noise : list of float32 (n,)
+        The samples of each recording at 16 kHz.
+    skipped : list of Skipped
+        Recordings that could not be used, and why.
+    """
     noise, skipped = [], []
     for path in paths:
         try:
@@ -63,15 +128,23 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
 def read_speech(
     paths: Sequence[Path], what: str, skipped: list[Skipped]
 ) -> Iterator[tuple[Path, Int16]]:
-    """Read recordings at 16 kHz, one after the other; those that cannot be used go on the list.
+    """Read recordings at 16 kHz, one after the other.
 
     Parameters
     ----------
     paths : sequence of Path
+        The recordings.
     what : str
-        Names the work in the progress bar.
+        What is read, for the progress bar.
     skipped : list of Skipped
-        Is added to.
+        Recordings that cannot be used are added to it.
+
+    Yields
+    ------
+    path : Path
+        A recording that could be read.
+    audio : int16 (n,)
+        Its samples at 16 kHz.
     """
     for number in bar(iter(range(len(paths))), len(paths), what):
         path = paths[number]
@@ -84,38 +157,65 @@ def read_speech(
 
 
 def seconds_of(audio: Int16) -> list[Int16]:
-    """Cut a recording into pieces of a second; a rest below half a second is left out."""
+    """Cut a recording into pieces of a second.
+
+    Parameters
+    ----------
+    audio : int16 (n,)
+        Samples at 16 kHz.
+
+    Returns
+    -------
+    list of int16 (m,)
+        `PIECE` samples each. The last one may be shorter; below half a second it is left out.
+    """
     return [audio[start : start + PIECE] for start in range(0, len(audio) - PIECE // 2, PIECE)]
 
 
 @dataclass(frozen=True)
 class Negatives:
-    """Speech without any keyword, by what it is for; no recording is for two things.
+    """Speech without any keyword, by what it is for. Each recording is in one part only.
 
     Attributes
     ----------
-    training : Part
-        Half of the recordings, in pieces of a second: more ``_unknown_``.
-    choosing, stating : Part
-        A quarter each, whole: to choose thresholds on, and to state what they give.
+    training : ClipSet
+        Half of the recordings, in pieces of a second, trained on as ``_unknown_``.
+    development : ClipSet
+        A quarter, whole recordings: thresholds are chosen on them.
+    test : ClipSet
+        A quarter, whole recordings: what the thresholds give is stated on them.
     skipped : list of Skipped
+        Recordings that could not be used, and why.
     """
 
-    training: Part
-    choosing: Part
-    stating: Part
+    training: ClipSet
+    development: ClipSet
+    test: ClipSet
     skipped: list[Skipped]
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> Negatives:
-        """Read recordings of speech; those that cannot be used are listed."""
-        parts = [Part([], [], []) for _ in range(3)]
+        """Read recordings of speech. Those that cannot be used are skipped.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            The recordings. The name of a file decides which part it is in.
+
+        Returns
+        -------
+        Negatives
+            The recordings that could be used.
+        """
+        training, development, test = (ClipSet([], [], []) for _ in range(3))
         skipped: list[Skipped] = []
         for path, audio in read_speech(paths, "negatives", skipped):
             clip = Clip(path, UNKNOWN, "negatives", str(path))
             share = share_of(path.name)
-            pieces = [audio] if share >= 0.5 else seconds_of(audio)
-            part = parts[0 if share < 0.5 else 1 if share < 0.75 else 2]
+            if share < TRAINING_SHARE:
+                part, pieces = training, seconds_of(audio)
+            else:
+                part, pieces = (development if share < DEVELOPMENT_SHARE else test), [audio]
             part.clips.extend([clip] * len(pieces))
             part.audio.extend(pieces)
-        return cls(*parts, skipped)
+        return cls(training, development, test, skipped)

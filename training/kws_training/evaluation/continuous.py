@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,61 +14,43 @@ from kws.calibration.scores import Trace, Track, trace_blocks
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
 
-from ..augmentation.augment import add_noise, coloured_noise, draw_noise
+from ..augmentation.background import coloured_noise
 from ..data.clips import word_span
-from ..data.dataset import DataError, Skipped, find_with_rows
-from ..data.manifest import Manifest, Row
-from ..data.spelling import plain
+from ..data.dataset import DataError, Skipped
 from ..progress import Progress
+from .conditions import RATE, Condition
+from .positives import LONGEST_POSITIVE, Positive
 
-#: Sample rate of the streams.
-RATE = 16000
-#: Seconds of faint noise between the recordings of a keyword: the model must have forgotten the
-#: one when the next comes, and a late event must not be taken for the next one's.
+#: Seconds of faint noise before each recording of a keyword, drawn between these. The model must
+#: have forgotten one recording when the next comes, and a late event must not be taken for the
+#: next recording's.
 GAP = (2.0, 3.0)
 #: Seconds of faint noise between recordings without a keyword.
 SHORT_GAP = 0.6
-#: Level of the faint noise, also under the recordings: digital silence is no room, and a detector
-#: must not be judged on the edges of it.
+#: RMS level of the faint noise, which is also under the recordings: no room is digitally silent,
+#: and a detector must not be judged on the edges of digital silence.
 FAINT = 0.0002
 #: Seconds after the end of a recording, or of its word, in which an event still belongs to it.
 #: `kws_training.evaluation.operating.LATENESS` is less, since its streams have shorter gaps.
 LATENESS = 1.0
-#: Seconds in the longest recording of a keyword.
-LONGEST_POSITIVE = 120.0
 #: Seconds of audio that get noise of one level.
 PIECE = 30.0
 
 
 @dataclass(frozen=True)
-class Positive:
-    """A recording of a keyword.
-
-    Attributes
-    ----------
-    path : Path
-    keyword : str
-    start, end : float or None
-        Where in it the keyword is, in seconds, if a manifest says.
-    """
-
-    path: Path
-    keyword: str
-    start: float | None = None
-    end: float | None = None
-
-
-@dataclass(frozen=True)
-class Said:
+class PlacedPositive:
     """A recording of a keyword in a stream; all times are seconds of the stream.
 
     Attributes
     ----------
     positive : Positive
+        The recording.
     at : float
         Where the recording begins.
-    first, last : float
-        An event between these is a hit.
+    first : float
+        From here on an event is a hit.
+    last : float
+        Until here an event is a hit.
     word_end : float
         Where the word ends: as the manifest says, else by its level.
     """
@@ -81,177 +63,103 @@ class Said:
 
     @property
     def span(self) -> tuple[float, float]:
-        """When an event is a hit."""
+        """The times between which an event is a hit."""
         return self.first, self.last
 
 
 @dataclass(frozen=True)
-class Source:
-    """A recording without a keyword in a stream, and where it begins, in seconds."""
+class PlacedRecording:
+    """A recording in a stream.
+
+    Attributes
+    ----------
+    path : Path
+        The recording.
+    at : float
+        Where it begins, in seconds of the stream.
+    """
 
     path: Path
     at: float
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a model made of a stream.
+class StreamScores:
+    """What a model made of a stream of recordings.
 
     Attributes
     ----------
     trace : Trace
-    said : tuple of Said
-        The keywords in it, in the order of time.
-    sources : tuple of Source
+        The model's scores over the whole stream.
+    positives : tuple of PlacedPositive
+        The recordings of keywords in it, in the order of time; empty in a stream of negatives.
+    recordings : tuple of PlacedRecording
         All recordings in it, in the order of time.
     seconds : float
-        Length of the recordings, without the noise between them.
+        Length of the recordings together, without the noise between them.
     skipped : tuple of Skipped
+        Recordings that could not be used, and why.
     """
 
     trace: Trace
-    said: tuple[Said, ...]
-    sources: tuple[Source, ...]
+    positives: tuple[PlacedPositive, ...]
+    recordings: tuple[PlacedRecording, ...]
     seconds: float
     skipped: tuple[Skipped, ...]
 
     def place(self, at: float) -> tuple[Path, float]:
-        """Return which recording a time of the stream is in, and the seconds in that recording."""
-        starts = [source.at for source in self.sources]
+        """Find the recording that a time of the stream is in.
+
+        Parameters
+        ----------
+        at : float
+            Seconds of the stream.
+
+        Returns
+        -------
+        path : Path
+            The recording.
+        within : float
+            Seconds since it began.
+        """
+        starts = [one.at for one in self.recordings]
         number = max(0, int(np.searchsorted(starts, at, "right")) - 1)
-        return self.sources[number].path, max(0.0, at - starts[number])
+        return self.recordings[number].path, max(0.0, at - starts[number])
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What is between the recordings and the microphone.
-
-    Attributes
-    ----------
-    noise : sequence of float32 arrays
-        16 kHz.
-    snr : float
-        Decibels, against the loudest tenth of a second; infinite without noise.
-    responses : sequence of float32 arrays
-        Rooms, 16 kHz; each recording is in one of them.
-    gain : float
-        Decibels.
-    telephone : bool
-        Whether all goes through the telephone's band.
-    """
-
-    noise: Sequence[Float32] = ()
-    snr: float = np.inf
-    responses: Sequence[Float32] = ()
-    gain: float = 0.0
-    telephone: bool = False
-
-    def apply(self, rng: np.random.Generator, samples: Float32) -> Float32:
-        """Return how a recording sounds under this condition; as long, and in time with it."""
-        from ..augmentation.effects import reverberate, transmit
-
-        if self.responses:
-            response = self.responses[int(rng.integers(len(self.responses)))]
-            samples = reverberate(samples, response)
-        if np.isfinite(self.snr):
-            noise = draw_noise(rng, self.noise, len(samples), 0.0)[1]
-            samples = add_noise(samples, noise, self.snr)
-        if self.gain:
-            # what is too loud is clipped, as by a microphone
-            samples = np.clip(samples * np.float32(10 ** (self.gain / 20)), -1, 1)
-        return transmit(samples, True, None, None) if self.telephone else samples
-
-
-CLEAN = Condition()
-
-
-def find_positives(
-    folders: Sequence[Path], keywords: Sequence[str]
-) -> tuple[list[Positive], list[Skipped]]:
-    """Find the recordings of the keywords of a model.
-
-    A recording is of the keyword that the nearest manifest gives as its label, else of that which
-    a folder above it is named after; where the model has one keyword, and nothing says otherwise,
-    every recording is of that. Case and punctuation do not matter.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-    keywords : sequence of str
-
-    Returns
-    -------
-    positives : list of Positive
-    skipped : list of Skipped
-        Recordings of something else.
-
-    Raises
-    ------
-    DataError
-        If a folder holds no recordings, or none is of a keyword.
-    ManifestError
-        If a manifest cannot be used.
-    """
-    names = {plain(keyword): keyword for keyword in keywords}
-    known: dict[Path, Manifest] = {}
-    found: list[tuple[Path, Row | None, str | None]] = []
-    for folder in folders:
-        for path, row in find_with_rows(folder, known):
-            said = [row.label] if row is not None and row.label else []
-            said += [one.name for one in (path.parent, *path.parents) if one != folder.parent][:3]
-            keyword = next((names[plain(one)] for one in said if plain(one) in names), None)
-            found.append((path, row, keyword))
-    if len(keywords) == 1 and not any(keyword for _, _, keyword in found):
-        found = [(path, row, keywords[0]) for path, row, _ in found]
-    positives = [
-        Positive(path, keyword, *_times(row)) for path, row, keyword in found if keyword is not None
-    ]
-    if not positives:
-        raise DataError(
-            f"{folders[0]}: no recordings of {', '.join(keywords)[:200]}: put them into a "
-            "sub-folder named after each keyword"
-        )
-    return positives, [
-        Skipped(path, "is of no keyword of the model: name its folder after one")
-        for path, _, keyword in found
-        if keyword is None
-    ]
-
-
-def _times(row: Row | None) -> tuple[float | None, float | None]:
-    """Return where a manifest says that the keyword is; what is no time is not taken."""
-    times = []
-    for name in ("start", "end"):
-        try:
-            value = float(row.columns.get(name, "") if row is not None else "")
-        except ValueError:
-            value = np.nan
-        times.append(value if 0 <= value < LONGEST_POSITIVE else None)
-    start, end = times
-    if start is not None and end is not None and start >= end:
-        return None, None
-    return start, end
-
-
-def hear_positives(
+def score_positives(
     spotter: KeywordSpotter,
     positives: Sequence[Positive],
     condition: Condition,
     seed: int,
     progress: Progress,
-) -> Heard:
+) -> StreamScores:
     """Run recordings of keywords through a model, as one stream with faint noise between them.
 
     Parameters
     ----------
     spotter : KeywordSpotter
+        The model.
     positives : sequence of Positive
+        The recordings, in the order in which they come.
     condition : Condition
+        What is between the recordings and the microphone.
     seed : int
         Of the noise and of the gaps.
     progress : callable
+        Shows how many recordings are done.
+
+    Returns
+    -------
+    StreamScores
+        With every recording that could be used.
+
+    Raises
+    ------
+    DataError
+        If none of the recordings could be used.
     """
-    said: list[Said] = []
+    placed: list[PlacedPositive] = []
     skipped: list[Skipped] = []
     lengths: list[float] = []
 
@@ -274,59 +182,72 @@ def hear_positives(
                 continue
             gap = round(rng.uniform(*GAP) * RATE)
             start = at + gap / RATE
-            said.append(_said(positive, samples, start))
+            placed.append(_placed(positive, samples, start))
             lengths.append(len(samples) / RATE)
+            # a second after the recording, for the end of its reverberation
             room = np.zeros(gap + len(samples) + RATE, np.float32)
             room[gap : gap + len(samples)] = samples
             room = _faint(rng, condition.apply(rng, room))
             at += len(room) / RATE
             yield room
 
-    heard = trace_blocks(spotter, blocks())
-    if not said:
-        raise DataError(
-            f"none of the {len(positives)} recordings could be used: {skipped[0].path}: "
-            f"{skipped[0].reason}"
-        )
-    sources = tuple(Source(one.positive.path, one.at) for one in said)
-    return Heard(heard, tuple(said), sources, sum(lengths), tuple(skipped))
+    trace = trace_blocks(spotter, blocks())
+    if not placed:
+        raise DataError(_unusable(len(positives), skipped))
+    recordings = tuple(PlacedRecording(one.positive.path, one.at) for one in placed)
+    return StreamScores(trace, tuple(placed), recordings, sum(lengths), tuple(skipped))
 
 
-def _said(positive: Positive, samples: Float32, at: float) -> Said:
-    """Say where in the stream a recording's keyword is."""
+def _placed(positive: Positive, samples: Float32, at: float) -> PlacedPositive:
+    """Return where in the stream a recording's keyword is."""
     seconds = len(samples) / RATE
     end = positive.end if positive.end is not None else word_span(samples)[1] / RATE
     last = positive.end if positive.end is not None else seconds
-    return Said(
-        positive,
-        at,
-        at + (positive.start or 0.0),
-        at + min(last, seconds) + LATENESS,
-        at + min(end, seconds),
+    return PlacedPositive(
+        positive=positive,
+        at=at,
+        first=at + (positive.start or 0.0),
+        last=at + min(last, seconds) + LATENESS,
+        word_end=at + min(end, seconds),
     )
 
 
-def hear_negatives(
+def score_negatives(
     spotter: KeywordSpotter,
     paths: Sequence[Path],
     condition: Condition,
     seed: int,
     progress: Progress,
     most_seconds: float = np.inf,
-) -> Heard:
-    """Run recordings without a keyword through a model, joined to one stream, piece by piece.
+) -> StreamScores:
+    """Run recordings without a keyword through a model, as one stream, piece by piece.
 
     Parameters
     ----------
     spotter : KeywordSpotter
+        The model.
     paths : sequence of Path
+        The recordings, in the order in which they come; they may be longer than the memory.
     condition : Condition
+        What is between the recordings and the microphone.
     seed : int
+        Of the noise.
     progress : callable
+        Shows how many recordings are done.
     most_seconds : float
-        The stream ends after this.
+        The stream ends after so many seconds.
+
+    Returns
+    -------
+    StreamScores
+        With every recording that could be used.
+
+    Raises
+    ------
+    DataError
+        If none of the recordings could be used.
     """
-    sources: list[Source] = []
+    recordings: list[PlacedRecording] = []
     skipped: list[Skipped] = []
     lengths: list[float] = []
 
@@ -340,7 +261,7 @@ def hear_negatives(
             try:
                 for piece in _pieces(stream_audio(paths[number], RATE)):
                     if samples == before:
-                        sources.append(Source(paths[number], samples / RATE))
+                        recordings.append(PlacedRecording(paths[number], samples / RATE))
                     yield _faint(rng, condition.apply(rng, piece))
                     samples += len(piece)
                     lengths.append(len(piece) / RATE)
@@ -353,13 +274,16 @@ def hear_negatives(
                 yield _faint(rng, np.zeros(gap, np.float32))
                 samples += gap
 
-    heard = trace_blocks(spotter, blocks())
-    if not sources:
-        raise DataError(
-            f"none of the {len(paths)} recordings could be used: {skipped[0].path}: "
-            f"{skipped[0].reason}"
-        )
-    return Heard(heard, (), tuple(sources), sum(lengths), tuple(skipped))
+    trace = trace_blocks(spotter, blocks())
+    if not recordings:
+        raise DataError(_unusable(len(paths), skipped))
+    return StreamScores(trace, (), tuple(recordings), sum(lengths), tuple(skipped))
+
+
+def _unusable(count: int, skipped: Sequence[Skipped]) -> str:
+    """Return the message for recordings of which none could be used."""
+    first = skipped[0]
+    return f"none of the {count} recordings could be used: {first.path}: {first.reason}"
 
 
 def _pieces(blocks: Iterable[Float32]) -> Iterator[Float32]:
@@ -388,9 +312,9 @@ class Hits:
     Attributes
     ----------
     times : float64 (recordings,)
-        Of the first event in each, in seconds of the stream; NaN for a miss.
+        Of each recording its first event, in seconds of the stream; NaN for a miss.
     others : float64 (n,)
-        Of events outside of all recordings of the keyword.
+        The events outside of all recordings of the keyword, in seconds of the stream.
     """
 
     times: Float64
@@ -398,7 +322,7 @@ class Hits:
 
     @property
     def misses(self) -> int:
-        """Recordings that were not detected."""
+        """Number of recordings that were not detected."""
         return int(np.isnan(self.times).sum())
 
 
@@ -408,9 +332,22 @@ def hits(spans: Sequence[tuple[float, float]], events: Float64) -> Hits:
     Parameters
     ----------
     spans : sequence of (float, float)
-        Of each recording: when an event is a hit, in seconds of the stream.
+        Of each recording the times between which an event is a hit, in seconds of the stream.
     events : float64 (n,)
-        Seconds, in the order of time.
+        The events in the order of time, in seconds of the stream.
+
+    Returns
+    -------
+    Hits
+        The first event of each recording, and the events that belong to none.
+
+    Examples
+    --------
+    >>> found = hits([(1.0, 2.0), (5.0, 6.0)], np.array([1.5, 1.8, 4.0]))
+    >>> found.times
+    array([1.5, nan])
+    >>> found.others
+    array([4.])
     """
     times = np.full(len(spans), np.nan)
     outside = np.ones(len(events), np.bool_)
@@ -423,15 +360,23 @@ def hits(spans: Sequence[tuple[float, float]], events: Float64) -> Hits:
 
 
 def best_score(track: Track, first: float, last: float) -> float:
-    """Return the highest smoothed score of a keyword between two times; 0 where it never leads."""
+    """Return the highest smoothed score of a keyword in a span of time.
+
+    Parameters
+    ----------
+    track : Track
+        The scores of the keyword.
+    first : float
+        Beginning of the span, in seconds of the stream.
+    last : float
+        End of the span, in seconds of the stream.
+
+    Returns
+    -------
+    float
+        0 .. 1. Only output frames count in which the keyword scores highest of all labels; 0 if
+        there is none.
+    """
     a, b = (max(0, round(at / track.column_seconds)) for at in (first, last))
     scores = track.smoothed[a:b][track.top[a:b]]
     return float(scores.max()) if len(scores) else 0.0
-
-
-def by_keyword(positives: Sequence[Positive]) -> Mapping[str, list[Positive]]:
-    """Sort recordings by their keyword."""
-    sorted_: dict[str, list[Positive]] = {}
-    for positive in positives:
-        sorted_.setdefault(positive.keyword, []).append(positive)
-    return sorted_

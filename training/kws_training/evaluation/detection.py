@@ -19,7 +19,7 @@ from kws.intervals import rate_interval, share_interval
 from kws.metadata import DetectorDefaults, Metadata
 
 from ..data.dataset import Skipped
-from .continuous import Heard, best_score, hits
+from .continuous import StreamScores, best_score, hits
 
 #: False accepts per hour that thresholds are read off for.
 TARGETS = (0.1, 0.5, 1.0)
@@ -219,7 +219,9 @@ class DetectionReport:
         }
 
 
-def judge(metadata: Metadata, positives: Mapping[str, Heard], negatives: Heard) -> DetectionReport:
+def judge(
+    metadata: Metadata, positives: Mapping[str, StreamScores], negatives: StreamScores
+) -> DetectionReport:
     """Count misses and false accepts of every keyword at every threshold.
 
     The recordings of the other keywords are negatives too.
@@ -228,9 +230,9 @@ def judge(metadata: Metadata, positives: Mapping[str, Heard], negatives: Heard) 
     ----------
     metadata : Metadata
         Of the model.
-    positives : mapping of str to Heard
+    positives : mapping of str to StreamScores
         The stream of each keyword's recordings; keywords without any are left out.
-    negatives : Heard
+    negatives : StreamScores
         The stream without any keyword.
     """
     results = tuple(
@@ -244,7 +246,7 @@ def judge(metadata: Metadata, positives: Mapping[str, Heard], negatives: Heard) 
     return DetectionReport(
         keywords=results,
         hours=negatives.seconds / 3600,
-        recordings=sum(len(heard.said) for heard in positives.values()),
+        recordings=sum(len(heard.positives) for heard in positives.values()),
         unsaid=tuple(one for one in metadata.keywords if one not in positives),
         skipped=tuple(skipped),
     )
@@ -267,12 +269,12 @@ def detector_of(metadata: Metadata) -> DetectorDefaults:
 
 
 def _judge_keyword(
-    metadata: Metadata, keyword: str, positives: Mapping[str, Heard], negatives: Heard
+    metadata: Metadata, keyword: str, positives: Mapping[str, StreamScores], negatives: StreamScores
 ) -> KeywordResult:
     defaults = detector_of(metadata)
     own = positives[keyword]
     spoken = track(own.trace, metadata.labels, defaults, keyword)
-    others: dict[str | None, Heard] = {None: negatives}
+    others: dict[str | None, StreamScores] = {None: negatives}
     others |= {name: heard for name, heard in positives.items() if name != keyword}
     silent = {
         name: track(heard.trace, metadata.labels, defaults, keyword)
@@ -281,7 +283,7 @@ def _judge_keyword(
     hours = sum(heard.seconds for heard in others.values()) / 3600
     curve = curve_of(own, spoken, list(silent.values()))
     threshold = defaults.thresholds[keyword]
-    found = hits([one.span for one in own.said], spoken.events(threshold))
+    found = hits([one.span for one in own.positives], spoken.events(threshold))
     alarms = {name: one.events(threshold) for name, one in silent.items()}
     points = [
         Point(
@@ -291,7 +293,7 @@ def _judge_keyword(
             sum(map(len, alarms.values())),
             hours,
             found.misses,
-            len(own.said),
+            len(own.positives),
         )
     ]
     for target in TARGETS:
@@ -304,7 +306,7 @@ def _judge_keyword(
                 int(curve.false_accepts[at]),
                 hours,
                 int(curve.misses[at]),
-                len(own.said),
+                len(own.positives),
             )
         )
     wrong = [
@@ -321,14 +323,14 @@ def _judge_keyword(
             keyword,
             one.word_end,
         )
-        for one, at in zip(own.said, found.times, strict=True)
+        for one, at in zip(own.positives, found.times, strict=True)
         if math.isnan(at)
     ]
     # an event is given when the last sample under its last frame is in
     late = metadata.front_end.window_seconds - metadata.front_end.hop_seconds
     latencies = [
         float(at) + late - one.word_end
-        for one, at in zip(own.said, found.times, strict=True)
+        for one, at in zip(own.positives, found.times, strict=True)
         if not math.isnan(at)
     ]
     return KeywordResult(
@@ -341,12 +343,12 @@ def _judge_keyword(
     )
 
 
-def curve_of(own: Heard, spoken: Track, silent: Sequence[Track]) -> Curve:
+def curve_of(own: StreamScores, spoken: Track, silent: Sequence[Track]) -> Curve:
     """Count misses and false accepts of a keyword at all thresholds that make sense.
 
     Parameters
     ----------
-    own : Heard
+    own : StreamScores
         The stream with its recordings.
     spoken : Track
         Of that stream.
@@ -360,7 +362,7 @@ def curve_of(own: Heard, spoken: Track, silent: Sequence[Track]) -> Curve:
     alarms = np.zeros(len(thresholds), np.int64)
     for one in silent:
         alarms += [len(columns) for columns in one.falling(thresholds)]
-    spans = [one.span for one in own.said]
+    spans = [one.span for one in own.positives]
     misses = [
         hits(spans, (columns + 1) * spoken.column_seconds).misses
         for columns in spoken.falling(thresholds)
@@ -378,7 +380,7 @@ def read_off(curve: Curve, most: float) -> int:
     return max(0, (int(over[0]) if len(over) else len(curve.thresholds)) - 1)
 
 
-def _place(keyword: str, heard: Heard, silent: Track, name: str | None, at: float) -> Place:
+def _place(keyword: str, heard: StreamScores, silent: Track, name: str | None, at: float) -> Place:
     path, within = heard.place(at)
     score = best_score(silent, at - silent.column_seconds, at + PEAK)
     return Place(keyword, path, within, score, name, at)

@@ -13,11 +13,12 @@ from kws.detector import Detector
 from kws.frontend import YAMNET
 from kws.metadata import DetectorDefaults, OperatingPoint
 from kws.modelfile import pack, parse_model
+from kws.pcm import to_float32
 from kws.spotter import KeywordSpotter
 
-from ..augmentation.augment import coloured_noise
+from ..augmentation.background import coloured_noise
 from ..data.dataset import Clip
-from ..data.recordings import Negatives, Part
+from ..data.recordings import ClipSet, Negatives
 from .evaluate import open_model
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
@@ -32,7 +33,7 @@ CANDIDATES = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 ENOUGH = 5
 
 
-def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed: int) -> bytes:
+def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, seed: int) -> bytes:
     """Choose thresholds on half of the validation speakers, and state them on the other half.
 
     A single speaker's recordings are split instead.
@@ -43,10 +44,10 @@ def with_thresholds(content: bytes, validation: Part, negatives: Negatives, seed
     groups = [clip.speaker for clip in validation.clips]
     if len(set(groups)) == 1:
         groups = [str(clip.path) for clip in validation.clips]
-    choosing = set(sorted(set(groups))[::2])
+    development = set(sorted(set(groups))[::2])
     streams = []
-    for chosen, speech in ((True, negatives.choosing), (False, negatives.stating)):
-        rows = [n for n, group in enumerate(groups) if (group in choosing) == chosen]
+    for chosen, speech in ((True, negatives.development), (False, negatives.test)):
+        rows = [n for n, group in enumerate(groups) if (group in development) == chosen]
         if not rows:  # a single recording: none is left to state figures on
             return content
         clips = [validation.clips[n] for n in rows] + speech.clips
@@ -104,7 +105,7 @@ def join_clips(
     pieces, words, at = [], [], 0.0
     for number in rng.permutation(len(clips)):
         gap = round(rng.uniform(0.5, 1.5) * GAP * sample_rate)
-        samples = audio[number].astype(np.float32) / 32768
+        samples = to_float32(audio[number])
         at += gap / sample_rate
         words.append(Word(clips[number].label, at, at + len(samples) / sample_rate))
         at += len(samples) / sample_rate

@@ -17,8 +17,10 @@ from kws.intervals import rate_interval, share_interval
 from kws.spotter import KeywordSpotter
 
 from ..progress import Progress
-from .continuous import CLEAN, Condition, Heard, Positive, hear_negatives, hear_positives, hits
+from .conditions import CLEAN, Condition
+from .continuous import StreamScores, hits, score_negatives, score_positives
 from .detection import detector_of
+from .positives import Positive
 from .reverberation import rooms_of
 
 #: False accepts per hour that the threshold is chosen for, on the negatives as they are.
@@ -126,7 +128,7 @@ def choose(
     progress: Progress,
 ) -> list[Threshold]:
     """Choose the threshold of each keyword, for `TARGET` on the negatives as they are."""
-    heard = hear_negatives(spotter, negatives, CLEAN, seed, progress)
+    heard = score_negatives(spotter, negatives, CLEAN, seed, progress)
     chosen = []
     for keyword in keywords:
         one = track(heard.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword)
@@ -179,13 +181,13 @@ def sweep(
             gain=setting.gain,
             telephone=setting.telephone,
         )
-        silent = hear_negatives(spotter, some, condition, seed, _quietly, most_seconds)
+        silent = score_negatives(spotter, some, condition, seed, _quietly, most_seconds)
         yield [
             _outcome(
                 spotter,
                 one,
                 setting,
-                hear_positives(spotter, positives[one.keyword], condition, seed, _quietly),
+                score_positives(spotter, positives[one.keyword], condition, seed, _quietly),
                 silent,
             )
             for one in thresholds
@@ -193,15 +195,19 @@ def sweep(
 
 
 def _outcome(
-    spotter: KeywordSpotter, one: Threshold, setting: Setting, own: Heard, silent: Heard
+    spotter: KeywordSpotter,
+    one: Threshold,
+    setting: Setting,
+    own: StreamScores,
+    silent: StreamScores,
 ) -> Outcome:
     labels, defaults = spotter.metadata.labels, detector_of(spotter.metadata)
     spoken = track(own.trace, labels, defaults, one.keyword)
     return Outcome(
         setting=setting,
         keyword=one.keyword,
-        misses=hits([word.span for word in own.said], spoken.events(one.threshold)).misses,
-        recordings=len(own.said),
+        misses=hits([word.span for word in own.positives], spoken.events(one.threshold)).misses,
+        recordings=len(own.positives),
         false_accepts=track(silent.trace, labels, defaults, one.keyword).count(one.threshold),
         hours=silent.seconds / 3600,
     )

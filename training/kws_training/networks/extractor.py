@@ -14,6 +14,7 @@ from kws.console import quiet
 from kws.errors import KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.network import interpreter_class
+from kws.pcm import to_float32
 
 from .streaming import Tensor, Time, over_time
 from .yamnet_file import ConvWeights, YamnetWeights
@@ -135,7 +136,7 @@ def prove(
     length = int(waveform["shape"][-1])
     expected, patches = [], []
     for recording in islice((one for one in recordings if one.any()), PROOFS):
-        samples = np.resize(recording, length).astype(np.float32) / 32768
+        samples = to_float32(np.resize(recording, length))
         interpreter.set_tensor(waveform["index"], samples.reshape(waveform["shape"]))
         interpreter.invoke()
         expected.append(interpreter.get_tensor(output)[0].copy())

@@ -1,7 +1,7 @@
 """The frozen extractors that a head can be trained on: tapped YAMNet, the word base, or both.
 
-An extractor is one path or several from front-end frames to columns of features. Paths go on in
-the head, each in its own branch, and are joined there.
+An extractor is one branch or several. A branch is a frozen network that turns the frames of its
+front end into output frames of features. The head continues each branch and joins them at its end.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ CHOICES: tuple[Choice, ...] = ("yamnet", "words", "both")
 
 
 @dataclass(frozen=True)
-class Path:
-    """A frozen network from frames (batch, time, frequency, channels) to columns.
+class Branch:
+    """A frozen network from frames (batch, time, frequency, channels) to output frames.
 
     Attributes
     ----------
     name : str
-        For people.
+        What people read.
     digest : str
-        Changes with anything that changes the columns.
+        Key for caches: it changes with anything that changes the output frames.
     front_end : LogMelConfig
-    shape : (frequency, channels)
-        Of its frames.
+        The front end whose frames the network takes.
+    shape : (int, int)
+        Frequencies and channels of those frames.
     network : callable
-        ``network(x, time)`` gives columns (batch, time, frequencies, channels); none is below 0.
+        ``network(x, time)`` gives output frames (batch, time, frequencies, channels); none of
+        their values is below 0.
     stride : int
-        Front-end frames per column.
+        Front-end frames per output frame.
     frequencies : int
-        Of a column.
+        Frequencies of an output frame.
     ceiling : float or None
-        No value is above it; None if nothing bounds them.
+        No value of an output frame is above it; None if nothing bounds them.
     hears_words : bool
-        True if a column has seen all of a short word, False if only a sound.
+        True if an output frame depends on all of a short word, False if only on a sound of it.
     """
 
     name: str
@@ -58,10 +60,28 @@ class Path:
     hears_words: bool
 
 
-def yamnet_path(weights: YamnetWeights, tap: int) -> Path:
-    """Return YAMNet up to a tap."""
+def yamnet_branch(weights: YamnetWeights, tap: int) -> Branch:
+    """Build the branch of YAMNet up to a tap.
+
+    Parameters
+    ----------
+    weights : YamnetWeights
+        The weights, as read from YAMNet's file.
+    tap : int
+        The last layer that is used, 1 to 14.
+
+    Returns
+    -------
+    Branch
+        On YAMNet's own front end.
+
+    Raises
+    ------
+    KwsError
+        If there is no such layer.
+    """
     trunk = YamnetTrunk(weights, tap)
-    return Path(
+    return Branch(
         name=f"YAMNet, tap {tap}",
         digest=f"yamnet {weights.digest} {tap}",
         front_end=YAMNET,
@@ -74,9 +94,20 @@ def yamnet_path(weights: YamnetWeights, tap: int) -> Path:
     )
 
 
-def words_path(base: Base) -> Path:
-    """Return the word base up to its features."""
-    return Path(
+def words_branch(base: Base) -> Branch:
+    """Build the branch of a word base up to its features.
+
+    Parameters
+    ----------
+    base : Base
+        The word base, as read from its model file.
+
+    Returns
+    -------
+    Branch
+        On the word base's front end.
+    """
+    return Branch(
         name=f"word base {base.digest[:8]}",
         digest=f"words {base.digest}",
         front_end=WORDS,
@@ -90,48 +121,72 @@ def words_path(base: Base) -> Path:
 
 
 class Extractor:
-    """One path, or several side by side on their joined front ends.
+    """One branch, or several side by side on their joined front ends.
 
     Parameters
     ----------
-    paths : sequence of Path
+    branches : sequence of Branch
+        At least one.
 
     Attributes
     ----------
-    paths : tuple of Path
+    branches : tuple of Branch
+        The branches, in the order in which their front ends are joined.
+    contexts : tuple of int
+        For each branch the front-end frames before its own stride that an output frame depends on.
     front_end : LogMelConfig or JoinedConfig
-    shape : (frequency, channels)
-        Of its frames: of several paths, all bands are channels of one frequency.
+        The front end of the whole extractor.
+    shape : (int, int)
+        Frequencies and channels of its frames. Of several branches, all bands are channels of one
+        frequency.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-        self.front_end: FrontEnd = paths[0].front_end
-        self.shape = paths[0].shape
-        if len(paths) > 1:
-            self.front_end = JoinedConfig(tuple(path.front_end for path in paths))
+    def __init__(self, branches: Sequence[Branch]) -> None:
+        self.branches = tuple(branches)
+        self.front_end: FrontEnd = branches[0].front_end
+        self.shape = branches[0].shape
+        if len(branches) > 1:
+            self.front_end = JoinedConfig(tuple(branch.front_end for branch in branches))
             self.shape = (1, self.front_end.bands)
-        self._stride = max(path.stride for path in paths)
-        self._contexts = [look_back(path.network, path.stride, path.shape) for path in paths]
+        self._stride = max(branch.stride for branch in branches)
+        self.contexts = tuple(
+            look_back(branch.network, branch.stride, branch.shape) for branch in branches
+        )
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
-        return " and ".join(path.name for path in self.paths)
+        """The names of the branches, for people."""
+        return " and ".join(branch.name for branch in self.branches)
 
     @property
     def digest(self) -> str:
-        """Changes with anything that changes the columns."""
-        return " and ".join(path.digest for path in self.paths)
+        """Key for caches: it changes with anything that changes the output frames."""
+        return " and ".join(branch.digest for branch in self.branches)
 
-    def columns(self, number: int, x: Tensor, time: Time) -> Tensor:
-        """Follow one path from the frames of all; in a window all paths end with its last frame."""
+    def output_frames(self, number: int, x: Tensor, time: Time) -> Tensor:
+        """Compute the output frames of one branch from the frames of all.
+
+        Parameters
+        ----------
+        number : int
+            The branch, from 0.
+        x : float32 (batch, time, frequency, channels)
+            Frames of the extractor's front end.
+        time : Time
+            The reading of time. In a whole window, the strides of all branches end with the last
+            frame.
+
+        Returns
+        -------
+        float32 (batch, time, frequencies, channels)
+            Time is shorter by the stride and, in a whole window, by the branch's context.
+        """
         import keras
 
-        path = self.paths[number]
-        if len(self.paths) > 1:
-            first = sum(one.front_end.bands for one in self.paths[:number])
-            x = x[..., first : first + path.front_end.bands]
-            if path.shape[0] > 1:  # its bands are a dimension of their own, not channels
-                x = keras.ops.reshape(x, (-1, x.shape[1], *path.shape))
-        return path.network(time.align(x, self._contexts[number], self._stride), time)
+        branch = self.branches[number]
+        if len(self.branches) > 1:
+            first = sum(one.front_end.bands for one in self.branches[:number])
+            x = x[..., first : first + branch.front_end.bands]
+            if branch.shape[0] > 1:  # its bands are a dimension of their own, not channels
+                x = keras.ops.reshape(x, (-1, x.shape[1], *branch.shape))
+        return branch.network(time.align(x, self.contexts[number], self._stride), time)

@@ -12,7 +12,10 @@ import kws
 from kws.frontend import FrontEnd, JoinedConfig
 from kws.metadata import OperatingPoint
 
-from ..evaluation.evaluate import ClipReport, Evaluation, GroupFigures
+from ..data.digest import digest_of
+from ..evaluation.evaluate import Evaluation
+from ..evaluation.groups import GroupFigures
+from ..evaluation.results import ClipReport
 from .curve import KEY as CURVE
 
 #: Lines of provenance, characters of each value, and rows of each table that are shown.
@@ -128,9 +131,7 @@ def printable(text: str) -> str:
 
 def digest(network: bytes) -> str:
     """Return the beginning of a network's SHA-256, enough to know it by."""
-    import hashlib
-
-    return hashlib.sha256(network).hexdigest()[:16]
+    return digest_of(network)[:16]
 
 
 def share(value: float, interval: tuple[float, float]) -> str:

@@ -94,7 +94,7 @@ def _turn(curve: Curve) -> int:
     return int(worse.argmax()) + 1 if worse.any() else len(curve.misses)
 
 
-def draw_glimpse(folder: Path, one: Glimpse) -> None:
+def draw_excerpt(folder: Path, one: ScoreExcerpt) -> None:
     """Draw the scores of a keyword over time, around a miss or a false accept."""
 
     def draw(figure: Any, theme: Theme) -> None:
@@ -110,7 +110,7 @@ def draw_glimpse(folder: Path, one: Glimpse) -> None:
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class ScoreExcerpt:
     """The scores around a miss or a false accept.
 
     Attributes

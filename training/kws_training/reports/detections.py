@@ -17,12 +17,13 @@ from kws.calibration.scores import Track, track
 from kws.errors import AudioError
 from kws.metadata import Metadata
 from kws.modelfile import ModelFile
+from kws.pcm import to_int16
 
-from ..data.clips import to_int16
-from ..evaluation.continuous import RATE, Heard
+from ..evaluation.conditions import RATE
+from ..evaluation.continuous import StreamScores
 from ..evaluation.detection import DetectionReport, Place, Point, detector_of
 from .card import digest, rate, share, shown_threshold
-from .detection_pictures import Glimpse
+from .detection_pictures import ScoreExcerpt
 from .page import TEMPLATE, curve_section, show_picture, show_table, skipped_section, text
 from .report import MARK, check_folder, stored_curve, whole_folder, write_clip, write_text
 
@@ -43,8 +44,8 @@ class Evaluated:
         Of the model file, in bytes.
     positive_folders, negative_folders : tuple of str
     report : DetectionReport
-    positives : mapping of str to Heard
-    negatives : Heard
+    positives : mapping of str to StreamScores
+    negatives : StreamScores
     metadata : Metadata
         Of the keywords that were judged.
     """
@@ -54,8 +55,8 @@ class Evaluated:
     positive_folders: tuple[str, ...]
     negative_folders: tuple[str, ...]
     report: DetectionReport
-    positives: Mapping[str, Heard]
-    negatives: Heard
+    positives: Mapping[str, StreamScores]
+    negatives: StreamScores
     metadata: Metadata
 
 
@@ -75,7 +76,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
     ReportError
         If the folder cannot be written to; whatever was there is still there.
     """
-    from .detection_pictures import draw_det, draw_glimpse
+    from .detection_pictures import draw_det, draw_excerpt
     from .pictures import draw_curve
 
     check_folder(folder)
@@ -86,7 +87,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
         if not isinstance(curve, str):
             draw_curve(part, curve)
         tracks: dict[tuple[str, str | None], Track] = {}
-        shown: dict[str, list[Glimpse]] = {}
+        shown: dict[str, list[ScoreExcerpt]] = {}
         number = 0
         for kind in ("misses", "alarms"):
             places = _shared([getattr(one, _FIELDS[kind]) for one in results])
@@ -94,8 +95,8 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
             for place in places:
                 number += 1
                 sound = _write_sound(part, number, place)
-                one = _glimpse(evaluated, tracks, place, f"{kind}{number}", sound)
-                draw_glimpse(part, one)
+                one = _excerpt(evaluated, tracks, place, f"{kind}{number}", sound)
+                draw_excerpt(part, one)
                 shown[kind].append(one)
         write_text(part / "index.html", _page(evaluated, shown, curve))
         write_text(part / MARK, json.dumps(figures, indent=1) + "\n")
@@ -110,13 +111,13 @@ def _shared(places: Sequence[Sequence[Place]]) -> list[Place]:
     return turns[:MOST_SHOWN]
 
 
-def _glimpse(
+def _excerpt(
     evaluated: Evaluated,
     tracks: dict[tuple[str, str | None], Track],
     place: Place,
     picture: str,
     sound: str | None,
-) -> Glimpse:
+) -> ScoreExcerpt:
     key = place.keyword, place.stream
     defaults = detector_of(evaluated.metadata)
     if key not in tracks:
@@ -128,7 +129,7 @@ def _glimpse(
     scores = one.smoothed[first:last].astype(np.float64)
     times = (np.arange(first, first + len(scores)) + 1) * one.column_seconds - place.stream_at
     threshold = defaults.thresholds[place.keyword]
-    return Glimpse(place, picture, sound, times, scores, threshold)
+    return ScoreExcerpt(place, picture, sound, times, scores, threshold)
 
 
 def _write_sound(folder: Path, number: int, place: Place) -> str | None:
@@ -156,7 +157,7 @@ def _around(path: Path, at: float) -> Int16:
     return to_int16(np.concatenate(pieces))
 
 
-def _page(evaluated: Evaluated, shown: dict[str, list[Glimpse]], curve: Any) -> str:
+def _page(evaluated: Evaluated, shown: dict[str, list[ScoreExcerpt]], curve: Any) -> str:
     report = evaluated.report
     latency = report.latency
     facts = [
@@ -263,7 +264,7 @@ def _det(report: DetectionReport) -> str:
     )
 
 
-def _places(title: str, what: str, shown: Sequence[Glimpse], count: int, none: str) -> str:
+def _places(title: str, what: str, shown: Sequence[ScoreExcerpt], count: int, none: str) -> str:
     if not shown:
         return f"<h2>{title}</h2><p>None: {none}.</p>"
     items = []

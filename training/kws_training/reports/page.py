@@ -10,7 +10,9 @@ from pathlib import Path
 import kws
 
 from ..data.dataset import Skipped
-from ..evaluation.evaluate import ClipResult, Evaluation, GroupFigures
+from ..evaluation.evaluate import Evaluation
+from ..evaluation.groups import GroupFigures
+from ..evaluation.results import ClipResult
 from .card import digest, limits, point_cells, printable, share, taken_for
 from .curve import LearningCurve, last_step
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.evaluate import ClassFigures, ClipReport, GroupFigures
+from ..evaluation.groups import GroupFigures
+from ..evaluation.results import ClassFigures, ClipReport
 from .curve import LearningCurve
 
 #: More rows than these are not drawn: the worst are.

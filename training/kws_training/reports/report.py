@@ -19,7 +19,8 @@ from kws.frontend import YAMNET
 from kws.modelfile import ModelFile
 
 from ..data.dataset import DataError
-from ..evaluation.evaluate import ClipResult, Evaluation
+from ..evaluation.evaluate import Evaluation
+from ..evaluation.results import ClipResult
 from .card import model_card
 from .curve import LearningCurve, measure_of, read_curve
 from .page import html_page, picture_of_groups

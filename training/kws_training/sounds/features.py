@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from kws.arrays import Float32, Int16, Int64
 from kws.frontend import YAMNET, log_mel
+from kws.pcm import to_float32
 
-from ..augmentation.augment import Augmentation, augment, noise_piece, perturb
+from ..augmentation.augment import Augmentation, augment, perturb
+from ..augmentation.background import noise_piece
 from ..networks.extractor import YamnetTrunk
 from ..networks.streaming import Whole, step_model
 
@@ -174,4 +176,4 @@ class ColumnMaker:
 
 
 def _float(audio: Int16) -> Float32:
-    return audio.astype(np.float32) / 32768
+    return to_float32(audio)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,15 +15,18 @@ from kws.console import note
 from kws.frontend import YAMNET, log_mel
 from kws.metadata import SILENCE, UNKNOWN, Metadata, SegmenterDefaults, keywords_of
 from kws.modelfile import pack, parse_model
+from kws.pcm import to_float32
 from kws.segmenter import join_columns
 from kws.spotter import softmax
 
 from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses
 from ..cache import cache_folder
-from ..data.dataset import Clip, DataError, Skipped, labels_of, share_of
-from ..data.recordings import Part, read_noise, read_speech
-from ..evaluation.evaluate import ClipReport, ClipResult, count_results, judge_clips, open_model
+from ..data.dataset import Clip, DataError, Skipped, labels_of
+from ..data.recordings import ClipSet, digest_of_clips, read_noise, read_speech
+from ..data.splits import share_of
+from ..evaluation.evaluate import count_results, judge_clips, open_model
+from ..evaluation.results import ClipReport, ClipResult
 from ..fitting.loop import set_seed
 from ..networks.convert import Precision, convert
 from ..networks.extractor import YamnetTrunk, prove
@@ -165,8 +167,8 @@ def train_sounds(
     """
     set_seed(options.seed)
     versions = used_versions()
-    data = Part.read([*clips[0], *clips[1]])
-    held_out = Part.read(clips[2])
+    data = ClipSet.read([*clips[0], *clips[1]])
+    held_out = ClipSet.read(clips[2])
     noise, skipped = read_noise(noise_paths)
     negatives = read_negatives(negative_paths)
     responses, unused = find_responses(augmentation, room_paths, options.seed, cache_folder(), bar)
@@ -220,7 +222,7 @@ def train_sounds(
             "extractor_digest": f"yamnet {weights.digest} {options.tap}",
             "options": asdict(options),
             "augmentation": augmentation.to_dict(),
-            "data_sha256": _digest(everything),
+            "data_sha256": digest_of_clips([everything]),
             "clips": [len(data.clips), len(negatives.clips), len(held_out.clips)],
             "judged": judged.to_dict() | {"skipped": len(data.skipped)},
             "versions": versions,
@@ -245,9 +247,9 @@ def train_sounds(
     return TrainedSounds(content, judged, out, same, len(compared), tuple(skipped))
 
 
-def read_negatives(paths: Sequence[Path]) -> Part:
+def read_negatives(paths: Sequence[Path]) -> ClipSet:
     """Read recordings with none of the sounds, in pieces; those that cannot be used are listed."""
-    part = Part([], [], [])
+    part = ClipSet([], [], [])
     for path, audio in read_speech(paths, "negatives", part.skipped):
         size = round(PIECE_SECONDS * YAMNET.sample_rate)
         # the last piece takes the rest, unless it is long enough to be one
@@ -270,7 +272,7 @@ def calibration_streams(audio: Sequence[Int16], options: SoundOptions) -> Float3
     rng = np.random.default_rng(options.seed)
     length = round(CALIBRATION_SECONDS * YAMNET.sample_rate)
     numbers = rng.permutation(len(audio))[:CALIBRATION]
-    streams = [np.resize(audio[n], length).astype(np.float32) / 32768 for n in numbers]
+    streams = [to_float32(np.resize(audio[n], length)) for n in numbers]
     streams.append(np.zeros(length, np.float32))
     streams.append(streams[0] / max(1e-9, float(np.abs(streams[0]).max())))
     return np.stack([log_mel(stream, YAMNET) for stream in streams])
@@ -330,7 +332,7 @@ def _check_rounds(
 
 
 def _examples(
-    maker: ColumnMaker, part: Part, labels: tuple[str, ...], options: SoundOptions
+    maker: ColumnMaker, part: ClipSet, labels: tuple[str, ...], options: SoundOptions
 ) -> _Examples:
     """Make the columns to train on of every clip, and of silence."""
     rng = np.random.default_rng((options.seed, 1))
@@ -364,7 +366,7 @@ def _classify(linear: Linear, looped: Float32, labels: tuple[str, ...]) -> Float
 
 def _judge(
     maker: ColumnMaker,
-    part: Part,
+    part: ClipSet,
     looped: Sequence[Float32],
     labels: tuple[str, ...],
     rounds: Mapping[str, npt.NDArray[np.bool_]],
@@ -397,12 +399,3 @@ def _judge(
         group = name if len(rounds) > 1 else str(share_of("choose " + clip.speaker) < 0.5)
         heard.append(Heard(clip.label, group, posteriors, start, end))
     return results, heard
-
-
-def _digest(part: Part) -> str:
-    """Return a digest of everything that was read, in order."""
-    digest = hashlib.sha256()
-    for clip, audio in zip(part.clips, part.audio, strict=True):
-        digest.update(clip.label.encode() + b"\0")
-        digest.update(audio.tobytes())
-    return digest.hexdigest()

@@ -12,7 +12,7 @@ from kws.installing import install_packages
 from .engine import Engine
 from .packages import PICO, Hibari, Pico, Piper, there
 from .piper import find_models
-from .programs import Espeak, Festival, Flite, speaks
+from .programs import ACCENTS, VARIANTS, Espeak, Festival, Flite, speaks
 
 #: What installs each engine.
 INSTALL = {
@@ -58,6 +58,26 @@ def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
     elif voices is not None:
         raise KwsError(f"{voices}: Piper is not installed, {INSTALL['piper']} brings it")
     return [engine for engine in engines if engine.voices]
+
+
+def fast_engines() -> list[Engine]:
+    """Return the installed engines that are fast enough for thousands of words.
+
+    Their voices and the order of these stay as they are, so that a seed gives the same words on
+    every machine that has the same engines.
+
+    Returns
+    -------
+    list of Engine
+        English ones; none if nothing is installed.
+    """
+    espeak = Espeak()
+    espeak.voices = tuple(f"{accent}+{variant}" for accent in ACCENTS for variant in VARIANTS)
+    candidates: tuple[Engine, ...] = (espeak, Flite())
+    engines = [engine for engine in candidates if shutil.which(engine.name)]
+    if there("ttspico"):
+        engines.append(Pico())
+    return engines
 
 
 def chosen(

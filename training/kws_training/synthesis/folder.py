@@ -7,7 +7,6 @@ there need not be made again.
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import re
 import wave
@@ -20,10 +19,11 @@ import numpy as np
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.metadata import UNKNOWN
+from kws.pcm import to_int16
 
+from ..data.digest import digest_of
 from ..data.manifest import MANIFEST
 from ..progress import Progress
-from .synthetic import SYNTHETIC
 from .utterances import Utterance, say_all
 
 #: Columns of the manifest.
@@ -55,7 +55,7 @@ class Entry:
     def row(self) -> tuple[str, ...]:
         """The row of the manifest."""
         engine, voice = self.utterance.engine.name, self.utterance.voice
-        speaker = f"{SYNTHETIC}{engine} {voice}"
+        speaker = self.utterance.speaker
         return self.path, self.label, speaker, self.utterance.text, engine, voice, self.kind
 
 
@@ -96,7 +96,7 @@ def entries_of(
 
 def _path(folder: str, number: int, one: Utterance) -> str:
     made_of = repr((one.text, one.engine.name, one.voice, one.style))
-    digest = hashlib.sha256(made_of.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = digest_of(made_of)[:8]
     voice = re.sub(r"[^A-Za-z0-9+._-]+", "-", f"{one.engine.name}_{one.voice}")[:60]
     return f"{folder}/{number:05d}_{voice}_{digest}.wav"
 
@@ -193,7 +193,7 @@ def _write(path: Path, samples: np.ndarray) -> None:
     try:
         with wave.open(str(part), "wb") as file:
             file.setparams((1, 2, WORDS.sample_rate, len(samples), "NONE", ""))
-            file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
+            file.writeframes(to_int16(samples, nearest=True).tobytes())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

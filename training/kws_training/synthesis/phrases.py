@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,15 @@ import numpy.typing as npt
 from kws.arrays import Float32
 from kws.console import note
 from kws.errors import KwsError
+from kws.pcm import to_float32, to_int16
 
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..data.digest import digest_of
 from ..progress import bar
 from .casting import cast
 from .confusables import find_confusables
 from .engine import Engine
 from .engines import INSTALL
-from .synthetic import SYNTHETIC
 from .utterances import Utterance, common_words, say_all
 
 #: Longest phrase, in characters.
@@ -35,7 +35,7 @@ VERSION = 3
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SynthesizedClip:
     """A text that an engine said.
 
     Attributes
@@ -54,16 +54,16 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class SpokenPhrase:
+class SynthesizedPhrase:
     """A phrase by many voices, and what must not be taken for it.
 
     Attributes
     ----------
-    positives, negatives : list of Spoken
+    positives, negatives : list of SynthesizedClip
     """
 
-    positives: list[Spoken]
-    negatives: list[Spoken]
+    positives: list[SynthesizedClip]
+    negatives: list[SynthesizedClip]
 
 
 def clean_phrase(text: str) -> str:
@@ -82,7 +82,9 @@ def clean_phrase(text: str) -> str:
     return phrase
 
 
-def say_phrase(text: str, count: int, engines: Sequence[Engine], seed: int) -> Iterator[Spoken]:
+def say_phrase(
+    text: str, count: int, engines: Sequence[Engine], seed: int
+) -> Iterator[SynthesizedClip]:
     """Say a phrase with as many voices, speeds and pitches as there are.
 
     Parameters
@@ -96,7 +98,7 @@ def say_phrase(text: str, count: int, engines: Sequence[Engine], seed: int) -> I
 
     Yields
     ------
-    Spoken
+    SynthesizedClip
 
     Raises
     ------
@@ -182,7 +184,7 @@ def other_texts(text: str, seed: int, language: str = "en") -> list[str]:
     return texts
 
 
-def spoken_phrase(
+def synthesized_phrase(
     text: str,
     positives: int,
     negatives: int,
@@ -190,7 +192,7 @@ def spoken_phrase(
     seed: int,
     cache: Path,
     language: str = "en",
-) -> SpokenPhrase:
+) -> SynthesizedPhrase:
     """Return a phrase, and what else the same voices say, made once and kept: for training.
 
     The negatives are those of `other_texts`.
@@ -213,8 +215,7 @@ def spoken_phrase(
     """
     voices = [(engine.name, engine.voices) for engine in _some(engines)]
     made_of = (VERSION, clean_phrase(text), positives, negatives, voices, seed, language)
-    digest = hashlib.sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    path = cache / f"phrase-{digest}.npz"
+    path = cache / f"phrase-{digest_of(made_of)[:16]}.npz"
     kept = _read(path)
     if kept is not None:
         return kept
@@ -230,7 +231,7 @@ def spoken_phrase(
         note(f"{len(failed)} of {len(said) + len(wrong)} texts could not be said: {failed[0]}")
     if said and not spoken[0]:
         raise KwsError(f"{text!r:.60}: nothing could be synthesized: {failed[0]}")
-    result = SpokenPhrase(*spoken)
+    result = SynthesizedPhrase(*spoken)
     _write(path, result)
     return _read(path) or result  # the same samples, in 16 bits, the first time and later
 
@@ -243,7 +244,7 @@ def _some(engines: Sequence[Engine]) -> Sequence[Engine]:
 
 def _spoken(
     utterances: Sequence[Utterance], failed: list[KwsError], what: str | None = None
-) -> Iterator[Spoken]:
+) -> Iterator[SynthesizedClip]:
     """Say them, with a bar that says what; errors are added to ``failed``."""
     said = say_all(utterances)
     numbers = iter(range(len(utterances)))
@@ -252,12 +253,12 @@ def _spoken(
         if isinstance(samples, KwsError):
             failed.append(samples)
         else:
-            yield Spoken(samples, one.text, f"{SYNTHETIC}{one.engine.name} {one.voice}")
+            yield SynthesizedClip(samples, one.text, one.speaker)
 
 
-def _write(path: Path, phrase: SpokenPhrase) -> None:
+def _write(path: Path, phrase: SynthesizedPhrase) -> None:
     spoken = [*phrase.positives, *phrase.negatives]
-    samples = [np.rint(one.samples * 32767).astype(np.int16) for one in spoken]
+    samples = [to_int16(one.samples, nearest=True) for one in spoken]
     write_arrays(
         path,
         samples=np.concatenate(samples or [np.empty(0, np.int16)]),
@@ -268,7 +269,7 @@ def _write(path: Path, phrase: SpokenPhrase) -> None:
     )
 
 
-def _read(path: Path) -> SpokenPhrase | None:
+def _read(path: Path) -> SynthesizedPhrase | None:
     """Return what was kept; None if there is nothing that can be read."""
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -282,9 +283,9 @@ def _read(path: Path) -> SpokenPhrase | None:
             return None
         pieces = np.split(samples, np.cumsum(lengths)[:-1]) if len(lengths) else []
         spoken = [
-            Spoken(piece.astype(np.float32) / 32768, text, speaker)
+            SynthesizedClip(to_float32(piece), text, speaker)
             for piece, text, speaker in zip(pieces, texts, speakers, strict=True)
         ]
     except (*DAMAGED_ARCHIVE, AttributeError, IndexError):
         return None
-    return SpokenPhrase(spoken[:positives], spoken[positives:])
+    return SynthesizedPhrase(spoken[:positives], spoken[positives:])

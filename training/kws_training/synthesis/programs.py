@@ -20,6 +20,7 @@ import numpy as np
 from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
+from kws.pcm import to_float32
 
 from .engine import Style
 
@@ -189,4 +190,4 @@ def read_wave(content: bytes) -> tuple[Float32, int]:
             frames = file.readframes(len(content) // 2)
     except (EOFError, wave.Error):
         return np.empty(0, np.float32), WORDS.sample_rate  # nothing was said
-    return np.frombuffer(frames[: len(frames) // 2 * 2], np.int16).astype(np.float32) / 32768, rate
+    return to_float32(np.frombuffer(frames[: len(frames) // 2 * 2], np.int16)), rate

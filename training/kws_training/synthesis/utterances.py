@@ -6,7 +6,6 @@ people.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,11 +19,9 @@ from kws.frontend import WORDS
 from kws.resample import resample
 
 from .engine import Engine, Style
-from .packages import Pico, there
-from .programs import ACCENTS, VARIANTS, Espeak, Flite
 
-__all__ = ["Engine", "Style", "Utterance", "common_words", "installed", "plan", "say_all"]
-
+#: Speaker of a synthesized text, before its engine and voice.
+SYNTHETIC = "synthetic "
 #: Words that are asked for before the first is used: what has been said takes memory.
 AT_ONCE = 256
 #: Rates are rounded to multiples of this, half a percent at most: a filter for any two rates is as
@@ -32,19 +29,6 @@ AT_ONCE = 256
 STEP = 160
 #: Sound this far below the loudest, in dB, is trimmed from the ends.
 TRIM = 35
-
-
-def installed() -> list[Engine]:
-    """Return the engines that are installed and fast enough for thousands of words.
-
-    The voices and their order stay as they are, so that one seed gives the same words for ever.
-    """
-    espeak = Espeak()
-    espeak.voices = tuple(f"{accent}+{variant}" for accent in ACCENTS for variant in VARIANTS)
-    engines: list[Engine] = [engine for engine in (espeak, Flite()) if shutil.which(engine.name)]
-    if there("ttspico"):
-        engines.append(Pico())
-    return engines
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,11 @@ class Utterance:
     engine: Engine
     voice: str
     style: Style
+
+    @property
+    def speaker(self) -> str:
+        """Who speaks, as data sets name speakers: `SYNTHETIC`, the engine and the voice."""
+        return f"{SYNTHETIC}{self.engine.name} {self.voice}"
 
     def samples(self) -> Float32:
         """Say it: float32 (n,) at 16 kHz, trimmed, its peak at half of full scale.

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kws.arrays import Float32
+from kws.pcm import to_float32
 
 #: Sample rate in Hz, 0 for an error; bytes that follow.
 REPLY = struct.Struct("<II")
@@ -58,7 +59,7 @@ class Pico:
         engine.rate, engine.pitch = round(100 * speed), round(100 * pitch)
         content = engine.speak(text) or b""
         samples = np.frombuffer(content[: len(content) // 2 * 2], np.int16)
-        return samples.astype(np.float32) / 32768, 16000
+        return to_float32(samples), 16000
 
 
 class Hibari:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,14 +12,16 @@ from kws.arrays import Float32, UInt8
 from kws.console import note
 from kws.frontend import WORDS
 
-from ..augmentation.channels import Channels
+from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.spectra import coloured_frames
 from ..cache import cache_folder
-from ..data.dataset import Clip, DataError, Skipped, share_of
-from ..data.frames import Heard, hear, images_of
-from ..data.images import to_frames
+from ..data.dataset import Clip, DataError, Skipped
+from ..data.digest import digest_of
+from ..data.frames import FrameSet, read_frames
+from ..data.images import image_of, to_frames
+from ..data.splits import share_of
 from ..synthesis.engines import installed
-from ..synthesis.phrases import spoken_phrase
+from ..synthesis.phrases import synthesized_phrase
 from .phrases import Phrases, Spoken, find_phrase
 
 #: Recordings of a phrase from which some are kept to state misses on.
@@ -74,9 +75,9 @@ class Material:
     ----------
     said : list of Said
         The phrases.
-    training, choosing, stating : Heard
+    training, choosing, stating : FrameSet
         Negatives to train, to choose thresholds, and to state false accepts on.
-    noise : Heard
+    noise : FrameSet
     skipped : list of Skipped
         What could not be used.
     sha256 : str
@@ -84,10 +85,10 @@ class Material:
     """
 
     said: list[Said]
-    training: Heard
-    choosing: Heard
-    stating: Heard
-    noise: Heard
+    training: FrameSet
+    choosing: FrameSet
+    stating: FrameSet
+    noise: FrameSet
     skipped: list[Skipped]
     sha256: str
 
@@ -110,15 +111,15 @@ class Material:
         groups = [(-1, phrase.others, 1.0) for phrase in self.said if phrase.others]
         return Phrases.of(groups) if groups else None
 
-    def channels(self) -> Channels | None:
-        """Return the channels of those who say no phrase, where machines alone say the phrases.
+    def profiles(self) -> MicrophoneProfiles | None:
+        """Return the microphone profiles of the negatives, where machines alone say the phrases.
 
         What people say comes through microphones of its own; where they say the phrases, lending
         others was no gain (EXPERIMENTS.md, "Microphones").
         """
         if any(phrase.people for phrase in self.said):
             return None
-        return Channels.of(self.training.images)
+        return MicrophoneProfiles.of(self.training.images)
 
     def noise_bank(self, seed: int) -> Float32:
         """Return frames (frames, bands) of recorded noise, or of noise of random colour."""
@@ -161,8 +162,8 @@ def gather(
         If a phrase has no recordings that can be used, or there are no negatives.
     """
     cache = cache_folder("frames")
-    heard = [hear(phrase.clips, cache, phrase.keyword) for phrase in phrases]
-    others, sounds = hear(negatives, cache, "negatives"), hear(noise, cache, "noise")
+    heard = [read_frames(phrase.clips, cache, phrase.keyword) for phrase in phrases]
+    others, sounds = read_frames(negatives, cache, "negatives"), read_frames(noise, cache, "noise")
     skipped = [skip for part in (*heard, others, sounds) for skip in part.skipped]
     others, left_out = _without(others, heard)
     if left_out:
@@ -202,7 +203,7 @@ def gather(
     return Material(said, training, choosing, stating, sounds, skipped, sha256)
 
 
-def _find(heard: Heard) -> tuple[list[tuple[Clip, Spoken]], list[Skipped]]:
+def _find(heard: FrameSet) -> tuple[list[tuple[Clip, Spoken]], list[Skipped]]:
     """Find the phrase in each recording; where there is none, say so."""
     found, unused = [], []
     for clip, image in zip(heard.clips, heard.images, strict=True):
@@ -231,14 +232,14 @@ def _held_out(clips: Sequence[Clip], share: float) -> set[str]:
     return chosen
 
 
-def _without(negatives: Heard, said: Sequence[Heard]) -> tuple[Heard, int]:
+def _without(negatives: FrameSet, said: Sequence[FrameSet]) -> tuple[FrameSet, int]:
     """Leave out negatives that are recordings of a phrase."""
     known = {image.tobytes() for heard in said for image in heard.images}
     rows = [n for n, image in enumerate(negatives.images) if image.tobytes() not in known]
     return negatives.where(rows), len(negatives.images) - len(rows)
 
 
-def _parts(negatives: Heard) -> tuple[Heard, Heard, Heard]:
+def _parts(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]:
     """Split negatives by speaker: to train, to choose thresholds, to state what they give."""
     shares = [share_of("negatives " + clip.speaker) for clip in negatives.clips]
     bounds = (0.0, HELD_NEGATIVES / 2, HELD_NEGATIVES, 1.0)
@@ -260,18 +261,15 @@ def _synthesize(
         note("no text-to-speech engine: no synthesized phrases (espeak-ng and flite are two)")
         return [], []
     cache = cache_folder("phrases")
-    made = spoken_phrase(keyword, count, count, engines, seed, cache, language)
+    made = synthesized_phrase(keyword, count, count, engines, seed, cache, language)
     groups = []
     for group in (made.positives, made.negatives):
-        found = [find_phrase(images_of(one.samples), {}) for one in group]
+        found = [find_phrase(image_of(one.samples), {}) for one in group]
         groups.append([one for one in found if one is not None])
     return groups[0], groups[1]
 
 
-def _digest(parts: Sequence[Heard]) -> str:
+def _digest(parts: Sequence[FrameSet]) -> str:
     """Return a digest of everything that was read, in order."""
-    digest = hashlib.sha256()
-    for heard in parts:
-        for image in heard.images:
-            digest.update(np.int64(len(image)).tobytes() + image.tobytes())
-    return digest.hexdigest()
+    images = [image for part in parts for image in part.images]
+    return digest_of(*(piece for image in images for piece in (np.int64(len(image)), image)))

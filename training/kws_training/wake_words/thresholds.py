@@ -19,9 +19,9 @@ from kws.frontend import WORDS
 from kws.metadata import OperatingPoint
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
+from kws.pcm import to_int16
 from kws.spotter import sigmoid
 
-from ..data.clips import to_int16
 from ..data.dataset import Clip
 from ..data.images import to_frames
 from ..evaluation.continuous import hits

@@ -19,8 +19,9 @@ from kws.spotter import sigmoid
 
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker
-from ..data.dataset import Skipped, share_of
+from ..data.dataset import Skipped
 from ..data.images import to_frames
+from ..data.splits import share_of
 from ..fitting.loop import set_seed
 from ..networks.convert import Precision, convert
 from ..networks.streaming import step_model, whole_model
@@ -183,7 +184,7 @@ class School:
         self._base, self._seed = base, seed
         self._count = len(material.said)
         self._recordings, self._others = material.recordings, material.others()
-        self._channels = material.channels()
+        self._profiles = material.profiles()
         bank = material.noise_bank(seed)
         self.maker = WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION)
         self._noisy = NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER)
@@ -191,7 +192,7 @@ class School:
     def windows(self, phrases: Phrases) -> list[WakeWindowMaker]:
         """Return what makes the batches: at first, and later in more noise of more kinds."""
         return [
-            WakeWindowMaker(maker, phrases, self._others, self.window, Shares(), self._channels)
+            WakeWindowMaker(maker, phrases, self._others, self.window, Shares(), self._profiles)
             for maker in (self.maker, self._noisy)
         ]
 

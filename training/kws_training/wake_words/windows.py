@@ -8,7 +8,7 @@ import numpy as np
 
 from kws.arrays import Float32, Int64, UInt8
 
-from ..augmentation.channels import Channels
+from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import WindowShape
 from ..data.images import to_frames
@@ -92,8 +92,8 @@ class WakeBatch:
 EARLIEST, LATEST = -4, 40
 #: Shares of a phrase that are no phrase: parts of it are negatives.
 PART = (0.2, 0.65)
-#: Share of the windows that are heard by a lent microphone, where there are any.
-LENT = 0.5
+#: Share of the windows that sound as if the microphone of a real recording had heard them.
+PROFILE_SHARE = 0.5
 
 
 class WakeWindowMaker:
@@ -109,7 +109,7 @@ class WakeWindowMaker:
         What machines say that is no phrase.
     window : WakeWindow
     shares : Shares
-    channels : Channels or None
+    profiles : MicrophoneProfiles or None
         By which windows are heard, phrases and others alike.
     """
 
@@ -120,14 +120,14 @@ class WakeWindowMaker:
         others: Phrases | None,
         window: WakeWindow,
         shares: Shares,
-        channels: Channels | None,
+        profiles: MicrophoneProfiles | None,
     ) -> None:
         self._maker = maker
         self._phrases = phrases
         self._others = others
         self._window = window
         self._shares = shares
-        self._channels = channels
+        self._profiles = profiles
 
     def batch(self, rng: np.random.Generator, tape: Tape, mined: UInt8) -> WakeBatch:
         """Make a batch.
@@ -159,9 +159,9 @@ class WakeWindowMaker:
         varied = np.flatnonzero(fate >= 0.5)
         heard[varied], _ = self._maker.vary(rng, heard[varied])
         disturbed = np.flatnonzero(fate >= 0.25)
-        if self._channels is not None:
-            lent = disturbed[rng.random(len(disturbed)) < LENT]
-            heard[lent] = self._channels.lend(rng, heard[lent])
+        if self._profiles is not None:
+            lent = disturbed[rng.random(len(disturbed)) < PROFILE_SHARE]
+            heard[lent] = self._profiles.apply(rng, heard[lent])
         heard[disturbed] = self._maker.disturb(rng, heard[disturbed])
         quiet = self._maker.silence(rng, shares.quiet, length)
         frames = np.concatenate([heard, quiet])[:, :, None]

@@ -21,7 +21,8 @@ from kws.metadata import Metadata
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
-from ..augmentation.augment import Augmentation, add_noise, noise_piece
+from ..augmentation.augment import Augmentation
+from ..augmentation.background import add_noise, noise_piece
 from ..augmentation.effects import reverberate
 from ..augmentation.rooms import simulate_room
 from ..networks.features_output import with_features

@@ -6,7 +6,6 @@ which phonemes words in a row are made of (`connected`).
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,14 +25,16 @@ from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import NEITHER, WindowShape, window_targets
 from ..data.checkpoint import Checkpoint
-from ..data.dataset import DataError, share_of
+from ..data.dataset import DataError
+from ..data.digest import digest_of
 from ..data.images import WordImages, in_silence, to_frames
+from ..data.splits import share_of
 from ..fitting.loop import Batch, Descent, TrainingLoop, ahead, cross_entropy, set_seed
 from ..networks.convert import convert
 from ..networks.streaming import StepModel, Whole, look_back, step_model, whole_model
 from ..networks.word_base import FEATURE_STRIDE, RESULT_STRIDE, SHAPE_KEY, Base, BaseShape, WordBase
 from ..progress import bar
-from ..synthesis.synthetic import SYNTHETIC
+from ..synthesis.utterances import SYNTHETIC
 from ..versions import used_versions
 from .connected import AUGMENTATION, ConnectedWords, SpelledWords, ctc_loss
 
@@ -364,11 +365,8 @@ def _by_machines(words: WordImages) -> npt.NDArray[np.bool_]:
 
 def _digest(material: _Material, noise: Float32, settings: tuple[Any, ...]) -> str:
     """Return a digest of all that a training depends on."""
-    digest = hashlib.sha256(repr((*settings, material.words)).encode())
     arrays = (material.images, material.labels, material.others, material.synthetic, noise)
-    for array in arrays:
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return digest_of((*settings, material.words), *arrays)
 
 
 def _training_model(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +11,11 @@ from kws.console import note
 from kws.errors import KwsError
 
 from ..data.checkpoint import write_arrays
+from ..data.digest import digest_of
 from ..data.images import RATE, WordImages, image_of, read_images
 from ..progress import bar
 from .engine import Engine
 from .utterances import plan, say_all
-
-#: Speaker of a synthesized word, before its engine and voice.
-SYNTHETIC = "synthetic "
 
 
 def synthesized_images(
@@ -43,7 +40,7 @@ def synthesized_images(
     if not engines:
         raise KwsError("no text-to-speech engine: install espeak-ng or flite, or --synthesize 0")
     identity = [list(words), count, [(engine.name, engine.voices) for engine in engines], seed]
-    path = cache / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.npz"
+    path = cache / f"{digest_of(identity)[:16]}.npz"
     if path.exists():
         return read_images(path)
     utterances = plan(words, count, engines, seed)
@@ -60,7 +57,7 @@ def synthesized_images(
         images.append(image_of(np.pad(samples, (before, RATE - len(samples) - before))))
         utterance = utterances[number]
         texts.append(utterance.text)
-        voices.append(f"{SYNTHETIC}{utterance.engine.name} {utterance.voice}")
+        voices.append(utterance.speaker)
     if failed:
         note(f"{len(failed)} of {len(utterances)} words could not be said: {failed[0]}")
     if not images:

@@ -1,10 +1,10 @@
-"""Channels of recordings: their spectrum and background go over, the level stays."""
+"""Profiles of microphones: their spectrum and background go over, the level stays."""
 
 import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws_training.augmentation.channels import SMOOTH, Channels
+from kws_training.augmentation.microphones import SMOOTH, MicrophoneProfiles
 from kws_training.augmentation.spectra import LN_PER_DB
 from kws_training.data.images import to_images
 
@@ -30,10 +30,10 @@ def window(rng, colour=0.0, level=0.0):
 
 def test_a_spectrum_goes_over_and_the_level_stays():
     rng = np.random.default_rng(0)
-    channels = Channels.of([recording(rng, TILT, level=-4.0, background=-11.0)])
-    assert channels.speech[0, INSIDE] == pytest.approx(TILT[INSIDE], abs=0.2)
+    profiles = MicrophoneProfiles.of([recording(rng, TILT, level=-4.0, background=-11.0)])
+    assert profiles.speech[0, INSIDE] == pytest.approx(TILT[INSIDE], abs=0.2)
     plain = np.stack([window(rng), window(rng, level=3.0)])
-    heard = channels.lend(rng, plain)
+    heard = profiles.apply(rng, plain)
     assert heard.dtype == np.float32
     assert heard.shape == plain.shape
     for one, its in zip(heard, plain, strict=True):
@@ -44,8 +44,8 @@ def test_a_spectrum_goes_over_and_the_level_stays():
 
 def test_a_background_is_as_far_below_as_in_its_recording():
     rng = np.random.default_rng(1)
-    channels = Channels.of([recording(rng, level=-3.0, background=-5.0)])
-    heard = channels.lend(rng, window(rng, level=2.0)[None])[0]
+    profiles = MicrophoneProfiles.of([recording(rng, level=-3.0, background=-5.0)])
+    heard = profiles.apply(rng, window(rng, level=2.0)[None])[0]
     # a tenth of the frames are quieter than the percentile, and gamma noise is lower in the mean
     assert heard[:25].mean() == pytest.approx(2.0 - 5.4, abs=0.6)
     assert heard[30:80].mean() == pytest.approx(2.0, abs=0.2)
@@ -54,25 +54,28 @@ def test_a_background_is_as_far_below_as_in_its_recording():
 def test_what_a_microphone_left_out_is_not_made_up():
     rng = np.random.default_rng(2)
     narrow = np.where(np.arange(BANDS) > 25, -12.0, 0.0)  # as a telephone's
-    wide = Channels.of([recording(rng)])
-    change = wide.lend(rng, window(rng, narrow)[None])[0, 30:80].mean(0) - narrow
+    wide = MicrophoneProfiles.of([recording(rng)])
+    change = wide.apply(rng, window(rng, narrow)[None])[0, 30:80].mean(0) - narrow
     assert change.max() < 10 * LN_PER_DB + 0.2
-    telephone = Channels.of([recording(rng, narrow)])
-    change = telephone.lend(rng, window(rng)[None])[0, 30:80].mean(0)
+    telephone = MicrophoneProfiles.of([recording(rng, narrow)])
+    change = telephone.apply(rng, window(rng)[None])[0, 30:80].mean(0)
     assert change[35] < change[10] - 20 * LN_PER_DB
 
 
 def test_silence_has_no_channel():
     rng = np.random.default_rng(3)
     silence = np.zeros((50, BANDS), np.uint8)
-    assert Channels.of([recording(rng), silence, recording(rng)]).speech.shape == (2, BANDS)
-    assert Channels.of([silence]) is None
-    assert Channels.of([]) is None
+    assert MicrophoneProfiles.of([recording(rng), silence, recording(rng)]).speech.shape == (
+        2,
+        BANDS,
+    )
+    assert MicrophoneProfiles.of([silence]) is None
+    assert MicrophoneProfiles.of([]) is None
 
 
 def test_digital_silence_stays_finite():
     rng = np.random.default_rng(4)
-    channels = Channels.of([recording(rng)])
-    heard = channels.lend(rng, np.full((3, 40, BANDS), WORDS.floor, np.float32))
+    profiles = MicrophoneProfiles.of([recording(rng)])
+    heard = profiles.apply(rng, np.full((3, 40, BANDS), WORDS.floor, np.float32))
     assert np.isfinite(heard).all()
     assert heard.max() < WORDS.floor + 1

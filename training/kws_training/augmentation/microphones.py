@@ -1,7 +1,8 @@
-"""Microphones and rooms of real recordings, lent to what has none.
+"""Microphones and rooms of real recordings, applied to what has none.
 
-Synthesized phrases come through no microphone, and all else that a network hears does: it may
-learn that. So any window, phrase or not, is heard as if by the microphone of a recording.
+Synthesized phrases come through no microphone, and everything else that a network is trained on
+does: it may learn that difference. So any window, phrase or not, may sound as if the microphone of
+a real recording had heard it.
 """
 
 from __future__ import annotations
@@ -16,45 +17,49 @@ from kws.arrays import Float32, UInt8
 from ..data.images import to_frames
 from .spectra import LN_PER_DB
 
-#: Share of the frames of a recording, or a window, that count as its speech: the loudest.
+#: Share of the frames of a recording, or of a window, that count as its speech: the loudest.
 LOUD = 0.3
 #: Percentile of the frames of a band that is its background.
 QUIET = 10
-#: Bands over which a spectrum is averaged: what is said shall not be lent with the microphone.
+#: Bands over which a spectrum is averaged, so that the profile has the microphone in it and not
+#: what was said.
 SMOOTH = 7
-#: A band is changed by so many decibels at most: what a microphone left out cannot be heard again.
+#: Decibels by which a band is lowered and raised at most: what a microphone left out cannot be
+#: brought back.
 CHANGE = (-25.0, 10.0)
-#: Frames of a recording that are looked at, and recordings, at most.
-FRAMES, RECORDINGS = 1000, 2000
+#: Frames of a recording that are looked at, from its beginning.
+FRAMES = 1000
+#: Recordings that are looked at, evenly spread over all.
+RECORDINGS = 2000
 
 
 @dataclass(frozen=True)
-class Channels:
-    """Of each recording the spectrum of its speech, and its background beside it.
+class MicrophoneProfiles:
+    """Spectra of the speech and of the background of recordings.
 
     Attributes
     ----------
     speech : float32 (n, bands)
-        ln(power), its mean over the bands 0.
+        Of each recording the spectrum of its speech as ln(power), the mean over its bands 0.
     background : float32 (n, bands)
-        ln(power) relative to the mean of the speech.
+        Of each recording its background as ln(power), relative to the mean of the speech.
     """
 
     speech: Float32
     background: Float32
 
     @classmethod
-    def of(cls, recordings: Sequence[UInt8]) -> Channels | None:
-        """Take the channels of recordings.
+    def of(cls, recordings: Sequence[UInt8]) -> MicrophoneProfiles | None:
+        """Measure the profiles of recordings.
 
         Parameters
         ----------
         recordings : sequence of uint8 (frames, bands)
-            Grey levels of the word base's front end. Digital silence has no channel.
+            Grey levels of the word base's front end. Digital silence has no profile.
 
         Returns
         -------
-        Channels or None
+        MicrophoneProfiles or None
             None if no recording has any sound.
         """
         few = recordings[:: max(1, -(-len(recordings) // RECORDINGS))]
@@ -70,11 +75,23 @@ class Channels:
             background.append(np.percentile(frames, QUIET, axis=0) - level)
         return cls(np.array(speech, np.float32), np.array(background, np.float32))
 
-    def lend(self, rng: np.random.Generator, frames: Float32) -> Float32:
-        """Hear windows (n, length, bands), ln(power), by channels that are drawn: the same shape.
+    def apply(self, rng: np.random.Generator, frames: Float32) -> Float32:
+        """Make windows sound as if microphones that are drawn had heard them.
 
-        The level of a window stays; the background is as far below its speech as it is in the
-        recording that lends its channel.
+        The level of a window stays. Its background is as far below its speech as it is in the
+        recording that the profile comes from.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws the profiles and the background noise.
+        frames : float32 (n, length, bands)
+            The windows as ln(power).
+
+        Returns
+        -------
+        float32 (n, length, bands)
+            The changed windows as ln(power).
         """
         rows = rng.integers(0, len(self.speech), len(frames))
         own = _speech(frames)
@@ -83,9 +100,10 @@ class Channels:
         low, high = (bound * LN_PER_DB for bound in CHANGE)
         change = np.clip(change - change.mean(2, keepdims=True), low, high)
         noise = self.background[rows][:, None] + level
-        # chi-square: as noise of random colour (`coloured_frames`)
+        # chi-square distributed, as the noise of `coloured_frames`
         scatter = rng.standard_gamma(3.0, frames.shape, dtype=np.float32) / 3.0
-        return np.logaddexp(frames + change, noise + np.log(scatter + 1e-3)).astype(np.float32)
+        scattered = noise + np.log(scatter + 1e-3)
+        return np.asarray(np.logaddexp(frames + change, scattered), np.float32)
 
 
 def _speech(frames: Float32) -> Float32:
@@ -95,4 +113,4 @@ def _speech(frames: Float32) -> Float32:
     spectrum = (frames * loud[..., None]).sum(1) / loud.sum(1)[:, None]
     padded = np.pad(spectrum, ((0, 0), (SMOOTH // 2, SMOOTH // 2)), "edge")
     smooth = np.lib.stride_tricks.sliding_window_view(padded, SMOOTH, axis=1).mean(2)
-    return smooth[:, None].astype(np.float32)
+    return np.asarray(smooth[:, None], np.float32)

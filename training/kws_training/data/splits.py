@@ -1,0 +1,143 @@
+"""Splits by speaker: who trains, who validates, who is held out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from kws.metadata import SILENCE, UNKNOWN
+
+from .dataset import Clip, DataError
+
+#: What a column that splits may say, and what it means.
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+def share_of(speaker: str) -> float:
+    """Map a speaker to a number in 0 .. 1, the same for ever, evenly spread.
+
+    The idea is Speech Commands' ``which_set`` (arXiv 1804.03209, section 7): a hash decides, so
+    that a speaker stays on the same side when recordings are added.
+    """
+    return int(hashlib.sha1(os.fsencode(speaker)).hexdigest()[:8], 16) / 2**32
+
+
+def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:
+    """Choose speakers that nothing is trained, stopped or chosen on."""
+    # another hash than that of `split`, so that the shares are independent
+    return {speaker for speaker in speakers if share_of("held out " + speaker) < fraction}
+
+
+def hold_out(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
+    """Split off the clips of held-out speakers: (kept, held out)."""
+    speakers = hold_out_speakers((clip.speaker for clip in clips), fraction)
+    return (
+        [clip for clip in clips if clip.speaker not in speakers],
+        [clip for clip in clips if clip.speaker in speakers],
+    )
+
+
+def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
+    """Split by speaker into training and validation clips.
+
+    Every label has validation clips: where the hash gives it none, its next speaker is taken.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    fraction : float
+        Share of the speakers that validate.
+
+    Raises
+    ------
+    DataError
+        If a keyword would be left without training recordings.
+    """
+    validating = {clip.speaker for clip in clips if share_of(clip.speaker) < fraction}
+    for label in sorted({clip.label for clip in clips}):
+        speakers = {clip.speaker for clip in clips if clip.label == label}
+        if not speakers & validating:
+            validating.add(min(speakers, key=share_of))
+    train = [clip for clip in clips if clip.speaker not in validating]
+    validation = [clip for clip in clips if clip.speaker in validating]
+    trained = {clip.label for clip in train}
+    for label in sorted({clip.label for clip in clips}):
+        if label not in trained and label not in (SILENCE, UNKNOWN):
+            speakers = {clip.speaker for clip in clips if clip.label == label}
+            raise DataError(
+                f"{label}: {len(speakers)} speaker(s) are too few to train and validate: record "
+                "more, or split by file with --speaker-rule '(.+)'"
+            )
+    return train, validation
+
+
+def by_column(clips: Sequence[Clip], column: str) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """Split as a column of the manifest, or the official lists, say.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    column : str
+        Says train, validation (or val, dev) or test for each clip; ``split`` is also what the
+        official lists of Speech Commands say.
+
+    Returns
+    -------
+    training, validation, test : list of Clip
+        Some may be empty.
+
+    Raises
+    ------
+    DataError
+        If a clip has no such column, it says something else, or a speaker is on two sides.
+    """
+    parts: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
+    for clip in clips:
+        if column not in clip.columns:
+            there = sorted({name for other in clips for name in other.columns})
+            raise DataError(
+                f"{clip.path}: nothing says its {column!r}: "
+                + (f"the columns are {', '.join(there)[:200]}" if there else "there is no manifest")
+            )
+        split = SPLITS.get(clip.columns[column].strip().lower())
+        if split is None:
+            raise DataError(
+                f"{clip.path}: {column} is {clip.columns[column][:50]!r}: it must be train, "
+                "validation or test (or val, dev)"
+            )
+        parts[split].append(clip)
+    check_apart(parts)
+    return parts["train"], parts["validation"], parts["test"]
+
+
+def check_apart(parts: Mapping[str, Sequence[Clip]]) -> None:
+    """Make sure that no speaker, and no recording, is in two parts.
+
+    Raises
+    ------
+    DataError
+        If one is; the speaker, a recording and both parts are named.
+    """
+    where: dict[str, tuple[str, Clip]] = {}
+    for part, clips in parts.items():
+        for clip in clips:
+            other, first = where.setdefault(clip.person, (part, clip))
+            if other != part:
+                raise DataError(
+                    f"{clip.path}: its speaker is in {other} ({first.path}) and in {part}: figures "
+                    "would come out too good: move the recordings, or, if these are two people, "
+                    "tell them apart with --speaker-rule"
+                )
+
+
+def by_speaker(
+    clips: Sequence[Clip], validation: float, held_out: float
+) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """Split into training, validation and held-out clips: `hold_out`, then `split`."""
+    kept, out = hold_out(clips, held_out)
+    return (*split(kept, validation), out)

@@ -1,0 +1,124 @@
+"""Recordings that need no label: noise, speech without keywords, folders that stand aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kws.audio import AUDIO_SUFFIXES, recordings_below
+from kws.metadata import UNKNOWN
+
+from .dataset import (
+    SPEAKER_RULE,
+    Clip,
+    DataError,
+    compile_speaker_rule,
+    is_aside,
+    is_manifest,
+    recordings_in_subfolders,
+    recordings_of_manifest,
+    rows_below,
+)
+from .manifest import Manifest, Row
+
+
+def find_background(folders: Sequence[Path]) -> list[Path]:
+    """Find the recordings in ``_background_noise_`` and other folders that stand aside.
+
+    Raises
+    ------
+    ManifestError, DataError
+        If a manifest cannot be used.
+    """
+    known: dict[Path, Manifest] = {}
+    found = []
+    for folder in folders:
+        if is_manifest(folder):
+            found += [
+                path for path, row in recordings_of_manifest(folder, known) if is_aside(row.label)
+            ]
+        else:
+            found += [
+                path for path in recordings_in_subfolders(folder) if is_aside(path.parent.name)
+            ]
+    return found
+
+
+def find_recordings(folders: Sequence[Path]) -> list[Path]:
+    """Find recordings that need no label, noise or speech, anywhere below the folders.
+
+    A recording in place of a folder stands for itself.
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no recordings, or a file is none by its suffix.
+    """
+    found = []
+    for folder in folders:
+        if folder.is_file() and folder.suffix.lower() in AUDIO_SUFFIXES:
+            found.append(folder)
+            continue
+        if folder.is_file():
+            raise DataError(
+                f"{folder}: no recording, by its suffix: give a .wav, a .flac or a folder"
+            )
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder: check the path")
+        here = recordings_below(folder)
+        if not here:
+            raise DataError(f"{folder}: no recordings in this folder")
+        found += here
+    return found
+
+
+def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row | None]]:
+    """Find recordings as `find_recordings` does, each with its row of the nearest manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    known : dict
+        As for `kws_training.data.manifest.find_manifest`.
+
+    Raises
+    ------
+    DataError, ManifestError
+    """
+    paths = find_recordings([folder])
+    rows = rows_below(folder, known) if folder.is_dir() else {}
+    return [(path, rows.get(path.relative_to(folder).as_posix())) for path in paths]
+
+
+def find_speech(folders: Sequence[Path]) -> list[Clip]:
+    """Find recordings whose words do not matter, anywhere below the folders, and who speaks.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Their own files count too. `SPEAKER_RULE` says who speaks, else the nearest manifest, else
+        every file is a speaker of its own.
+
+    Returns
+    -------
+    list of Clip
+        Label and word are ``_unknown_``; ``columns`` has what a manifest says, its label under
+        "label".
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no recordings.
+    ManifestError
+        If a manifest cannot be used.
+    """
+    known: dict[Path, Manifest] = {}
+    rule = compile_speaker_rule(SPEAKER_RULE)
+    found = []
+    for folder in folders:
+        for path, row in find_with_rows(folder, known):
+            match = rule.search(path.name)
+            speaker = match.group(1) if match else row.speaker if row is not None else ""
+            columns = {} if row is None else {**row.columns, "label": row.label}
+            found.append(Clip(path, UNKNOWN, UNKNOWN, speaker or str(path), columns))
+    return found

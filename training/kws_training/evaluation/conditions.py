@@ -1,0 +1,58 @@
+"""Acoustic conditions between a recording and the microphone: noise, room, level, telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws.arrays import Float32
+
+from ..augmentation.background import add_noise, draw_noise
+
+#: Sample rate of the streams.
+RATE = 16000
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is between the recordings and the microphone.
+
+    Attributes
+    ----------
+    noise : sequence of float32 arrays
+        16 kHz.
+    snr : float
+        Decibels, against the loudest tenth of a second; infinite without noise.
+    responses : sequence of float32 arrays
+        Rooms, 16 kHz; each recording is in one of them.
+    gain : float
+        Decibels.
+    telephone : bool
+        Whether all goes through the telephone's band.
+    """
+
+    noise: Sequence[Float32] = ()
+    snr: float = np.inf
+    responses: Sequence[Float32] = ()
+    gain: float = 0.0
+    telephone: bool = False
+
+    def apply(self, rng: np.random.Generator, samples: Float32) -> Float32:
+        """Return how a recording sounds under this condition; as long, and in time with it."""
+        from ..augmentation.effects import reverberate, transmit
+
+        if self.responses:
+            response = self.responses[int(rng.integers(len(self.responses)))]
+            samples = reverberate(samples, response)
+        if np.isfinite(self.snr):
+            noise = draw_noise(rng, self.noise, len(samples), 0.0)[1]
+            samples = add_noise(samples, noise, self.snr)
+        if self.gain:
+            # what is too loud is clipped, as by a microphone
+            samples = np.clip(samples * np.float32(10 ** (self.gain / 20)), -1, 1)
+        return transmit(samples, True, None, None) if self.telephone else samples
+
+
+CLEAN = Condition()

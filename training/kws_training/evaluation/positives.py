@@ -1,0 +1,111 @@
+"""Recordings of keywords to score in a stream: where they are, and what keyword each says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..data.dataset import DataError, Skipped
+from ..data.manifest import Manifest, Row
+from ..data.spelling import plain
+from ..data.unlabelled import find_with_rows
+
+#: Seconds in the longest recording of a keyword.
+LONGEST_POSITIVE = 120.0
+
+
+@dataclass(frozen=True)
+class Positive:
+    """A recording of a keyword.
+
+    Attributes
+    ----------
+    path : Path
+    keyword : str
+    start, end : float or None
+        Where in it the keyword is, in seconds, if a manifest says.
+    """
+
+    path: Path
+    keyword: str
+    start: float | None = None
+    end: float | None = None
+
+
+def find_positives(
+    folders: Sequence[Path], keywords: Sequence[str]
+) -> tuple[list[Positive], list[Skipped]]:
+    """Find the recordings of the keywords of a model.
+
+    A recording is of the keyword that the nearest manifest gives as its label, else of that which
+    a folder above it is named after; where the model has one keyword, and nothing says otherwise,
+    every recording is of that. Case and punctuation do not matter.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+    keywords : sequence of str
+
+    Returns
+    -------
+    positives : list of Positive
+    skipped : list of Skipped
+        Recordings of something else.
+
+    Raises
+    ------
+    DataError
+        If a folder holds no recordings, or none is of a keyword.
+    ManifestError
+        If a manifest cannot be used.
+    """
+    names = {plain(keyword): keyword for keyword in keywords}
+    known: dict[Path, Manifest] = {}
+    found: list[tuple[Path, Row | None, str | None]] = []
+    for folder in folders:
+        for path, row in find_with_rows(folder, known):
+            said = [row.label] if row is not None and row.label else []
+            said += [one.name for one in (path.parent, *path.parents) if one != folder.parent][:3]
+            keyword = next((names[plain(one)] for one in said if plain(one) in names), None)
+            found.append((path, row, keyword))
+    if len(keywords) == 1 and not any(keyword for _, _, keyword in found):
+        found = [(path, row, keywords[0]) for path, row, _ in found]
+    positives = [
+        Positive(path, keyword, *_times(row)) for path, row, keyword in found if keyword is not None
+    ]
+    if not positives:
+        raise DataError(
+            f"{folders[0]}: no recordings of {', '.join(keywords)[:200]}: put them into a "
+            "sub-folder named after each keyword"
+        )
+    return positives, [
+        Skipped(path, "is of no keyword of the model: name its folder after one")
+        for path, _, keyword in found
+        if keyword is None
+    ]
+
+
+def _times(row: Row | None) -> tuple[float | None, float | None]:
+    """Return where a manifest says that the keyword is; what is no time is not taken."""
+    times = []
+    for name in ("start", "end"):
+        try:
+            value = float(row.columns.get(name, "") if row is not None else "")
+        except ValueError:
+            value = np.nan
+        times.append(value if 0 <= value < LONGEST_POSITIVE else None)
+    start, end = times
+    if start is not None and end is not None and start >= end:
+        return None, None
+    return start, end
+
+
+def by_keyword(positives: Sequence[Positive]) -> Mapping[str, list[Positive]]:
+    """Sort recordings by their keyword."""
+    sorted_: dict[str, list[Positive]] = {}
+    for positive in positives:
+        sorted_.setdefault(positive.keyword, []).append(positive)
+    return sorted_
