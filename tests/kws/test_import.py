@@ -1,15 +1,11 @@
-"""What an import brings along, and which side may know of which."""
+"""What an import brings along."""
 
 from __future__ import annotations
 
-import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,50 +94,3 @@ except kws.KwsError as error:
         [sys.executable, "-c", script], capture_output=True, check=True, timeout=60
     )
     assert b"pip install ai-edge-litert" in done.stdout
-
-
-# --- one direction: kws knows of neither side, training not of deploy ---
-
-
-def imports(path: Path) -> set[str]:
-    """Top-level names of everything that a file imports, wherever in it."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module or "")
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if called in ("import_module", "__import__"):
-                names |= {a.value for a in node.args if isinstance(a, ast.Constant)}
-    return {str(name).partition(".")[0] for name in names}
-
-
-@pytest.mark.parametrize(
-    ("folder", "never"),
-    [
-        ("kws", {"kws_training", "kws_deploy"}),
-        ("training/kws_training", {"kws_deploy"}),
-    ],
-)
-def test_directions(folder: str, never: set[str]) -> None:
-    paths = sorted((ROOT / folder).rglob("*.py"))
-    if not paths:
-        pytest.skip(f"no {folder} beside these tests")
-    for path in paths:
-        assert not imports(path) & never, path
-
-
-def test_the_device_needs_numpy_and_the_interpreter_alone() -> None:
-    optional = {"soundfile", "sounddevice"}  # extras, imported where they are used
-    may = {"numpy", "kws", "ai_edge_litert", "tflite_runtime", *optional}
-    for path in sorted((ROOT / "kws").rglob("*.py")):
-        assert imports(path) - set(sys.stdlib_module_names) <= may, path
-
-
-def test_imports_are_found() -> None:
-    found = imports(Path(__file__))
-    assert {"ast", "pytest", "subprocess"} <= found
-    assert "numpy" not in found
-    assert os.sep

@@ -11,7 +11,7 @@ from kws import KeywordSpotter
 from kws.calibration.scores import Trace
 from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import DataError
-from kws_training.evaluation.conditions import CLEAN, RATE, Condition
+from kws_training.evaluation.conditions import CLEAN, RATE
 from kws_training.evaluation.continuous import (
     FAINT,
     LATENESS,
@@ -23,7 +23,7 @@ from kws_training.evaluation.continuous import (
     score_positives,
 )
 from kws_training.evaluation.detection import judge
-from kws_training.evaluation.positives import Positive, find_positives
+from kws_training.evaluation.positives import Positive
 
 
 def quietly(numbers, total, what):
@@ -35,44 +35,6 @@ def write(path: Path, seconds: float = 1.0, level: float = 0.1) -> Path:
     rng = np.random.default_rng(int(10 * seconds))
     soundfile.write(path, rng.normal(0, level, round(seconds * RATE)), RATE)
     return path
-
-
-def test_one_keyword_in_a_flat_folder(tmp_path):
-    for name in ("anna/1.wav", "anna/2.wav", "3.wav"):
-        write(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no recording")
-    found, skipped = find_positives([tmp_path], ["hey device"])
-    assert [one.keyword for one in found] == ["hey device"] * 3
-    assert not skipped
-    with pytest.raises(DataError, match="sub-folder named after each keyword"):
-        find_positives([tmp_path], ["hey device", "stop"])
-
-
-def test_keywords_by_folder_and_by_manifest(tmp_path):
-    for name in ("Hey_Device/anna/1.wav", "stop/2.wav", "go/3.wav", "mixed/4.wav", "mixed/5.wav"):
-        write(tmp_path / name)
-    rows = ["path,label,start,end", "mixed/4.wav,stop,0.25,0.75", "stop/2.wav,,x,0.5"]
-    (tmp_path / "manifest.csv").write_text("\n".join(rows))
-    found, skipped = find_positives([tmp_path], ["hey device", "stop"])
-    assert {one.path.name: one.keyword for one in found} == {
-        "1.wav": "hey device",
-        "2.wav": "stop",
-        "4.wav": "stop",
-    }
-    times = {one.path.name: (one.start, one.end) for one in found}
-    assert times == {"1.wav": (None, None), "2.wav": (None, 0.5), "4.wav": (0.25, 0.75)}
-    assert [skip.path.name for skip in skipped] == ["3.wav", "5.wav"]
-    # of one keyword, what is named after something else is not taken for it
-    found, skipped = find_positives([tmp_path], ["stop"])
-    assert len(found) == 2
-    assert len(skipped) == 3
-
-
-def test_folders_that_are_not_there(tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
-        find_positives([tmp_path / "missing"], ["stop"])
-    with pytest.raises(DataError, match="no recordings"):
-        find_positives([tmp_path], ["stop"])
 
 
 class Recorder(KeywordSpotter):
@@ -142,24 +104,6 @@ def test_negatives_in_a_stream(spotter, tmp_path):
     part = score_negatives(spotter, paths, CLEAN, 0, quietly, most_seconds=10.0)
     assert len(part.recordings) == 2
     assert part.seconds < 40
-
-
-def test_conditions():
-    rng = np.random.default_rng(0)
-    word = np.zeros(2 * RATE, np.float32)
-    word[RATE // 2 : RATE] = 0.2 * np.sin(np.arange(RATE // 2) * 2 * np.pi * 1000 / RATE)
-    assert CLEAN.apply(rng, word) is word
-    noisy = Condition(noise=[rng.normal(0, 1, 5 * RATE).astype(np.float32)], snr=10.0)
-    added = noisy.apply(rng, word) - word
-    assert 10 * np.log10(0.02 / np.mean(np.square(added))) == pytest.approx(10, abs=0.5)
-    quiet = Condition(gain=-20.0).apply(rng, word)
-    np.testing.assert_allclose(quiet, 0.1 * word, rtol=1e-5)
-    assert np.abs(Condition(gain=40.0).apply(rng, word)).max() == 1.0
-    high = np.sin(np.arange(RATE) * 2 * np.pi * 6000 / RATE).astype(np.float32)
-    assert np.abs(Condition(telephone=True).apply(rng, high)[1000:-1000]).max() < 0.05
-    echo = Condition(responses=[np.float32([1] + [0] * 999 + [0.5])]).apply(rng, word)
-    assert len(echo) == len(word)
-    assert np.abs(echo[RATE : RATE + 999]).max() > 0.05
 
 
 def said(at: float, keyword: str = "a") -> PlacedPositive:

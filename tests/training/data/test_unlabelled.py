@@ -1,0 +1,36 @@
+"""Recordings that need no label: noise, and speech without keywords."""
+
+from pathlib import Path
+
+import pytest
+
+from kws_training.data.dataset import DataError
+from kws_training.data.unlabelled import find_recordings, find_speech
+
+
+def make(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_recordings_that_need_no_label(tmp_path):
+    make(tmp_path, "b.wav", "deep/er/a.flac", "._b.wav", "deep/.hidden.wav")
+    (tmp_path / "list.csv").write_text("path\nb.wav\n")
+    found = [tmp_path / "b.wav", tmp_path / "deep/er/a.flac"]
+    assert find_recordings([tmp_path]) == found
+    assert find_recordings([tmp_path / "deep", tmp_path / "b.wav"]) == found[::-1]
+    with pytest.raises(DataError, match=r"list.csv: no recording, by its suffix"):
+        find_recordings([tmp_path / "list.csv"])
+
+
+def test_a_recording_in_place_of_a_folder_is_speech(tmp_path):
+    make(tmp_path, "anna_nohash_0.wav", "b.wav")
+    clips = find_speech([tmp_path / "anna_nohash_0.wav", tmp_path / "b.wav"])
+    assert [(clip.path.name, clip.columns) for clip in clips] == [
+        ("anna_nohash_0.wav", {}),
+        ("b.wav", {}),
+    ]
+    assert clips[0].speaker == "anna"
+    assert clips[1].speaker.endswith("b.wav")
