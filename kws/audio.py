@@ -1,6 +1,6 @@
 """Samples in: recordings, pipes and arrays become mono float32 in -1 .. 1.
 
-WAV files are read here, with numpy alone; other formats need the optional package soundfile.
+WAV files are read with numpy alone (`kws.wav`); other formats need the optional package soundfile.
 What a header says is never trusted: memory is bounded by the file's own size.
 """
 
@@ -22,7 +22,15 @@ from .arrays import Float32
 from .errors import AudioError
 from .installing import install_extra
 from .pcm import to_float32
-from .resample import HIGHEST_RATE, LOWEST_RATE, Resampler, resample
+from .resample import Resampler, resample
+from .wav import (
+    check_format,
+    check_length,
+    count_wav_frames,
+    mean_of_channels,
+    read_wav_header,
+    wav_blocks,
+)
 
 #: Suffixes of the files taken for recordings in a folder.
 AUDIO_SUFFIXES = frozenset(
@@ -49,22 +57,8 @@ LONGEST_STREAMED = 100 * 3600.0
 
 #: No recording has such samples: they are integers that were never scaled to -1 .. 1.
 _LARGEST = 1e4
-#: Chunks of a WAV file looked through for its samples: a gigabyte of zeros would be 10**8.
-_CHUNKS = 1000
-#: Bytes, or samples, decoded at once.
+#: Samples of all channels that soundfile decodes at once.
 _AT_ONCE = 1 << 18
-
-_PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
-#: The last 14 bytes of the sub-format of an extensible WAV whose first two are a format tag.
-_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
-_WAV_CODECS = {
-    0x0002: "ADPCM",
-    0x0006: "A-law",
-    0x0007: "mu-law",
-    0x0011: "ADPCM",
-    0x0031: "GSM",
-    0x0055: "MP3",
-}
 
 
 @dataclass(frozen=True)
@@ -313,7 +307,12 @@ def _open(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _
     if not magic:
         raise AudioError(f"{path}: is empty (0 bytes): record or copy it again")
     if magic[:4] == b"RIFF" and magic[8:] == b"WAVE":
-        return _open_wav(file, path, max_seconds, stack)
+        header = read_wav_header(file, path)
+        if header.codec is not None:
+            return _open_with_soundfile(path, f"WAV with {header.codec}", max_seconds, stack)
+        frames = count_wav_frames(file, path, header)
+        check_length(path, frames, header.sample_rate, max_seconds)
+        return _Opened(header.sample_rate, frames, wav_blocks(file, path, header, frames))
     name = _format_name(magic)
     if name is None:
         raise AudioError(f"{path}: is not a recording (WAV, FLAC, OGG or MP3): convert it to WAV")
@@ -338,24 +337,6 @@ def _format_name(magic: bytes) -> str | None:
     return "MP3" if magic[:3] == b"ID3" or frame else None
 
 
-def _check_format(path: Path, sample_rate: int, channels: int) -> None:
-    if channels < 1:
-        raise AudioError(f"{path}: has 0 channels: its header is damaged, convert it again")
-    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
-        raise AudioError(
-            f"{path}: sample rate {sample_rate} Hz is not in {LOWEST_RATE} .. {HIGHEST_RATE}: "
-            "convert it again"
-        )
-
-
-def _check_length(path: Path, frames: int, sample_rate: int, max_seconds: float) -> None:
-    if frames > max_seconds * sample_rate:
-        raise AudioError(
-            f"{path}: is {frames / sample_rate:.0f} s long, more than {max_seconds:g} s: "
-            "cut it into parts"
-        )
-
-
 def _check_samples(samples: Float32, path: Path) -> None:
     """Refuse NaN, infinity and unscaled integers."""
     # Minimum and maximum make no temporaries, and are NaN if any sample is.
@@ -369,143 +350,6 @@ def _check_samples(samples: Float32, path: Path) -> None:
     raise AudioError(
         f"{path}: samples are not in -1 .. 1 (up to {np.abs(samples).max():.3g}): scale them"
     )
-
-
-@dataclass(frozen=True)
-class _WavFormat:
-    """What the ``fmt`` chunk of a WAV file says."""
-
-    tag: int
-    channels: int
-    sample_rate: int
-    block: int  # bytes of one sample of every channel
-    bits: int
-
-    @property
-    def codec(self) -> str | None:
-        """Name of the codec, if it is not one that is read here."""
-        if self.tag in (_PCM, _FLOAT):
-            return None
-        return _WAV_CODECS.get(self.tag, f"codec 0x{self.tag:04x}")
-
-
-def _open_wav(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _Opened:
-    """Look into a WAV file whose first 12 bytes have been seen."""
-    form: _WavFormat | None = None
-    for _ in range(_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8:
-            break
-        size = int.from_bytes(header[4:], "little")
-        if header[:4] == b"fmt ":
-            form = _parse_fmt(file.read(min(size, 40)), path)
-            file.seek(size - min(size, 40) + size % 2, os.SEEK_CUR)
-        elif header[:4] == b"data":
-            if form is None:
-                break
-            return _open_data(file, path, form, size, max_seconds, stack)
-        else:
-            file.seek(size + size % 2, os.SEEK_CUR)  # chunks are padded to an even size
-    missing = "'fmt '" if form is None else "'data'"
-    raise AudioError(f"{path}: has no samples: the WAV file is cut off or has no {missing} chunk")
-
-
-def _parse_fmt(data: bytes, path: Path) -> _WavFormat:
-    if len(data) < 16:
-        raise AudioError(f"{path}: the WAV header is cut off: copy or convert it again")
-
-    def number(start: int, stop: int) -> int:
-        return int.from_bytes(data[start:stop], "little")
-
-    tag = number(0, 2)
-    if tag == _EXTENSIBLE and data[26:40] == _GUID_TAIL:
-        tag = number(24, 26)
-    form = _WavFormat(tag, number(2, 4), number(4, 8), number(12, 14), number(14, 16))
-    _check_format(path, form.sample_rate, form.channels)
-    return form
-
-
-def _open_data(
-    file: BinaryIO, path: Path, form: _WavFormat, size: int, max_seconds: float, stack: ExitStack
-) -> _Opened:
-    """Look into the data chunk at the file's position; ``size`` is what its header says."""
-    if form.codec is not None:
-        return _open_with_soundfile(path, f"WAV with {form.codec}", max_seconds, stack)
-    width = _sample_width(form, path)
-    start = file.tell()
-    end = os.fstat(file.fileno()).st_size
-    if size == 0:
-        # Streamed without lengths, or truly empty: then the length of the whole file is right.
-        file.seek(4)
-        whole = int.from_bytes(file.read(4), "little") + 8
-        file.seek(start)
-        streamed = abs(whole - end) > 1
-        size = end - start if streamed else 0
-        if size == 0:
-            raise AudioError(f"{path}: has no samples: record it again")
-    frames = min(size, end - start) // (width * form.channels)
-    if frames < 1:
-        raise AudioError(f"{path}: has no samples: the WAV file is cut off, copy it again")
-    _check_length(path, frames, form.sample_rate, max_seconds)
-    return _Opened(form.sample_rate, frames, _wav_blocks(file, path, form, width, frames))
-
-
-def _wav_blocks(
-    file: BinaryIO, path: Path, form: _WavFormat, width: int, frames: int
-) -> Iterator[Float32]:
-    """Yield the samples of a data chunk that begins at the file's position."""
-    at_once = max(1, _AT_ONCE // (width * form.channels))
-    while frames > 0:
-        data = file.read(min(at_once, frames) * width * form.channels)
-        got = len(data) // (width * form.channels)
-        if got == 0:
-            raise AudioError(f"{path}: became shorter while it was read: copy it again")
-        whole_frames = data[: got * width * form.channels]
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported later
-            block = _mono(_decode(whole_frames, form.tag, width).reshape(got, form.channels))
-        yield block
-        frames -= got
-
-
-def _sample_width(form: _WavFormat, path: Path) -> int:
-    """Return the bytes of one sample of one channel."""
-    # Integers of 12 or 20 bits are kept in the high bits of the next larger size: that decides.
-    width, rest = divmod(form.block, form.channels)
-    widths = (4, 8) if form.tag == _FLOAT else (1, 2, 3, 4)
-    fits = 1 <= form.bits <= 8 * width and (form.tag == _PCM or form.bits == 8 * width)
-    if rest or width not in widths or not fits:
-        kind = "floats" if form.tag == _FLOAT else "integers"
-        raise AudioError(
-            f"{path}: {kind} of {form.bits} bits in blocks of {form.block} bytes for "
-            f"{form.channels} channels are not WAV: convert it to 16-bit integers"
-        )
-    return width
-
-
-def _decode(data: bytes, tag: int, width: int) -> Float32:
-    """Return little-endian samples as float32 in -1 .. 1."""
-    if tag == _FLOAT:
-        return np.frombuffer(data, f"<f{width}").astype(np.float32)
-    if width == 1:  # the one size without a sign
-        unsigned = np.frombuffer(data, np.uint8).astype(np.float32)
-        unsigned -= 128
-        unsigned /= 128
-        return unsigned
-    if width == 3:
-        padded = np.zeros((len(data) // 3, 4), np.uint8)
-        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        data, width = padded.tobytes(), 4
-    floats = np.frombuffer(data, f"<i{width}").astype(np.float32)
-    floats *= np.float32(1 / (1 << (8 * width - 1)))
-    return floats
-
-
-def _mono(frames: Float32) -> Float32:
-    """Return the mean of the channels of (n, channels)."""
-    if frames.shape[1] == 1:
-        return frames[:, 0]
-    mean: Float32 = frames.mean(axis=1, dtype=np.float32)
-    return mean
 
 
 def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitStack) -> _Opened:
@@ -534,9 +378,9 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
             if not len(block):
                 break
             frames += len(block)
-            _check_length(path, frames, sample_rate, max_seconds)
+            check_length(path, frames, sample_rate, max_seconds)
             with np.errstate(over="ignore", invalid="ignore"):
-                mono = _mono(block)
+                mono = mean_of_channels(block)
             yield mono
         if frames == 0:
             raise AudioError(f"{path}: has no samples: record or copy it again")
@@ -547,9 +391,9 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
         sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
     except soundfile.SoundFileError as error:
         raise undecodable(error) from None
-    _check_format(path, sound.samplerate, sound.channels)
+    check_format(path, sound.samplerate, sound.channels)
     sample_rate = int(sound.samplerate)
     # Some headers do not know the length (libsndfile then says 2**63 - 1).
     if sound.frames < 1 << 48:
-        _check_length(path, sound.frames, sample_rate, max_seconds)
+        check_length(path, sound.frames, sample_rate, max_seconds)
     return _Opened(sample_rate, None, blocks())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,9 @@ from ..audio import AUDIO_SUFFIXES
 from ..errors import KwsError
 from ..files import whole_file
 from ..metadata import is_label
+from ..pcm import to_int16
 from ..resample import resample
+from ..wav import write_wav
 from .utterance import Utterance, examine
 
 #: Rate of the files: what models hear.
@@ -122,12 +123,10 @@ class Folder:
             If it cannot be written.
         """
         path = self.path / self._next()
-        samples = np.clip(np.rint(take.samples * 32767), -32768, 32767).astype("<i2")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as stream, wave.open(stream, "wb") as file:
-                file.setparams((1, 2, RATE, 0, "NONE", ""))
-                file.writeframes(samples.tobytes())
+            with whole_file(path) as stream:
+                write_wav(stream, to_int16(take.samples, nearest=True), RATE)
         except OSError as error:
             raise RecordError(f"{path}: cannot be written ({error.strerror})") from None
         return path

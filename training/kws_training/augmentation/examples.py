@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import tempfile
-import wave
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from kws.errors import AudioError, KwsError
 from kws.frontend import YAMNET, log_mel
 from kws.pcm import to_int16
 from kws.resample import resample
+from kws.wav import write_wav
 
 from ..data.dataset import Skipped
 from ..progress import Progress
@@ -133,7 +133,7 @@ def make_examples(
                 rng = np.random.default_rng((seed, which, number))
                 placed = _place(rng, samples, augmentation, surroundings)
                 name = names[which * count + number]
-                _write_wav(folder / name, placed.window)
+                write_wav(folder / name, to_int16(placed.window), RATE)
                 row = _row(name, paths[which], placed, surroundings)
                 rows.append(row)
                 if len(panels) < MOST_PANELS:
@@ -192,15 +192,6 @@ def _place(
 def _frames(samples: Float32) -> Float32:
     """Return log-mel frames (time, bands), at least as many as a spectrogram needs to be one."""
     return log_mel(np.pad(samples, (0, max(0, RATE // 4 - len(samples)))), YAMNET)
-
-
-def _write_wav(path: Path, samples: Float32) -> None:
-    """Write 16-bit mono audio at 16 kHz."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(to_int16(samples).tobytes())
 
 
 def _row(name: str, source: Path, placed: Placed, surroundings: Surroundings) -> dict[str, str]:

@@ -18,6 +18,7 @@ from kws.errors import AudioError
 from kws.metadata import Metadata
 from kws.modelfile import ModelFile
 from kws.pcm import to_int16
+from kws.wav import write_wav
 
 from ..evaluation.conditions import RATE
 from ..evaluation.continuous import StreamScores
@@ -25,7 +26,7 @@ from ..evaluation.detection import DetectionReport, Place, Point, detector_of
 from .card import digest, rate, share, shown_threshold
 from .detection_pictures import ScoreExcerpt
 from .page import TEMPLATE, curve_section, show_picture, show_table, skipped_section, text
-from .report import MARK, check_folder, stored_curve, whole_folder, write_clip, write_text
+from .report import MARK, check_folder, stored_curve, whole_folder, write_text
 
 #: Misses and false accepts that are drawn and played, of each and of all keywords together.
 MOST_SHOWN = 12
@@ -141,7 +142,7 @@ def _write_sound(folder: Path, number: int, place: Place) -> str | None:
         return None
     (folder / "wrong").mkdir(exist_ok=True)
     name = f"wrong/{number:03}.wav"
-    write_clip(folder / name, audio)
+    write_wav(folder / name, audio, RATE)
     return name
 
 

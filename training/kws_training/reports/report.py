@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tempfile
-import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from kws.arrays import Int16
 from kws.errors import KwsError
 from kws.frontend import YAMNET
 from kws.modelfile import ModelFile
+from kws.wav import write_wav
 
 from ..data.dataset import DataError
 from ..evaluation.evaluate import Evaluation
@@ -151,18 +151,9 @@ def _write_clips(
     for number, result in enumerate(evaluation.report.mistakes[:MOST_CLIPS]):
         name = f"wrong/{number + 1:03}.wav"
         (folder / "wrong").mkdir(exist_ok=True)
-        write_clip(folder / name, audio[at[id(result)]])
+        write_wav(folder / name, audio[at[id(result)]], YAMNET.sample_rate)
         heard.append((result, name))
     return heard
-
-
-def write_clip(path: Path, audio: Int16) -> None:
-    """Write audio at 16 kHz as 16-bit WAV, which every browser plays."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(YAMNET.sample_rate)
-        file.writeframes(audio.astype("<i2").tobytes())
 
 
 def write_text(path: Path, content: str) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kws.errors import KwsError
+from kws.files import whole_file
 from kws.frontend import WORDS
 from kws.metadata import UNKNOWN
 from kws.pcm import to_int16
+from kws.wav import write_wav
 
 from ..data.digest import digest_of
 from ..data.manifest import MANIFEST
@@ -163,7 +163,8 @@ def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
             if isinstance(samples, KwsError):
                 failed.append(samples)
                 continue
-            _write(folder / missing[number].path, samples)
+            with whole_file(folder / missing[number].path) as file:
+                write_wav(file, to_int16(samples, nearest=True), WORDS.sample_rate)
             there.add(missing[number].path)
     finally:
         held = [entry for entry in entries if entry.path in there]
@@ -185,18 +186,6 @@ def _is_whole(path: Path) -> bool:
             )
     except (OSError, EOFError, wave.Error):
         return False
-
-
-def _write(path: Path, samples: np.ndarray) -> None:
-    """Write 16-bit WAV, all of the file or nothing."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with wave.open(str(part), "wb") as file:
-            file.setparams((1, 2, WORDS.sample_rate, len(samples), "NONE", ""))
-            file.writeframes(to_int16(samples, nearest=True).tobytes())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_manifest(path: Path, entries: Sequence[Entry]) -> None:
