@@ -70,7 +70,7 @@ commands: $(FEATURES) ## train the models of ten commands from the word base
 	  $(BIN)/kws distill build/teacher.tflite kws/models/words.tflite --keywords $(COMMANDS) \
 	    --student $${student%%:*} --epochs 16 --features $(FEATURES) \
 	    --data $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
-	    --judge $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands \
+	    --test-data $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands \
 	    --negatives $(DATA)/speech/orders --output kws/models/$${student##*:}.tflite \
 	    --float build/$${student##*:}.tflite || exit 1; \
 	done

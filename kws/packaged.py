@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from .errors import ModelError
+from .intervals import share_interval
 from .modelfile import ModelFile, parse_model, read_model
 
 #: Ten English commands: the model of `kws.KeywordSpotter.default`.
@@ -62,6 +65,66 @@ def packaged_model(name: str = COMMANDS) -> ModelFile:
     ModelFile
     """
     return parse_model(packaged_content(name), f"{name}.tflite")
+
+
+@dataclass(frozen=True)
+class MeasuredAccuracy:
+    """How many clips a model of the package gives the right label, as measured before it shipped.
+
+    Attributes
+    ----------
+    right, clips : int
+        Clips that get the right label, of how many.
+    interval : (float, float)
+        Exact 95 % interval of the accuracy (Clopper-Pearson), 0 .. 1.
+    command : str
+        What measured it.
+    data : str
+        The clips, in words.
+    date : str
+        When, as in 2026-11-29.
+    """
+
+    right: int
+    clips: int
+    interval: tuple[float, float]
+    command: str
+    data: str
+    date: str
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the clips that get the right label, 0 .. 1."""
+        return self.right / self.clips
+
+
+def measured_accuracy(name: str = COMMANDS) -> MeasuredAccuracy:
+    """Return the accuracy of a model of the package, as the table beside the models says it.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    Returns
+    -------
+    MeasuredAccuracy
+
+    Examples
+    --------
+    >>> print(f"{measured_accuracy('commands').accuracy:.1%}")
+    95.2%
+    """
+    table = json.loads(resources.files(__package__).joinpath("models", "accuracy.json").read_text())
+    row = table["models"][name]
+    return MeasuredAccuracy(
+        row["right"],
+        row["clips"],
+        share_interval(row["right"], row["clips"]),
+        row["command"],
+        table["data"],
+        table["date"],
+    )
 
 
 def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:

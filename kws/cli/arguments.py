@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from ..console import note
 from ..errors import KwsError
 from ..packaged import NAMES, WORDS
 
@@ -50,6 +53,51 @@ def check_output(path: Path) -> None:
 def names(text: str) -> list[str]:
     """Parse names between commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+class _OldSpelling(argparse.Action):
+    """An option that was renamed: does what the new one does, and says on stderr what that is."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, renamed: argparse.Action, **_: Any
+    ) -> None:
+        super().__init__(
+            option_strings,
+            dest,
+            nargs=renamed.nargs,
+            default=argparse.SUPPRESS,  # that of the new spelling counts
+            help=argparse.SUPPRESS,
+        )
+        self.type = renamed.type
+        self._renamed = renamed
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        new = self._renamed.option_strings[0]
+        note(f"kws: {option_string} is called {new} now: the next release takes the new name only")
+        self._renamed(parser, namespace, values, option_string)
+
+
+def add_old_spelling(
+    parser: argparse._ActionsContainer, spelling: str, renamed: argparse.Action
+) -> None:
+    """Take the old spelling of an option for one release more, with a note on stderr.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser or argument group
+        Of the verb.
+    spelling : str
+        The old name, such as ``--judge``; ``--help`` does not show it.
+    renamed : argparse.Action
+        The option under its new name, as ``add_argument`` returned it.
+    """
+    parser.add_argument(spelling, action=_OldSpelling, dest=renamed.dest, renamed=renamed)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -28,11 +29,34 @@ DEVICE_VERBS = {
     "record": "record:RECORD",
     "enroll": "enroll:ENROLL",
     "calibrate": "calibrate:CALIBRATE",
+    "models": "models:MODELS",
     "inspect": "inspect:INSPECT",
     "bench": "bench:BENCH",
 }
-#: Those that the extra "deploy" brings the packages of; the others need "train".
-DEPLOY_VERBS = ("distill", "prune", "quantize", "pack", "check", "export")
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the three sides of the command line.
+
+    Attributes
+    ----------
+    title : str
+        What its verbs are for, as a heading of ``kws --help``.
+    extra : str or None
+        The extra that brings what its verbs import; None for the device, which needs none.
+    """
+
+    title: str
+    extra: str | None
+
+
+#: The sides by the package that their verbs are in, in the order of ``kws --help``.
+SIDES = {
+    "kws": _Side("on the device", None),
+    "kws_training": _Side("from recordings to a model", "train"),
+    "kws_deploy": _Side("from a model to the device", "deploy"),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +64,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Says the default of an option where there is one: None, False and no files are none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == []:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _device_verb(name: str) -> Verb:
@@ -64,23 +97,56 @@ def _find_verbs(name: str | None) -> list[Verb]:
     return verbs
 
 
+def _side(module: str) -> _Side | None:
+    """Return the side that a module is of; None if it is of somebody else's package."""
+    return SIDES.get(module.partition(".")[0])
+
+
+def _extra(name: str | None) -> str:
+    """Return the extra that brings what a verb imports."""
+    for entry in entry_points(group=GROUP):
+        side = _side(entry.value)
+        if entry.name == name and side is not None and side.extra is not None:
+            return side.extra
+    return "train"
+
+
+def _listing(verbs: Sequence[Verb]) -> str:
+    """Return the verbs and what they do, by side."""
+    groups: dict[str, list[Verb]] = {side.title: [] for side in SIDES.values()}
+    for verb in verbs:
+        side = _side(verb.run.__module__)
+        groups.setdefault("others" if side is None else side.title, []).append(verb)
+    width = max(len(verb.name) for verb in verbs)
+    lines = []
+    for title, members in groups.items():
+        if members:
+            lines += [f"{title}:", *(f"  {one.name:{width}}  {one.summary}" for one in members), ""]
+    return "\n".join(lines)
+
+
 def _parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="kws",
-        description="Keyword spotting for devices: wake words and voice commands.",
-        epilog="example: kws spot recording.wav",
+        usage="kws [-h] [--version] VERB ...",
+        description="Keyword spotting for devices: wake words and voice commands.\n\n"
+        + _listing(verbs),
+        epilog="kws VERB --help says more of each\nexample: kws spot recording.wav",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     from .. import __version__
 
     parser.add_argument("--version", action="version", version=f"kws {__version__}")
-    commands = parser.add_subparsers(metavar="VERB", required=True)
+    # without a help of their own the verbs are listed by _listing alone
+    commands = parser.add_subparsers(
+        metavar="VERB", required=True, prog="kws", help=argparse.SUPPRESS
+    )
     for verb in verbs:
         sub = commands.add_parser(
             verb.name,
-            help=verb.summary,
             description=verb.summary,
             epilog=f"example: {verb.example}",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Formatter,
         )
         sub.add_argument("--debug", action="store_true", help="show where an error came from")
         verb.configure(sub)
@@ -107,8 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if debug:
             traceback.print_exc()
-        extra = "deploy" if name in DEPLOY_VERBS else "train"
-        return _complain(f"{error.name} is missing: {install_extra(extra)}", BAD_INPUT)
+        return _complain(f"{error.name} is missing: {install_extra(_extra(name))}", BAD_INPUT)
     except BrokenPipeError:
         _discard_output()  # the reader has gone, as in `kws spot … | head`
         return 0

@@ -72,7 +72,7 @@ QUICK = {
     "train": ["--epochs", "1", "--copies", "1"],
     "pretrain": ["--epochs", "1", "--synthesize", "0"],
 }
-QUICK_WAKE_WORD = ["--steps", "20", "--members", "1", "--synthesize", "0"]
+QUICK_WAKE_WORD = ["--steps", "20", "--ensemble", "1", "--synthesize", "0"]
 
 
 def commands(page):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli.arguments import MODEL_HELP, check_output, milliseconds, names
+from kws.cli.arguments import MODEL_HELP, add_old_spelling, check_output, milliseconds, names
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws_training.cli.arguments import add_data, add_negatives, seed
@@ -74,8 +74,8 @@ def add_material(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of background noise",
     )
-    parser.add_argument(
-        "--judge",
+    test_data = parser.add_argument(
+        "--test-data",
         type=Path,
         nargs="+",
         action="extend",
@@ -84,6 +84,7 @@ def add_material(parser: argparse.ArgumentParser) -> None:
         help="labelled recordings to choose thresholds and to judge by; whoever speaks there is "
         "left out of everything else; without it, some of the speakers of --data",
     )
+    add_old_spelling(parser, "--judge", test_data)
     add_negatives(parser)
     parser.add_argument(
         "--unlabelled",
@@ -107,7 +108,13 @@ def folders_of(options: argparse.Namespace) -> Folders:
     from ..distillation.sources import Folders
 
     features = [] if options.features is None else [options.features]
-    folders = (options.data, options.judge, options.noise, options.negatives, options.unlabelled)
+    folders = (
+        options.data,
+        options.test_data,
+        options.noise,
+        options.negatives,
+        options.unlabelled,
+    )
     for path in [*features, *(path for some in folders for path in some)]:
         if not path.exists():
             raise KwsError(f"{path}: no such file or folder: check the path")
@@ -115,7 +122,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
         options.data,
         options.speaker_rule,
         options.features,
-        options.judge,
+        options.test_data,
         options.noise,
         options.negatives,
         options.unlabelled,
@@ -229,7 +236,7 @@ def _run(options: argparse.Namespace) -> int:
             f"of {result.judges} speakers"
         )
     if result.student.clips < FEW:
-        note(f"{result.student.clips} clips tell little: name folders of more with --judge")
+        note(f"{result.student.clips} clips tell little: name folders of more with --test-data")
     size = options.output.stat().st_size / 1000
     print(f"wrote {options.output} ({size:.0f} kB, int8, {student.name})")
     return 0

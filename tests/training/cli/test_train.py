@@ -1,6 +1,7 @@
 """Who trains, validates and is held out, as the options of `kws train` say."""
 
 import argparse
+import dataclasses
 import shutil
 
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from kws.cli.main import main
 from kws.errors import KwsError
 from kws_training.cli.train import TRAIN
+from kws_training.cli.train_config import CommandConfig, SoundConfig, WakeWordConfig, config_of
 from kws_training.cli.train_files import split_clips
 
 
 def parse(*arguments):
     parser = argparse.ArgumentParser()
     TRAIN.configure(parser)
-    return parser.parse_args([*map(str, arguments), "--output", "model.tflite"])
+    return config_of(parser.parse_args([*map(str, arguments), "--output", "model.tflite"]))
 
 
 def speakers(parts):
@@ -80,11 +82,11 @@ def test_folders_of_ones_own(words, tmp_path):
 def test_a_word_that_is_only_tested(words, tmp_path):
     folder = by_folder(words, tmp_path, train="012345", test="89")
     (folder / "test" / "rise").rename(folder / "test" / "jump")
-    options = parse("--data", folder / "train", "--test-data", folder / "test")
+    config = parse("--data", folder / "train", "--test-data", folder / "test")
     with pytest.raises(KwsError, match="jump has no recordings to train with"):
-        split_clips(options)
-    options.keywords = ["rise", "fall"]  # then it is any other word
-    assert split_clips(options)[2]
+        split_clips(config)
+    # then it is any other word
+    assert split_clips(dataclasses.replace(config, keywords=["rise", "fall"]))[2]
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,43 @@ def test_options_that_contradict_each_other(listed, tmp_path, capsys, arguments,
     assert reason in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["--data", "."], CommandConfig),
+        (["--task", "sounds", "--data", "."], SoundConfig),
+        (["--wake-word", "a", "--negatives", "."], WakeWordConfig),
+        (["--task", "wake-words", "--wake-word", "a", "--negatives", "."], WakeWordConfig),
+    ],
+)
+def test_each_task_has_its_configuration(arguments, kind):
+    assert type(parse(*arguments)) is kind
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--wake-word", "a", "--negatives", ".", "--tap", "3"], "--tap: is not for --task wake"),
+        (["--task", "sounds", "--data", ".", "--steps", "9"], "is for --task wake-words"),
+        (["--task", "commands", "--data", ".", "--wake-word", "a"], "--wake-word: is not for"),
+        (["--task", "wake-words"], "--wake-word: give the phrase"),
+        (["--data", ".", "--tap", "15"], "YAMNet has layers 1 to 14"),
+        (["--task", "sounds", "--data", ".", "--tap", "0"], "YAMNet has layers 1 to 14"),
+        (["--data", ".", "--copies", "0"], "--copies 0: must be at least 1"),
+    ],
+)
+def test_what_a_task_does_not_take_is_refused_by_its_name(arguments, reason):
+    with pytest.raises(KwsError, match=reason):
+        parse(*arguments)
+
+
+def test_old_spellings_go_on_with_a_note(capsys):
+    config = parse("--task", "sounds", "--data", ".", "--folds", "fold")
+    assert config == parse("--task", "sounds", "--data", ".", "--fold-column", "fold")
+    assert capsys.readouterr().err.splitlines() == [
+        "kws: --folds is called --fold-column now: the next release takes the new name only"
+    ]
+    assert parse("--wake-word", "a", "--negatives", ".", "--members", "1").ensemble == 1
+    assert "--ensemble" in capsys.readouterr().err

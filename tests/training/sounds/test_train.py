@@ -84,7 +84,7 @@ def trained(sounds, others, made_yamnet, tmp_path_factory):
         "sounds",
         "--data",
         sounds,
-        "--folds",
+        "--fold-column",
         "fold",
         "--yamnet",
         made_yamnet,
@@ -233,11 +233,11 @@ def test_hold_out_without_folds(sounds, made_yamnet, tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (["--folds", "folds"], "gives it no 'folds'"),
-        (["--folds", "fold", "--split", "fold"], "leave out --split"),
-        (["--folds", "fold", "--epochs", "3"], "--epochs: is not for --task sounds"),
-        (["--folds", "fold", "--extractor", "words"], "sounds are heard by yamnet"),
-        (["--task", "commands", "--folds", "fold"], "is for --task sounds"),
+        (["--fold-column", "folds"], "gives it no 'folds'"),
+        (["--fold-column", "fold", "--split", "fold"], "leave out --split"),
+        (["--fold-column", "fold", "--epochs", "3"], "--epochs: is not for --task sounds"),
+        (["--fold-column", "fold", "--extractor", "words"], "sounds are heard by yamnet"),
+        (["--task", "commands", "--fold-column", "fold"], "is for --task sounds"),
     ],
 )
 def test_bad_arguments(sounds, made_yamnet, tmp_path, change, reason):
@@ -386,7 +386,7 @@ def test_real_sounds(shared, tmp_path):
         "sounds",
         "--data",
         shared / "audio" / "sounds",
-        "--folds",
+        "--fold-column",
         "speaker",
         "--yamnet",
         shared / "yamnet" / "yamnet.tflite",

@@ -62,13 +62,27 @@ def add_negatives(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms."""
+def add_recipe(
+    parser: argparse.ArgumentParser, default: str | None, if_left_out: str | None = None
+) -> None:
+    """Add the arguments that say how recordings are augmented: a recipe, and recorded rooms.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    default : str or None
+        The recipe where none is given; None if that is decided later.
+    if_left_out : str or None
+        The recipe that is decided on later, for the help.
+    """
+    later = "" if if_left_out is None else f"; {if_left_out} if left out"
     parser.add_argument(
         "--recipe",
         default=default,
         metavar="NAME|FILE.toml",
-        help="what may happen to a recording: light, heavy, telephone, or a file of your own",
+        help="what may happen to a recording: light, heavy, telephone, or a file of your own"
+        + later,
     )
     parser.add_argument(
         "--rooms",

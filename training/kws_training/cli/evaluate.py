@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(figures, indent=1))
     else:
-        print_classes(report)
+        print("\n".join(class_lines(report)))
         if options.group_by is not None:
             _print_groups(options.group_by, groups[options.group_by])
         _print_skipped(report.skipped)
@@ -111,22 +111,33 @@ def _read(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]
     return clips, audio, skipped
 
 
-def print_classes(report: ClipReport) -> None:
-    """Print the figures of every class and what its clips were taken for."""
+def class_lines(report: ClipReport) -> list[str]:
+    """Return a table of the figures of every class and what its clips were taken for.
+
+    Parameters
+    ----------
+    report : ClipReport
+
+    Returns
+    -------
+    list of str
+        The accuracy over all clips, an empty line, the head of the table, and a line a class.
+    """
     width = max(len(figures.label) for figures in report.classes)
     low, high = report.interval
-    print(
+    lines = [
         f"accuracy {report.accuracy:.1%} of {report.clips} clips "
         f"(95 % interval {low:.1%} to {high:.1%})\n"
-    )
+    ]
     header = " ".join(f"{figures.label[:6]:>6}" for figures in report.classes)
-    print(f"{'':{width}}  precision  recall  clips   taken for: {header}")
+    lines.append(f"{'':{width}}  precision  recall  clips   taken for: {header}")
     for figures, row in zip(report.classes, report.confusion, strict=True):
         cells = " ".join(f"{n or '.':>6}" for n in row)
-        print(
+        lines.append(
             f"{figures.label:{width}}  {figures.precision:9.1%}  {figures.recall:6.1%}  "
             f"{figures.clips:5}              {cells}"
         )
+    return lines
 
 
 def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:

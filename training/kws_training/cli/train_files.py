@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kws.errors import KwsError
 
 from ..data.dataset import Clip, Skipped
+from .train_config import ClipsConfig, TrainConfig
 
-if TYPE_CHECKING:  # TensorFlow is not needed to print --help
+if TYPE_CHECKING:  # what these import is not needed to print --help
     from kws.modelfile import ModelFile
 
+    from ..evaluation.results import ClipReport
 
-def split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """Find the clips to train, to validate and held out, as the options say who is which."""
+#: Clips to train, to validate and held out.
+Clips = tuple[list[Clip], list[Clip], list[Clip]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `kws train` says at its end.
+
+    Attributes
+    ----------
+    lines : sequence of str
+        For people.
+    figures : dict
+        The same as JSON values.
+    skipped : sequence of Skipped
+        Recordings that could not be used.
+    """
+
+    lines: Sequence[str]
+    figures: dict[str, Any]
+    skipped: Sequence[Skipped]
+
+
+def split_clips(config: ClipsConfig) -> Clips:
+    """Find the clips to train, to validate and held out.
+
+    Parameters
+    ----------
+    config : ClipsConfig
+        Where they are, and who is which.
+
+    Returns
+    -------
+    training, validation, held_out : list of Clip
+        No speaker is in two of them.
+
+    Raises
+    ------
+    KwsError
+        If recordings cannot be found, or a speaker or label is on one side alone.
+    """
     from kws.metadata import SILENCE, UNKNOWN
 
     from ..data.dataset import find_parts, labels_of
     from ..data.splits import by_column, check_apart, hold_out, split
 
-    if options.split is not None and (options.validation_data or options.test_data):
-        raise KwsError("--split says who validates: leave out --validation-data and --test-data")
-    if options.hold_out and (options.split is not None or options.test_data):
-        raise KwsError(
-            "--hold-out: --split and --test-data say who is held out: leave one of them out"
-        )
     data, validation, test = find_parts(
-        [options.data, options.validation_data, options.test_data],
-        options.keywords,
-        options.speaker_rule,
+        [config.data, config.validation_data, config.test_data],
+        config.keywords,
+        config.speaker_rule,
     )
     labels_of([*data, *validation, *test])  # one class, or a name that cannot be a label
-    if options.split is not None:
-        training, validation, held_out = by_column(data, options.split)
+    if config.split is not None:
+        training, validation, held_out = by_column(data, config.split)
     else:
-        training, held_out = hold_out(data, options.hold_out or 0.0)
+        training, held_out = hold_out(data, config.hold_out)
         held_out += test
     if not validation:
-        training, validation = split(training, options.validation)
+        training, validation = split(training, config.validation)
     check_apart({"training": training, "validation": validation, "test": held_out})
     known = {clip.label for clip in training}
     for clip in (*validation, *held_out):
@@ -50,39 +85,76 @@ def split_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip], li
 
 
 def find_sounds(
-    options: argparse.Namespace, training: Sequence[Clip]
+    config: ClipsConfig, training: Sequence[Clip]
 ) -> tuple[list[Path], list[Path], list[Path]]:
     """Find the recordings of noise, of negatives and of rooms.
+
+    Parameters
+    ----------
+    config : ClipsConfig
+        Where they are.
+    training : sequence of Clip
+        The clips to train on, to check that every keyword has some.
+
+    Returns
+    -------
+    noise, negatives, rooms : list of Path
 
     Raises
     ------
     KwsError
-        If one of the keywords has no recordings, too.
+        If a folder cannot be read, or a keyword has no recordings.
     """
     from ..data.unlabelled import find_background, find_recordings
 
-    for keyword in options.keywords or ():
+    for keyword in config.keywords or ():
         if all(clip.label != keyword for clip in training):
-            raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, options.data))}")
-    noise = find_recordings(options.noise) + find_background(options.data)
-    return noise, find_recordings(options.negatives), find_recordings(options.rooms)
+            raise KwsError(f"{keyword}: no recordings in {', '.join(map(str, config.data))}")
+    noise = find_recordings(config.noise) + find_background(config.data)
+    return noise, find_recordings(config.negatives), find_recordings(config.rooms)
 
 
-def write_trained(
-    options: argparse.Namespace, content: bytes, skipped: Sequence[Skipped]
-) -> ModelFile:
-    """Write the model file that was trained, and name the recordings that were skipped."""
+def write_trained(config: TrainConfig, content: bytes, skipped: Sequence[Skipped]) -> ModelFile:
+    """Write the model file that was trained, and name the recordings that were skipped.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Where it goes.
+    content : bytes
+        Of the file.
+    skipped : sequence of Skipped
+        Recordings that could not be used: named on stderr.
+
+    Returns
+    -------
+    ModelFile
+    """
     from kws.console import note
     from kws.modelfile import parse_model, write_model
 
-    model = parse_model(content, str(options.output))
-    write_model(options.output, model.network, model.metadata)
+    model = parse_model(content, str(config.output))
+    write_model(config.output, model.network, model.metadata)
     for skip in skipped:
         note(f"skipped: {skip.path}: {skip.reason}")
     return model
 
 
-def print_written(options: argparse.Namespace) -> None:
-    """Print what was written, in the end."""
-    size = options.output.stat().st_size
-    print(f"wrote {options.output} ({size / 1000:.0f} kB, {options.precision})")
+def accuracy_of(report: ClipReport | None) -> dict[str, Any] | None:
+    """Return the accuracy over clips as JSON values; None if there were no clips.
+
+    Parameters
+    ----------
+    report : ClipReport or None
+
+    Returns
+    -------
+    dict or None
+    """
+    if report is None:
+        return None
+    return {
+        "accuracy": report.accuracy,
+        "interval": list(report.interval),
+        "clips": report.clips,
+    }

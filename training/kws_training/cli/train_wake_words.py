@@ -1,27 +1,37 @@
-"""What `kws train --wake-word` takes and prints."""
+"""What `kws train --task wake-words` takes and prints."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from kws.cli.arguments import per_hour
+from kws.cli.arguments import add_old_spelling, per_hour
+from kws.console import note
 from kws.errors import KwsError
 from kws.metadata import OperatingPoint, is_label, keywords_of
 
 from ..data.dataset import Clip, DataError
 from ..data.spelling import plain
 from ..data.unlabelled import find_speech
+from ..networks.word_base import read_base
+from ..tensorflow_loading import import_tensorflow
+from .train_config import WakeWordConfig
+from .train_files import Trained, write_trained
 
-#: What ``kws train --wake-word`` takes where nothing is said.
-SYNTHESIZED, STEPS, MEMBERS, HOLD_OUT, RATE = 300, 1000, 2, 0.1, 0.5
 #: More phrases than this do not fit beside each other into a batch.
 MOST_PHRASES = 20
 
 
 def add_wake_words(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of wake words."""
+    """Add the arguments that only wake words take.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of `kws train`.
+    """
     group = parser.add_argument_group(
         "wake words", "phrases, each detected by itself, from a few recordings or none"
     )
@@ -45,63 +55,66 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--synthesize",
         type=int,
-        default=SYNTHESIZED,
         metavar="N",
         help="times that text to speech says each phrase, and as often other things "
-        f"({SYNTHESIZED} if left out; 0 for none; needs an engine such as espeak-ng)",
+        f"({WakeWordConfig.synthesize} if left out; 0 for none; needs an engine such as espeak-ng)",
     )
     group.add_argument(
         "--language",
-        default="en",
         metavar="CODE",
-        help="of the phrases, for text to speech: en if left out, de, fr, … as espeak-ng has them",
+        help="of the phrases, for text to speech, as espeak-ng names it: en, de, fr, …; "
+        f"{WakeWordConfig.language} if left out",
     )
     group.add_argument(
         "--false-accepts-per-hour",
         type=per_hour,
-        default=RATE,
         metavar="RATE",
-        help=f"what the thresholds in the file are chosen for ({RATE} if left out)",
+        help="what the thresholds in the file are chosen for "
+        f"({WakeWordConfig.false_accepts_per_hour} if left out)",
     )
     group.add_argument(
         "--steps",
         type=int,
-        default=STEPS,
         metavar="N",
-        help=f"training steps of each network ({STEPS} if left out); fewer are quicker",
+        help=f"training steps of each network, fewer are quicker; {WakeWordConfig.steps} if left "
+        "out",
     )
-    group.add_argument(
-        "--members",
+    ensemble = group.add_argument(
+        "--ensemble",
         type=int,
-        default=MEMBERS,
         metavar="N",
         help="networks that are trained; the model learns from their mean "
-        f"({MEMBERS} if left out; 1 takes a third of the time, and misses more)",
+        f"({WakeWordConfig.ensemble} if left out; 1 takes a third of the time, and misses more)",
     )
+    add_old_spelling(group, "--members", ensemble)
 
 
-def run_wake_words(options: argparse.Namespace) -> int:
-    """Train wake words as the options say."""
-    from ..networks.word_base import read_base
-    from ..tensorflow_loading import import_tensorflow
-    from .train_files import print_written, write_trained
+def run_wake_words(config: WakeWordConfig) -> Trained:
+    """Train a model of wake words and write it.
 
-    keywords = _keywords(options.wake_words)
-    for name, least in (("synthesize", 0), ("steps", 10), ("members", 1)):
-        if getattr(options, name) < least:
-            raise KwsError(f"--{name} {getattr(options, name)}: must be at least {least}")
+    Parameters
+    ----------
+    config : WakeWordConfig
+        What the user decided.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    KwsError
+        If phrases, recordings or the word base cannot be used.
+    """
+    keywords = _keywords(config.wake_words)
     said = [
         find_speech(folders) if folders else []
-        for folders in folders_of(keywords, options.positives)
+        for folders in folders_of(keywords, config.positives)
     ]
-    if not options.negatives:
-        raise KwsError("--negatives: give folders of recordings without the phrase")
-    negatives, with_phrase = without_phrases(find_speech(options.negatives), keywords)
-    noise = find_speech(options.noise) if options.noise else []
-    read_base(options.base)  # a foreign file is refused before TensorFlow is loaded
+    negatives, with_phrase = without_phrases(find_speech(config.negatives), keywords)
+    noise = find_speech(config.noise) if config.noise else []
+    read_base(config.base)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
-    from kws.console import note
-
     from ..wake_words.data import Phrase, gather
     from ..wake_words.train import Options, train_wake_words
 
@@ -111,29 +124,31 @@ def run_wake_words(options: argparse.Namespace) -> int:
         [Phrase(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)],
         negatives,
         noise,
-        options.synthesize,
-        options.language,
-        options.hold_out,
-        options.seed,
+        config.synthesize,
+        config.language,
+        config.hold_out,
+        config.seed,
     )
     result = train_wake_words(
         material,
-        options.base,
+        config.base,
         Options(
-            false_accepts_per_hour=options.false_accepts_per_hour,
-            steps=options.steps,
-            members=options.members,
-            learning_curve=options.learning_curve,
-            precision=options.precision,
-            seed=options.seed,
+            false_accepts_per_hour=config.false_accepts_per_hour,
+            steps=config.steps,
+            members=config.ensemble,
+            learning_curve=config.learning_curve,
+            precision=config.precision,
+            seed=config.seed,
         ),
     )
-    model = write_trained(options, result.content, result.skipped)
-    for keyword, threshold in model.metadata.detector.thresholds.items():
-        print(f"{keyword}: threshold {threshold:.4g}")
-    _print_points(result.points)
-    print_written(options)
-    return 0
+    model = write_trained(config, result.content, result.skipped)
+    thresholds = model.metadata.detector.thresholds
+    lines = [f"{keyword}: threshold {one:.4g}" for keyword, one in thresholds.items()]
+    figures = {
+        "thresholds": dict(thresholds),
+        "operating_points": [asdict(point) for point in result.points],
+    }
+    return Trained([*lines, *_point_lines(result.points)], figures, result.skipped)
 
 
 def _keywords(texts: Sequence[str]) -> list[str]:
@@ -215,15 +230,14 @@ def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[lis
     return kept, len(clips) - len(kept)
 
 
-def _print_points(points: Sequence[OperatingPoint]) -> None:
-    """Print what thresholds gave on recordings that nothing was trained on."""
+def _point_lines(points: Sequence[OperatingPoint]) -> list[str]:
+    """Return what thresholds gave on recordings that nothing was trained on."""
     if not points:
-        print("no operating points: too few negatives to keep some apart from training")
-        return
-    print(
+        return ["no operating points: too few negatives to keep some apart from training"]
+    lines = [
         f"on {points[0].hours:.2f} h of other speakers without the phrase and recordings of "
         "speakers kept apart (95 % intervals):"
-    )
+    ]
     for point in points:
         low, high = point.false_accepts_per_hour_interval
         least, most = point.miss_rate_interval
@@ -232,8 +246,9 @@ def _print_points(points: Sequence[OperatingPoint]) -> None:
             misses = (
                 f"misses {point.miss_rate:.0%} of {point.recordings} ({least:.0%} to {most:.0%})"
             )
-        print(
+        lines.append(
             f"  {point.keyword}: threshold {point.threshold:.4g}: "
             f"{point.false_accepts_per_hour:.2f} false accepts per hour ({low:.2f} to {high:.2f}), "
             f"{misses}"
         )
+    return lines

@@ -166,7 +166,7 @@ SOURCES = (
             mirrors=(f"https://github.com/karolpiczak/ESC-50/archive/{ESC_50_COMMIT}.zip",),
         ),
         bounds=Bounds(files=3_000, size=3 * GB // 2),
-        next="kws train --task sounds --data {folder}/manifest.csv --folds fold "
+        next="kws train --task sounds --data {folder}/manifest.csv --fold-column fold "
         "--output sounds.tflite",
         root=f"ESC-50-{ESC_50_COMMIT}",
         prepare=prepare.esc_50,
@@ -190,7 +190,7 @@ SOURCES = (
             ),
         ),
         bounds=Bounds(files=20_000, size=10 * GB),
-        next="kws train --task sounds --data {folder}/manifest.csv --folds fold "
+        next="kws train --task sounds --data {folder}/manifest.csv --fold-column fold "
         "--output sounds.tflite",
         root="UrbanSound8K",
         prepare=prepare.urbansound8k,

@@ -307,11 +307,13 @@ def _rounds(
             there = sorted({name for clip in clips for name in clip.columns})
             raise DataError(
                 f"{clip.path}: the manifest gives it no {folds!r}: fill in that column, or name "
-                f"another one with --folds ({', '.join(there) or 'there is no manifest.csv'})"
+                f"another one with --fold-column ({', '.join(there) or 'there is no manifest.csv'})"
             )
     names = sorted({clip.columns[folds] for clip in clips}, key=lambda name: (len(name), name))
     if len(names) < 2:
-        raise DataError(f"--folds {folds}: one fold only ({names[0]}): at least two are needed")
+        raise DataError(
+            f"--fold-column {folds}: one fold only ({names[0]}): at least two are needed"
+        )
     of = np.array([names.index(clip.columns[folds]) for clip in clips])
     of = np.concatenate([of, (shares * len(names)).astype(np.int64)])
     return {name: of == number for number, name in enumerate(names)}

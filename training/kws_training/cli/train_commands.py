@@ -1,0 +1,76 @@
+"""``kws train --task commands``: finds the recordings, trains, says what came of it."""
+
+from __future__ import annotations
+
+from ..augmentation.recipe import read_recipe
+from ..networks.weights import find_yamnet
+from ..networks.word_base import read_base
+from ..networks.yamnet_file import read_yamnet
+from ..tensorflow_loading import import_tensorflow
+from .train_config import CommandConfig
+from .train_files import Trained, accuracy_of, find_sounds, split_clips, write_trained
+
+
+def run_commands(config: CommandConfig) -> Trained:
+    """Train a model for commands and write it.
+
+    Parameters
+    ----------
+    config : CommandConfig
+        What the user decided.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    KwsError
+        If recordings or networks cannot be used.
+    """
+    clips = split_clips(config)
+    noise, negatives, rooms = find_sounds(config, clips[0])
+    augmentation = read_recipe(config.recipe)
+    # foreign files are refused before TensorFlow is loaded
+    yamnet = None
+    if config.extractor != "words":
+        yamnet = find_yamnet(config.yamnet)
+        read_yamnet(yamnet)
+    if config.extractor != "yamnet":
+        read_base(config.base)
+    import_tensorflow()
+    from ..commands.train import Options, train
+
+    result = train(
+        clips,
+        yamnet,
+        config.base,
+        noise,
+        negatives,
+        rooms,
+        augmentation,
+        Options(
+            extractor=config.extractor,
+            tap=config.tap,
+            copies=config.copies,
+            validation=config.validation,
+            hold_out=config.hold_out,
+            split=config.split,
+            epochs=config.epochs,
+            learning_curve=config.learning_curve,
+            precision=config.precision,
+            seed=config.seed,
+        ),
+    )
+    write_trained(config, result.content, result.skipped)
+    lines = []
+    for report, who in ((result.validation, "validation"), (result.held_out, "held-out")):
+        if report is not None:
+            lines.append(
+                f"accuracy on {who} speakers: {report.accuracy:.1%} of {report.clips} clips"
+            )
+    figures = {
+        "validation": accuracy_of(result.validation),
+        "held_out": accuracy_of(result.held_out),
+    }
+    return Trained(lines, figures, result.skipped)
