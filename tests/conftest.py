@@ -1,14 +1,36 @@
 """Fixtures that several packages' tests share."""
 
 import fcntl
+import io
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from kws.cli.main import main
+
+
+def kws_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process: what it prints, and how it ends.
+
+    A process of its own takes five seconds of a core to import TensorFlow. What only a process can
+    show (its streams, signals, what it says at its end) is tested by one.
+    """
+    command = [*map(str, arguments)]
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in "ab")
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = main(command)
+        except SystemExit as end:  # of argparse
+            status = end.code
+    printed, said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(command, status, printed, said)
 
 
 def needs_program(name: str, install: str) -> str:

@@ -17,20 +17,12 @@ from kws.audio import load_audio
 from kws.metadata import WAKE_WORDS
 from kws.modelfile import read_model, write_model
 
+from ...conftest import kws_here as kws
+
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = ROOT / "kws" / "models" / "commands.tflite"
 WORDS = ROOT / "kws" / "models" / "words.tflite"
 RATE = 16000
-
-
-def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=200,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from ...conftest import kws_here as kws
+
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = ROOT / "kws" / "models" / "commands.tflite"
 DEMO = ROOT / "demo" / "synthesized_commands.wav"
-
-
-def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=200,
-        text=True,
-    )
 
 
 def test_onnx(tmp_path: Path) -> None:

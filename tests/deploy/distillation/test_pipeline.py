@@ -1,8 +1,5 @@
-"""A student learns made-up words from images and a teacher, as a process; and is pruned."""
+"""A student learns made-up words from images and a teacher, and is pruned."""
 
-import os
-import subprocess
-import sys
 from importlib import resources
 
 import numpy as np
@@ -14,6 +11,8 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import read_model
 from kws_deploy.distillation.pipeline import labels_of
+
+from ...conftest import kws_here
 
 DEFAULT = resources.files("kws") / "models" / "commands.tflite"
 LABELS = read_model(str(DEFAULT)).metadata.labels
@@ -48,13 +47,9 @@ def data(tmp_path_factory):
 
 
 def run(cache, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "KWS_CACHE": str(cache)},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KWS_CACHE", str(cache))
+        return kws_here(*arguments)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
-"""The verb calibrate, as a process: a threshold, what it promises, and when it refuses."""
+"""The verb calibrate: a threshold, what it promises, and when it refuses."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +14,9 @@ from kws.audio import load_audio
 from kws.calibration.thresholds import Calibrated, calibrated
 from kws.modelfile import ModelFile, parse_model, read_model, write_model
 
+from ...conftest import kws_here as kws
+
 RATE = 16000
-
-
-def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def write_wav(path: Path, samples: np.ndarray) -> None:

@@ -21,6 +21,8 @@ from kws.metadata import point_of, unmeasured
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.network import interpreter_class
 
+from ...conftest import kws_here
+
 DEFAULT = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflite"
 
 
@@ -206,7 +208,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def refusal(*arguments: object) -> str:
-    done = kws("inspect", *arguments)
+    done = kws_here("inspect", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     return line

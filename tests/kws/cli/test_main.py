@@ -18,6 +18,7 @@ from kws.errors import AudioError
 from kws.microphone import input_devices
 from kws.modelfile import ModelFile, pack, parse_model
 
+from ...conftest import kws_here
 from ..conftest import RATE, Demo
 
 KEYWORDS = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"}
@@ -52,11 +53,11 @@ def lines(output: bytes) -> list[str]:
     return output.decode().splitlines()
 
 
-def refusal(*arguments: str | Path, stdin: bytes = b"") -> str:
+def refusal(*arguments: str | Path) -> str:
     """The one line of an error."""
-    done = kws(*arguments, stdin=stdin)
-    assert done.stdout == b""
-    (line,) = lines(done.stderr)
+    done = kws_here(*arguments)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
     assert line.startswith("kws")
     assert "Traceback" not in line
     assert done.returncode == BAD_INPUT

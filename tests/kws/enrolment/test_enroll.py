@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from kws.errors import AudioError
 from kws.modelfile import pack, read_model
 from kws.packaged import packaged_model
 
+from ...conftest import kws_here as kws
 from ..conftest import RATE, Demo, Word
 
 
@@ -56,16 +55,6 @@ def folder(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, take in enumerate(variants(demo, demo.words[0], 5)):
         write(folder / f"{number:03d}.wav", take)
     return folder
-
-
-def kws(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def refusal(*arguments: str | Path) -> str:

@@ -3,8 +3,6 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,18 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from ...conftest import kws_here as kws
+
 HERE = Path(__file__).resolve().parents[3]
 MODEL = HERE / "kws" / "models" / "commands.tflite"
 DEMO = HERE / "demo" / "synthesized_commands.wav"
-
-
-def kws(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """The verbs evaluate and compare, as processes."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +10,9 @@ import soundfile
 
 from kws.modelfile import read_model, write_model
 
+from ...conftest import kws_here as kws
+
 MODEL = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflite"
-
-
-def kws(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def relabelled(path, **names):

@@ -17,14 +17,15 @@ from kws.modelfile import pack, read_model
 from kws.packaged import packaged_model
 from kws_training.networks.word_base import read_base
 
+from ...conftest import kws_here as kws
 
-def kws(*arguments, **options):
+
+def process(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "kws", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
-        **options,
     )
 
 
@@ -54,7 +55,7 @@ def trained(words, speech, made_yamnet, tmp_path_factory):
         "--negatives",
         speech,
     )
-    return output, command, kws(*command)
+    return output, command, process(*command)
 
 
 def test_train_says_what_it_did(trained):
@@ -115,7 +116,7 @@ def test_same_seed_same_model(trained, tmp_path):
     output, command, _ = trained
     again = tmp_path / "again.tflite"
     arguments = [again if argument == output else argument for argument in command]
-    assert kws(*arguments).returncode == 0
+    assert process(*arguments).returncode == 0
     assert read_model(again).network == read_model(output).network
 
 

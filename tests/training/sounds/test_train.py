@@ -1,8 +1,6 @@
-"""Sounds through the command line as a process; the parts by themselves."""
+"""Sounds through the command line; the parts by themselves."""
 
 import json
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -21,6 +19,8 @@ from kws_training.networks.yamnet_file import read_yamnet
 from kws_training.sounds.features import NEITHER, ColumnMaker
 from kws_training.sounds.thresholds import Heard, choose_and_state
 from kws_training.sounds.train import read_negatives
+
+from ...conftest import kws_here as kws
 
 RATE = 16000
 TAP = 7  # a column has seen 0.6 s: the made-up sounds need no more, and it is quick
@@ -64,15 +64,6 @@ def others(tmp_path_factory):
     for number in range(6):
         soundfile.write(folder / f"{number}.wav", sound("chirp", rng, 3), RATE)
     return folder
-
-
-def kws(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

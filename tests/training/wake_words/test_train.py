@@ -1,11 +1,8 @@
-"""`kws train --wake-word` as a process, and what it makes of folders."""
+"""`kws train --wake-word`, and what it makes of folders."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -20,11 +17,7 @@ from kws_training.cli.train_wake_words import folders_of, without_phrases
 from kws_training.data.dataset import Clip
 from kws_training.data.unlabelled import find_speech
 
-
-def kws(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "kws", *map(str, arguments)]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+from ...conftest import kws_here as kws
 
 
 @pytest.fixture(scope="module")
