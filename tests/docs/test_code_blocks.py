@@ -51,8 +51,8 @@ NOT_RUN = {
     "python benchmarks/": ("needs hours of recordings", "tests/benchmarks"),
     "sudo ": ("needs root, and an emulated machine", "tests/benchmarks/test_arm.py"),
 }
-#: Pages whose commands train, or judge what was trained: a slow test runs them, page by page. So it
-#: does with these verbs on the other pages.
+#: Pages whose commands train, or judge what was trained: a slow test runs them, page by page. With
+#: these verbs, the other pages repeat commands of these pages.
 TRAINING = tuple(
     f"docs/{name}.md"
     for name in (
@@ -67,6 +67,11 @@ TRAINING = tuple(
     )
 )
 TRAINING_VERBS = ("enroll", "evaluate", "train")
+#: What makes the models that docs/evaluate.md names.
+MODELS = (
+    "kws train --data recordings --output model.tflite",
+    'kws train --wake-word "hey device" --positives said --negatives speech --output hey.tflite',
+)
 #: Makes a training take seconds; what it trains is not judged here.
 QUICK = {
     "train": ["--epochs", "1", "--copies", "1"],
@@ -128,6 +133,12 @@ def test_every_reason_is_needed_and_names_a_test_that_exists():
     for beginning, (_, test) in NOT_RUN.items():
         assert any(command.startswith(beginning) for _, command in ALL), beginning
         assert (ROOT / test).exists(), test
+
+
+def test_other_pages_train_as_these_pages_do():
+    run = {command for page, command in ALL if page in TRAINING} | set(MODELS)
+    for page, command in ALL:
+        assert not is_trained(page, command) or command in run, (page, command)
 
 
 @pytest.mark.parametrize(("page", "command"), [c for c in ALL if "kws " in c[1]])
@@ -219,7 +230,7 @@ def maker(made, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", sorted({page for page, c in ALL if is_trained(page, c)}))
+@pytest.mark.parametrize("page", TRAINING)
 def test_commands_that_train(page, maker, made_yamnet):
     # few words by machines: no engine need be installed here
     environment = {**os.environ, "KWS_YAMNET": str(made_yamnet), "PATH": "/nowhere"}
@@ -236,11 +247,8 @@ def test_commands_that_train(page, maker, made_yamnet):
         assert result.returncode in allowed, f"{command}: {result.stderr}"
 
     if page == "docs/evaluate.md":  # of models that other pages train
-        perform("kws train --data recordings --output model.tflite")
-        perform(
-            'kws train --wake-word "hey device" --positives said --negatives speech '
-            "--output hey.tflite"
-        )
+        for command in MODELS:
+            perform(command)
         for name in ("old", "new"):
             shutil.copy(maker / "model.tflite", maker / f"{name}.tflite")
     for command in commands(page):
