@@ -10,7 +10,18 @@ VARIABLE = "KWS_CACHE"
 
 
 def cache_folder(*parts: str) -> Path:
-    """Return a folder in the cache, ``~/.cache/kws/…`` on Linux; it may not exist yet."""
+    """Return a folder in the user's cache.
+
+    Parameters
+    ----------
+    *parts : str
+        Names of folders below the cache.
+
+    Returns
+    -------
+    Path
+        On Linux ``~/.cache/kws/…``, or below what `VARIABLE` names; it may not exist yet.
+    """
     import pooch
 
     return Path(os.environ.get(VARIABLE) or pooch.os_cache("kws"), *parts)

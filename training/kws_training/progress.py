@@ -15,6 +15,7 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     Parameters
     ----------
     numbers : iterator of int
+        What is passed on.
     total : int
         How many numbers there will be.
     what : str
@@ -23,6 +24,7 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     Returns
     -------
     iterator of int
+        The same numbers.
     """
     from tqdm import tqdm
 

@@ -8,7 +8,13 @@ import kws
 
 
 def used_versions() -> dict[str, str]:
-    """Return the versions of what a model is made with."""
+    """Collect the versions of what a model is made with.
+
+    Returns
+    -------
+    dict of str to str
+        The version of kws, TensorFlow, Keras and numpy by name.
+    """
     import keras
     import tensorflow as tf
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kws_training.augmentation.augment import Augmentation
-from kws_training.augmentation.recipe import RecipeError, _schema, read_recipe, recipe_names
+from kws_training.augmentation.recipe import RecipeError, read_recipe, recipe_names, recipe_schema
 from kws_training.data.settings import LARGEST
 
 
@@ -46,7 +46,7 @@ def test_light_names_every_key():
     )
     names = list(Augmentation().to_dict())
     assert list(tomllib.loads(text)) == names
-    assert list(_schema().model_fields) == names
+    assert list(recipe_schema().model_fields) == names
 
 
 def test_own_recipe_is_light_but_for_what_it_says(tmp_path):

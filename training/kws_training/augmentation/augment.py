@@ -21,13 +21,14 @@ from .background import add_noise, draw_noise
 from .effects import CODECS, FILTER_KNOTS, equalise, overload, reverberate, shift_pitch, transmit
 from .spectra import LN_PER_DB, curves, mask, warp
 
-#: Goes up when the same seed gives other audio, so that nothing cached is taken for the new.
+#: Part of `Augmentation.digest`. It goes up when the same seed gives other audio, so that nothing
+#: cached is taken for the new.
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges and probabilities; what it is when nothing is said is the recipe ``light``.
+    """Ranges and probabilities of augmentation; the defaults are the recipe ``light``.
 
     Probabilities of 0 switch an effect off, and it then draws no random number: the same seed
     gives the same audio whether or not the effect exists.
@@ -44,8 +45,10 @@ class Augmentation:
         Probability of a room, where there are responses.
     room_count : int
         Rooms that are simulated.
-    room_width, room_height : (float, float)
-        Range of their length and width, and of their height, in metres.
+    room_width : (float, float)
+        Range of the length and of the width of a room, in metres.
+    room_height : (float, float)
+        Range of the height of a room, in metres.
     absorption : (float, float)
         Range of the share of a sound's energy at 1 kHz that the walls take.
     distance : (float, float)
@@ -105,13 +108,24 @@ class Augmentation:
     masks: float = 0.3
 
     def to_dict(self) -> dict[str, object]:
-        """Return it as JSON has it, in the order of the fields."""
+        """Return the settings as plain JSON values, in the order of the fields.
+
+        Returns
+        -------
+        dict of str to object
+            The value of each field by its name.
+        """
         return {entry.name: _plain(getattr(self, entry.name), entry.type) for entry in fields(self)}
 
     def digest(self) -> str:
         """Return a key for caches (SHA-256, 64 hexadecimal digits).
 
         It changes with any field, and when the same seed gives other audio than before.
+
+        Returns
+        -------
+        str
+            SHA-256, 64 hexadecimal digits.
         """
         content = {"version": _VERSION, **self.to_dict()}
         return digest_of(json.dumps(content, sort_keys=True))
@@ -127,7 +141,22 @@ def _plain(value: object, kind: object) -> object:
 
 
 def change_speed(rng: np.random.Generator, samples: Float32, most: float) -> Float32:
-    """Play a recording faster or slower by up to ``most``, with its pitch."""
+    """Play a recording faster or slower, which changes its pitch too.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the speed.
+    samples : float32 (n,)
+        The recording at 16 kHz.
+    most : float
+        Largest change, as a natural logarithm: 0.1 is about 10 %.
+
+    Returns
+    -------
+    float32 (m,)
+        The changed recording at 16 kHz.
+    """
     import soxr
 
     rate = int(16000 * np.exp(rng.uniform(-most, most)))
@@ -141,6 +170,7 @@ class Placed:
     Attributes
     ----------
     window : float32 (n,)
+        The samples at 16 kHz.
     start : int
         Sample of the window at which the recording starts.
     stretch : float
@@ -182,6 +212,11 @@ def augment(
         None places the recording and does nothing else.
     responses : sequence of float32 arrays
         Rooms, 16 kHz, as `rooms.find_responses` gives them; without any there is no room.
+
+    Returns
+    -------
+    Placed
+        The window, and what was done.
     """
     before = len(samples)
     done: dict[str, str | float] = {}
@@ -266,10 +301,18 @@ def perturb(
     Parameters
     ----------
     rng : numpy.random.Generator
+        The only source of chance.
     frames : float32 (n, time, bands)
+        The frames of clips.
     front_end : LogMelConfig
         That made the frames: ``log(mel + offset)`` of magnitudes or of powers.
     augmentation : Augmentation
+        Its ``warp``, ``equalisation`` and ``masks``.
+
+    Returns
+    -------
+    float32 (n, time, bands)
+        The changed frames.
     """
     count, _, bands = frames.shape
     most = augmentation.warp

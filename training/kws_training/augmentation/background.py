@@ -8,12 +8,25 @@ import numpy as np
 
 from kws.arrays import Float32
 
-#: Share of `noise_piece` that is tones, for those who do not say.
+#: Share of the pieces of `noise_piece` that are tones, unless said otherwise.
 TONES = 0.05
 
 
 def loudness(samples: Float32, piece: int = 1600) -> float:
-    """Return the mean power of the loudest piece (0.1 s at 16 kHz)."""
+    """Measure the mean power of the loudest piece of audio.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        The audio.
+    piece : int
+        Samples in a piece; 0.1 s at 16 kHz by default. Shorter audio is one piece.
+
+    Returns
+    -------
+    float
+        Mean of the squares, 0 of nothing.
+    """
     if len(samples) < piece:
         return float(np.mean(np.square(samples))) if len(samples) else 0.0
     pieces = samples[: len(samples) // piece * piece].reshape(-1, piece)
@@ -21,7 +34,20 @@ def loudness(samples: Float32, piece: int = 1600) -> float:
 
 
 def coloured_noise(rng: np.random.Generator, samples: int) -> Float32:
-    """Draw noise whose power falls by 0 to 6 dB per octave: white to brown."""
+    """Draw noise whose power falls by 0 to 6 dB per octave: white to brown.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the noise and its slope.
+    samples : int
+        Length in samples.
+
+    Returns
+    -------
+    float32 (samples,)
+        Noise of any level.
+    """
     spectrum = np.fft.rfft(rng.standard_normal(samples).astype(np.float32))
     slope = np.arange(1, len(spectrum) + 1, dtype=np.float32) ** -rng.uniform(0.0, 1.0)
     return np.fft.irfft(spectrum * slope, samples).astype(np.float32)
@@ -30,8 +56,20 @@ def coloured_noise(rng: np.random.Generator, samples: int) -> Float32:
 def tones(rng: np.random.Generator, samples: int) -> Float32:
     """Draw one to three sine tones, 100 to 7500 Hz, each steady or switched on and off.
 
-    Hard edges and all: they sound like the hiss of an s or the burst of a t to a network that has
-    never heard them.
+    Their hard edges sound like the hiss of an s or the burst of a t to a network that has never
+    heard tones.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the tones.
+    samples : int
+        Length in samples at 16 kHz.
+
+    Returns
+    -------
+    float32 (samples,)
+        The sum of the tones, each of an amplitude up to 1.
     """
     time = np.arange(samples, dtype=np.float64) / 16000
     mixed = np.zeros(samples)
@@ -52,7 +90,26 @@ def tones(rng: np.random.Generator, samples: int) -> Float32:
 def draw_noise(
     rng: np.random.Generator, recorded: Sequence[Float32], samples: int, tones_share: float
 ) -> tuple[str, Float32]:
-    """Cut a piece out of recorded noise, or make one: (what it is, float32 (samples,))."""
+    """Cut a piece out of recorded noise, or make one.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws what it is, and from where.
+    recorded : sequence of float32 (n,)
+        Recordings of noise at 16 kHz; without any, noise is made.
+    samples : int
+        Length of the piece in samples.
+    tones_share : float
+        Share of the pieces that are tones, 0 .. 1.
+
+    Returns
+    -------
+    kind : str
+        "tones", "coloured", or "recorded" and the number of the recording.
+    noise : float32 (samples,)
+        The piece; a short recording is repeated.
+    """
     if tones_share > 0 and rng.random() < tones_share:
         return "tones", tones(rng, samples)
     if not recorded or rng.random() < 0.2:
@@ -71,12 +128,44 @@ def noise_piece(
     samples: int,
     tones_share: float = TONES,
 ) -> Float32:
-    """Cut a piece out of recorded noise, or make one: coloured noise, rarely tones."""
+    """Cut a piece out of recorded noise, or make one, as `draw_noise` does.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws what it is, and from where.
+    recorded : sequence of float32 (n,)
+        Recordings of noise at 16 kHz.
+    samples : int
+        Length of the piece in samples.
+    tones_share : float
+        Share of the pieces that are tones, 0 .. 1.
+
+    Returns
+    -------
+    float32 (samples,)
+        The piece.
+    """
     return draw_noise(rng, recorded, samples, tones_share)[1]
 
 
 def add_noise(window: Float32, noise: Float32, snr: float) -> Float32:
-    """Add noise at a ratio to the loudest tenth of a second of the window, in decibels."""
+    """Add noise at a ratio to the loudest tenth of a second of a window.
+
+    Parameters
+    ----------
+    window : float32 (n,)
+        The audio at 16 kHz.
+    noise : float32 (n,)
+        The noise, of any level. Digital silence changes nothing.
+    snr : float
+        Signal-to-noise ratio in decibels.
+
+    Returns
+    -------
+    float32 (n,)
+        Both together.
+    """
     power = float(np.mean(np.square(noise)))
     if power <= 0.0:
         return window

@@ -15,13 +15,16 @@ from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.installing import install_packages
 
+#: Samples per second of all audio, unless said otherwise.
 RATE = 16000
 
-#: The telephone's band in Hz and its sample rate (ITU-T G.712, "300 to 3400 Hz").
+#: The telephone's band in Hz (ITU-T G.712, "300 to 3400 Hz").
 TELEPHONE_BAND = (300.0, 3400.0)
+#: The telephone's samples per second.
 TELEPHONE_RATE = 8000
 
-#: Hz; a random filter's level is drawn at these, an octave apart, and runs straight between them.
+#: Frequencies in Hz, an octave apart, at which the level of a random filter is drawn. Between them
+#: it runs straight.
 FILTER_KNOTS = 62.5 * 2.0 ** np.arange(8)
 
 #: Window of the phase vocoder in samples: 32 ms, two periods of a low voice. librosa's 2,048 would
@@ -69,6 +72,11 @@ CODECS = MappingProxyType(
 def check_codecs(names: Iterable[str]) -> None:
     """Find out before the work that libsndfile can write what is asked for.
 
+    Parameters
+    ----------
+    names : iterable of str
+        The codecs, as recipes name them.
+
     Raises
     ------
     KwsError
@@ -88,24 +96,39 @@ def check_codecs(names: Iterable[str]) -> None:
 
 
 def fit(samples: Float32, length: int) -> Float32:
-    """Cut audio, or add zeros at its end, to a length in samples."""
+    """Cut audio, or add zeros at its end, to a length.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        The audio.
+    length : int
+        Samples of the result.
+
+    Returns
+    -------
+    float32 (length,)
+        The beginning of the audio, or all of it and zeros.
+    """
     if len(samples) >= length:
         return samples[:length]
     return np.pad(samples, (0, length - len(samples)))
 
 
 def shift_pitch(samples: Float32, semitones: float) -> Float32:
-    """Raise or lower the pitch; the length stays (a phase vocoder, by librosa).
+    """Raise or lower the pitch, by librosa's phase vocoder; the length stays.
 
     Parameters
     ----------
     samples : float32 (n,)
         16 kHz. Less than a window of the vocoder (32 ms) comes back as it is.
     semitones : float
+        Up if positive, down if negative.
 
     Returns
     -------
     float32 (n,)
+        The changed audio at 16 kHz.
     """
     if len(samples) < VOCODER_WINDOW:
         return samples
@@ -125,8 +148,14 @@ def reverberate(samples: Float32, response: Float32) -> Float32:
     Parameters
     ----------
     samples : float32 (n,)
+        The audio.
     response : float32 (m,)
         As `rooms.find_responses` gives them: the direct sound first.
+
+    Returns
+    -------
+    float32 (n,)
+        The audio in the room; its tail beyond the end is cut off.
     """
     from scipy.signal import fftconvolve
 
@@ -150,6 +179,7 @@ def equalise(samples: Float32, decibels: npt.NDArray[np.float64]) -> Float32:
     Returns
     -------
     float32 (n,)
+        The filtered audio.
     """
     import scipy.fft
 
@@ -162,15 +192,39 @@ def equalise(samples: Float32, decibels: npt.NDArray[np.float64]) -> Float32:
 
 
 def overload(samples: Float32, decibels: float) -> Float32:
-    """Amplify audio and clip it at the peak that it had (hard clipping)."""
+    """Amplify audio and clip it at the peak that it had before (hard clipping).
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        The audio.
+    decibels : float
+        How much of the amplified peak is clipped off.
+
+    Returns
+    -------
+    float32 (n,)
+        The clipped audio.
+    """
     peak = float(np.abs(samples).max(initial=0.0))
-    return np.clip(samples * np.float32(10 ** (decibels / 20)), -peak, peak)
+    louder = samples * np.float32(10 ** (decibels / 20))
+    return np.asarray(np.clip(louder, -peak, peak), np.float32)
 
 
 def telephone_band(samples: Float32) -> Float32:
     """Keep 300 to 3400 Hz of audio at 8 kHz (Butterworth, run both ways: nothing moves in time).
 
     Order 4 both ways is 6 dB down at the edges, 40 dB at 3.9 kHz.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        The audio at 8 kHz.
+
+    Returns
+    -------
+    float32 (n,)
+        The filtered audio at 8 kHz.
     """
     from scipy.signal import butter, sosfiltfilt
 
@@ -234,6 +288,7 @@ def transmit(
     codec : str or None
         One of `CODECS`.
     compression : float or None
+        libsndfile's compression level, 0 to 1; None where the codec has none.
 
     Returns
     -------

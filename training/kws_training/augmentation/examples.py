@@ -25,15 +25,18 @@ from .augment import Augmentation, Placed, augment, perturb
 from .rooms import direct_to_reverberant
 from .spectrograms import Panel, draw_panels
 
+#: Samples per second of recordings and examples.
 RATE = YAMNET.sample_rate
 #: Seconds of the longest recording taken.
 LONGEST = 30.0
-#: Seconds of the stream around a recording, in which it is shifted.
+#: Seconds by which the window of an example is longer than the recording, for its shift in time.
 ROOM = 0.5
 #: Spectrograms in the picture; more could not be made out.
 MOST_PANELS = 48
 
+#: File of the table.
 TABLE = "examples.csv"
+#: File of the picture.
 PICTURE = "examples.png"
 #: Columns of the table: the file and where the recording is in it, then what was done to it.
 COLUMNS = (
@@ -57,14 +60,18 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What recordings are put into; the names are those that the table gives.
+    """Noise and rooms that recordings are put into, with the names that the table gives them.
 
     Attributes
     ----------
-    noise, responses : list of float32 arrays
-        16 kHz.
-    noise_names, response_names : list of str
-        One for each.
+    noise : list of float32 (n,)
+        Recordings of noise at 16 kHz.
+    noise_names : list of str
+        A name for each recording of noise.
+    responses : list of float32 (n,)
+        Impulse responses of rooms at 16 kHz.
+    response_names : list of str
+        A name for each response.
     """
 
     noise: list[Float32]
@@ -91,18 +98,22 @@ def make_examples(
     paths : sequence of Path
         Recordings of at most `LONGEST` seconds.
     augmentation : Augmentation
+        What is done to the recordings.
     surroundings : Surroundings
+        What they are put into.
     count : int
         Examples of each recording.
     seed : int
+        Of all that is random.
     output : Path
         Folder; made if it is not there.
     progress : callable
+        Shows how many recordings are done.
 
     Returns
     -------
     written : int
-        Examples.
+        Number of examples.
     skipped : list of Skipped
         Recordings that could not be read.
 

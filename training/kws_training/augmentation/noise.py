@@ -1,8 +1,9 @@
-"""Noise of more kinds than anyone recorded: recorded noise varied, and sounds that are made up.
+"""Noise in the log-mel spectrum of more kinds than anyone recorded, for training wake words.
 
-Wake words are told from the noise of places that nobody recorded for training. A few minutes of
-noise heard again and again are learned by heart; the same through other rooms and microphones, two
-at once, and sounds with onsets, tones and rhythms are not (EXPERIMENTS.md, "Wake words").
+A wake word must not be confused with the noise of places that nobody recorded for training. A few
+minutes of noise heard again and again are learned by heart. The same noise through other rooms and
+microphones, two noises at once, and made-up sounds with onsets, tones and rhythms are not
+(EXPERIMENTS.md, "Wake words").
 """
 
 from __future__ import annotations
@@ -13,21 +14,42 @@ from kws.arrays import Float32
 
 from .spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
 
-#: Shares of the windows of noise: recorded, and of the others those that are composed.
-RECORDED, COMPOSED = 0.6, 0.6
-#: Largest relative change of frequency, and of the level of a band in decibels.
-WARP, EQUALISATION = 0.3, 8.0
-#: Share of the windows with a second noise, and its level in decibels.
-SECOND, SECOND_LEVEL = 0.3, (-12.0, 3.0)
+#: Share of the windows whose noise is recorded.
+RECORDED = 0.6
+#: Share of the other windows whose noise is composed; the rest is coloured noise.
+COMPOSED = 0.6
+#: Largest relative change of the frequencies of a noise, as a natural logarithm.
+WARP = 0.3
+#: Largest change of the level of a band of a noise, in decibels.
+EQUALISATION = 8.0
+#: Share of the windows with a second noise.
+SECOND = 0.3
+#: Range of the level of the second noise against the first, in decibels.
+SECOND_LEVEL = (-12.0, 3.0)
 #: Sounds of which a composed noise is made.
 PARTS = 3
 
 
 class NoisyWindowMaker(WindowMaker):
-    """Makes windows of a stream, with noise of many kinds."""
+    """Makes windows of a stream, with noise that is recorded and changed, composed or coloured."""
 
     def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
-        """Draw noise, its mean power 1: ln(power) (count, length, bands)."""
+        """Draw noise whose mean power is 1.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of all that is random.
+        count : int
+            Number of pieces.
+        length : int
+            Frames of each piece.
+
+        Returns
+        -------
+        float32 (count, length, bands)
+            ln(power).
+        """
         bands = self.noise_bank.shape[1]
         kinds = rng.random(count)
         recorded = kinds < RECORDED
@@ -49,11 +71,27 @@ class NoisyWindowMaker(WindowMaker):
 
 
 def composed_frames(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
-    """Make up noise of `PARTS` sounds each, as ln(power): (count, length, bands).
+    """Make up noise of `PARTS` sounds each.
 
-    A sound is broad, of random colour, or a tone one to several bands wide. It is struck now and
-    then and dies away within 20 to 400 ms, or swells and fades 0.5 to 20 times a second. Its bands
-    scatter as those of `coloured_frames` do.
+    A sound is broad, of random colour, or a tone that is one to several bands wide. It is struck
+    now and then and dies away within 20 to 400 ms, or swells and fades 0.5 to 20 times a second.
+    Its bands scatter as those of `coloured_frames` do.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of all that is random.
+    count : int
+        Number of pieces.
+    length : int
+        Frames of each piece.
+    bands : int
+        Bands of a frame.
+
+    Returns
+    -------
+    float32 (count, length, bands)
+        ln(power), of any level.
     """
     power = np.full((count, length, bands), 1e-4, np.float32)
     for _ in range(PARTS):
@@ -67,11 +105,11 @@ def composed_frames(rng: np.random.Generator, count: int, length: int, bands: in
         level = rng.uniform(-4.0, 0.0, (count, 1, 1))
         power += np.exp(swell[..., None] + colour + level).astype(np.float32)
     power *= rng.standard_gamma(3.0, power.shape, dtype=np.float32) / 3.0
-    return np.log(power + 1e-9)
+    return np.asarray(np.log(power + 1e-9), np.float32)
 
 
 def _strikes(rng: np.random.Generator, count: int, length: int) -> Float32:
-    """Draw levels (count, length) of what is struck 0.3 to 8 times a second and dies away."""
+    """Draw the level (count, length) of sounds struck 0.3 to 8 times a second that die away."""
     struck = rng.random((count, length)) < rng.uniform(0.003, 0.08, (count, 1))
     strength = np.where(struck, rng.exponential(1.0, (count, length)), 0.0)
     kept = np.exp(-1.0 / rng.uniform(2.0, 40.0, count))
@@ -80,7 +118,7 @@ def _strikes(rng: np.random.Generator, count: int, length: int) -> Float32:
     for frame in range(length):
         now = now * kept + strength[:, frame]
         energy[:, frame] = now
-    return np.log(energy + 1e-3)
+    return np.asarray(np.log(energy + 1e-3), np.float32)
 
 
 def _waves(rng: np.random.Generator, count: int, length: int) -> Float32:
@@ -93,4 +131,5 @@ def _waves(rng: np.random.Generator, count: int, length: int) -> Float32:
 
 def _to_unit(frames: Float32) -> Float32:
     """Bring the mean power of each clip (n, length, bands) to 1."""
-    return frames - np.log(np.exp(frames).mean((1, 2), keepdims=True) + 1e-9)
+    level = np.log(np.exp(frames).mean((1, 2), keepdims=True) + 1e-9)
+    return np.asarray(frames - level, np.float32)

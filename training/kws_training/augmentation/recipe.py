@@ -1,4 +1,4 @@
-"""A recipe: one TOML file that says what augmentation does, checked key by key."""
+"""Recipes: one TOML file says what augmentation does, and is checked key by key."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 from kws.errors import KwsError
@@ -24,7 +25,13 @@ class RecipeError(KwsError):
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes in the package."""
+    """List the recipes in the package.
+
+    Returns
+    -------
+    tuple of str
+        Their names in alphabetical order.
+    """
     return _settings().names()
 
 
@@ -35,6 +42,11 @@ def read_recipe(recipe: str | Path) -> Augmentation:
     ----------
     recipe : str or Path
         The name of a recipe in the package (`recipe_names`), else the path of a TOML file.
+
+    Returns
+    -------
+    Augmentation
+        The settings.
 
     Raises
     ------
@@ -51,12 +63,18 @@ def read_recipe(recipe: str | Path) -> Augmentation:
 
 def _settings() -> Settings:
     folder = resources.files(__package__) / "recipes"
-    return Settings("recipe", folder, "or a TOML file", _schema, _first, RecipeError)
+    return Settings("recipe", folder, "or a TOML file", recipe_schema, _first, RecipeError)
 
 
 @functools.cache
-def _schema() -> type[Any]:
-    """Return the model that checks a recipe: the fields of `Augmentation` with their limits."""
+def recipe_schema() -> type[Any]:
+    """Return the pydantic model that checks a recipe.
+
+    Returns
+    -------
+    type
+        The fields of `Augmentation` with their limits; no other key is allowed.
+    """
     from typing import Annotated, Literal
 
     from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
@@ -70,10 +88,12 @@ def _schema() -> type[Any]:
         return pair
 
     def span(low: float, high: float) -> Any:
-        return Annotated[tuple[between(low, high), between(low, high)], AfterValidator(ordered)]
+        bound = between(low, high)
+        return Annotated[GenericAlias(tuple, (bound, bound)), AfterValidator(ordered)]
 
     share = between(0, 1)
-    codecs = Literal[tuple(CODECS)]
+    # types made at run time, from the codecs that there are
+    codec_names = GenericAlias(tuple, (Literal.__getitem__(tuple(CODECS)), ...))
     limits: dict[str, Any] = {
         "speed": between(0, 0.5),
         "pitch": share,
@@ -94,7 +114,7 @@ def _schema() -> type[Any]:
         "overload": span(0, 60),
         "telephone": share,
         "codecs": share,
-        "codec_names": Annotated[tuple[codecs, ...], Field(min_length=1, max_length=100)],
+        "codec_names": Annotated[codec_names, Field(min_length=1, max_length=100)],
         "warp": between(0, 0.5),
         "equalisation": between(0, 40),
         "masks": share,

@@ -26,19 +26,21 @@ from ..data.digest import digest_of
 from ..progress import Progress, bar
 from .augment import Augmentation
 
+#: Samples per second of all responses.
 RATE = 16000
 #: Samples in the longest response: a second.
 LONGEST = RATE
 #: Seconds in the longest file taken for an impulse response.
 LONGEST_FILE = 60.0
-#: Decibels; a response ends where no more than this is left of its energy.
+#: Decibels by which the energy that is left has fallen where a response is cut off.
 DECAY = 60.0
 #: Metres between a wall and the speaker or the microphone.
 MARGIN = 0.3
 #: Most reflections on the way of one image; more than this is quieter than 60 dB in most rooms.
 MOST_REFLECTIONS = 40
-#: Hz; the walls absorb so many times more at each of these than an octave below, at most.
+#: Frequencies in Hz, an octave apart, at which the absorption of walls is given.
 OCTAVES = 125.0 * 2.0 ** np.arange(7)
+#: How many times more walls absorb than an octave below, at most.
 HIGHEST_RISE = 1.25
 #: Samples (1 ms) kept before the direct sound of a recorded response, where its rise is.
 RISE = 16
@@ -46,7 +48,7 @@ RISE = 16
 #: (P. A. Naylor, N. D. Gaubitch, Speech Dereverberation, Springer 2010).
 DIRECT = 40
 
-#: Goes up when the same seed gives other rooms.
+#: Part of the cache's key. It goes up when the same seed gives other rooms.
 _VERSION = 1
 
 
@@ -57,7 +59,7 @@ def find_responses(
     cache: Path | None = None,
     progress: Progress = bar,
 ) -> tuple[list[Float32], list[Skipped]]:
-    """Return what `augment` takes as ``responses``: simulated rooms, then recorded ones.
+    """Collect the rooms that `augment` takes as ``responses``: simulated ones, then recorded ones.
 
     Parameters
     ----------
@@ -66,16 +68,18 @@ def find_responses(
     recorded : sequence of Path
         Recorded impulse responses.
     seed : int
+        Of the simulated rooms.
     cache : Path, optional
         Folder in which simulated rooms are kept; by default the user's cache folder.
     progress : callable
+        Shows how many rooms are simulated.
 
     Returns
     -------
-    responses : list of float32 arrays
-        16 kHz.
+    responses : list of float32 (n,)
+        Impulse responses at 16 kHz.
     skipped : list of Skipped
-        Recorded responses that could not be used.
+        Recorded responses that could not be used, and why.
     """
     if augmentation.rooms <= 0:
         return [], []
@@ -86,16 +90,23 @@ def find_responses(
 def simulated_rooms(
     augmentation: Augmentation, seed: int, cache: Path | None = None, progress: Progress = bar
 ) -> list[Float32]:
-    """Return ``room_count`` simulated responses; they are made once and kept in the cache.
+    """Simulate ``room_count`` rooms. They are made once and kept in the cache.
 
     Parameters
     ----------
     augmentation : Augmentation
         Its ``room_count``, ``room_width``, ``room_height``, ``absorption`` and ``distance``.
     seed : int
+        Of all rooms.
     cache : Path, optional
         Folder; by default the user's cache folder.
     progress : callable
+        Shows how many rooms are simulated.
+
+    Returns
+    -------
+    list of float32 (n,)
+        Their impulse responses at 16 kHz.
     """
     import pyroomacoustics
     import scipy
@@ -126,6 +137,7 @@ def simulated_rooms(
     return responses
 
 
+#: Fields of `Augmentation` that simulated rooms depend on.
 _ROOM_FIELDS = ("room_count", "room_width", "room_height", "absorption", "distance")
 
 
@@ -139,7 +151,9 @@ def simulate_room(rng: np.random.Generator, augmentation: Augmentation) -> Float
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the room, and where speaker and microphone are.
     augmentation : Augmentation
+        Its ``room_width``, ``room_height``, ``absorption`` and ``distance``.
 
     Returns
     -------
@@ -255,10 +269,22 @@ def _read_bank(path: Path, count: int) -> list[Float32] | None:
 
 
 def read_responses(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
-    """Read recorded impulse responses; those that cannot be used are listed.
+    """Read recorded impulse responses. Those that cannot be used are listed.
 
     The direct sound is the first sample within 6 dB of the loudest one, or the peak that follows
     within 1 ms. `RISE` is kept before it, so everything is 1 ms late, and its energy becomes 1.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The recordings, each of at most `LONGEST_FILE` seconds.
+
+    Returns
+    -------
+    responses : list of float32 (n,)
+        Impulse responses at 16 kHz.
+    skipped : list of Skipped
+        Recordings that could not be used, and why.
     """
     responses, skipped = [], []
     for path in paths:
@@ -284,6 +310,17 @@ def _from_direct_sound(samples: Float32, path: Path) -> Float32:
 
 
 def direct_to_reverberant(response: Float32) -> float:
-    """Return the energy of the direct sound over all that follows, in decibels."""
+    """Measure the energy of the direct sound over all that follows.
+
+    Parameters
+    ----------
+    response : float32 (n,)
+        An impulse response at 16 kHz, the direct sound first.
+
+    Returns
+    -------
+    float
+        Decibels.
+    """
     power = np.square(response.astype(np.float64))
     return float(10 * np.log10((power[:DIRECT].sum() + 1e-12) / (power[DIRECT:].sum() + 1e-12)))

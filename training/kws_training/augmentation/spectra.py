@@ -16,6 +16,14 @@ from kws.arrays import Float32
 
 #: Natural logarithm of power per decibel.
 LN_PER_DB = float(np.log(10) / 10)
+#: Masks along time, and as many along frequency, that SpecAugment puts on a clip.
+MASKS = 2
+#: Frames that a mask along time hides at most.
+LONGEST_MASK = 10
+#: Bands that a mask along frequency hides at most.
+WIDEST_MASK = 6
+#: Share of the noise that is cut out of recordings; the rest is of random colour.
+RECORDED = 0.6
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def _resample(frames: Float32, tempo: Float32, length: int) -> Float32:
     low = at.astype(np.int64)
     part = (at - low).astype(np.float32)[..., None]
     rows = np.arange(len(frames))[:, None]
-    return frames[rows, low] * (1 - part) + frames[rows, low + 1] * part
+    return np.asarray(frames[rows, low] * (1 - part) + frames[rows, low + 1] * part, np.float32)
 
 
 def warp(frames: Float32, factor: Float32) -> Float32:
@@ -87,8 +95,14 @@ def warp(frames: Float32, factor: Float32) -> Float32:
     Parameters
     ----------
     frames : float32 (n, time, bands)
+        The clips.
     factor : float32 (n,)
         Mel bands are read at their number times this.
+
+    Returns
+    -------
+    float32 (n, time, bands)
+        The clips, read between their bands by linear interpolation.
     """
     bands = frames.shape[2]
     at = np.clip(np.arange(bands) * factor[:, None], 0, bands - 1.001)
@@ -96,11 +110,28 @@ def warp(frames: Float32, factor: Float32) -> Float32:
     part = (at - low).astype(np.float32)[:, None, :]
     lower = np.take_along_axis(frames, low[:, None, :], axis=2)
     upper = np.take_along_axis(frames, low[:, None, :] + 1, axis=2)
-    return lower * (1 - part) + upper * part
+    return np.asarray(lower * (1 - part) + upper * part, np.float32)
 
 
 def curves(rng: np.random.Generator, count: int, bands: int, size: float) -> Float32:
-    """Draw smooth random curves over the bands, each within about ``size``: (count, 1, bands)."""
+    """Draw smooth random curves over the bands.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws six points of each curve.
+    count : int
+        Number of curves.
+    bands : int
+        Bands of a frame.
+    size : float
+        No value is farther from 0 than this.
+
+    Returns
+    -------
+    float32 (count, 1, bands)
+        The curves, in the unit of ``size``.
+    """
     knots = rng.uniform(-size, size, (count, 6)).astype(np.float32)
     at = np.linspace(0, 4.999, bands)
     low = at.astype(np.int64)
@@ -109,15 +140,25 @@ def curves(rng: np.random.Generator, count: int, bands: int, size: float) -> Flo
 
 
 def mask(rng: np.random.Generator, frames: Float32, probability: float) -> None:
-    """Put SpecAugment masks (arXiv 1904.08779) on clips (n, time, bands), in place.
+    """Put SpecAugment masks (arXiv 1904.08779) on clips, in place.
 
-    Two of up to 10 frames and two of up to 6 bands, each with a probability; what is under a mask
-    becomes the clip's mean.
+    Two masks of up to 10 frames and two of up to 6 bands, each with a probability. What is under a
+    mask becomes the clip's mean.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the masks.
+    frames : float32 (n, time, bands)
+        The clips; they are changed.
+    probability : float
+        Of each mask, 0 .. 1.
     """
-    count, length, bands = frames.shape
+    count = len(frames)
+    _, length, bands = frames.shape
     level = frames.mean((1, 2), keepdims=True)
-    for _ in range(2):
-        for axis, size, most in ((1, length, 10), (2, bands, 6)):
+    for _ in range(MASKS):
+        for axis, size, most in ((1, length, LONGEST_MASK), (2, bands, WIDEST_MASK)):
             width = rng.integers(1, most + 1, count)
             width[rng.random(count) >= probability] = 0
             start = rng.integers(0, size - most, count)
@@ -127,13 +168,29 @@ def mask(rng: np.random.Generator, frames: Float32, probability: float) -> None:
 
 
 def coloured_frames(rng: np.random.Generator, count: int, length: int, bands: int) -> Float32:
-    """Draw stationary noise of random colour as ln(power): (count, length, bands).
+    """Draw stationary noise of random colour.
 
     The power of a band of Gaussian noise over about as many FFT bins as a mel band has is
     chi-square distributed with a few degrees of freedom: here 6.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of all that is random.
+    count : int
+        Number of pieces.
+    length : int
+        Frames of each piece.
+    bands : int
+        Bands of a frame.
+
+    Returns
+    -------
+    float32 (count, length, bands)
+        ln(power).
     """
     power = rng.standard_gamma(3.0, (count, length, bands), dtype=np.float32) / 3.0
-    return np.log(power + 1e-3) + curves(rng, count, bands, 3.0)
+    return np.asarray(np.log(power + 1e-3) + curves(rng, count, bands, 3.0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -175,22 +232,52 @@ class WindowMaker:
         self.augmentation = augmentation
 
     def noise(self, rng: np.random.Generator, count: int, length: int) -> Float32:
-        """Draw noise, recorded or coloured, its mean power 1: ln(power) (count, length, bands)."""
+        """Draw noise, recorded or coloured, whose mean power is 1.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of all that is random.
+        count : int
+            Number of pieces.
+        length : int
+            Frames of each piece.
+
+        Returns
+        -------
+        float32 (count, length, bands)
+            ln(power).
+        """
         bands = self.noise_bank.shape[1]
         out = np.empty((count, length, bands), np.float32)
-        recorded = rng.random(count) < 0.6
+        recorded = rng.random(count) < RECORDED
         # a piece may begin near the end and go on at the beginning
         starts = rng.integers(0, len(self.noise_bank), recorded.sum())
         out[recorded] = self.noise_bank[
             (starts[:, None] + np.arange(length)) % len(self.noise_bank)
         ]
         out[~recorded] = coloured_frames(rng, int((~recorded).sum()), length, bands)
-        return out - np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
+        level = np.log(np.exp(out).mean((1, 2), keepdims=True) + 1e-9)
+        return np.asarray(out - level, np.float32)
 
     def silence(self, rng: np.random.Generator, count: int, length: int) -> Float32:
         """Draw windows without any word: noise at any level, or digital silence.
 
         Half of the noise begins and ends in digital silence, as a clip does that is judged alone.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of all that is random.
+        count : int
+            Number of windows.
+        length : int
+            Frames of a window.
+
+        Returns
+        -------
+        float32 (count, length, bands)
+            ln(power), within the front end's range.
         """
         level = rng.uniform(-16, 4, (count, 1, 1)).astype(np.float32)
         frames = self.noise(rng, count, length) + level
@@ -199,7 +286,7 @@ class WindowMaker:
         cut = (rng.random(count) < 0.5)[:, None] & ((at < begin) | (at >= begin + length // 2))
         frames[cut] = self.floor
         frames[rng.random(count) < 0.05] = self.floor
-        return np.clip(frames, self.floor, self.ceiling)
+        return np.asarray(np.clip(frames, self.floor, self.ceiling), np.float32)
 
     def words(
         self,
@@ -223,9 +310,14 @@ class WindowMaker:
             Most words end within the third of a second before this frame of the window; one in
             six ends anywhere, so that the network learns what a word looks like that has not
             ended or has begun to leave.
+
+        Returns
+        -------
+        Windows
+            The windows, and where the words are in them.
         """
         a = self.augmentation
-        count, time, _ = clips.shape
+        count, time = len(clips), clips.shape[1]
         clips, _ = self.vary(rng, clips)
         first, final = word_extent(clips)
         end = rng.integers(max(0, latest_end - 34), latest_end + 1, count)
@@ -246,11 +338,19 @@ class WindowMaker:
         return Windows(window, offset + first, offset + final)
 
     def vary(self, rng: np.random.Generator, clips: Float32) -> tuple[Float32, Float32]:
-        """Say clips (n, time, bands) at other tempos, by other vocal tracts.
+        """Say clips at other tempos, by other vocal tracts.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws tempos and vocal tracts.
+        clips : float32 (n, time, bands)
+            ln(power) of each clip.
 
         Returns
         -------
         clips : float32 (n, time, bands)
+            The changed clips.
         tempo : float32 (n,)
             What was at frame f is at frame f / tempo now.
         """
@@ -261,12 +361,25 @@ class WindowMaker:
         return warp(clips, factor), tempo
 
     def disturb(self, rng: np.random.Generator, window: Float32) -> Float32:
-        """Do to windows (n, length, bands) what rooms, noise and microphones do.
+        """Change windows as rooms, noise and microphones do.
 
         Equalisation, a decaying tail, noise, gain and masks, each drawn anew for every window.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of all that is random.
+        window : float32 (n, length, bands)
+            ln(power) of each window.
+
+        Returns
+        -------
+        float32 (n, length, bands)
+            The changed windows, within the front end's range.
         """
         a = self.augmentation
-        count, length, bands = window.shape
+        count = len(window)
+        _, length, bands = window.shape
         window = window + curves(rng, count, bands, a.equalisation * LN_PER_DB)
         power = np.exp(window)
         wet = rng.random(count) < a.reverberation

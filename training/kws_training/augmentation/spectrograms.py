@@ -18,7 +18,17 @@ ACROSS = 4
 
 @dataclass(frozen=True)
 class Panel:
-    """One spectrogram of the picture, and what is written over it."""
+    """One spectrogram of the picture.
+
+    Attributes
+    ----------
+    frames : float32 (time, bands)
+        Log-mel frames of `kws.frontend.YAMNET`.
+    title : str
+        What is written over it; it may have several lines.
+    begins_row : bool
+        Whether it begins a row.
+    """
 
     frames: Float32
     title: str
@@ -26,7 +36,15 @@ class Panel:
 
 
 def draw_panels(path: Path, panels: Sequence[Panel]) -> None:
-    """Draw spectrograms, each recording beginning a row."""
+    """Draw spectrograms as a PNG file, `ACROSS` of them side by side.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    panels : sequence of Panel
+        The spectrograms, row by row.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -70,4 +88,4 @@ def draw_panels(path: Path, panels: Sequence[Panel]) -> None:
         axes.set_ylabel("mel band", fontsize=6)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font does not have
-        canvas.print_png(str(path))
+        canvas.print_png(str(path))  # type: ignore[no-untyped-call]  # matplotlib has no type here

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from kws.arrays import Int64
 from kws.metadata import SILENCE, UNKNOWN
 
-#: A result is the word where it saw at least this share of it; unknown, where it saw a part of up
-#: to this share; silence, where it saw nothing. In between it is neither, and is not trained on.
+#: The target of a result is the word where the result sees at least this share of it.
 ALL_OF_IT = 0.95
+#: The target is ``_unknown_`` where the result sees at most this share of the word. Between this
+#: share and `ALL_OF_IT` the result is not trained on.
 A_PART = 0.6
+#: The target is ``_silence_`` where the result sees at most this share of the word.
 NOTHING = 0.02
 #: The target of a result that is not trained on.
 NEITHER = -1
@@ -44,7 +46,22 @@ class WindowShape:
 
 
 def share_seen(shape: WindowShape, first: Int64, last: Int64) -> npt.NDArray[np.float64]:
-    """Return the share of its word that each result of each window sees: (n, results)."""
+    """Return the share of its word that each result of each window sees.
+
+    Parameters
+    ----------
+    shape : WindowShape
+        Geometry of the windows.
+    first : int64 (n,)
+        Frame of the window at which its word begins.
+    last : int64 (n,)
+        Frame of the window at which its word ends.
+
+    Returns
+    -------
+    float64 (n, results)
+        0 .. 1.
+    """
     start = np.arange(shape.results) * shape.stride
     seen = np.minimum(start + shape.receptive_field, last[:, None]) - np.maximum(
         start, first[:, None]
@@ -60,11 +77,13 @@ def window_targets(
     Parameters
     ----------
     shape : WindowShape
+        Geometry of the windows.
     first, last : int64 (n,)
         Front-end frames of the window between which the word is.
     label : int64 (n,)
         Index of the word in the labels.
     labels : tuple of str
+        The labels of the model.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The state of a long training on disk, so that an interrupted run goes on where it was."""
+"""The state of a long training on disk: an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -33,17 +33,24 @@ DAMAGED_ARCHIVE = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of arrays and the number of epochs that made them.
+    """A file of arrays, and the number of epochs of training that made them.
 
     Attributes
     ----------
     path : Path
+        The ``.npz`` file; it may not exist yet.
     """
 
     path: Path
 
     def read(self) -> tuple[int, list[npt.NDArray[np.float32]]] | None:
-        """Return epochs and arrays, or None if there is nothing that can be read."""
+        """Read the file.
+
+        Returns
+        -------
+        (int, list of float32) or None
+            The epochs and the arrays; None if there is no file, or it is damaged.
+        """
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 # a damaged directory may have lost arrays without anything else being wrong
@@ -53,17 +60,37 @@ class Checkpoint:
             return None
 
     def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Replace the file, all of it or nothing."""
+        """Replace the file, all of it or nothing.
+
+        Parameters
+        ----------
+        epochs : int
+            Epochs that the training has done.
+        arrays : sequence of float32
+            Weights and the optimizer's state, in an order that the caller knows.
+
+        Raises
+        ------
+        KwsError
+            If the file cannot be written.
+        """
         named = {f"a{number}": array for number, array in enumerate(arrays)}
         write_arrays(self.path, epochs_and_arrays=np.array([epochs, len(arrays)]), **named)
 
     def remove(self) -> None:
-        """Delete the file: the training is done."""
+        """Delete the file once the training is done."""
         self.path.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """Write arrays as ``.npz``, all of the file or nothing; makes its folder.
+    """Write arrays as ``.npz``, all of the file or nothing; the folder is made if need be.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    **arrays : array
+        The arrays by the names that they have in the file.
 
     Raises
     ------

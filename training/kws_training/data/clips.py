@@ -16,21 +16,26 @@ from kws.pcm import to_float32, to_int16
 from ..progress import Progress
 from .dataset import Clip, Skipped
 
-#: Seconds; a word must fit into the receptive field of the head on tap 6, 147 frames.
+#: Seconds of the longest word: it must fit into the 147 frames that the head on tap 6 looks at.
 LONGEST_WORD = 1.4
 
-#: Recordings longer than this are not clips of a word.
+#: Seconds of the longest clip of a word; longer recordings are skipped.
 LONGEST_CLIP = 10.0
 
 
 def word_span(samples: Float32) -> tuple[int, int]:
     """Find where in a recording the word is, by its level in pieces of 10 ms.
 
+    Parameters
+    ----------
+    samples : float32 (n,)
+        The recording at 16 kHz.
+
     Returns
     -------
     first, last : int
         Samples between which the level is within 25 dB of its maximum or, in a noisy recording,
-        above 0.3 of the way from its quiet tenth to its maximum.
+        above 0.3 of the way from its quiet tenth to its maximum. All of a recording below 30 ms.
     """
     pieces = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     if len(pieces) < 3:
@@ -45,7 +50,17 @@ def word_span(samples: Float32) -> tuple[int, int]:
 def around_word(audio: Int16) -> Int16:
     """Cut a recording of more than a second down to a second with its word in the middle.
 
-    A word longer than that keeps `LONGEST_WORD` seconds from its beginning.
+    A word longer than that keeps at most `LONGEST_WORD` seconds from its beginning.
+
+    Parameters
+    ----------
+    audio : int16 (n,)
+        The recording at 16 kHz.
+
+    Returns
+    -------
+    int16 (m,)
+        The part with the word; a recording of up to a second as it is.
     """
     second = YAMNET.sample_rate
     if len(audio) <= second:
@@ -60,14 +75,23 @@ def around_word(audio: Int16) -> Int16:
 def read_clips(
     clips: Sequence[Clip], progress: Progress
 ) -> tuple[list[Clip], list[Int16], list[Skipped]]:
-    """Read recordings at 16 kHz; those that cannot be used are listed, and the work goes on.
+    """Read recordings at 16 kHz. Those that cannot be used are listed, and the work goes on.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips to read. Of those with the label ``_silence_``, `LONGEST_CLIP` seconds are taken.
+    progress : callable
+        Shows how many clips are read.
 
     Returns
     -------
     clips : list of Clip
         Those that were read.
     audio : list of int16 (n,)
+        The samples of each.
     skipped : list of Skipped
+        Recordings that could not be used, and why.
     """
     good, audio, skipped = [], [], []
     for number in progress(iter(range(len(clips))), len(clips), "reading"):

@@ -1,4 +1,4 @@
-"""Recordings with labels: which file is which word, said by whom, and who validates."""
+"""Recordings with labels: which file is which word, and who says it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OFFICIAL_LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt
 
 
 class DataError(KwsError):
-    """A folder of recordings that cannot be trained on."""
+    """Recordings that cannot be trained on, or judged."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Clip:
     Attributes
     ----------
     path : Path
+        The file of the recording.
     label : str
         Keyword, ``_unknown_`` or ``_silence_``.
     word : str
@@ -68,14 +69,35 @@ class Clip:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A recording that could not be used, and why."""
+    """A recording that could not be used, and why.
+
+    Attributes
+    ----------
+    path : Path
+        The file of the recording.
+    reason : str
+        Why it could not be used, as the end of a sentence about it.
+    """
 
     path: Path
     reason: str
 
     @classmethod
     def because(cls, path: Path, error: Exception) -> Skipped:
-        """Take the reason from an error whose message may begin with the path."""
+        """Take the reason from an error whose message may begin with the path.
+
+        Parameters
+        ----------
+        path : Path
+            The file of the recording.
+        error : Exception
+            What reading it raised.
+
+        Returns
+        -------
+        Skipped
+            The recording and the reason.
+        """
         return cls(path, str(error).removeprefix(f"{path}: "))
 
 
@@ -103,6 +125,11 @@ def find_clips(
         not fit, the file is a speaker of its own. Without it `SPEAKER_RULE` decides where it
         fits, then the manifest.
 
+    Returns
+    -------
+    list of Clip
+        In a stable order: folder by folder, in each by path.
+
     Raises
     ------
     DataError
@@ -122,6 +149,27 @@ def find_parts(
     """Find labelled recordings as `find_clips` does, in several lists of folders.
 
     The speakers of all lists are named together, so that one person has one name in all of them.
+
+    Parameters
+    ----------
+    parts : sequence of sequence of Path
+        The lists of folders and manifests.
+    keywords : sequence of str, optional
+        As for `find_clips`.
+    speaker_rule : str, optional
+        As for `find_clips`.
+
+    Returns
+    -------
+    list of list of Clip
+        Of each list of folders its clips.
+
+    Raises
+    ------
+    DataError
+        As for `find_clips`.
+    ManifestError
+        As for `find_clips`.
     """
     rule = compile_speaker_rule(SPEAKER_RULE if speaker_rule is None else speaker_rule)
     known: dict[Path, Manifest] = {}
@@ -200,12 +248,43 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell whether a path, given in place of a folder, is a manifest: a file ending in .csv."""
+    """Tell whether a path is a manifest that was given in place of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        What was given in place of a folder.
+
+    Returns
+    -------
+    bool
+        True if it is an existing file whose name ends in ``.csv``.
+    """
     return path.suffix.lower() == ".csv" and path.is_file()
 
 
 def recordings_of_manifest(path: Path, known: dict[Path, Manifest]) -> list[tuple[Path, Row]]:
-    """Return the recordings of a manifest that was given itself."""
+    """Find the recordings of a manifest that was given in place of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The manifest.
+    known : dict of Path to Manifest
+        Manifests that were read already, by path; this one is added.
+
+    Returns
+    -------
+    list of (Path, Row)
+        Each recording, and its row.
+
+    Raises
+    ------
+    DataError
+        If a row has no label, there are no rows, or none of the recordings is there.
+    ManifestError
+        If the manifest cannot be used.
+    """
     manifest = known.setdefault(path.resolve(), read_manifest(path))
     for row in manifest.rows.values():
         if not row.label:
@@ -224,7 +303,25 @@ def recordings_of_manifest(path: Path, known: dict[Path, Manifest]) -> list[tupl
 
 
 def rows_below(folder: Path, known: dict[Path, Manifest]) -> dict[str, Row]:
-    """Return the rows of the nearest manifest by their path below the folder."""
+    """Find the rows of the nearest manifest for the recordings of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of recordings.
+    known : dict of Path to Manifest
+        Manifests that were read already, by path; what is read is added.
+
+    Returns
+    -------
+    dict of str to Row
+        The rows by their path below the folder; empty without a manifest.
+
+    Raises
+    ------
+    ManifestError
+        If a manifest cannot be used.
+    """
     manifest = find_manifest(folder, known)
     if manifest is None:
         return {}
@@ -299,12 +396,34 @@ def _names_by_manifest(rule: re.Pattern[str], known: Mapping[Path, Manifest]) ->
 
 
 def is_aside(word: str) -> bool:
-    """Tell whether a folder stands aside: Speech Commands' ``_background_noise_`` is no word."""
+    """Tell whether a folder stands aside: Speech Commands' ``_background_noise_`` is no word.
+
+    Parameters
+    ----------
+    word : str
+        The name of the folder, or a label.
+
+    Returns
+    -------
+    bool
+        True for names in underscores other than ``_silence_`` and ``_unknown_``.
+    """
     return not keywords_of((word,)) and word not in (SILENCE, UNKNOWN)
 
 
 def recordings_in_subfolders(folder: Path) -> Iterable[Path]:
-    """Yield the recordings below a folder (not in it) in a stable order."""
+    """Find the recordings in the sub-folders of a folder, in a stable order.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; recordings in itself are left out.
+
+    Yields
+    ------
+    Path
+        Each recording; hidden files are left out.
+    """
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         if Path(parent) == folder:
@@ -315,7 +434,17 @@ def recordings_in_subfolders(folder: Path) -> Iterable[Path]:
 
 
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
-    """Return ``_silence_``, ``_unknown_``, then the keywords in alphabetical order.
+    """Return the labels of a model for clips.
+
+    Parameters
+    ----------
+    clips : iterable of Clip
+        The clips that it is trained on.
+
+    Returns
+    -------
+    tuple of str
+        ``_silence_``, ``_unknown_``, then the keywords in alphabetical order.
 
     Raises
     ------

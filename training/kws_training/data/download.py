@@ -26,7 +26,7 @@ ATTEMPTS = 3
 #: Bytes for which one request more is allowed: a long download breaks off more often.
 BYTES_PER_ATTEMPT = 100 << 20
 
-#: Seconds to wait for the connection and for each piece of the answer.
+#: Seconds to wait for the connection, and for each piece of the answer.
 TIMEOUT = (10, 30)
 
 #: Bytes read at a time: what a broken connection costs at most.
@@ -34,7 +34,7 @@ CHUNK = 1 << 16
 
 
 class DownloadError(KwsError):
-    """A file that no mirror gives."""
+    """A download that failed on all mirrors."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ def fetch(source: Download, folder: Path, *, progress: bool = True) -> Path:
     progress : bool
         Show a progress bar, if stderr is a terminal.
 
+    Returns
+    -------
+    Path
+        The file in the folder, its digest checked.
+
     Raises
     ------
     DownloadError
@@ -108,12 +113,38 @@ def fetch(source: Download, folder: Path, *, progress: bool = True) -> Path:
 
 
 def part_of(source: Download, folder: Path) -> Path:
-    """Return the path of the partial file."""
+    """Return the path of the partial file of a download.
+
+    Parameters
+    ----------
+    source : Download
+        The download.
+    folder : Path
+        The folder of the complete file.
+
+    Returns
+    -------
+    Path
+        A file beside the complete one, which may not exist.
+    """
     return folder / f"{source.name}.part"
 
 
 def is_right(path: Path, source: Download) -> bool:
-    """Tell whether the file is there, with the pinned size and digest."""
+    """Tell whether a file is there, with the pinned size and digest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    source : Download
+        The download that it should be.
+
+    Returns
+    -------
+    bool
+        False also if there is no such file.
+    """
     import pooch
 
     algorithm, digest = source.digest
@@ -127,7 +158,18 @@ def is_right(path: Path, source: Download) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time go on."""
+    """Let one process at a time go on within a ``with`` statement.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is locked; it is made.
+
+    Yields
+    ------
+    None
+        When the lock is held.
+    """
     import fcntl
 
     with path.open("w") as file:
@@ -252,7 +294,18 @@ def _copy(response: requests.Response, file: IO[bytes], held: int, limit: int, b
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, 0 if there is none."""
+    """Return the size of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which may not exist.
+
+    Returns
+    -------
+    int
+        Bytes, 0 if there is no file.
+    """
     return path.stat().st_size if path.is_file() else 0
 
 

@@ -26,27 +26,64 @@ from .clips import around_word
 from .recordings import ClipSet
 from .splits import SPLITS
 
+#: Samples per second.
 RATE = WORDS.sample_rate
 #: Frames of one second.
 CLIP_FRAMES = 98
-#: ln(power) of a grey level.
+#: ln(power) from one grey level to the next.
 GREY = (WORDS.ceiling - WORDS.floor) / 255
-#: A features file takes at most so much memory: half a million images.
+#: Bytes of the largest features file that is read: half a million images.
 MOST_BYTES = 2 * 10**9
 
 
 def to_frames(images: UInt8) -> Float32:
-    """Turn grey levels into ln(power)."""
+    """Turn grey levels into log-mel frames.
+
+    Parameters
+    ----------
+    images : uint8 (..., bands)
+        Grey levels.
+
+    Returns
+    -------
+    float32 (..., bands)
+        ln(power) of each band.
+    """
     return (images.astype(np.float32) * GREY + WORDS.floor).astype(np.float32)
 
 
 def to_images(frames: Float32) -> UInt8:
-    """Turn ln(power) into grey levels."""
-    return np.clip(np.rint((frames - WORDS.floor) / GREY), 0, 255).astype(np.uint8)
+    """Turn log-mel frames into grey levels: a byte per band.
+
+    Parameters
+    ----------
+    frames : float32 (..., bands)
+        ln(power) of each band.
+
+    Returns
+    -------
+    uint8 (..., bands)
+        0 at the front end's floor, 255 at its ceiling.
+    """
+    levels = np.clip(np.rint((frames - WORDS.floor) / GREY), 0, 255)
+    return np.asarray(levels, np.uint8)
 
 
 def in_silence(clips: Float32, length: int) -> Float32:
-    """Put clips (n, time, bands) into the middle of silence: (n, length, 1, bands)."""
+    """Put clips into the middle of digital silence.
+
+    Parameters
+    ----------
+    clips : float32 (n, time, bands)
+        ln(power) of each clip.
+    length : int
+        Frames of the result, at least those of a clip.
+
+    Returns
+    -------
+    float32 (n, length, 1, bands)
+        The clips with frames at the front end's floor around them.
+    """
     frames = np.full((len(clips), length, 1, WORDS.bands), WORDS.floor, np.float32)
     first = (length - clips.shape[1]) // 2
     frames[:, first : first + clips.shape[1], 0] = clips
@@ -55,13 +92,16 @@ def in_silence(clips: Float32, length: int) -> Float32:
 
 @dataclass(frozen=True)
 class WordImages:
-    """Labelled images.
+    """Labelled images of words.
 
     Attributes
     ----------
     images : uint8 (n, 98, 40)
+        The grey levels.
     words : str (n,)
+        What each image says.
     speakers : str (n,)
+        Who says it.
     sets : str (n,)
         What a data set's own list says: "train", "validation", "test", or "" where there is none.
     """
@@ -72,7 +112,18 @@ class WordImages:
     sets: npt.NDArray[np.str_]
 
     def where(self, kept: npt.NDArray[np.bool_]) -> WordImages:
-        """Return some of them."""
+        """Choose some of the images.
+
+        Parameters
+        ----------
+        kept : bool (n,)
+            True for those that are kept.
+
+        Returns
+        -------
+        WordImages
+            The kept images, in the same order.
+        """
         return WordImages(self.images[kept], self.words[kept], self.speakers[kept], self.sets[kept])
 
     def __add__(self, other: WordImages) -> WordImages:
@@ -85,9 +136,20 @@ class WordImages:
 
 
 def read_images(path: Path) -> WordImages:
-    """Read a features file: a ``.npz`` of x (n, 98, 40) uint8, label (n,) and speaker (n,).
+    """Read a features file: images of words that were made elsewhere.
 
-    A further array, set (n,), may say which images train, validate and test, as `SPLITS` has it.
+    The file is a ``.npz`` of ``x`` (n, 98, 40) uint8, ``label`` (n,) and ``speaker`` (n,). A
+    further array ``set`` (n,) may say which images train, validate and test, as `SPLITS` has it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    WordImages
+        Its images.
 
     Raises
     ------
@@ -127,19 +189,52 @@ def _array(archive: Any, name: str) -> Any:
 
 
 def second_of(audio: Int16) -> Float32:
-    """Return one second of a recording: cut around the word, or padded with silence."""
+    """Return one second of a recording: cut around the word, or padded with silence.
+
+    Parameters
+    ----------
+    audio : int16 (n,)
+        The recording at 16 kHz.
+
+    Returns
+    -------
+    float32 (16000,)
+        Samples in -1 .. 1, the word in the middle.
+    """
     samples = to_float32(around_word(audio)[:RATE])
     before = (RATE - len(samples)) // 2
     return np.pad(samples, (before, RATE - len(samples) - before))
 
 
 def image_of(samples: Float32) -> UInt8:
-    """Return the image of a second of audio: (98, 40)."""
+    """Compute the image of audio.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        Samples at 16 kHz in -1 .. 1.
+
+    Returns
+    -------
+    uint8 (frames, 40)
+        Grey levels; 98 frames for a second.
+    """
     return to_images(log_mel(samples, WORDS))
 
 
 def recorded_images(part: ClipSet) -> WordImages:
-    """Return the images of recordings, silence left out."""
+    """Compute the images of recordings; those of the label ``_silence_`` are left out.
+
+    Parameters
+    ----------
+    part : ClipSet
+        The recordings.
+
+    Returns
+    -------
+    WordImages
+        One image for each recording.
+    """
     rows = [number for number, clip in enumerate(part.clips) if clip.label != SILENCE]
     images = [image_of(second_of(part.audio[number])) for number in rows]
     return WordImages(
@@ -153,7 +248,20 @@ def recorded_images(part: ClipSet) -> WordImages:
 
 
 def noise_frames(noise: Sequence[Float32], part: ClipSet) -> Float32:
-    """Return frames of all recorded noise, silence clips included, as one piece."""
+    """Compute frames of all recorded noise, as one piece.
+
+    Parameters
+    ----------
+    noise : sequence of float32 (n,)
+        Recordings of noise at 16 kHz.
+    part : ClipSet
+        Recordings, of which those with the label ``_silence_`` are noise too.
+
+    Returns
+    -------
+    float32 (frames, bands)
+        ln(power), one recording after the other.
+    """
     silence: list[Int16] = [
         audio for clip, audio in zip(part.clips, part.audio, strict=True) if clip.label == SILENCE
     ]

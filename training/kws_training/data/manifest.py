@@ -16,11 +16,13 @@ MANIFEST = "manifest.csv"
 #: Folders above a data folder in which its manifest is looked for.
 LEVELS = 3
 
-# Bounds of a file that anybody may have written; the largest manifests of public data sets of
-# words have some hundred thousand rows.
+#: Bytes of the largest manifest that is read: anybody may have written it.
 MAX_BYTES = 64 << 20
+#: Rows of the longest manifest; the largest ones of public data sets have some hundred thousand.
 MAX_ROWS = 1_000_000
+#: Columns of the widest manifest.
 MAX_COLUMNS = 100
+#: Characters of the longest field of a manifest.
 MAX_FIELD = 10_000
 
 
@@ -37,9 +39,11 @@ class Row:
     line : int
         Where in the file the row ends, from 1.
     path : str
-        Relative to the manifest's folder, with slashes, never above it.
-    label, speaker : str
-        Empty where the manifest does not say.
+        The recording, relative to the manifest's folder, with slashes, never above it.
+    label : str
+        The word; empty where the manifest does not say.
+    speaker : str
+        Who says it; empty where the manifest does not say.
     columns : mapping of str to str
         All further columns, the speaker's included.
     """
@@ -53,7 +57,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest that was read: its folder, and its rows by path."""
+    """A manifest that was read.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    rows : mapping of str to Row
+        Its rows by the path of the recording, which is relative to `folder`.
+    """
 
     path: Path
     rows: Mapping[str, Row]
@@ -66,6 +78,16 @@ class Manifest:
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest: a CSV with a column ``path`` and any others.
+
+    Parameters
+    ----------
+    path : Path
+        The file: a CSV with a column ``path``.
+
+    Returns
+    -------
+    Manifest
+        Its rows.
 
     Raises
     ------
@@ -97,8 +119,14 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
     Parameters
     ----------
     folder : Path
+        The folder of recordings.
     known : dict
         Manifests that were read already, by path; what is read is added.
+
+    Returns
+    -------
+    Manifest or None
+        None if there is none.
 
     Raises
     ------
@@ -119,13 +147,21 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
 
 
 def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read a CSV with a header row; yield the number of each row's last line, and its fields.
+    """Read a CSV with a header row.
 
     Parameters
     ----------
     path : Path
+        The file.
     wanted : sequence of str
         Columns that must be there.
+
+    Yields
+    ------
+    line : int
+        The number of a row's last line, from 1.
+    fields : dict of str to str
+        The row's fields by column.
 
     Raises
     ------
@@ -164,6 +200,16 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
 
 def read_text(path: Path) -> str:
     """Read a text file of bounded size.
+
+    Parameters
+    ----------
+    path : Path
+        The file, at most `MAX_BYTES` large.
+
+    Returns
+    -------
+    str
+        Its text, without a byte order mark.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the readers need beside public data sets, made from the lists that come with them."""
+"""The manifests of public data sets, made from the lists that come with them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def esc_50(folder: Path) -> None:
     """Write the manifests of ESC-50 and ESC-10, from ``meta/esc50.csv``.
 
     The speaker is the Freesound recording that a clip was cut from.
+
+    Parameters
+    ----------
+    folder : Path
+        The unpacked data set; the manifests are written into it.
 
     Raises
     ------
@@ -42,6 +47,11 @@ def urbansound8k(folder: Path) -> None:
     The speaker is the Freesound recording that a clip was cut from; salience is 1 for foreground,
     2 for background.
 
+    Parameters
+    ----------
+    folder : Path
+        The unpacked data set; the manifest is written into it.
+
     Raises
     ------
     ManifestError
@@ -60,6 +70,11 @@ def librispeech(folder: Path) -> None:
     """Write the manifest of LibriSpeech: speakers from the folders, sexes from ``SPEAKERS.TXT``.
 
     Every recording is `_unknown_`: read sentences.
+
+    Parameters
+    ----------
+    folder : Path
+        The unpacked data set; the manifest is written into it.
 
     Raises
     ------
@@ -87,6 +102,11 @@ def rirs(folder: Path) -> None:
 
     ``real_rirs_isotropic_noises`` holds both side by side; its ``noise_list`` says which are
     noise, in the last word of each line.
+
+    Parameters
+    ----------
+    folder : Path
+        The unpacked data set, which is changed.
 
     Raises
     ------

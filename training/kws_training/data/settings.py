@@ -44,17 +44,28 @@ class Settings:
     error: type[KwsError]
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of those in the package."""
+        """List the settings that have a name.
+
+        Returns
+        -------
+        tuple of str
+            The names in the package, in alphabetical order.
+        """
         names = (entry.name for entry in self.folder.iterdir())
         return tuple(sorted(name[: -len(".toml")] for name in names if name.endswith(".toml")))
 
     def read(self, name_or_path: str | Path) -> Any:
-        """Return checked settings, an object of the schema.
+        """Read settings and check them.
 
         Parameters
         ----------
         name_or_path : str or Path
             One of `names`, else the path of a TOML file.
+
+        Returns
+        -------
+        object
+            The checked settings, an object of the schema.
 
         Raises
         ------

@@ -13,7 +13,9 @@ from . import prepare
 from .download import Download
 from .unpack import Bounds
 
+#: Bytes in a gigabyte.
 GB = 10**9
+#: The keywords of the ten commands, as the command line takes them.
 COMMANDS = "yes,no,up,down,left,right,on,off,stop,go"
 
 
@@ -25,11 +27,16 @@ class Source:
     ----------
     name : str
         What it is called on the command line, and the name of its folder.
-    title, purpose, page : str
-        What it is, what it is for here, and where to read about it.
+    title : str
+        What it is.
+    purpose : str
+        What it is for here.
+    page : str
+        Where to read about it.
     licence : str
         Shown before the download.
     archive : Download
+        The download.
     bounds : Bounds
         What the archive may unpack to; more than it does, for those sizes are not published.
     next : str

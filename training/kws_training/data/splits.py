@@ -19,22 +19,60 @@ SPLITS = {
 
 
 def share_of(speaker: str) -> float:
-    """Map a speaker to a number in 0 .. 1, the same for ever, evenly spread.
+    """Map a speaker to a number that is the same for ever, evenly spread.
 
     The idea is Speech Commands' ``which_set`` (arXiv 1804.03209, section 7): a hash decides, so
     that a speaker stays on the same side when recordings are added.
+
+    Parameters
+    ----------
+    speaker : str
+        The speaker's name, or any other text.
+
+    Returns
+    -------
+    float
+        0 .. 1, below 1.
     """
     return int(hashlib.sha1(os.fsencode(speaker)).hexdigest()[:8], 16) / 2**32
 
 
 def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:
-    """Choose speakers that nothing is trained, stopped or chosen on."""
+    """Choose speakers that nothing is trained, stopped or chosen on.
+
+    Parameters
+    ----------
+    speakers : iterable of str
+        Their names.
+    fraction : float
+        About the share of the speakers that is chosen, 0 .. 1.
+
+    Returns
+    -------
+    set of str
+        The chosen ones; a speaker's own name decides.
+    """
     # another hash than that of `split`, so that the shares are independent
     return {speaker for speaker in speakers if share_of("held out " + speaker) < fraction}
 
 
 def hold_out(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip]]:
-    """Split off the clips of held-out speakers: (kept, held out)."""
+    """Split off the clips of held-out speakers.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips to split.
+    fraction : float
+        As for `hold_out_speakers`.
+
+    Returns
+    -------
+    kept : list of Clip
+        The clips of the other speakers.
+    held_out : list of Clip
+        The clips of the held-out speakers.
+    """
     speakers = hold_out_speakers((clip.speaker for clip in clips), fraction)
     return (
         [clip for clip in clips if clip.speaker not in speakers],
@@ -50,8 +88,16 @@ def split(clips: Sequence[Clip], fraction: float) -> tuple[list[Clip], list[Clip
     Parameters
     ----------
     clips : sequence of Clip
+        The clips to split.
     fraction : float
-        Share of the speakers that validate.
+        Share of the speakers that validate, 0 .. 1.
+
+    Returns
+    -------
+    training : list of Clip
+        What the model learns from.
+    validation : list of Clip
+        What decides when training stops.
 
     Raises
     ------
@@ -82,6 +128,7 @@ def by_column(clips: Sequence[Clip], column: str) -> tuple[list[Clip], list[Clip
     Parameters
     ----------
     clips : sequence of Clip
+        The clips to split.
     column : str
         Says train, validation (or val, dev) or test for each clip; ``split`` is also what the
         official lists of Speech Commands say.
@@ -118,6 +165,11 @@ def by_column(clips: Sequence[Clip], column: str) -> tuple[list[Clip], list[Clip
 def check_apart(parts: Mapping[str, Sequence[Clip]]) -> None:
     """Make sure that no speaker, and no recording, is in two parts.
 
+    Parameters
+    ----------
+    parts : mapping of str to sequence of Clip
+        The clips of each part, by the name that messages call it.
+
     Raises
     ------
     DataError
@@ -138,6 +190,26 @@ def check_apart(parts: Mapping[str, Sequence[Clip]]) -> None:
 def by_speaker(
     clips: Sequence[Clip], validation: float, held_out: float
 ) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """Split into training, validation and held-out clips: `hold_out`, then `split`."""
+    """Split into training, validation and held-out clips: `hold_out`, then `split`.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips to split.
+    validation : float
+        Share of the speakers that validate, 0 .. 1.
+    held_out : float
+        Share of the speakers that are held out, 0 .. 1.
+
+    Returns
+    -------
+    training, validation, held_out : list of Clip
+        No speaker is in two of them.
+
+    Raises
+    ------
+    DataError
+        If a keyword would be left without training recordings.
+    """
     kept, out = hold_out(clips, held_out)
     return (*split(kept, validation), out)

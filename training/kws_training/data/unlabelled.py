@@ -25,6 +25,16 @@ from .manifest import Manifest, Row
 def find_background(folders: Sequence[Path]) -> list[Path]:
     """Find the recordings in ``_background_noise_`` and other folders that stand aside.
 
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of words, and manifests.
+
+    Returns
+    -------
+    list of Path
+        The recordings.
+
     Raises
     ------
     ManifestError, DataError
@@ -48,6 +58,16 @@ def find_recordings(folders: Sequence[Path]) -> list[Path]:
     """Find recordings that need no label, noise or speech, anywhere below the folders.
 
     A recording in place of a folder stands for itself.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of recordings, or single recordings.
+
+    Returns
+    -------
+    list of Path
+        The recordings, folder by folder.
 
     Raises
     ------
@@ -78,8 +98,14 @@ def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path
     Parameters
     ----------
     folder : Path
+        The folder, or a single recording.
     known : dict
         As for `kws_training.data.manifest.find_manifest`.
+
+    Returns
+    -------
+    list of (Path, Row or None)
+        Each recording, and its row; None where no manifest names it.
 
     Raises
     ------

@@ -46,7 +46,17 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out of an archive: files and bytes written, and links that were left out."""
+    """What came out of an archive.
+
+    Attributes
+    ----------
+    files : int
+        Files that were written.
+    size : int
+        Bytes that were written.
+    links : int
+        Links and devices that were left out.
+    """
 
     files: int
     size: int
@@ -77,15 +87,23 @@ def unpack(
 
     Parameters
     ----------
-    archive, folder : Path
-        The folder must exist, and be empty.
+    archive : Path
+        The file, ``.tar.gz``, ``.tgz`` or ``.zip``.
+    folder : Path
+        It must exist, and be empty.
     bounds : Bounds
+        What the archive may unpack to.
     root : str
         Folder in the archive whose contents are wanted; all if empty.
     keep : sequence of str
         Files and folders in the root that are wanted; all if empty.
     progress : callable
         Told the bytes of each piece that is written.
+
+    Returns
+    -------
+    Unpacked
+        What was written.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Is a new model worse than an old one? A paired test on the same clips."""
+"""Whether a new model is worse than an old one: a paired test on the same clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from .paired import PairedCounts, clips_needed, difference_interval, mcnemar, mc
 
 @dataclass(frozen=True)
 class ClassChange:
-    """Paired counts of the clips of one class."""
+    """Paired counts of the clips of one class.
+
+    Attributes
+    ----------
+    label : str
+        The class.
+    counts : PairedCounts
+        Its clips, by which of the two models got them right.
+    """
 
     label: str
     counts: PairedCounts
@@ -30,16 +38,17 @@ class Comparison:
     Attributes
     ----------
     counts : PairedCounts
+        All clips, by which of the two models got them right.
     classes : tuple of ClassChange
-        The classes that both models know and that were said, keywords last.
+        The classes that both models know and that have clips, keywords last.
     speakers : int
-        Those who are known.
+        Number of known speakers.
     alpha : float
         Level of the test that says "worse".
     p_value : float
-        Two-sided: how often models that are equally good would differ by so much.
+        Two-sided: the chance that equally good models differ by so much.
     p_worse : float
-        One-sided: how often they would lose as many clips, or more.
+        One-sided: the chance that an equally good model loses as many clips or more.
     difference : float
         Accuracy of the new model less that of the old one.
     interval : (float, float)
@@ -94,7 +103,13 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON values."""
+        """Return the comparison as plain JSON values.
+
+        Returns
+        -------
+        dict
+            The figures and the verdict by name.
+        """
         return {
             "clips": self.counts.clips,
             "speakers": self.speakers,
@@ -181,12 +196,25 @@ def compare(
 
     Parameters
     ----------
-    old, new : KeywordSpotter
-    clips, audio, skipped
-        As `read_clips` gives them, of `shared_clips`.
+    old : KeywordSpotter
+        The model that the other one is compared with.
+    new : KeywordSpotter
+        The model that may be worse.
+    clips : sequence of Clip
+        The clips, as `shared_clips` labels them.
+    audio : sequence of int16 (n,)
+        The samples of each clip at 16 kHz.
+    skipped : sequence of Skipped
+        Recordings that were left out; they go into the result.
     alpha : float
         Level of the test that says "worse", 0 .. 1.
     progress : callable
+        Shows how many clips are judged.
+
+    Returns
+    -------
+    Comparison
+        The counts, and the tests of them.
     """
     outcomes = []
     for number in progress(iter(range(len(clips))), len(clips), "clips"):

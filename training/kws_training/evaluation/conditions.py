@@ -11,26 +11,27 @@ from kws.arrays import Float32
 
 from ..augmentation.background import add_noise, draw_noise
 
-#: Sample rate of the streams.
+#: Samples per second of the streams.
 RATE = 16000
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is between the recordings and the microphone.
+    """What is between a recording and the microphone.
 
     Attributes
     ----------
-    noise : sequence of float32 arrays
-        16 kHz.
+    noise : sequence of float32 (n,)
+        Recordings of noise at 16 kHz.
     snr : float
-        Decibels, against the loudest tenth of a second; infinite without noise.
-    responses : sequence of float32 arrays
-        Rooms, 16 kHz; each recording is in one of them.
+        Signal-to-noise ratio in decibels, against the loudest tenth of a second; infinite without
+        noise.
+    responses : sequence of float32 (n,)
+        Impulse responses of rooms at 16 kHz; each recording is in one of them.
     gain : float
-        Decibels.
+        Change of level in decibels.
     telephone : bool
-        Whether all goes through the telephone's band.
+        Whether everything goes through the telephone's band.
     """
 
     noise: Sequence[Float32] = ()
@@ -40,7 +41,20 @@ class Condition:
     telephone: bool = False
 
     def apply(self, rng: np.random.Generator, samples: Float32) -> Float32:
-        """Return how a recording sounds under this condition; as long, and in time with it."""
+        """Change a recording as this condition does.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws the room and the noise.
+        samples : float32 (n,)
+            The recording at 16 kHz.
+
+        Returns
+        -------
+        float32 (n,)
+            The changed recording, as long and in time with it.
+        """
         from ..augmentation.effects import reverberate, transmit
 
         if self.responses:
@@ -55,4 +69,5 @@ class Condition:
         return transmit(samples, True, None, None) if self.telephone else samples
 
 
+#: Recordings as they are.
 CLEAN = Condition()

@@ -1,4 +1,4 @@
-"""What a detector does in continuous audio: misses against false accepts, and how late it is."""
+"""The detector in continuous audio: misses against false accepts, and how late it is."""
 
 from __future__ import annotations
 
@@ -31,19 +31,25 @@ PEAK = 1.0
 
 @dataclass(frozen=True)
 class Point:
-    """A threshold, and what it gave.
+    """A threshold of a keyword, and what it gave.
 
     Attributes
     ----------
     keyword : str
+        The keyword.
     target : float or None
         The false accepts per hour that the threshold was read off for, on these recordings; None
         for the threshold of the model file, which was not chosen on them.
     threshold : float
+        The threshold, 0 .. 1.
     false_accepts : int
+        Events where nobody said the keyword.
     hours : float
-        Audio without the keyword.
-    misses, recordings : int
+        Hours of audio without the keyword.
+    misses : int
+        Recordings of the keyword without an event.
+    recordings : int
+        Recordings of the keyword.
     """
 
     keyword: str
@@ -80,7 +86,13 @@ class Point:
         return share_interval(self.misses, self.recordings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the point as plain JSON values."""
+        """Return the point as plain JSON values.
+
+        Returns
+        -------
+        dict
+            The figures by name.
+        """
         return {
             "keyword": self.keyword,
             "target": self.target,
@@ -105,7 +117,10 @@ class Curve:
     ----------
     thresholds : float64 (n,)
         From high to low.
-    false_accepts, misses : int64 (n,)
+    false_accepts : int64 (n,)
+        False accepts at each threshold.
+    misses : int64 (n,)
+        Missed recordings at each threshold.
     """
 
     thresholds: Float64
@@ -115,18 +130,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class Place:
-    """A miss or a false accept.
+    """Where a miss or a false accept is.
 
     Attributes
     ----------
     keyword : str
+        The keyword that was missed or detected.
     path : Path
+        The recording.
     at : float
         Seconds in the recording: of the event, or of the end of the word that was missed.
     score : float
-        The highest smoothed score around.
+        The highest smoothed score around it.
     stream : str or None
-        In which stream: the keyword whose recordings it is made of, or None for the negatives.
+        The stream: the keyword whose recordings it is made of, or None for the negatives.
     stream_at : float
         Seconds in that stream.
     """
@@ -139,7 +156,13 @@ class Place:
     stream_at: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the place as plain JSON values."""
+        """Return the place as plain JSON values.
+
+        Returns
+        -------
+        dict
+            Keyword, file, time and score by name.
+        """
         return {
             "keyword": self.keyword,
             "file": str(self.path),
@@ -155,12 +178,15 @@ class KeywordResult:
     Attributes
     ----------
     keyword : str
+        The keyword.
     points : tuple of Point
-        The one of the model file first, then those of `TARGETS`, the lowest rate first.
+        The point of the model file first, then those of `TARGETS`, the lowest rate first.
     curve : Curve
-    misses, false_accepts : tuple of Place
-        At the threshold in the model file: the misses with the lowest scores, the false accepts
-        with the highest.
+        Misses against false accepts, for all thresholds.
+    misses : tuple of Place
+        At the threshold in the model file: the misses with the lowest scores.
+    false_accepts : tuple of Place
+        At the threshold in the model file: the false accepts with the highest scores.
     latencies : tuple of float
         Seconds from the end of the word to the event, of the recordings that were detected at the
         threshold in the model file; negative where the event came before the end.
@@ -176,18 +202,20 @@ class KeywordResult:
 
 @dataclass(frozen=True)
 class DetectionReport:
-    """What a detector does in continuous audio.
+    """What the detector of a model does in continuous audio.
 
     Attributes
     ----------
     keywords : tuple of KeywordResult
+        What became of each keyword that has recordings.
     hours : float
-        Audio without any keyword.
+        Hours of audio without any keyword.
     recordings : int
-        Of keywords.
+        Recordings of keywords.
     unsaid : tuple of str
         Keywords of the model without recordings.
     skipped : tuple of Skipped
+        Recordings that could not be used, and why.
     """
 
     keywords: tuple[KeywordResult, ...]
@@ -205,7 +233,13 @@ class DetectionReport:
         return {"median": float(np.median(all_)), "p95": float(np.percentile(all_, 95))}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
+        """Return the report as plain JSON values.
+
+        Returns
+        -------
+        dict
+            All figures by name.
+        """
         results = self.keywords
         return {
             "operating_points": [point.to_dict() for one in results for point in one.points],
@@ -231,9 +265,14 @@ def judge(
     metadata : Metadata
         Of the model.
     positives : mapping of str to StreamScores
-        The stream of each keyword's recordings; keywords without any are left out.
+        The stream of each keyword's recordings; keywords without recordings are left out.
     negatives : StreamScores
         The stream without any keyword.
+
+    Returns
+    -------
+    DetectionReport
+        The counts of each keyword.
     """
     results = tuple(
         _judge_keyword(metadata, keyword, positives, negatives)
@@ -254,6 +293,16 @@ def judge(
 
 def detector_of(metadata: Metadata) -> DetectorDefaults:
     """Return the detector's settings of a model.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        The model's contract.
+
+    Returns
+    -------
+    DetectorDefaults
+        The settings of the detector for keywords.
 
     Raises
     ------
@@ -349,11 +398,16 @@ def curve_of(own: StreamScores, spoken: Track, silent: Sequence[Track]) -> Curve
     Parameters
     ----------
     own : StreamScores
-        The stream with its recordings.
+        The stream with the keyword's recordings.
     spoken : Track
-        Of that stream.
+        The keyword's scores in that stream.
     silent : sequence of Track
-        Of streams without the keyword.
+        The keyword's scores in streams without it.
+
+    Returns
+    -------
+    Curve
+        Counts from the highest threshold to the lowest that is of use.
     """
     thresholds = thresholds_grid()[::-1]
     # where the detector would not be armed between two words, there is nothing to be learnt
@@ -361,20 +415,32 @@ def curve_of(own: StreamScores, spoken: Track, silent: Sequence[Track]) -> Curve
     thresholds = thresholds[thresholds > max(lowest_useful(silent), min(0.5, resting))]
     alarms = np.zeros(len(thresholds), np.int64)
     for one in silent:
-        alarms += [len(columns) for columns in one.falling(thresholds)]
+        alarms += [len(frames) for frames in one.falling(thresholds)]
     spans = [one.span for one in own.positives]
     misses = [
-        hits(spans, (columns + 1) * spoken.column_seconds).misses
-        for columns in spoken.falling(thresholds)
+        hits(spans, np.asarray((frames + 1) * spoken.column_seconds, np.float64)).misses
+        for frames in spoken.falling(thresholds)
     ]
     return Curve(thresholds, alarms, np.array(misses, np.int64))
 
 
 def read_off(curve: Curve, most: float) -> int:
-    """Return the place in a curve of the lowest threshold with at most so many false accepts.
+    """Find the lowest threshold of a curve with at most so many false accepts.
 
-    And so have all thresholds above it, as for `kws.calibration.thresholds.lowest_threshold`. The
-    place of the highest threshold if even that has more.
+    All thresholds above it have at most so many too, as with
+    `kws.calibration.thresholds.lowest_threshold`.
+
+    Parameters
+    ----------
+    curve : Curve
+        The curve of a keyword.
+    most : float
+        False accepts that are allowed.
+
+    Returns
+    -------
+    int
+        The place in the curve; that of the highest threshold if even that has more.
     """
     over = np.flatnonzero(curve.false_accepts > math.floor(most + 1e-9))
     return max(0, (int(over[0]) if len(over) else len(curve.thresholds)) - 1)

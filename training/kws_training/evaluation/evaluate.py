@@ -24,7 +24,22 @@ from .results import ClassFigures, ClipReport, ClipResult
 def open_model(
     model: ModelFile, threads: int = 1, keywords: Sequence[str] | None = None
 ) -> KeywordSpotter:
-    """Load a model file into the runtime, without the note that the interpreter prints."""
+    """Load a model file into the runtime, without the note that the interpreter prints.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model.
+    threads : int
+        Threads of the interpreter.
+    keywords : sequence of str, optional
+        The keywords that are kept apart; all if None.
+
+    Returns
+    -------
+    KeywordSpotter
+        At 16 kHz.
+    """
     with quiet():
         return KeywordSpotter(
             model, sample_rate=YAMNET.sample_rate, threads=threads, keywords=keywords
@@ -38,11 +53,13 @@ class Evaluation:
     Attributes
     ----------
     model : ModelFile
+        The model that was evaluated.
     size : int
         Of the model file, in bytes.
     folders : tuple of str
         The recordings' folders.
     report : ClipReport
+        What it made of the recordings.
     groups : dict of str to tuple of GroupFigures
         By column; the worst group first.
     """
@@ -72,9 +89,20 @@ def judge_clips(
     Parameters
     ----------
     spotter : KeywordSpotter
-    clips, audio, skipped
-        As `read_clips` gives them.
+        The model.
+    clips : sequence of Clip
+        The clips.
+    audio : sequence of int16 (n,)
+        The samples of each clip at 16 kHz.
+    skipped : sequence of Skipped
+        Recordings that were left out; they go into the report.
     progress : callable
+        Shows how many clips are judged.
+
+    Returns
+    -------
+    ClipReport
+        The figures.
     """
     results = []
     for number in progress(iter(range(len(clips))), len(clips), "clips"):
@@ -91,9 +119,16 @@ def count_results(
     Parameters
     ----------
     results : sequence of ClipResult
+        What the model made of each clip.
     labels : sequence of str
-        In the order of the report; those that were neither said nor heard are left out.
+        In the order of the report; those that no clip has and no clip was taken for are left out.
     skipped : sequence of Skipped
+        Recordings that were left out; they go into the report.
+
+    Returns
+    -------
+    ClipReport
+        The figures.
     """
     pairs = Counter((result.clip.label, result.heard) for result in results)
     met = {label for pair in pairs for label in pair}
@@ -131,13 +166,16 @@ def known_clips(
     Parameters
     ----------
     clips : sequence of Clip
+        The clips.
     labels : sequence of str
-        Of the model.
+        The labels of the model.
 
     Returns
     -------
     known : list of Clip
+        Clips that the model has a label for.
     left_out : tuple of Skipped
+        The other clips.
 
     Raises
     ------

@@ -26,11 +26,13 @@ class GroupFigures:
     Attributes
     ----------
     group : str
-        What the clips have in common; empty for clips of which nobody knows.
+        What the clips have in common; empty for clips of which nobody knows it.
     accuracy : float
+        Share of the clips that were recognised.
     interval : (float, float)
         Exact 95 % interval (Clopper-Pearson).
     clips : int
+        Number of clips.
     """
 
     group: str
@@ -44,12 +46,29 @@ class GroupFigures:
         return self.clips < FEW
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain JSON values."""
+        """Return the figures as plain JSON values.
+
+        Returns
+        -------
+        dict
+            The figures by name.
+        """
         return {**asdict(self), "interval": list(self.interval), "few": self.few}
 
 
 def columns_of(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """Return what clips can be grouped by: speaker, word, and the columns of their manifest."""
+    """List what clips can be grouped by.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips.
+
+    Returns
+    -------
+    tuple of str
+        "speaker", unless nobody knows any, "word", and the columns of their manifests.
+    """
     further = {name for clip in clips for name, value in clip.columns.items() if value}
     known = ("word",) if all(clip.alone for clip in clips) else ("speaker", "word")
     return (*known, *sorted(further - {"speaker", "word"}))
@@ -57,6 +76,13 @@ def columns_of(clips: Sequence[Clip]) -> tuple[str, ...]:
 
 def check_column(clips: Sequence[Clip], column: str) -> None:
     """Check that clips can be grouped by a column.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips.
+    column : str
+        What they are to be grouped by.
 
     Raises
     ------
@@ -72,13 +98,19 @@ def check_column(clips: Sequence[Clip], column: str) -> None:
 
 
 def group_results(results: Sequence[ClipResult], column: str) -> tuple[GroupFigures, ...]:
-    """Return the accuracy of each group, the worst first; of equals the one with more clips.
+    """Count the accuracy of each group.
 
     Parameters
     ----------
     results : sequence of ClipResult
+        What the model made of each clip.
     column : str
         One of `columns_of`.
+
+    Returns
+    -------
+    tuple of GroupFigures
+        The worst group first; of equals the one with more clips.
     """
     right: Counter[str] = Counter()
     clips: Counter[str] = Counter()
@@ -94,7 +126,20 @@ def group_results(results: Sequence[ClipResult], column: str) -> tuple[GroupFigu
 
 
 def group_of(clip: Clip, column: str) -> str:
-    """Return what a clip has in a column; empty where nobody knows."""
+    """Return what a clip has in a column; empty where nobody knows.
+
+    Parameters
+    ----------
+    clip : Clip
+        The clip.
+    column : str
+        One of `columns_of`.
+
+    Returns
+    -------
+    str
+        The name of its group; empty where nobody knows.
+    """
     if column == "speaker":
         return "" if clip.alone else clip.speaker
     if column == "word":
@@ -103,10 +148,20 @@ def group_of(clip: Clip, column: str) -> str:
 
 
 def useful_columns(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """Return the columns that clips are worth grouping by.
+    """Choose the columns that clips are worth grouping by.
 
-    Those by which at least half of the clips are in two or more groups that are not too small,
-    and that are not the labels over again.
+    By such a column at least half of the clips are in two or more groups that are not too small,
+    and the groups are not the labels over again.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips.
+
+    Returns
+    -------
+    tuple of str
+        At most `MOST_COLUMNS` of `columns_of`.
     """
     useful = []
     labels = {clip.label for clip in clips}

@@ -1,4 +1,4 @@
-"""Thresholds: chosen on some recordings, stated on others, through the detector that ships."""
+"""Thresholds: chosen on development recordings, and stated on test recordings."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kws.spotter import KeywordSpotter
 from ..augmentation.background import coloured_noise
 from ..data.dataset import Clip
 from ..data.recordings import ClipSet, Negatives
+from .detection import detector_of
 from .evaluate import open_model
 
 #: A detection belongs to a word if it comes between the word's beginning and this long after its
@@ -27,19 +28,38 @@ from .evaluate import open_model
 LATENESS = 0.75
 #: Seconds of faint noise between the clips of a stream.
 GAP = 0.6
-#: Thresholds that are tried.
+#: Thresholds that are tried for each keyword.
 CANDIDATES = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
-#: Recordings of a keyword from which its threshold is chosen.
-ENOUGH = 5
+#: Recordings of a keyword, at least, for choosing its threshold.
+FEWEST_WORDS = 5
 
 
 def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, seed: int) -> bytes:
     """Choose thresholds on half of the validation speakers, and state them on the other half.
 
     A single speaker's recordings are split instead.
+
+    Parameters
+    ----------
+    content : bytes
+        The model file.
+    validation : ClipSet
+        Recordings of keywords and other words by the speakers that validate.
+    negatives : Negatives
+        Speech without keywords: its development part and its test part are joined to the two
+        halves.
+    seed : int
+        Of the order of the recordings in the streams, and of their gaps.
+
+    Returns
+    -------
+    bytes
+        The model file with thresholds and operating points; as it was if there is one recording
+        only.
     """
     model = parse_model(content, "the trained model")
     metadata = model.metadata
+    defaults = detector_of(metadata)
     spotter = open_model(model)
     groups = [clip.speaker for clip in validation.clips]
     if len(set(groups)) == 1:
@@ -58,9 +78,9 @@ def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, s
         spotter.column_seconds,
         streams[0].words,
         metadata.labels,
-        metadata.detector,
+        defaults,
     )
-    metadata = replace(metadata, detector=replace(metadata.detector, thresholds=thresholds))
+    metadata = replace(metadata, detector=replace(defaults, thresholds=thresholds))
     chosen_model = parse_model(pack(model.network, metadata), "the trained model")
     points = operating_points(open_model(chosen_model), streams[1])
     return pack(model.network, replace(metadata, operating_points=points))
@@ -68,7 +88,17 @@ def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, s
 
 @dataclass(frozen=True)
 class Word:
-    """A word in a stream: its label and its clip's beginning and end, in seconds."""
+    """A word in a stream.
+
+    Attributes
+    ----------
+    label : str
+        Its label.
+    start : float
+        Where its clip begins, in seconds of the stream.
+    end : float
+        Where its clip ends, in seconds of the stream.
+    """
 
     label: str
     start: float
@@ -82,9 +112,11 @@ class Stream:
     Attributes
     ----------
     samples : float32 (n,)
-        At the model's rate.
+        The samples at the model's rate.
     sample_rate : int
+        Samples per second.
     words : tuple of Word
+        The clips in the stream, in the order of time.
     """
 
     samples: npt.NDArray[np.float32]
@@ -92,7 +124,18 @@ class Stream:
     words: tuple[Word, ...]
 
     def hours_without(self, keyword: str) -> float:
-        """Length of all that is not this keyword's clips."""
+        """Measure how long the stream is without the clips of a keyword.
+
+        Parameters
+        ----------
+        keyword : str
+            The keyword.
+
+        Returns
+        -------
+        float
+            Hours.
+        """
         said = sum(word.end - word.start for word in self.words if word.label == keyword)
         return (len(self.samples) / self.sample_rate - said) / 3600
 
@@ -100,7 +143,24 @@ class Stream:
 def join_clips(
     clips: Sequence[Clip], audio: Sequence[Int16], sample_rate: int, seed: int
 ) -> Stream:
-    """Join clips into one stream, in random order, with faint noise between and under them."""
+    """Join clips into one stream, in random order, with faint noise between and under them.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The clips.
+    audio : sequence of int16 (n,)
+        The samples of each clip.
+    sample_rate : int
+        Samples per second of the clips and of the stream.
+    seed : int
+        Of the order, the gaps and the noise.
+
+    Returns
+    -------
+    Stream
+        All clips once, and two seconds of quiet after the last one.
+    """
     rng = np.random.default_rng(seed)
     pieces, words, at = [], [], 0.0
     for number in rng.permutation(len(clips)):
@@ -118,7 +178,15 @@ def join_clips(
 
 @dataclass(frozen=True)
 class Found:
-    """A keyword was detected: what, and at what time in seconds."""
+    """A detection of a keyword.
+
+    Attributes
+    ----------
+    keyword : str
+        The keyword.
+    at : float
+        When it was detected, in seconds of the stream.
+    """
 
     keyword: str
     at: float
@@ -126,7 +194,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a keyword's threshold gave on a stream."""
+    """What the threshold of a keyword gave on a stream.
+
+    Attributes
+    ----------
+    hits : int
+        Words that were detected.
+    words : int
+        Words that were said.
+    false_accepts : int
+        All other detections.
+    """
 
     hits: int
     words: int
@@ -139,6 +217,20 @@ def count(words: Sequence[Word], found: Sequence[Found], keyword: str) -> Counts
     The first detection in a word of the keyword is a hit; every other one is a false accept, also
     a second one in the same word. So it is not `kws_training.evaluation.continuous.hits`, whose
     recordings may say a keyword twice.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        What was said in the stream.
+    found : sequence of Found
+        What was detected in it, in the order of time.
+    keyword : str
+        The keyword that is counted.
+
+    Returns
+    -------
+    Counts
+        The counts of that keyword.
     """
     spans = [word for word in words if word.label == keyword]
     hit: set[int] = set()
@@ -172,20 +264,27 @@ def choose_thresholds(
 
     Parameters
     ----------
-    posteriors : float32 (columns, labels)
-        Of a stream; the detector runs over them once for each candidate.
+    posteriors : float32 (output frames, labels)
+        The model's scores over a stream; the detector runs over them once for each candidate.
     column_seconds : float
-        Time from one column to the next.
+        Seconds from one output frame to the next.
     words : sequence of Word
         What was said in the stream.
     labels : tuple of str
+        The labels of the model.
     defaults : DetectorDefaults
+        The detector's settings, with the thresholds of keywords that were said too rarely.
+
+    Returns
+    -------
+    dict of str to float
+        The threshold of each keyword.
     """
     found = {}
     for level in CANDIDATES:
         trial = replace(defaults, thresholds=dict.fromkeys(defaults.thresholds, level))
         detector = Detector(labels, trial, column_seconds)
-        events = [event for column in posteriors for event in detector.update(column)]
+        events = [event for frame in posteriors for event in detector.update(frame)]
         found[level] = [Found(labels[event.label], event.step * column_seconds) for event in events]
     chosen = {}
     for keyword, threshold in defaults.thresholds.items():
@@ -194,7 +293,7 @@ def choose_thresholds(
             counts = count(words, found[level], keyword)
             errors.append(counts.words - counts.hits + counts.false_accepts)
         best = [level for level, n in zip(CANDIDATES, errors, strict=True) if n == min(errors)]
-        enough = sum(word.label == keyword for word in words) >= ENOUGH
+        enough = sum(word.label == keyword for word in words) >= FEWEST_WORDS
         chosen[keyword] = best[len(best) // 2] if enough else threshold
     return chosen
 
@@ -204,6 +303,18 @@ def operating_points(spotter: KeywordSpotter, stream: Stream) -> tuple[Operating
 
     The stream goes through the runtime, as from a microphone. A keyword that nobody said has no
     operating point.
+
+    Parameters
+    ----------
+    spotter : KeywordSpotter
+        The model, with the thresholds that are stated.
+    stream : Stream
+        The stream.
+
+    Returns
+    -------
+    tuple of OperatingPoint
+        One for each keyword that was said.
     """
     spotter.reset()
     detections = [*spotter.process(stream.samples), *spotter.flush()]

@@ -5,15 +5,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: The change that a comparison should be able to see, and how surely (a power of 80 % is usual).
+#: The loss of accuracy that a comparison should be able to see: one point.
 CHANGE = 0.01
-
+#: How surely it should see such a loss; a power of 80 % is usual.
 POWER = 0.8
+#: Quantile of the normal distribution for an interval of 95 %.
+QUANTILE = 1.959964
 
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Clips by which of two models got them right."""
+    """Clips by which of two models got them right.
+
+    Attributes
+    ----------
+    both : int
+        Clips that both models got right.
+    only_old : int
+        Clips that the old model alone got right.
+    only_new : int
+        Clips that the new model alone got right.
+    neither : int
+        Clips that both got wrong.
+    """
 
     both: int
     only_old: int
@@ -39,20 +53,40 @@ class PairedCounts:
 def mcnemar(only_old: int, only_new: int) -> float:
     """Return the p-value of McNemar's exact test (McNemar 1947), two-sided.
 
-    Of equally good models each wins half of the clips that one alone gets right, so that the
-    number is binomial; clips that both or neither get right say nothing.
+    Of two equally good models, each is as likely as the other to win a clip that one alone gets
+    right, so the number of these is binomial. Clips that both or neither get right say nothing.
 
     Parameters
     ----------
-    only_old, only_new : int
-        Clips that the one model alone got right.
+    only_old : int
+        Clips that the old model alone got right.
+    only_new : int
+        Clips that the new model alone got right.
+
+    Returns
+    -------
+    float
+        The chance of so large a difference between equally good models.
     """
     # of two halves the binomial is symmetric: both sides are as likely
     return min(1.0, 2 * mcnemar_worse(max(only_old, only_new), min(only_old, only_new)))
 
 
 def mcnemar_worse(only_old: int, only_new: int) -> float:
-    """Return the one-sided p-value: the chance that an equal model loses as many clips or more."""
+    """Return the one-sided p-value of McNemar's exact test.
+
+    Parameters
+    ----------
+    only_old : int
+        Clips that the old model alone got right.
+    only_new : int
+        Clips that the new model alone got right.
+
+    Returns
+    -------
+    float
+        The chance that an equally good model loses as many clips or more.
+    """
     from scipy.special import bdtrc
 
     return float(bdtrc(only_old - 1, only_old + only_new, 0.5)) if only_old else 1.0
@@ -64,10 +98,20 @@ def difference_interval(counts: PairedCounts) -> tuple[float, float]:
     Wald's with the adjustment of Bonett and Price (2012), one clip more won and one more lost,
     as recommended by Fagerland, Lydersen and Laake (2014), "Recommended tests and confidence
     intervals for paired binomial proportions", Statistics in Medicine 33(16).
+
+    Parameters
+    ----------
+    counts : PairedCounts
+        The clips, by which model got them right.
+
+    Returns
+    -------
+    (float, float)
+        Bounds of the accuracy of the new model less that of the old one.
     """
     total = counts.clips + 2
     lost, won = (counts.only_old + 1) / total, (counts.only_new + 1) / total
-    error = 1.959964 * math.sqrt((won + lost - (won - lost) ** 2) / total)
+    error = QUANTILE * math.sqrt((won + lost - (won - lost) ** 2) / total)
     return max(-1.0, won - lost - error), min(1.0, won - lost + error)
 
 
@@ -80,8 +124,14 @@ def clips_needed(differing: float, alpha: float) -> int:
     Parameters
     ----------
     differing : float
-        Share of the clips that one model alone gets right; at least `CHANGE` is taken.
+        Share of the clips that one model alone gets right, 0 .. 1; at least `CHANGE` is taken.
     alpha : float
+        Level of the test, 0 .. 1.
+
+    Returns
+    -------
+    int
+        Number of clips, for a power of `POWER`.
     """
     from scipy.special import ndtri
 
@@ -92,5 +142,16 @@ def clips_needed(differing: float, alpha: float) -> int:
 
 
 def shown_p(value: float) -> str:
-    """Write a p-value for people."""
+    """Write a p-value for people.
+
+    Parameters
+    ----------
+    value : float
+        The p-value.
+
+    Returns
+    -------
+    str
+        Three digits, or that it is below 0.001.
+    """
     return f"{value:.3f}" if value >= 0.001 else "< 0.001"

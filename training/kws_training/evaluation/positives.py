@@ -1,4 +1,4 @@
-"""Recordings of keywords to score in a stream: where they are, and what keyword each says."""
+"""Recordings of keywords that are scored in a stream: where they are, and what each says."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ class Positive:
     Attributes
     ----------
     path : Path
+        The recording.
     keyword : str
-    start, end : float or None
-        Where in it the keyword is, in seconds, if a manifest says.
+        The keyword that it says.
+    start : float or None
+        Where in it the keyword begins, in seconds, if a manifest says.
+    end : float or None
+        Where in it the keyword ends, in seconds, if a manifest says.
     """
 
     path: Path
@@ -40,20 +44,23 @@ def find_positives(
 ) -> tuple[list[Positive], list[Skipped]]:
     """Find the recordings of the keywords of a model.
 
-    A recording is of the keyword that the nearest manifest gives as its label, else of that which
-    a folder above it is named after; where the model has one keyword, and nothing says otherwise,
-    every recording is of that. Case and punctuation do not matter.
+    A recording is of the keyword that the nearest manifest gives as its label, else of the keyword
+    that a folder above it is named after. Where the model has one keyword and nothing says
+    otherwise, every recording is of that. Case and punctuation do not matter.
 
     Parameters
     ----------
     folders : sequence of Path
+        Folders of recordings, or single recordings.
     keywords : sequence of str
+        The keywords of the model.
 
     Returns
     -------
     positives : list of Positive
+        The recordings of keywords.
     skipped : list of Skipped
-        Recordings of something else.
+        The other recordings.
 
     Raises
     ------
@@ -104,7 +111,18 @@ def _times(row: Row | None) -> tuple[float | None, float | None]:
 
 
 def by_keyword(positives: Sequence[Positive]) -> Mapping[str, list[Positive]]:
-    """Sort recordings by their keyword."""
+    """Sort recordings by their keyword.
+
+    Parameters
+    ----------
+    positives : sequence of Positive
+        The recordings.
+
+    Returns
+    -------
+    dict of str to list of Positive
+        The recordings of each keyword that has any.
+    """
     sorted_: dict[str, list[Positive]] = {}
     for positive in positives:
         sorted_.setdefault(positive.keyword, []).append(positive)

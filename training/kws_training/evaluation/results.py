@@ -17,7 +17,7 @@ class ClipResult:
     Attributes
     ----------
     clip : Clip
-        What was said, by whom.
+        The clip: what is said, and by whom.
     heard : str
         The label that the model gave.
     score : float
@@ -30,13 +30,29 @@ class ClipResult:
 
     @property
     def right(self) -> bool:
-        """Whether the model heard what was said."""
+        """Whether the model gave the label of the clip."""
         return self.heard == self.clip.label
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Figures of one class; the intervals are exact 95 % intervals (Clopper-Pearson)."""
+    """Figures of one class. The intervals are exact 95 % intervals (Clopper-Pearson).
+
+    Attributes
+    ----------
+    label : str
+        The class.
+    precision : float
+        Of the clips that were taken for the class, the share that were of it.
+    recall : float
+        Of the clips of the class, the share that was recognised.
+    clips : int
+        Clips of the class.
+    precision_interval : (float, float)
+        Interval of the precision.
+    recall_interval : (float, float)
+        Interval of the recall.
+    """
 
     label: str
     precision: float
@@ -53,13 +69,17 @@ class ClipReport:
     Attributes
     ----------
     accuracy : float
+        Share of the clips that were recognised.
     clips : int
+        Number of clips.
     classes : tuple of ClassFigures
+        The figures of each class.
     confusion : tuple of tuple of int
         ``confusion[i][j]``: clips of ``classes[i]`` that were taken for ``classes[j]``.
     skipped : tuple of Skipped
+        Recordings that were not judged, and why.
     results : tuple of ClipResult
-        Of every clip, in the order of the clips.
+        What the model made of every clip, in the order of the clips.
     """
 
     accuracy: float
@@ -85,6 +105,11 @@ class ClipReport:
 
         ``classes`` maps each label to its figures; ``confusion`` has its rows and columns in the
         order of ``classes``.
+
+        Returns
+        -------
+        dict
+            The figures by name; ``classes`` maps each label to its figures.
         """
         return {
             "accuracy": self.accuracy,

@@ -1,4 +1,4 @@
-"""Rooms with a reverberation time that is asked for."""
+"""Rooms with a given reverberation time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 
+#: Samples per second of the responses.
 RATE = 16000
 #: Rooms of each reverberation time.
 ROOMS = 3
@@ -16,8 +17,10 @@ DISTANCE = 2.0
 LONGEST = 1.5
 #: Decibels of the decay that the time is measured on and scaled to 60 (ISO 3382-2's T30).
 DECAY = 30
-#: Rooms are made anew until their time is that close, in shares, and at most so often.
-CLOSE, TRIALS = 0.05, 4
+#: Relative error of the reverberation time from which on a room is made anew.
+CLOSE = 0.05
+#: How often a room is made at most.
+TRIALS = 4
 
 
 def rooms_of(seconds: float, seed: int) -> list[Float32]:
@@ -31,6 +34,7 @@ def rooms_of(seconds: float, seed: int) -> list[Float32]:
     seconds : float
         0 is no room: an empty list. At most `LONGEST`.
     seed : int
+        Of the sizes of the rooms and of the places in them.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def _response(rng: np.random.Generator, size: npt.NDArray[np.float64], seconds: 
     lead = int(pra.constants.get("frac_delay_length")) // 2
     response = np.asarray(room.rir[0][0], np.float64)[lead + samples :]
     response = response[: round(1.2 * LONGEST * RATE)]
-    return (response / response[0]).astype(np.float32)
+    return np.asarray(response / response[0], np.float32)
 
 
 def _absorption(seconds: float, size: npt.NDArray[np.float64]) -> tuple[float, int]:

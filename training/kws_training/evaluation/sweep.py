@@ -34,12 +34,13 @@ class Setting:
     Attributes
     ----------
     snr : float
-        Decibels; infinite without noise.
+        Signal-to-noise ratio in decibels; infinite without noise.
     rt60 : float
-        Seconds of reverberation; 0 without a room.
+        Reverberation time in seconds; 0 without a room.
     gain : float
-        Decibels.
+        Change of level in decibels.
     telephone : bool
+        Whether the audio goes through the telephone's band.
     """
 
     snr: float
@@ -55,9 +56,13 @@ class Threshold:
     Attributes
     ----------
     keyword : str
+        The keyword.
     threshold : float
+        The threshold, 0 .. 1.
     false_accepts : int
+        What it gave on the negatives as they are.
     hours : float
+        Hours of negatives.
     supported : bool
         Whether the hours allow a false accept at `TARGET`.
     """
@@ -75,7 +80,23 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one keyword in one condition."""
+    """What became of one keyword in one condition.
+
+    Attributes
+    ----------
+    setting : Setting
+        The condition.
+    keyword : str
+        The keyword.
+    misses : int
+        Recordings that were missed.
+    recordings : int
+        Recordings of the keyword.
+    false_accepts : int
+        Events in the negatives.
+    hours : float
+        Hours of negatives.
+    """
 
     setting: Setting
     keyword: str
@@ -90,7 +111,13 @@ class Outcome:
         return self.misses / self.recordings
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as plain JSON values; no noise is a ``snr`` of None."""
+        """Return the outcome as plain JSON values; no noise is a ``snr`` of None.
+
+        Returns
+        -------
+        dict
+            The figures by name.
+        """
         setting = self.setting
         return {
             "snr": setting.snr if np.isfinite(setting.snr) else None,
@@ -112,7 +139,24 @@ class Outcome:
 def settings_of(
     snrs: Sequence[float], rt60s: Sequence[float], gains: Sequence[float], telephone: bool
 ) -> list[Setting]:
-    """Return all combinations, the telephone last."""
+    """List all combinations of conditions, the telephone last.
+
+    Parameters
+    ----------
+    snrs : sequence of float
+        Signal-to-noise ratios in decibels.
+    rt60s : sequence of float
+        Reverberation times in seconds.
+    gains : sequence of float
+        Changes of level in decibels.
+    telephone : bool
+        Whether each combination comes once more through the telephone's band.
+
+    Returns
+    -------
+    list of Setting
+        The conditions.
+    """
     bands = (False, True) if telephone else (False,)
     return [
         Setting(snr, rt60, gain, band)
@@ -127,7 +171,26 @@ def choose(
     seed: int,
     progress: Progress,
 ) -> list[Threshold]:
-    """Choose the threshold of each keyword, for `TARGET` on the negatives as they are."""
+    """Choose the threshold of each keyword, for `TARGET` on the negatives as they are.
+
+    Parameters
+    ----------
+    spotter : KeywordSpotter
+        The model.
+    negatives : sequence of Path
+        Recordings without any keyword.
+    keywords : sequence of str
+        The keywords that are swept.
+    seed : int
+        Of the faint noise.
+    progress : callable
+        Shows how many recordings are done.
+
+    Returns
+    -------
+    list of Threshold
+        One for each keyword; 1 where no threshold reaches the target.
+    """
     heard = score_negatives(spotter, negatives, CLEAN, seed, progress)
     chosen = []
     for keyword in keywords:
@@ -150,22 +213,33 @@ def sweep(
     seed: int,
     progress: Progress,
 ) -> Iterator[list[Outcome]]:
-    """Yield the outcomes of one setting after the other.
+    """Score the keywords in one condition after the other.
 
     Parameters
     ----------
     spotter : KeywordSpotter
+        The model.
     thresholds : sequence of Threshold
-        Of the keywords that are swept.
+        The thresholds of the keywords that are swept.
     positives : mapping of str to sequence of Positive
+        The recordings of each keyword.
     negatives : sequence of Path
-    noise : sequence of float32 arrays
+        Recordings without any keyword.
+    noise : sequence of float32 (n,)
+        Recordings of noise at 16 kHz.
     settings : sequence of Setting
+        The conditions.
     most_seconds : float
-        Of the negatives in each setting; the first recordings after a shuffle.
+        Seconds of negatives in each condition: the first recordings after a shuffle.
     seed : int
+        Of all that is random.
     progress : callable
-        Of the settings.
+        Shows how many conditions are done.
+
+    Yields
+    ------
+    list of Outcome
+        The outcome of each keyword in one condition.
     """
     rooms: dict[float, list[Float32]] = {}
     order = np.random.default_rng(seed).permutation(len(negatives))
