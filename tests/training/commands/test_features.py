@@ -108,7 +108,7 @@ def test_columns_are_the_extractors_to_half_a_step(source, words, tmp_path):
     for number in range(9):
         window, targets = source.window(number, 0, None)
         frames = log_mel(window, words.front_end)[None, :, None]
-        expected = np.asarray(words.columns(0, frames, Whole()))[0]
+        expected = np.asarray(words.output_frames(0, frames, Whole()))[0]
         found = examples.rows(np.array([number]))[0][0]
         scale = examples.scales[0]
         inside = expected < 255 * scale

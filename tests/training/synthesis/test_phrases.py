@@ -12,7 +12,7 @@ from kws_training.synthesis.engines import fast_engines
 from kws_training.synthesis.phrases import (
     clean_phrase,
     confusables,
-    other_texts,
+    negative_texts,
     say_phrase,
     synthesized_phrase,
 )
@@ -135,10 +135,10 @@ def test_signatures_stay():
 
 
 def test_what_a_phrase_is_trained_against():
-    texts = other_texts("hey device", 0)
+    texts = negative_texts("hey device", 0)
     assert len(texts) == 300
     assert {"device hey", "hey"} <= set(texts)
     assert all("hey device" not in one.casefold() for one in texts)
-    assert texts == other_texts("hey device", 0) != other_texts("hey device", 1)
+    assert texts == negative_texts("hey device", 0) != negative_texts("hey device", 1)
     # nothing that differs by a sound alone
     assert not {"hey devite", "say device"} & set(texts)

@@ -10,7 +10,7 @@ import soundfile
 
 from kws.errors import KwsError
 from kws_training.synthesis import engines as engines_module
-from kws_training.synthesis import utterances
+from kws_training.synthesis import programs
 from kws_training.synthesis.engines import INSTALL, fast_engines
 from kws_training.synthesis.utterances import (
     SYNTHETIC,
@@ -88,7 +88,7 @@ def test_engines_that_are_missing(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ttspico", None)
     assert fast_engines() == []
     with pytest.raises(KwsError, match="espeak-ng cannot say 'computer'"):
-        says(utterances.Espeak())
+        says(programs.Espeak())
     with pytest.raises(KwsError, match="install espeak-ng"):
         synthesized_images(["yes"], 2, [], 0, tmp_path)
 
@@ -104,7 +104,7 @@ def test_an_engine_that_fails_is_named(monkeypatch, tmp_path):
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(KwsError, match=f"espeak-ng .*{reason}"):
-            says(utterances.Espeak())
+            says(programs.Espeak())
 
 
 def test_formants_move_everything_and_keep_the_length(engine):

@@ -48,12 +48,12 @@ def draw_panels(path: Path, panels: Sequence[Panel]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    places, row, column = [], -1, ACROSS
+    places, row, across = [], -1, ACROSS
     for panel in panels:
-        if panel.begins_row or column == ACROSS:
-            row, column = row + 1, 0
-        places.append((row, column))
-        column += 1
+        if panel.begins_row or across == ACROSS:
+            row, across = row + 1, 0
+        places.append((row, across))
+        across += 1
     height = 2.6 * (row + 1)
     figure = Figure(figsize=(3.4 * ACROSS, height), dpi=100)
     canvas = FigureCanvasAgg(figure)

@@ -61,7 +61,7 @@ class Evaluation:
     report : ClipReport
         What it made of the recordings.
     groups : dict of str to tuple of GroupFigures
-        By column; the worst group first.
+        The groups of each column of the manifests, the worst group first.
     """
 
     model: ModelFile

@@ -23,8 +23,9 @@ from .yamnet_file import ConvWeights, YamnetWeights
 LAYERS = 14
 #: Front-end frames and mel bands of YAMNet's patch (tensorflow/models, yamnet/params.py).
 PATCH = (96, 64)
-#: Recordings that prove the weights, and how much their class scores must agree.
+#: Recordings that prove the weights.
 PROOFS = 12
+#: Correlation of the class scores, at least, with those of the official file.
 LEAST_CORRELATION = 0.97
 
 
@@ -32,7 +33,20 @@ class Patch(Time):
     """The original's reading of time: zeros around a patch of 96 frames, as padding SAME does."""
 
     def join(self, x: Tensor, context: int) -> Tensor:
-        """Pad with zeros: before and after at stride 1, only after at stride 2 (even lengths)."""
+        """Pad with zeros: before and after at stride 1, only after at stride 2 (even lengths).
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The frames of a patch.
+        context : int
+            Frames that are added.
+
+        Returns
+        -------
+        float32 (batch, time + context, frequency, channels)
+            The padded frames.
+        """
         import keras
 
         return keras.ops.pad(x, [[0, 0], [context // 2, context - context // 2], [0, 0], [0, 0]])
@@ -61,9 +75,9 @@ class YamnetTrunk:
         self.tap = tap
         self.shape = (PATCH[1], 1)
         self.bounded = weights.activation == "relu6"
-        #: Front-end frames per column: layers 1, 3, 5, 7 and 13 halve time and frequency.
+        #: Front-end frames per output frame: layers 1, 3, 5, 7 and 13 halve time and frequency.
         self.stride = 2 ** sum(layer <= tap for layer in (1, 3, 5, 7, 13))
-        #: Frequencies of a column.
+        #: Frequencies of an output frame.
         self.frequencies = PATCH[1] // self.stride
         self._activation = keras.activations.relu6 if weights.activation == "relu6" else "relu"
         self._layers = [self._convolution(weights.stem, depthwise=False)]
@@ -152,23 +166,25 @@ def prove(
 
 
 def patch_scores(weights: YamnetWeights, patches: npt.NDArray[np.float32]) -> Any:
-    """Return the original network's class scores: the proof that the weights were read right.
+    """Compute the original network's class scores: the proof that the weights were read right.
 
     Parameters
     ----------
     weights : YamnetWeights
+        Weights of the whole network.
     patches : float32 (n, 96, 64)
         Log-mel patches.
 
     Returns
     -------
     float32 (n, 521)
+        Scores, 0 .. 1.
     """
     import keras
 
     x = keras.Input((*PATCH, 1))
-    columns = YamnetTrunk(weights, LAYERS)(x, Patch())
-    embedding = keras.ops.mean(columns, axis=(1, 2))
+    features = YamnetTrunk(weights, LAYERS)(x, Patch())
+    embedding = keras.ops.mean(features, axis=(1, 2))
     model = keras.Model(x, embedding)
     embeddings = model.predict(patches[..., None], verbose=0)
     logits = embeddings @ weights.dense_kernel + weights.dense_bias

@@ -1,4 +1,4 @@
-"""Adds the features of a word base to its network's outputs, for `kws enroll` on the device."""
+"""The features of a word base as an output of its network, for `kws enroll` on the device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def with_features(network: bytes) -> bytes:
     Returns
     -------
     bytes
-        The same operators and weights; ``features`` is (1, columns, 1, channels), what is
+        The same operators and weights; ``features`` is (1, output frames, 1, channels), what is
         averaged for the logits.
 
     Raises

@@ -1,4 +1,4 @@
-"""The head for sounds: a linear classifier of single columns, trained on their means."""
+"""The head for sounds: a linear classifier of single output frames, trained on their means."""
 
 from __future__ import annotations
 
@@ -12,27 +12,41 @@ from .streaming import Tensor, Time
 
 #: Inverse strength of the L2 penalty on the weights of standardized channels.
 STRENGTH = 0.1
-#: Steps of the optimizer, at most.
+#: Most steps of the optimizer.
 ITERATIONS = 200
-#: Channels that hardly change are not blown up: the least spread, as a share of the mean one.
+#: Least spread that a channel is divided by, as a share of the mean spread: channels that hardly
+#: change are not blown up.
 LEAST_SPREAD = 0.1
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Logits of a column: ``features @ kernel + bias``.
+    """Logits of an output frame: ``features @ kernel + bias``.
 
     Attributes
     ----------
     kernel : float32 (channels, labels)
+        Weights of each channel for each label.
     bias : float32 (labels,)
+        What is added to the logits of each label.
     """
 
     kernel: Float32
     bias: Float32
 
     def __call__(self, features: Float32) -> Float32:
-        """Return logits (..., labels) of features (..., channels)."""
+        """Compute logits.
+
+        Parameters
+        ----------
+        features : float32 (..., channels)
+            Features as `fit_linear` takes them.
+
+        Returns
+        -------
+        float32 (..., labels)
+            Logits.
+        """
         return np.asarray(features @ self.kernel + self.bias, np.float32)
 
 
@@ -42,11 +56,18 @@ def fit_linear(features: Float32, targets: Int64, weights: Float32, labels: int)
     Parameters
     ----------
     features : float32 (n, channels)
+        Of each clip, the mean of its output frames.
     targets : int64 (n,)
         Each of the labels, 0 to ``labels - 1``, at least once.
     weights : float32 (n,)
         How much each counts.
     labels : int
+        Number of labels.
+
+    Returns
+    -------
+    Linear
+        For features as they are: the standardization is in its weights.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -66,14 +87,16 @@ def fit_linear(features: Float32, targets: Int64, weights: Float32, labels: int)
 
 
 class SoundHead:
-    """Classifies the tap's columns (batch, time, frequency, channels), each for itself.
+    """Classifies the tap's output frames (batch, time, frequency, channels), each for itself.
 
-    A column of the last taps has seen one to three seconds. Its mean over frequency is classified;
-    what joins columns is outside: the runtime's segments, or `kws.segmenter.join_columns`.
+    An output frame of the last taps has seen one to three seconds. Its mean over frequency is
+    classified. Output frames are joined elsewhere: by the runtime's segments, or by
+    `kws.segmenter.join_columns`.
 
     Parameters
     ----------
     linear : Linear
+        The trained classifier.
     """
 
     def __init__(self, linear: Linear) -> None:
@@ -85,7 +108,20 @@ class SoundHead:
         self._logits.set_weights([linear.kernel[None, None], linear.bias])
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
-        """Return logits (batch, columns, labels)."""
+        """Compute logits.
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The tap's output frames.
+        time : Time
+            The reading of time, which does not matter here.
+
+        Returns
+        -------
+        float32 (batch, time, labels)
+            Logits of each output frame.
+        """
         import keras
 
         return self._logits(keras.ops.mean(x, axis=2, keepdims=True))[:, :, 0]

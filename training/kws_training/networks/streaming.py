@@ -4,9 +4,9 @@ A network is written once, as a function ``network(x, time)`` of tensors (batch,
 channels) whose convolutions are valid in time. ``time`` is `Whole` or `Step`:
 
 - `Whole` gives the convolution what the window holds, so that time shrinks by the context;
-- `Step` puts the columns of the last step before the new ones, so that time does not shrink and
-  every column is computed once. What was put before is an input of the step, and what the next
-  step needs is an output: the state is explicit.
+- `Step` puts the last frames of the step before in front of the new ones, so that time does not
+  shrink and every frame is computed once. What is put in front is an input of the step, and what
+  the next step needs is an output: the state is explicit.
 
 The layers are the same objects, so the weights are too, and the stream equals the whole window.
 (The idea of explicit states in a functional model: google-research/kws_streaming, "external
@@ -23,32 +23,101 @@ Tensor = Any
 
 
 class Time:
-    """A reading of time."""
+    """A reading of time: what a convolution that is valid in time gets to see."""
 
     def join(self, x: Tensor, context: int) -> Tensor:
-        """Return x with so many earlier columns before it."""
+        """Put the frames before x that a convolution needs.
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The frames.
+        context : int
+            Frames before x that the convolution looks at.
+
+        Returns
+        -------
+        float32 (batch, time or more, frequency, channels)
+            The frames with those before them.
+        """
         raise NotImplementedError
 
     def align(self, x: Tensor, context: int, stride: int) -> Tensor:
-        """Return the x of a path that looks so many frames back, so that its strides end with x."""
+        """Cut the frames of a branch so that its strides end with them.
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The frames.
+        context : int
+            Frames that the branch looks back.
+        stride : int
+            Frames per result of the slowest branch.
+
+        Returns
+        -------
+        float32 (batch, time or less, frequency, channels)
+            The last frames of x.
+        """
         return x
 
     def branch(self) -> Time:
-        """Return the reading for one of several paths that begin here."""
+        """Return the reading for one of several branches that begin here.
+
+        Returns
+        -------
+        Time
+            This one, unless a reading counts.
+        """
         return self
 
     def merge(self, branches: Sequence[Time]) -> None:
-        """Go on where several paths end: nothing is left of them, unless a reading counts."""
+        """Go on where several branches end. Only a reading that counts has something to do.
+
+        Parameters
+        ----------
+        branches : sequence of Time
+            The readings of the branches.
+        """
 
 
 class Whole(Time):
     """The window holds all the time that there is."""
 
-    def join(self, x: Tensor, context: int) -> Tensor:  # noqa: D102
+    def join(self, x: Tensor, context: int) -> Tensor:
+        """Return the frames as they are: the window holds their context.
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The frames.
+        context : int
+            Ignored.
+
+        Returns
+        -------
+        float32 (batch, time, frequency, channels)
+            The same frames.
+        """
         return x
 
     def align(self, x: Tensor, context: int, stride: int) -> Tensor:
-        """Leave out the first frames that do not fill a stride: convolutions count from there."""
+        """Leave out the first frames that do not fill a stride: convolutions count from there.
+
+        Parameters
+        ----------
+        x : float32 (batch, time, frequency, channels)
+            The frames.
+        context : int
+            Frames that the branch looks back.
+        stride : int
+            Frames per result of the slowest branch.
+
+        Returns
+        -------
+        float32 (batch, time or less, frequency, channels)
+            The last frames of x.
+        """
         return x[:, (x.shape[1] - context) % stride :]
 
 
@@ -60,8 +129,10 @@ class Step(Time):
     ----------
     frames : int
         Front-end frames taken by a step.
-    inputs, outputs : list of Keras tensors
-        The states before and after the step: (1, context, frequency, channels).
+    inputs : list of tensors (1, context, frequency, channels)
+        The states before the step.
+    outputs : list of tensors (1, context, frequency, channels)
+        The states after the step.
     context : int
         Front-end frames before the step that its result depends on.
     """
@@ -72,7 +143,20 @@ class Step(Time):
     context: int = 0
 
     def join(self, x: Tensor, context: int) -> Tensor:
-        """Put the last columns of the step before in front of x, and keep the last of both."""
+        """Put the last frames of the step before in front of x, and keep those for the next step.
+
+        Parameters
+        ----------
+        x : float32 (1, time, frequency, channels)
+            The new frames.
+        context : int
+            Frames that are kept from step to step.
+
+        Returns
+        -------
+        float32 (1, context + time, frequency, channels)
+            The kept frames and the new ones.
+        """
         import keras
 
         if context == 0:
@@ -87,27 +171,80 @@ class Step(Time):
         return joined
 
     def branch(self) -> Step:
-        """Return a reading that collects its states here, and counts its context from here."""
+        """Return a reading that collects its states here, and counts its context from here.
+
+        Returns
+        -------
+        Step
+            For one of several branches.
+        """
         return Step(self.frames, self.inputs, self.outputs, self.context)
 
     def merge(self, branches: Sequence[Time]) -> None:
-        """Take the context of the path that looks back farthest."""
+        """Take the context of the branch that looks back farthest.
+
+        Parameters
+        ----------
+        branches : sequence of Time
+            The readings of the branches.
+        """
         self.context = max(one.context for one in branches if isinstance(one, Step))
 
 
 def over_time(layer: Any, x: Tensor, time: Time) -> Tensor:
-    """Apply a convolution or pooling layer that is valid in time."""
+    """Apply a convolution or pooling layer that is valid in time.
+
+    Parameters
+    ----------
+    layer : Keras layer
+        The layer.
+    x : float32 (batch, time, frequency, channels)
+        The frames.
+    time : Time
+        The reading of time.
+
+    Returns
+    -------
+    float32 (batch, time, frequency, channels)
+        What the layer makes of the frames.
+    """
     window = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size
     return layer(time.join(x, window[0] - layer.strides[0]))
 
 
 def last(x: Tensor, like: Tensor) -> Tensor:
-    """Return the last columns of x, as many as ``like`` has: the partner of a residual sum."""
+    """Return the last frames of x: the partner of a residual sum.
+
+    Parameters
+    ----------
+    x : float32 (batch, time, frequency, channels)
+        The frames.
+    like : float32 (batch, less time, frequency, channels)
+        As many frames as this has are returned.
+
+    Returns
+    -------
+    float32 (batch, less time, frequency, channels)
+        The last frames of x.
+    """
     return x if x.shape[1] == like.shape[1] else x[:, -like.shape[1] :]
 
 
 def parallel(paths: Sequence[Callable[[Time], Tensor]], time: Time) -> list[Tensor]:
-    """Follow several paths from one place; the context of all is that of the longest."""
+    """Follow several branches from one place.
+
+    Parameters
+    ----------
+    paths : sequence of callable
+        Each takes a reading of time and returns a tensor.
+    time : Time
+        The reading of time; its context becomes that of the branch that looks back farthest.
+
+    Returns
+    -------
+    list of tensors
+        The result of each branch.
+    """
     branches = [time.branch() for _ in paths]
     results = [path(branch) for path, branch in zip(paths, branches, strict=True)]
     time.merge(branches)
@@ -115,7 +252,18 @@ def parallel(paths: Sequence[Callable[[Time], Tensor]], time: Time) -> list[Tens
 
 
 def newest(results: Sequence[Tensor]) -> list[Tensor]:
-    """Cut results that end together to as many last columns as the shortest has."""
+    """Cut results that end together to the length of the shortest.
+
+    Parameters
+    ----------
+    results : sequence of float32 (batch, time, ...)
+        The results.
+
+    Returns
+    -------
+    list of float32 (batch, least time, ...)
+        The last frames of each.
+    """
     fewest = min(result.shape[1] for result in results)
     return [result[:, -fewest:] for result in results]
 
@@ -131,7 +279,7 @@ class StepModel:
     ----------
     model : keras.Model
         Inputs: frames (1, frames, frequency, channels), then the states; outputs: the result of
-        the newest column or columns, then the new states in the same order.
+        the newest frame or frames, then the new states in the same order.
     states : int
         Number of states.
     frames : int
@@ -165,6 +313,11 @@ def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepMod
         Front-end frames per step: a multiple of the network's stride.
     shape : (frequency, channels)
         Of the network's input.
+
+    Returns
+    -------
+    StepModel
+        The model, and its numbers.
     """
     import keras
 
@@ -178,15 +331,21 @@ def step_model(network: Network, frames: int, shape: tuple[int, int]) -> StepMod
 
 
 def look_back(network: Network, stride: int, shape: tuple[int, int]) -> int:
-    """Return on how many front-end frames before its own stride a result depends.
+    """Return how many front-end frames before its own stride a result depends on.
 
     Parameters
     ----------
     network : callable
+        The network, ``network(x, time)``.
     stride : int
         Front-end frames per result.
     shape : (frequency, channels)
         Of the network's input.
+
+    Returns
+    -------
+    int
+        Front-end frames.
     """
     import keras
 
@@ -196,7 +355,22 @@ def look_back(network: Network, stride: int, shape: tuple[int, int]) -> int:
 
 
 def whole_model(network: Network, frames: int, shape: tuple[int, int]) -> Any:
-    """Build the training form of a network, for windows of so many frames."""
+    """Build the training form of a network.
+
+    Parameters
+    ----------
+    network : Network
+        The network, ``network(x, time)``; its layers' weights are shared.
+    frames : int
+        Front-end frames of a window.
+    shape : (frequency, channels)
+        Of the network's input.
+
+    Returns
+    -------
+    keras.Model
+        From windows (batch, frames, frequency, channels) to results.
+    """
     import keras
 
     x = keras.Input(shape=(frames, *shape), name="frames")

@@ -18,9 +18,11 @@ from ..evaluation.groups import GroupFigures
 from ..evaluation.results import ClipReport
 from .curve import KEY as CURVE
 
-#: Lines of provenance, characters of each value, and rows of each table that are shown.
+#: Lines of provenance that are shown.
 MOST_LINES = 80
+#: Characters of each value of the provenance that are shown.
 MOST_CHARACTERS = 120
+#: Rows of each table of groups that are shown.
 MOST_ROWS = 10
 
 TEMPLATE = string.Template("""\
@@ -71,7 +73,18 @@ $limits
 
 
 def model_card(evaluation: Evaluation) -> str:
-    """Return the model card of an evaluated model."""
+    """Write the model card of an evaluated model.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The model, and what it made of recordings.
+
+    Returns
+    -------
+    str
+        The card in Markdown.
+    """
     model, report = evaluation.model, evaluation.report
     metadata, front_end = model.metadata, model.metadata.front_end
     step = metadata.streaming.frames * front_end.hop_seconds
@@ -117,36 +130,106 @@ def model_card(evaluation: Evaluation) -> str:
 
 
 def code(text: str) -> str:
-    """Return a text that nobody has checked as a code span, which also fits into a table."""
+    """Return a text that nobody has checked as a code span, which also fits into a table.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     plain = printable(text).replace("`", "'").replace("|", "\\|").strip()
     return f"`{plain or ' '}`"
 
 
 def printable(text: str) -> str:
-    """Return a text with a mark for everything that a page could not show as it is."""
+    """Return a text with a mark for everything that a page could not show as it is.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        Printable characters only.
+    """
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
 
 
 def digest(network: bytes) -> str:
-    """Return the beginning of a network's SHA-256, enough to know it by."""
+    """Return the beginning of a network's SHA-256, enough to know it by.
+
+    Parameters
+    ----------
+    network : bytes
+        The network.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
     return digest_of(network)[:16]
 
 
 def share(value: float, interval: tuple[float, float]) -> str:
-    """Write a share with its 95 % interval, in per cent."""
+    """Write a share with its 95 % interval, in per cent.
+
+    Parameters
+    ----------
+    value : float
+        The share, 0 .. 1.
+    interval : (float, float)
+        Its interval, 0 .. 1.
+
+    Returns
+    -------
+    str
+        As in ``"97.5 % (96.1 to 98.5)"``.
+    """
     return f"{100 * value:.1f} % ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
 def rate(value: float, interval: tuple[float, float]) -> str:
-    """Write a rate with its 95 % interval."""
+    """Write a rate with its 95 % interval.
+
+    Parameters
+    ----------
+    value : float
+        The rate.
+    interval : (float, float)
+        Its interval.
+
+    Returns
+    -------
+    str
+        As in ``"0.50 (0.01 to 2.79)"``.
+    """
     digits = 1 if value >= 10 else 2
     return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
 
 
 def shown_threshold(threshold: float) -> str:
-    """Write a threshold, or a score, with as many digits as tell it from 0 and 1."""
+    """Write a threshold, or a score, with as many digits as tell it from 0 and 1.
+
+    Parameters
+    ----------
+    threshold : float
+        0 .. 1.
+
+    Returns
+    -------
+    str
+        At least two digits after the point, at most eight.
+    """
     apart = min(threshold, 1 - threshold)
     if apart <= 0:
         return f"{threshold:g}"
@@ -154,7 +237,18 @@ def shown_threshold(threshold: float) -> str:
 
 
 def point_cells(point: OperatingPoint) -> tuple[str, str, str, str, str]:
-    """Write threshold, false accepts per hour, hours, misses and recordings of a point."""
+    """Write the cells of an operating point in a table.
+
+    Parameters
+    ----------
+    point : OperatingPoint
+        The operating point.
+
+    Returns
+    -------
+    tuple of str
+        Threshold, false accepts per hour, hours, miss rate and recordings.
+    """
     return (
         shown_threshold(point.threshold),
         rate(point.false_accepts_per_hour, point.false_accepts_per_hour_interval),
@@ -165,14 +259,37 @@ def point_cells(point: OperatingPoint) -> tuple[str, str, str, str, str]:
 
 
 def missed(point: OperatingPoint) -> str:
-    """Write the miss rate of an operating point."""
+    """Write the miss rate of an operating point.
+
+    Parameters
+    ----------
+    point : OperatingPoint
+        The operating point.
+
+    Returns
+    -------
+    str
+        The share, or that it was not measured.
+    """
     if point.miss_rate is None:
         return "not measured"
     return share(point.miss_rate, point.miss_rate_interval)
 
 
 def taken_for(report: ClipReport) -> list[tuple[str, str, int, int]]:
-    """Return what was taken for something else: said, heard, how often, of how many clips."""
+    """List what was taken for something else.
+
+    Parameters
+    ----------
+    report : ClipReport
+        What the model made of clips.
+
+    Returns
+    -------
+    list of (str, str, int, int)
+        The label of the clips, the label that the model gave, how often, and of how many clips; the
+        most frequent first.
+    """
     pairs = [
         (said.label, heard.label, report.confusion[i][j], said.clips)
         for i, said in enumerate(report.classes)
@@ -188,8 +305,14 @@ def limits(evaluation: Evaluation, name: Callable[[str], str]) -> Iterator[str]:
     Parameters
     ----------
     evaluation : Evaluation
+        The model, and what it made of recordings.
     name : callable
         Makes a label, which nobody has checked, fit for the page.
+
+    Yields
+    ------
+    str
+        A sentence.
     """
     report = evaluation.report
     said = [one for one in report.classes if one.clips]
@@ -222,7 +345,18 @@ def limits(evaluation: Evaluation, name: Callable[[str], str]) -> Iterator[str]:
 
 
 def provenance_lines(values: dict[str, Any]) -> list[str]:
-    """Return provenance as lines of code spans; the learning curve is left out."""
+    """Return provenance as lines of code spans; the learning curve is left out.
+
+    Parameters
+    ----------
+    values : dict of str to Any
+        The provenance of a model file, which nobody has checked.
+
+    Returns
+    -------
+    list of str
+        At most `MOST_LINES` lines and one that says that there are more.
+    """
     lines: list[str] = []
     for path, value in _leaves(values):
         if len(lines) == MOST_LINES:

@@ -13,7 +13,9 @@ from ..data.dataset import DataError
 
 #: Key of the provenance under which training stores the curve.
 KEY = "learning_curve"
+#: Most points of a curve that is read: nobody has checked the file.
 MOST_POINTS = 100
+#: Largest number of recordings or clips in a curve that is read.
 MOST_CLIPS = 10**9
 
 
@@ -58,12 +60,28 @@ class LearningCurve:
 
 
 def measure_of(task: str) -> str:
-    """Return what the learning curve of a model of a task shows, in words."""
+    """Return what the learning curve of a model shows, in words.
+
+    Parameters
+    ----------
+    task : str
+        The task of the model.
+
+    Returns
+    -------
+    str
+        What follows "the" in a sentence.
+    """
     return "share found" if task == WAKE_WORDS else "accuracy"
 
 
 def read_curve(provenance: Mapping[str, Any]) -> tuple[CurvePoint, ...]:
     """Read the learning curve of a model file; nobody has checked its provenance before.
+
+    Parameters
+    ----------
+    provenance : mapping of str to Any
+        The provenance of a model file.
 
     Returns
     -------
@@ -103,6 +121,11 @@ def last_step(curve: LearningCurve) -> str:
     ----------
     curve : LearningCurve
         Of at least two points.
+
+    Returns
+    -------
+    str
+        The sentence.
     """
     before, after = curve.points[-2:]
     gain = 100 * (after.accuracy - before.accuracy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,16 @@ import numpy.typing as npt
 from ..evaluation.detection import Curve, KeywordResult, Place
 from .pictures import WIDTH, Theme, save_picture, short_name
 
-if TYPE_CHECKING:
-    pass
-
 #: Trials in an hour without the keyword: one in a second, as NIST has it ("The Spoken Term
 #: Detection (STD) 2006 Evaluation Plan", section 3), so that a rate becomes a probability.
 TRIALS = 3600
-#: Marks of the axes.
+#: Marks of the axis of false accepts per hour.
 RATES = (0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+#: Marks of the axis of missed recordings, as shares.
 SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 #: Keywords that are drawn.
 MOST_KEYWORDS = 8
+#: Styles of the lines, each for two keywords.
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -32,6 +31,13 @@ def draw_det(folder: Path, results: Sequence[KeywordResult]) -> None:
 
     After A. Martin et al. (1997), "The DET curve in assessment of detection task performance",
     Eurospeech. Counts of 0 have no place on such axes: they are drawn as half a count.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    results : sequence of KeywordResult
+        The keywords; `MOST_KEYWORDS` of them are drawn.
     """
     from scipy.special import ndtri
 
@@ -70,9 +76,9 @@ def draw_det(folder: Path, results: Sequence[KeywordResult]) -> None:
                 color=colour,
                 markersize=7,
             )
-        rates = [rate for rate in RATES if rate >= lowest] or [RATES[-1]]
+        marks = [rate for rate in RATES if rate >= lowest] or [RATES[-1]]
         shares = [share for share in SHARES if share >= least] or [SHARES[-1]]
-        axes.set_xticks(x_of(rates), [f"{rate:g}" for rate in rates])
+        axes.set_xticks(x_of(marks), [f"{rate:g}" for rate in marks])
         axes.set_yticks(y_of(shares), [f"{100 * share:g}" for share in shares])
         axes.set_xlim(x_of(lowest) - 0.05, x_of(RATES[-1]))
         axes.set_ylim(y_of(least) - 0.1, y_of(SHARES[-1]))
@@ -94,8 +100,44 @@ def _turn(curve: Curve) -> int:
     return int(worse.argmax()) + 1 if worse.any() else len(curve.misses)
 
 
+@dataclass(frozen=True)
+class ScoreExcerpt:
+    """The scores of a keyword around a miss or a false accept.
+
+    Attributes
+    ----------
+    place : Place
+        Where that is.
+    picture : str
+        Name of the picture, without its theme.
+    sound : str or None
+        Name of the file that plays it, where it could be read again.
+    times : float64 (n,)
+        Seconds from the place.
+    scores : float64 (n,)
+        Smoothed scores at these times.
+    threshold : float
+        In the model file.
+    """
+
+    place: Place
+    picture: str
+    sound: str | None
+    times: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    threshold: float
+
+
 def draw_excerpt(folder: Path, one: ScoreExcerpt) -> None:
-    """Draw the scores of a keyword over time, around a miss or a false accept."""
+    """Draw the scores of a keyword over time, around a miss or a false accept.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    one : ScoreExcerpt
+        The scores, and the name of the picture.
+    """
 
     def draw(figure: Any, theme: Theme) -> None:
         axes = figure.subplots()
@@ -107,28 +149,3 @@ def draw_excerpt(folder: Path, one: ScoreExcerpt) -> None:
         axes.set_ylabel("score")
 
     save_picture(folder, one.picture, (3.4, 1.7), draw)
-
-
-@dataclass(frozen=True)
-class ScoreExcerpt:
-    """The scores around a miss or a false accept.
-
-    Attributes
-    ----------
-    place : Place
-    picture : str
-        Name of the picture, without its theme.
-    sound : str or None
-        Name of the file that plays it, where it could be read again.
-    times, scores : float64 (n,)
-        Seconds from the place, and smoothed scores.
-    threshold : float
-        In the model file.
-    """
-
-    place: Place
-    picture: str
-    sound: str | None
-    times: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
-    threshold: float

@@ -1,4 +1,4 @@
-"""The report on a detector in continuous audio: page, pictures and the audio of what went wrong."""
+"""The report on a detector in continuous audio: page, pictures, and clips of what went wrong."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ from .report import MARK, check_folder, stored_curve, whole_folder, write_text
 
 #: Misses and false accepts that are drawn and played, of each and of all keywords together.
 MOST_SHOWN = 12
-#: Seconds that are shown and played before and after a place.
-BEFORE, AFTER = 2.5, 1.5
+#: Seconds that are shown and played before a place.
+BEFORE = 2.5
+#: Seconds that are shown and played after a place.
+AFTER = 1.5
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,21 @@ class Evaluated:
     Attributes
     ----------
     model : ModelFile
+        The model that was evaluated.
     size : int
         Of the model file, in bytes.
-    positive_folders, negative_folders : tuple of str
+    positive_folders : tuple of str
+        Folders of the recordings of keywords.
+    negative_folders : tuple of str
+        Folders of the recordings without keywords.
     report : DetectionReport
+        The figures.
     positives : mapping of str to StreamScores
+        The stream of each keyword's recordings.
     negatives : StreamScores
+        The stream without keywords.
     metadata : Metadata
-        Of the keywords that were judged.
+        The model's contract, with the keywords that were judged.
     """
 
     model: ModelFile
@@ -69,6 +78,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
     folder : Path
         New, empty, or an older report, which is replaced.
     evaluated : Evaluated
+        All that the report says.
     figures : dict
         The figures as plain JSON values.
 
@@ -103,6 +113,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
         write_text(part / MARK, json.dumps(figures, indent=1) + "\n")
 
 
+#: Field of `KeywordResult` for each kind of picture.
 _FIELDS = {"misses": "misses", "alarms": "false_accepts"}
 
 
@@ -128,7 +139,8 @@ def _excerpt(
     first = max(0, round((place.stream_at - BEFORE) / one.column_seconds))
     last = round((place.stream_at + AFTER) / one.column_seconds)
     scores = one.smoothed[first:last].astype(np.float64)
-    times = (np.arange(first, first + len(scores)) + 1) * one.column_seconds - place.stream_at
+    ends = np.arange(first, first + len(scores)) + 1
+    times = np.asarray(ends * one.column_seconds - place.stream_at, np.float64)
     threshold = defaults.thresholds[place.keyword]
     return ScoreExcerpt(place, picture, sound, times, scores, threshold)
 

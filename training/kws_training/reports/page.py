@@ -89,10 +89,16 @@ def html_page(
     Parameters
     ----------
     evaluation : Evaluation
+        The model, and what it made of recordings.
     heard : sequence of (ClipResult, str)
-        Clips that went wrong, and the files beside the page that play them.
+        Clips that went wrong, and the names of the files beside the page that play them.
     curve : LearningCurve or str
-        Why there is none.
+        The learning curve, or why there is none.
+
+    Returns
+    -------
+    str
+        The page in HTML.
     """
     report = evaluation.report
     low, high = report.interval
@@ -126,7 +132,18 @@ def html_page(
 
 
 def text(value: object) -> str:
-    """Return a text that nobody has checked, such as a label or a path, fit for the page."""
+    """Return a text that nobody has checked, such as a label or a path, fit for the page.
+
+    Parameters
+    ----------
+    value : object
+        The text, or what is written as one.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     return html.escape(printable(str(value)))
 
 
@@ -188,7 +205,18 @@ def _groups(evaluation: Evaluation) -> str:
 
 
 def picture_of_groups(number: int) -> str:
-    """Return the name of the picture of a column's groups; columns have names of all kinds."""
+    """Return the name of the picture of a column's groups; a column's own name may be anything.
+
+    Parameters
+    ----------
+    number : int
+        The place of the column, from 0.
+
+    Returns
+    -------
+    str
+        The name without the theme.
+    """
     return f"groups{number + 1}"
 
 
@@ -222,7 +250,18 @@ def _mistakes(evaluation: Evaluation, heard: Sequence[tuple[ClipResult, str]]) -
 
 
 def curve_section(curve: LearningCurve | str) -> str:
-    """Return the section on the learning curve; or why there is none."""
+    """Write the section on the learning curve, or why there is none.
+
+    Parameters
+    ----------
+    curve : LearningCurve or str
+        The curve, or the reason.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     head = "<h2>How many recordings are enough?</h2>"
     if isinstance(curve, str):
         return f"{head}<p>{text(curve)}</p>"
@@ -260,7 +299,18 @@ def _points(evaluation: Evaluation) -> str:
 
 
 def skipped_section(skipped: Sequence[Skipped]) -> str:
-    """Return the section on recordings that were not judged."""
+    """Write the section on recordings that were not judged.
+
+    Parameters
+    ----------
+    skipped : sequence of Skipped
+        The recordings.
+
+    Returns
+    -------
+    str
+        HTML; empty if there are none.
+    """
     if not skipped:
         return ""
     lines = "".join(f"<li>{text(one.path)}: {text(one.reason)}</li>" for one in skipped[:MOST_ROWS])
@@ -272,7 +322,20 @@ def skipped_section(skipped: Sequence[Skipped]) -> str:
 
 
 def show_picture(name: str, what: str) -> str:
-    """Return a picture that has a light and a dark version."""
+    """Write a picture that has a light and a dark version.
+
+    Parameters
+    ----------
+    name : str
+        Its name without the theme.
+    what : str
+        What is in it, for those who do not see it.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     return (
         f'<a href="{name}-light.png"><picture>'
         f'<source srcset="{name}-dark.png" media="(prefers-color-scheme: dark)">'
@@ -281,7 +344,20 @@ def show_picture(name: str, what: str) -> str:
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; columns whose header begins with a star hold numbers."""
+    """Write a table.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Its first row; columns whose header begins with a star hold numbers.
+    rows : iterable of sequence of str
+        The other rows, in HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     kinds = [' class="number"' if name.startswith("*") else "" for name in header]
     head = "".join(
         f"<th{kind}>{name.lstrip('*')}</th>" for name, kind in zip(header, kinds, strict=True)

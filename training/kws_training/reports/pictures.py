@@ -15,15 +15,17 @@ from ..evaluation.groups import GroupFigures
 from ..evaluation.results import ClassFigures, ClipReport
 from .curve import LearningCurve
 
-#: More rows than these are not drawn: the worst are.
+#: Rows that are drawn, the worst ones.
 MOST_ROWS = 30
-#: More classes than these are drawn without their names, more than those without their counts.
+#: Classes that the confusion matrix still names.
 MOST_NAMED = 60
+#: Classes for which the confusion matrix still has numbers in it.
 MOST_COUNTED = 25
 #: Characters of a name in a picture.
 MOST_CHARACTERS = 24
 #: Inches: letters must still be read where the picture is as wide as a phone.
 WIDTH = 5.2
+#: Dots per inch of the PNG files.
 DOTS_PER_INCH = 180
 
 
@@ -47,13 +49,26 @@ class Theme:
     second: str
 
 
+#: Colours of light pages.
 LIGHT = Theme("light", "#ffffff", "#1c2024", "#d5d9dd", "#0b62b8", "#d9822b")
+#: Colours of dark pages.
 DARK = Theme("dark", "#14181c", "#e6e9ec", "#3a4148", "#6cb2f5", "#f0b26b")
+#: Every picture is drawn in these.
 THEMES = (LIGHT, DARK)
 
 
 def draw_confusion(folder: Path, report: ClipReport) -> None:
-    """Draw ``confusion-*.png``: what was said against what was heard, each row adding up to 1."""
+    """Draw ``confusion-*.png``: the label of the clips against the label that the model gave.
+
+    The colours of a row add up to 1.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    report : ClipReport
+        The figures.
+    """
     counts = np.array(report.confusion, dtype=float)
     labels = [figures.label for figures in report.classes]
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -95,7 +110,15 @@ def draw_confusion(folder: Path, report: ClipReport) -> None:
 
 
 def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
-    """Draw ``classes-*.png``: precision and recall with their intervals, the worst first."""
+    """Draw ``classes-*.png``: precision and recall with their intervals, the worst first.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    classes : sequence of ClassFigures
+        The classes; the worst `MOST_ROWS` are drawn.
+    """
     rows = sorted(classes, key=lambda figures: min(figures.precision, figures.recall))[:MOST_ROWS]
 
     def draw(figure: Any, theme: Theme) -> None:
@@ -115,7 +138,19 @@ def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
 
 
 def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accuracy: float) -> None:
-    """Draw ``NAME-*.png``: the accuracy of the worst groups; those with few clips are hollow."""
+    """Draw ``NAME-*.png``: the accuracy of the worst groups; those with few clips are hollow.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    name : str
+        Name of the picture without the theme.
+    groups : sequence of GroupFigures
+        The groups, the worst first.
+    accuracy : float
+        Accuracy of all clips, drawn as a line.
+    """
     rows = groups[:MOST_ROWS]
 
     def draw(figure: Any, theme: Theme) -> None:
@@ -145,7 +180,15 @@ def draw_groups(folder: Path, name: str, groups: Sequence[GroupFigures], accurac
 
 
 def draw_curve(folder: Path, curve: LearningCurve) -> None:
-    """Draw ``curve-*.png``: what each doubling of the number of recordings brings."""
+    """Draw ``curve-*.png``: what each doubling of the number of recordings brings.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    curve : LearningCurve
+        The learning curve.
+    """
     points = curve.points
 
     def draw(figure: Any, theme: Theme) -> None:
@@ -197,14 +240,37 @@ def _rows(axes: Any, names: Sequence[str], theme: Theme) -> None:
 
 
 def short_name(name: str) -> str:
-    """Cut a name to what a picture has room for."""
+    """Cut a name to what a picture has room for.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    str
+        At most `MOST_CHARACTERS` characters.
+    """
     return name if len(name) <= MOST_CHARACTERS else name[: MOST_CHARACTERS - 1] + "…"
 
 
 def save_picture(
     folder: Path, name: str, size: tuple[float, float], draw: Callable[[Any, Theme], None]
 ) -> None:
-    """Draw a picture for each theme and write it as ``NAME-THEME.png``."""
+    """Draw a picture for each theme and write it as ``NAME-THEME.png``.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    name : str
+        Name of the picture without the theme.
+    size : (float, float)
+        Width and height in inches.
+    draw : callable
+        Draws on a matplotlib figure, in the colours of a theme.
+    """
     for theme in THEMES:
         with _figure(size, theme) as figure:
             draw(figure, theme)

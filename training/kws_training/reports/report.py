@@ -27,9 +27,11 @@ from .page import html_page, picture_of_groups
 
 #: Clips that went wrong that are copied into a report.
 MOST_CLIPS = 100
-#: The file by which a folder is known as a report, and all the names that a report has in it.
+#: The file by which a folder is known as a report.
 MARK = "report.json"
+#: All the names that a report has in its folder.
 NAMES = re.compile(r"index\.html|card\.md|report\.json|wrong|[a-z]+\d*-(light|dark)\.png")
+#: Names of the clips that went wrong, in the folder ``wrong``.
 CLIP_NAMES = re.compile(r"\d{3}\.wav")
 
 
@@ -39,6 +41,11 @@ class ReportError(KwsError):
 
 def check_folder(folder: Path) -> None:
     """Find out before the work, not after it, that a report cannot be written to a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it may not exist yet.
 
     Raises
     ------
@@ -88,6 +95,7 @@ def write_report(
     folder : Path
         New, empty, or an older report, which is replaced.
     evaluation : Evaluation
+        The model, and what it made of recordings.
     audio : sequence of int16 (n,)
         Of the clips of ``evaluation.report``, in its order, 16 kHz.
     figures : dict
@@ -128,7 +136,18 @@ def write_report(
 
 
 def stored_curve(model: ModelFile) -> LearningCurve | str:
-    """Return the learning curve, or why there is none."""
+    """Read the learning curve of a model file.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model.
+
+    Returns
+    -------
+    LearningCurve or str
+        The curve, or a sentence that says why there is none.
+    """
     try:
         points = read_curve(model.metadata.provenance)
     except DataError as error:
@@ -157,13 +176,37 @@ def _write_clips(
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a text of the report; what no file can hold is replaced."""
+    """Write a text of the report. What no file can hold is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : str
+        The text.
+    """
     path.write_text(content, encoding="utf-8", errors="replace", newline="\n")
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to, which takes the place of another when it is complete."""
+    """Give a folder to write to, which takes the place of another when it is complete.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that is replaced, or made.
+
+    Yields
+    ------
+    Path
+        A folder beside it.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be written to; whatever was there is still there.
+    """
     folder = folder.resolve()
     part = None
     try:

@@ -44,7 +44,20 @@ class Grid:
 
 
 def grid_of(outcomes: Sequence[Outcome], keyword: str) -> Grid:
-    """Return a keyword's outcomes as a table: the ratios beside, all else below each other."""
+    """Arrange the outcomes of a keyword as a table: the ratios beside, all else below each other.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        The outcomes of all keywords.
+    keyword : str
+        The keyword.
+
+    Returns
+    -------
+    Grid
+        Its outcomes.
+    """
     own = {one.setting: one for one in outcomes if one.keyword == keyword}
     snrs = list(dict.fromkeys(setting.snr for setting in own))
     others = list(dict.fromkeys((s.rt60, s.gain, s.telephone) for s in own))
@@ -73,6 +86,19 @@ def write_sweep(
 ) -> None:
     """Write the report: ``index.html`` and what belongs to it.
 
+    Parameters
+    ----------
+    folder : Path
+        New, empty, or an older report, which is replaced.
+    model : ModelFile
+        The model.
+    thresholds : sequence of Threshold
+        The keywords, and the threshold of each.
+    outcomes : sequence of Outcome
+        What became of them in each condition.
+    figures : dict of str to Any
+        The figures as plain JSON values.
+
     Raises
     ------
     ReportError
@@ -88,7 +114,17 @@ def write_sweep(
 
 
 def draw_grid(folder: Path, name: str, grid: Grid) -> None:
-    """Draw ``NAME-*.png``: the share of misses in each condition."""
+    """Draw ``NAME-*.png``: the share of misses in each condition.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    name : str
+        Name of the picture without the theme.
+    grid : Grid
+        The outcomes of a keyword.
+    """
     shares = np.array(
         [[np.nan if cell is None else cell.miss_rate for cell in row] for row in grid.cells]
     )
@@ -162,7 +198,7 @@ def _page(
 
 
 def _rows(grid: Grid) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, cells in zip(grid.rows, grid.cells, strict=True):
         for column, cell in zip(grid.columns, cells, strict=True):
             if cell is None:

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from .engine import Engine, Style
-from .utterances import Utterance
+from .utterances import PITCH, SPEED, Utterance
 
-#: How a text may be written, which changes its melody; one that ends so already is left alone.
+#: What is written after a text, which changes its melody. A text with punctuation of its own stays
+#: as it is.
 ENDINGS = ("", "", ".", "!", "?")
 #: Share of texts of several words that have a comma after the first.
 COMMAS = 0.15
-#: Speed and pitch vary by these factors to both sides, as natural logarithms; so do formants, by
-#: what people differ from each other (Lee and Rose, 1996, warp by 0.88 to 1.12).
-SPEED, PITCH, FORMANTS = 0.25, 0.3, 0.12
+#: Largest change of a voice's formants either way, as a natural logarithm: as much as people differ
+#: from each other (Lee and Rose, 1996, warp by 0.88 to 1.12).
+FORMANTS = 0.12
 #: Share of texts whose voice keeps its own formants.
 PLAIN = 1 / 3
 
@@ -31,15 +32,18 @@ def cast(texts: Sequence[str], count: int, engines: Sequence[Engine], seed: int)
     Parameters
     ----------
     texts : sequence of str
+        The texts; they come in turn.
     count : int
         Utterances.
     engines : sequence of Engine
         With at least one voice each.
     seed : int
+        Of the order of the voices, and of how each speaks.
 
     Returns
     -------
     list of Utterance
+        ``count`` of them; none if there are no texts.
     """
     shares = np.array([_share(engine, engines) for engine in engines])
     used = np.zeros(len(engines))

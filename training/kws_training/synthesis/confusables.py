@@ -11,23 +11,26 @@ import numpy as np
 
 from .phonemes import Phonemes, between, dictionary, pronounce, spelled, within, words_of
 
-#: A text is the phrase, or has it in it, if some part of it is nearer than this: a final sound
-#: with or without voice, another unstressed vowel. People say the phrase so, too.
+#: Distance below which a text counts as the phrase, or as having it in it. So near are a final
+#: consonant with or without voice, or another unstressed vowel: people say the phrase so, too.
 SAME = 0.5
-#: Words and respelled words that are farther from the phrase sound like something else: about two
-#: phonemes changed by near ones, or dropped.
+#: Distance above which other words and respelled words sound like something else: about two
+#: phonemes replaced by near ones, or dropped.
 FAR = 1.8
-#: A part that is said otherwise than in the phrase by more than this is none: "ce" of "device".
+#: Distance above which a part of the phrase, said alone, sounds unlike that part in the phrase:
+#: "ce" of "device".
 CUT = 0.5
-#: Nearest words that are looked at, for each word of a phrase and for each half of one.
-NEAREST, HALVES = 150, 5
-#: Words of more phonemes are not taken for two.
+#: Nearest words that are tried in place of each word of a phrase.
+NEAREST = 150
+#: Nearest words that are tried in place of each half of a word.
+HALVES = 5
+#: Phonemes of the longest word that is replaced by two words.
 LONG = 12
 #: Changes of letters that are tried, whatever the count: what comes first is the same for all.
 RESPELLED = 800
 #: Letters that may replace others, in any language written with Latin letters.
 LETTERS = "abdefgiklmnoprstuvwz"
-#: How often each kind comes, of ten.
+#: The kinds of texts in the order in which they come, again and again.
 SHARES = (
     "near",
     "part",
@@ -49,6 +52,7 @@ class Confusable:
     Attributes
     ----------
     text : str
+        The text, in lower case.
     kind : str
         near (with real words), respelled, part or reordered.
     """
@@ -65,11 +69,18 @@ def find_confusables(text: str, count: int, seed: int, language: str = "en") -> 
     Parameters
     ----------
     text : str
+        The phrase.
     count : int
         As many at most; short phrases have fewer.
     seed : int
         Shuffles texts that are about equally near.
     language : str
+        As espeak-ng names it. Other words are known in English ("en") only.
+
+    Returns
+    -------
+    list of Confusable
+        Each sounds different from all others.
 
     Raises
     ------

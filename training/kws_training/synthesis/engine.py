@@ -10,12 +10,14 @@ from kws.arrays import Float32
 
 @dataclass(frozen=True)
 class Style:
-    """How a voice speaks, as shares of its usual way.
+    """How a voice speaks, in proportion to its usual way.
 
     Attributes
     ----------
-    speed, pitch : float
-        1 is the usual one. Engines without a pitch ignore it.
+    speed : float
+        1 is the usual speed, 2 twice as fast.
+    pitch : float
+        1 is the usual pitch. Engines without a pitch ignore it.
     formants : float
         1.1 is a voice whose every frequency is 10 % higher, as from a vocal tract that is shorter
         by so much; done by `Utterance`, not by the engine.
@@ -35,7 +37,9 @@ class Engine(Protocol):
     Attributes
     ----------
     name : str
+        Its name, as ``--engines`` takes it.
     voices : tuple of str
+        The names of its voices, as `speak` takes them.
     natural : bool
         Whether its voices are made from people's; False for formant synthesis.
     """
@@ -45,4 +49,26 @@ class Engine(Protocol):
     natural: bool
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Return samples (n,) and their rate."""
+        """Say a text.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio in -1 .. 1, untrimmed.
+        rate : int
+            Samples per second.
+
+        Raises
+        ------
+        KwsError
+            If the engine fails.
+        """

@@ -35,6 +35,11 @@ def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
     voices : Path, optional
         Folder of further Piper voices.
 
+    Returns
+    -------
+    list of Engine
+        Those that have a voice, in the order of `INSTALL`.
+
     Raises
     ------
     KwsError
@@ -84,6 +89,20 @@ def chosen(
     names: Sequence[str] | None, language: str = "en", voices: Path | None = None
 ) -> list[Engine]:
     """Return the named engines, or all that are installed.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        The engines, as ``--engines`` names them; all that are installed if None or empty.
+    language : str
+        As for `installed`.
+    voices : Path, optional
+        As for `installed`.
+
+    Returns
+    -------
+    list of Engine
+        Each once, in the order of the names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A folder of synthesized recordings, which is filled where it was left when the work was stopped.
+"""A folder of synthesized recordings, which can be continued after the work was stopped.
 
 The name of a file tells what is in it (text, voice and style, as a digest), so that a file that is
 there need not be made again.
@@ -28,10 +28,16 @@ from .utterances import Utterance, say_all
 
 #: Columns of the manifest.
 COLUMNS = ("path", "label", "speaker", "text", "engine", "voice", "kind")
-#: Folders, and the kind of a positive.
-POSITIVES, NEGATIVES, POSITIVE = "positives", "negatives", "positive"
-#: Longest recording, in seconds: an engine that says more has gone wrong.
+#: Folder of the recordings of the phrase.
+POSITIVES = "positives"
+#: Folder of the recordings of what sounds like it.
+NEGATIVES = "negatives"
+#: What the manifest has in its column ``kind`` for recordings of the phrase.
+POSITIVE = "positive"
+#: Seconds in the longest recording: an engine that says more has gone wrong.
 LONGEST = 20
+#: Bytes of the header of the WAV files that are written here.
+HEADER = 44
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,12 @@ class Entry:
     ----------
     path : str
         Relative to the folder.
-    label, kind : str
+    label : str
+        The phrase, or ``_unknown_``.
+    kind : str
+        "positive", or how the negative was made (see `confusables.Confusable`).
     utterance : Utterance
+        What is said, by whom and how.
     """
 
     path: str
@@ -66,7 +76,7 @@ class Filled:
     Attributes
     ----------
     entries : list of Entry
-        Recordings that are there.
+        The recordings that are there.
     made : int
         How many of them are new.
     failed : list of KwsError
@@ -84,7 +94,24 @@ def entries_of(
     negatives: Sequence[Utterance],
     kinds: Sequence[str],
 ) -> list[Entry]:
-    """Return what goes into a folder, and where."""
+    """Decide what goes into a folder, and where.
+
+    Parameters
+    ----------
+    phrase : str
+        The phrase: label of the positives.
+    positives : sequence of Utterance
+        Who says the phrase, and how.
+    negatives : sequence of Utterance
+        Who says something else, and how.
+    kinds : sequence of str
+        How each negative was made.
+
+    Returns
+    -------
+    list of Entry
+        The positives first.
+    """
     entries = [
         Entry(_path(POSITIVES, number, one), phrase, POSITIVE, one)
         for number, one in enumerate(positives)
@@ -103,6 +130,13 @@ def _path(folder: str, number: int, one: Utterance) -> str:
 
 def check_folder(folder: Path, entries: Sequence[Entry]) -> None:
     """Find out before the work that a folder cannot be made, or holds something else.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it may not exist yet.
+    entries : sequence of Entry
+        What goes into it.
 
     Raises
     ------
@@ -128,16 +162,24 @@ def check_folder(folder: Path, entries: Sequence[Entry]) -> None:
 
 
 def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
-    """Say what is not there yet, and write the manifest of what is.
+    """Synthesize what is not in the folder yet, and write the manifest of all that is.
 
-    Stopped, it leaves whole recordings and their manifest; the next time it goes on from there.
+    When it is stopped, it leaves whole recordings and their manifest. The next call goes on from
+    there.
 
     Parameters
     ----------
     folder : Path
         Made if it is not there.
     entries : sequence of Entry
+        What goes into the folder.
     progress : callable
+        Shows how many new recordings are made.
+
+    Returns
+    -------
+    Filled
+        What the folder has now.
 
     Raises
     ------
@@ -179,11 +221,9 @@ def _is_whole(path: Path) -> bool:
     try:
         with wave.open(str(path)) as file:
             shape = file.getparams()[:3]
-            return (
-                shape == (1, 2, WORDS.sample_rate)
-                and file.getnframes() > 0
-                and path.stat().st_size == 44 + 2 * file.getnframes()
-            )
+            size = HEADER + 2 * file.getnframes()
+            right = tuple(shape) == (1, 2, WORDS.sample_rate) and file.getnframes() > 0
+            return bool(right and path.stat().st_size == size)
     except (OSError, EOFError, wave.Error):
         return False
 

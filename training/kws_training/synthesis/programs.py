@@ -26,8 +26,7 @@ from .engine import Style
 
 #: Seconds that an engine may take for one text.
 TIMEOUT = 30
-#: Accents of espeak-ng (``espeak-ng --voices=en``) and variants that change the speaker
-#: (``espeak-ng --voices=variant``), without the comic ones.
+#: English accents of espeak-ng (``espeak-ng --voices=en``).
 ACCENTS = (
     "en-us",
     "en-gb",
@@ -37,6 +36,8 @@ ACCENTS = (
     "en-gb-x-gbcwmd",
     "en-029",
 )
+#: Variants of espeak-ng that change the speaker (``espeak-ng --voices=variant``), without the comic
+#: ones.
 VARIANTS = (
     "m1",
     "m2",
@@ -55,12 +56,18 @@ VARIANTS = (
     "klatt3",
     "klatt4",
 )
-#: Where Festival's voices are: Debian's, and its own installation's.
-DATA = ("/usr/share/festival", "/usr/local/share/festival")
+#: Where Festival's voices are: Debian's folder, and that of its own installation.
+FESTIVAL_FOLDERS = ("/usr/share/festival", "/usr/local/share/festival")
 
 
 class Espeak:
-    """espeak-ng, a formant synthesizer: Debian ``espeak-ng``."""
+    """espeak-ng, a formant synthesizer: Debian ``espeak-ng``.
+
+    Parameters
+    ----------
+    language : str
+        As espeak-ng names it.
+    """
 
     name = "espeak-ng"
     natural = False
@@ -73,7 +80,29 @@ class Espeak:
         self.voices = tuple(f"{accent}+{variant}" for accent in accents for variant in VARIANTS)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text; the usual speed is 160 words per minute, the usual pitch 50 of 99."""
+        """Say a text. The usual speed is 160 words per minute, the usual pitch 50 of 99.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second.
+
+        Raises
+        ------
+        KwsError
+            If the program fails.
+        """
         speed, pitch = round(160 * style.speed), min(99, round(50 * style.pitch))
         command = [
             self.name,
@@ -90,7 +119,18 @@ class Espeak:
 
 
 def speaks(language: str) -> bool:
-    """Tell whether espeak-ng speaks a language."""
+    """Tell whether espeak-ng speaks a language.
+
+    Parameters
+    ----------
+    language : str
+        As espeak-ng names it.
+
+    Returns
+    -------
+    bool
+        False also if espeak-ng fails.
+    """
     if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9-]{1,20})?", language):
         return False
     try:
@@ -104,11 +144,33 @@ class Flite:
     """flite, small voices made from recordings: Debian ``flite``."""
 
     name = "flite"
-    voices = ("kal16", "awb", "rms", "slt")
+    voices: tuple[str, ...] = ("kal16", "awb", "rms", "slt")
     natural = True
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text; its pitch is the voice's own."""
+        """Say a text. Its pitch is the voice's own.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second.
+
+        Raises
+        ------
+        KwsError
+            If the program fails.
+        """
         stretch = f"duration_stretch={1 / style.speed:.3f}"
         # not on standard input, from which flite 2.2 reads for ever
         command = [self.name, "-voice", voice, "--setf", stretch, "-t", text, "-o", "/dev/stdout"]
@@ -128,7 +190,29 @@ class Festival:
         self.voices = english_festival_voices()
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text; its pitch is the voice's own."""
+        """Say a text. Its pitch is the voice's own.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One of ``voices``.
+        style : Style
+            How it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second.
+
+        Raises
+        ------
+        KwsError
+            If the program fails.
+        """
         if voice.endswith("_hts"):
             # options of hts_engine: -r, the rate of speech
             speed = f'(list (list "-r" {style.speed:.3f}))'
@@ -145,18 +229,40 @@ class Festival:
 
 
 def english_festival_voices() -> tuple[str, ...]:
-    """Return the English voices that Festival has installed."""
+    """List the English voices that Festival has installed.
+
+    Returns
+    -------
+    tuple of str
+        Their names, without ``voice_`` before them; none without Festival.
+    """
     if not (shutil.which("festival") and shutil.which(Festival.program)):
         return ()
     folders: list[Path] = []
-    for share in DATA:
+    for share in FESTIVAL_FOLDERS:
         folders += [*Path(share, "voices/english").glob("*"), *Path(share, "voices/us").glob("*")]
     names = {folder.name for folder in folders if folder.is_dir()}
     return tuple(sorted(name for name in names if re.fullmatch(r"\w+", name, re.ASCII)))
 
 
 def run(name: str, command: Sequence[str], text: str, encoding: str = "utf-8") -> bytes:
-    """Run an engine with a text on standard input; returns what it wrote.
+    """Run an engine with a text on standard input.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the engine.
+    command : sequence of str
+        The program and its arguments.
+    text : str
+        What is said.
+    encoding : str
+        Of the text on standard input; letters that it does not have are left out.
+
+    Returns
+    -------
+    bytes
+        What the engine wrote to standard output.
 
     Raises
     ------
@@ -183,7 +289,20 @@ def run(name: str, command: Sequence[str], text: str, encoding: str = "utf-8") -
 
 
 def read_wave(content: bytes) -> tuple[Float32, int]:
-    """Read 16-bit mono WAV that was written to a pipe, so that its length is a guess."""
+    """Read 16-bit mono WAV that was written to a pipe, so that its stated length is a guess.
+
+    Parameters
+    ----------
+    content : bytes
+        The file, as far as it came.
+
+    Returns
+    -------
+    samples : float32 (n,)
+        The audio in -1 .. 1; empty if it is no WAV.
+    rate : int
+        Samples per second.
+    """
     try:
         with wave.open(io.BytesIO(content)) as file:
             rate = file.getframerate()

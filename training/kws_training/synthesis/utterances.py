@@ -1,6 +1,6 @@
-"""Synthesized speech: texts said by the text-to-speech engines that are installed.
+"""Texts said by the text-to-speech engines that are installed.
 
-Synthetic voices are few and alike; they widen what a network has heard, and never stand in for
+Synthetic voices are few and alike. They widen what a network is trained on, and never stand in for
 people.
 """
 
@@ -20,14 +20,19 @@ from kws.resample import resample
 
 from .engine import Engine, Style
 
+#: Largest change of a voice's speed either way, as a natural logarithm.
+SPEED = 0.25
+#: Largest change of a voice's pitch either way, as a natural logarithm.
+PITCH = 0.3
 #: Speaker of a synthesized text, before its engine and voice.
 SYNTHETIC = "synthetic "
-#: Words that are asked for before the first is used: what has been said takes memory.
+#: Utterances that are under way at once: what has been said and not used yet takes memory.
 AT_ONCE = 256
-#: Rates are rounded to multiples of this, half a percent at most: a filter for any two rates is as
-#: long as what they do not share, and takes longer to make than a word to say.
+#: Sample rates in Hz are rounded to multiples of this, which changes them by half a percent.
+#: A resampling filter is as long as what two rates do not share; for arbitrary rates it would take
+#: longer to make than a word to say.
 STEP = 160
-#: Sound this far below the loudest, in dB, is trimmed from the ends.
+#: Decibels below the loudest sound; what is quieter is trimmed from the ends.
 TRIM = 35
 
 
@@ -38,9 +43,13 @@ class Utterance:
     Attributes
     ----------
     text : str
+        What is said.
     engine : Engine
+        Who says it.
     voice : str
+        One of the engine's voices.
     style : Style
+        How it is said.
     """
 
     text: str
@@ -54,7 +63,12 @@ class Utterance:
         return f"{SYNTHETIC}{self.engine.name} {self.voice}"
 
     def samples(self) -> Float32:
-        """Say it: float32 (n,) at 16 kHz, trimmed, its peak at half of full scale.
+        """Say the text.
+
+        Returns
+        -------
+        float32 (n,)
+            The audio at 16 kHz, trimmed, its peak at half of full scale.
 
         Raises
         ------
@@ -83,6 +97,22 @@ def plan(words: Iterable[str], count: int, engines: Sequence[Engine], seed: int)
 
     The voices of the engines are drawn with weights: an engine counts by the root of the number
     of its voices, so that the few natural ones are heard as well as the many formant ones.
+
+    Parameters
+    ----------
+    words : iterable of str
+        The words.
+    count : int
+        How often each is said.
+    engines : sequence of Engine
+        The engines, at least one if there are words.
+    seed : int
+        Of who says what, and how.
+
+    Returns
+    -------
+    list of Utterance
+        Word by word.
     """
     rng = np.random.default_rng(seed)
     pairs = [(engine, voice) for engine in engines for voice in engine.voices]
@@ -91,13 +121,26 @@ def plan(words: Iterable[str], count: int, engines: Sequence[Engine], seed: int)
     utterances = []
     for word in words:
         for number in rng.choice(len(pairs), count, p=weights):
-            style = Style(*(float(np.exp(rng.uniform(-width, width))) for width in (0.25, 0.3)))
-            utterances.append(Utterance(word, *pairs[number], style))
+            speed = float(np.exp(rng.uniform(-SPEED, SPEED)))
+            pitch = float(np.exp(rng.uniform(-PITCH, PITCH)))
+            engine, voice = pairs[number]
+            utterances.append(Utterance(word, engine, voice, Style(speed, pitch)))
     return utterances
 
 
 def say_all(utterances: Sequence[Utterance]) -> Iterator[Float32 | KwsError]:
-    """Say them all, two at a time, in order; what fails is given as its error."""
+    """Say utterances, two at a time.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        What is said.
+
+    Yields
+    ------
+    float32 (n,) or KwsError
+        In the same order the audio of each, or why there is none.
+    """
 
     def say(utterance: Utterance) -> Float32 | KwsError:
         try:
@@ -111,5 +154,11 @@ def say_all(utterances: Sequence[Utterance]) -> Iterator[Float32 | KwsError]:
 
 
 def common_words() -> list[str]:
-    """Return the words that `pretrain` has synthesized: a random draw from the CMU dictionary."""
+    """Read the words that `kws pretrain` synthesizes: a random draw from the CMU dictionary.
+
+    Returns
+    -------
+    list of str
+        The words in lower case.
+    """
     return resources.files(__package__).joinpath("words.txt").read_text().split()

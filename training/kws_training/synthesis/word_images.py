@@ -1,4 +1,4 @@
-"""Images of synthesized words, made once and cached."""
+"""Images of synthesized words, made once and kept in the cache."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ from .utterances import plan, say_all
 def synthesized_images(
     words: Sequence[str], count: int, engines: Sequence[Engine], seed: int, cache: Path
 ) -> WordImages:
-    """Have each word said ``count`` times; what does not fit into a second is cut.
+    """Synthesize words as images. What does not fit into a second is cut off.
 
     Parameters
     ----------
     words : sequence of str
+        The words.
     count : int
+        How often each is said.
     engines : sequence of Engine
+        The engines, at least one.
     seed : int
+        Of who says what, and how.
     cache : Path
         Folder that keeps the images for the next time.
+
+    Returns
+    -------
+    WordImages
+        The images; the speaker of each is its engine and voice.
 
     Raises
     ------

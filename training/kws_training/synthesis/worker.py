@@ -1,4 +1,4 @@
-"""The process in which a text-to-speech package speaks: one that crashes or leaks harms nobody.
+"""The process in which a text-to-speech package speaks: if it crashes or leaks, nothing else does.
 
 Run as ``python -m kws_training.synthesis.worker PACKAGE``. Each line on standard input is one
 request, as JSON; each reply is a sample rate and a number of bytes (`REPLY`), then float32 samples,
@@ -23,29 +23,62 @@ from kws.pcm import to_float32
 #: Sample rate in Hz, 0 for an error; bytes that follow.
 REPLY = struct.Struct("<II")
 #: Piper's models that are kept in memory: each takes some 100 MB, and seconds to load.
-KEPT = 8
+KEPT_MODELS = 8
 
 
 class Package(Protocol):
     """A text-to-speech package."""
 
     def load(self, voice: str) -> None:
-        """Make a voice ready."""
+        """Make a voice ready.
+
+        Parameters
+        ----------
+        voice : str
+            As the package names it.
+        """
 
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Return samples and their rate."""
+        """Say a text.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One that is loaded.
+        speed : float
+            1 is the usual speed.
+        pitch : float
+            1 is the usual pitch.
+        take : int
+            Seed of what the package draws by chance.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second.
+        """
 
 
-class Pico:
+class PicoPackage:
     """SVOX Pico, by ``ttspico``."""
 
     def __init__(self) -> None:
         self._engines: dict[str, Any] = {}
 
     def load(self, voice: str) -> None:
-        """Read the files of a language."""
+        """Read the files of a language.
+
+        Parameters
+        ----------
+        voice : str
+            The language and country, as "en-US".
+        """
         from ttspico import TtsEngine
 
         if voice not in self._engines:
@@ -54,7 +87,28 @@ class Pico:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text at 16 kHz."""
+        """Say a text.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One that is loaded.
+        speed : float
+            1 is the usual speed.
+        pitch : float
+            1 is the usual pitch.
+        take : int
+            Ignored: Pico always says a text in the same way.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            16000.
+        """
         engine = self._engines[voice]
         engine.rate, engine.pitch = round(100 * speed), round(100 * pitch)
         content = engine.speak(text) or b""
@@ -62,14 +116,20 @@ class Pico:
         return to_float32(samples), 16000
 
 
-class Hibari:
+class HibariPackage:
     """hibari, by ``hibari-tts``."""
 
     def __init__(self) -> None:
         self._voices: dict[str, Any] = {}
 
     def load(self, voice: str) -> None:
-        """Read a voice and the rules of its English."""
+        """Read a voice and the rules of its English.
+
+        Parameters
+        ----------
+        voice : str
+            As ``hibari-tts`` names it.
+        """
         from hibari import Hibari
 
         if voice not in self._voices:
@@ -79,18 +139,48 @@ class Hibari:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text at 24 kHz."""
+        """Say a text.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One that is loaded.
+        speed : float
+            1 is the usual speed.
+        pitch : float
+            Ignored: the pitch is the voice's own.
+        take : int
+            Seed of what is drawn by chance.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            24000.
+        """
         return self._voices[voice](text, speed=speed, seed=take), 24000
 
 
-class Piper:
-    """Piper, by ``piper-tts``; a voice is its model file, a colon and the number of the speaker."""
+class PiperPackage:
+    """Piper, by ``piper-tts``.
+
+    A voice is the path of its model, a colon and the number of the speaker.
+    """
 
     def __init__(self) -> None:
         self._models: dict[str, Any] = {}
 
     def load(self, voice: str) -> None:
-        """Read a model."""
+        """Read the model of a voice.
+
+        Parameters
+        ----------
+        voice : str
+            Path of the model, a colon and the number of the speaker.
+        """
         import onnxruntime
         from piper.config import PiperConfig
         from piper.voice import PiperVoice
@@ -98,7 +188,7 @@ class Piper:
         path, _, _ = voice.rpartition(":")
         if path in self._models:
             return
-        if len(self._models) >= KEPT:
+        if len(self._models) >= KEPT_MODELS:
             self._models.pop(next(iter(self._models)))
         options = onnxruntime.SessionOptions()
         # no threads, which a fork would lack
@@ -113,7 +203,28 @@ class Piper:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text at the model's rate; the take is how freely it is said."""
+        """Say a text at the model's rate.
+
+        Parameters
+        ----------
+        text : str
+            What is said.
+        voice : str
+            One that is loaded.
+        speed : float
+            1 is the usual speed.
+        pitch : float
+            Ignored: the pitch is the voice's own.
+        take : int
+            Seed of how freely it is said.
+
+        Returns
+        -------
+        samples : float32 (n,)
+            The audio.
+        rate : int
+            Samples per second of the model.
+        """
         from piper.config import SynthesisConfig
 
         path, _, speaker = voice.rpartition(":")
@@ -132,11 +243,22 @@ class Piper:
         return said, config.sample_rate
 
 
-PACKAGES: dict[str, Callable[[], Package]] = {"pico": Pico, "hibari": Hibari, "piper": Piper}
+#: The packages by the name of their engine.
+PACKAGES: dict[str, Callable[[], Package]] = {
+    "pico": PicoPackage,
+    "hibari": HibariPackage,
+    "piper": PiperPackage,
+}
 
 
 def serve(name: str) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests on standard input until there are no more.
+
+    Parameters
+    ----------
+    name : str
+        One of `PACKAGES`.
+    """
     replies = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no reply
     package: Package | None = None
