@@ -226,7 +226,7 @@ class Judged:
     @property
     def mean_of_classes(self) -> float:
         """Mean over the classes of the share that is right, however many clips each has."""
-        return float(np.mean([one.recall for one in self.report.classes if one.clips]))
+        return float(np.mean([one.recall for one in self.report.classes if one.recall is not None]))
 
     @property
     def pairs(self) -> list[tuple[str, str, int, int]]:
@@ -402,11 +402,12 @@ def print_judged(judged: Judged, classes: int, head: str) -> None:
     width = max(len(figures.label) for figures in report.classes)
     print(f"\n{'':{width}}  clips   right  95 % interval   of what it heard as such, right")
     for figures in report.classes:
-        if figures.clips:
+        if figures.recall is not None and figures.recall_interval is not None:
             low, high = figures.recall_interval
+            precision = "–" if figures.precision is None else f"{100 * figures.precision:.1f} %"
             print(
                 f"{figures.label:{width}}  {figures.clips:5}  {100 * figures.recall:4.1f} %  "
-                f"{f'{100 * low:.1f} to {100 * high:.1f} %':14}  {100 * figures.precision:5.1f} %"
+                f"{f'{100 * low:.1f} to {100 * high:.1f} %':14}  {precision:>7}"
             )
     if judged.pairs:
         print("\nconfused most:")

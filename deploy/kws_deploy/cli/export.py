@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from kws.arrays import Float32
 from kws.cli.arguments import MODEL_HELP, check_output
 from kws.cli.verb import Verb
 from kws.console import note, quiet
@@ -112,7 +113,7 @@ def _export_onnx(options: argparse.Namespace, model: ModelFile) -> int:
     return 0
 
 
-def _recordings(paths: list[Path], sample_rate: int) -> list:
+def _recordings(paths: list[Path], sample_rate: int) -> list[Float32]:
     """Read some of the recordings; those that cannot be used are named.
 
     Raises

@@ -1,11 +1,13 @@
 """Figures of clips, against cases that can be counted by hand."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws import KeywordSpotter
+from kws_training.cli.evaluate import class_lines
 from kws_training.data.dataset import Clip, DataError, Skipped
 from kws_training.evaluation.evaluate import count_results, judge_clips, known_clips
 from kws_training.evaluation.results import ClipResult
@@ -58,6 +60,18 @@ def test_a_label_that_is_heard_but_never_said_has_a_row():
     report = count_results([result("yes", "no")], ("no", "yes"), [])
     assert report.confusion == ((0, 0), (1, 0))
     assert report.classes[0].clips == 0
+
+
+def test_a_class_without_clips_has_no_recall_and_one_never_heard_no_precision():
+    report = count_results([result("yes", "no")], ("no", "yes"), [])
+    no, yes = report.classes
+    assert (no.recall, no.recall_interval) == (None, None)
+    assert (no.precision, yes.recall) == (0.0, 0.0)
+    assert (yes.precision, yes.precision_interval) == (None, None)
+    written = json.loads(json.dumps(report.to_dict()))["classes"]
+    assert written["no"]["recall"] is written["no"]["recall_interval"] is None
+    lines = class_lines(report)[-2:]
+    assert [line.split()[1:4] for line in lines] == [["0.0%", "–", "0"], ["–", "0.0%", "1"]]
 
 
 def test_surest_mistake_comes_first():

@@ -180,6 +180,18 @@ def test_card_states_the_figures():
     assert "Yours to fill in" in card
 
 
+def test_a_class_without_clips_has_a_dash_for_its_recall(tmp_path):
+    made = evaluation()
+    first = made.report.results[0]
+    results = [replace(first, heard="up"), *made.report.results[1:]]
+    report = count_results(results, made.model.metadata.labels, [])
+    made = replace(made, report=report)
+    page = written(tmp_path / "report", made)
+    assert "0.0 % (0.0 to 100.0)" not in page
+    assert "–</td>" in page
+    assert "| `up` | 0 | 0.0 % (0.0 to 97.5) | – |" in model_card(made)
+
+
 def test_card_names_joined_front_ends():
     one = evaluation()
     front_end = JoinedConfig((YAMNET, WORDS))

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kws.arrays import Float32
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError
@@ -151,7 +152,7 @@ def run_detection(options: argparse.Namespace) -> int:
     return 0
 
 
-def noise_of(folders: list[Path]) -> list:
+def noise_of(folders: list[Path]) -> list[Float32]:
     """Read the recordings of noise; those that cannot be used are named."""
     from kws.console import note
 

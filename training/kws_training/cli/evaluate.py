@@ -134,10 +134,16 @@ def class_lines(report: ClipReport) -> list[str]:
     for figures, row in zip(report.classes, report.confusion, strict=True):
         cells = " ".join(f"{n or '.':>6}" for n in row)
         lines.append(
-            f"{figures.label:{width}}  {figures.precision:9.1%}  {figures.recall:6.1%}  "
+            f"{figures.label:{width}}  {_share(figures.precision):>9}  "
+            f"{_share(figures.recall):>6}  "
             f"{figures.clips:5}              {cells}"
         )
     return lines
+
+
+def _share(value: float | None) -> str:
+    """Return a share in per cent, and a dash for one of nothing."""
+    return "–" if value is None else f"{value:.1%}"
 
 
 def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:

@@ -141,11 +141,11 @@ def count_results(
         classes.append(
             ClassFigures(
                 label=label,
-                precision=right / max(1, heard),
-                recall=right / max(1, said),
+                precision=right / heard if heard else None,
+                recall=right / said if said else None,
                 clips=said,
-                precision_interval=share_interval(right, heard),
-                recall_interval=share_interval(right, said),
+                precision_interval=share_interval(right, heard) if heard else None,
+                recall_interval=share_interval(right, said) if said else None,
             )
         )
     return ClipReport(

@@ -36,30 +36,43 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Figures of one class. The intervals are exact 95 % intervals (Clopper-Pearson).
+    """Figures of one class; the intervals are exact 95 % intervals (Clopper-Pearson).
 
     Attributes
     ----------
     label : str
-        The class.
-    precision : float
-        Of the clips that were taken for the class, the share that were of it.
-    recall : float
-        Of the clips of the class, the share that was recognised.
+        Of the class.
+    precision : float or None
+        Share of the clips taken for the class that are of it, 0 .. 1; None if none was.
+    recall : float or None
+        Share of the clips of the class that are recognised, 0 .. 1; None if it has no clips.
     clips : int
         Clips of the class.
-    precision_interval : (float, float)
-        Interval of the precision.
-    recall_interval : (float, float)
-        Interval of the recall.
+    precision_interval, recall_interval : (float, float) or None
+        Of these shares; None where a share is.
     """
 
     label: str
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
     clips: int
-    precision_interval: tuple[float, float]
-    recall_interval: tuple[float, float]
+    precision_interval: tuple[float, float] | None
+    recall_interval: tuple[float, float] | None
+
+    @property
+    def worst(self) -> float:
+        """The smaller one of precision and recall, of those that there are; 1 if there is none."""
+        return min((one for one in (self.precision, self.recall) if one is not None), default=1.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values; what a class does not have is null."""
+        return {
+            "precision": self.precision,
+            "recall": self.recall,
+            "clips": self.clips,
+            "precision_interval": self.precision_interval and list(self.precision_interval),
+            "recall_interval": self.recall_interval and list(self.recall_interval),
+        }
 
 
 @dataclass(frozen=True)
@@ -114,16 +127,7 @@ class ClipReport:
         return {
             "accuracy": self.accuracy,
             "clips": self.clips,
-            "classes": {
-                figures.label: {
-                    "precision": figures.precision,
-                    "recall": figures.recall,
-                    "clips": figures.clips,
-                    "precision_interval": list(figures.precision_interval),
-                    "recall_interval": list(figures.recall_interval),
-                }
-                for figures in self.classes
-            },
+            "classes": {figures.label: figures.to_dict() for figures in self.classes},
             "confusion": [list(row) for row in self.confusion],
             "skipped": [{"file": str(s.path), "reason": s.reason} for s in self.skipped],
         }

@@ -180,21 +180,28 @@ def digest(network: bytes) -> str:
     return digest_of(network)[:16]
 
 
-def share(value: float, interval: tuple[float, float]) -> str:
+def share(value: float | None, interval: tuple[float, float] | None) -> str:
     """Write a share with its 95 % interval, in per cent.
 
     Parameters
     ----------
-    value : float
-        The share, 0 .. 1.
-    interval : (float, float)
-        Its interval, 0 .. 1.
+    value : float or None
+        The share, 0 .. 1; None if it is of nothing, as the recall of a class without clips.
+    interval : (float, float) or None
+        Its 95 % interval.
 
     Returns
     -------
     str
-        As in ``"97.5 % (96.1 to 98.5)"``.
+        As in ``"97.5 % (96.1 to 98.5)"``; a dash for what does not exist.
+
+    Examples
+    --------
+    >>> share(0.5, (0.25, 0.75)), share(None, None)
+    ('50.0 % (25.0 to 75.0)', '–')
     """
+    if value is None or interval is None:
+        return "–"
     return f"{100 * value:.1f} % ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
@@ -315,8 +322,8 @@ def limits(evaluation: Evaluation, name: Callable[[str], str]) -> Iterator[str]:
         A sentence.
     """
     report = evaluation.report
-    said = [one for one in report.classes if one.clips]
-    worst = min(said, key=lambda one: one.recall)
+    said = [(one.recall, one) for one in report.classes if one.recall is not None]
+    _, worst = min(said, key=lambda pair: pair[0])
     yield (
         f"Least recognised: {name(worst.label)}, {share(worst.recall, worst.recall_interval)} of "
         f"{worst.clips:,} clips."

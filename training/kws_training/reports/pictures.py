@@ -119,7 +119,7 @@ def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
     classes : sequence of ClassFigures
         The classes; the worst `MOST_ROWS` are drawn.
     """
-    rows = sorted(classes, key=lambda figures: min(figures.precision, figures.recall))[:MOST_ROWS]
+    rows = sorted(classes, key=lambda figures: figures.worst)[:MOST_ROWS]
 
     def draw(figure: Any, theme: Theme) -> None:
         axes = figure.subplots()
@@ -128,9 +128,10 @@ def draw_classes(folder: Path, classes: Sequence[ClassFigures]) -> None:
             ("recall", theme.first, -0.16, "o"),
             ("precision", theme.second, 0.16, "s"),
         ):
-            values = [getattr(row, name) for row in rows]
-            bounds = [getattr(row, f"{name}_interval") for row in rows]
-            _dots(axes, values, bounds, at + shift, color=colour, marker=marker, label=name)
+            there = [n for n, row in enumerate(rows) if getattr(row, name) is not None]
+            values = [getattr(rows[n], name) for n in there]
+            bounds = [getattr(rows[n], f"{name}_interval") for n in there]
+            _dots(axes, values, bounds, at[there] + shift, color=colour, marker=marker, label=name)
         _rows(axes, [short_name(row.label) for row in rows], theme)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 
