@@ -121,7 +121,11 @@ def _listing(verbs: Sequence[Verb]) -> str:
     lines = []
     for title, members in groups.items():
         if members:
-            lines += [f"{title}:", *(f"  {one.name:{width}}  {one.summary}" for one in members), ""]
+            lines += [
+                f"{title}:",
+                *(f"    {one.name:{width}}  {one.summary}" for one in members),
+                "",
+            ]
     return "\n".join(lines)
 
 
