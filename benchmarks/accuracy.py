@@ -21,7 +21,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,12 +31,12 @@ from support.environments import (
     EngineError,
     Entrant,
     check_names,
-    commit,
     engine_names,
     named_model,
     open_environments,
     run_adapter,
 )
+from support.origin import origin
 from support.script import check_json, status_of
 
 from kws.bench.machine import read_machine
@@ -240,7 +239,7 @@ def entrants_of(options: argparse.Namespace) -> list[Entrant]:
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Make the streams, let every engine hear them, and return the result as plain JSON values."""
-    began = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
+    began = origin()
     entrants = entrants_of(options)
     if not entrants:
         raise EngineError(
@@ -278,7 +277,6 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise EngineError("no engine could be judged: the lines above say why")
     return {
         **began,
-        "command": ["python", *sys.argv],
         "machine": asdict(read_machine()),
         "phrase": options.phrase,
         "snr": options.snr,

@@ -21,7 +21,6 @@ Exit status 0 if all of it holds, 1 if not, 2 if it cannot run. Ctrl-C: the root
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import signal
 import subprocess
@@ -29,7 +28,6 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +42,9 @@ from support.emulation import (
     missing,
     register,
 )
-from support.environments import BROUGHT, ONE_THREAD, commit, installed_bytes
+from support.environments import ONE_THREAD
+from support.installed import distribution_bytes, installed_bytes
+from support.origin import origin
 from support.script import ROOT, check_json, copy, status_of
 
 from kws.audio import load_audio, recordings_below
@@ -89,30 +89,6 @@ JUDGE_TIMES = (
 )
 #: Seconds for a test, and for all.
 LONGEST_TEST, LONGEST_TESTS = 1800, 6 * 3600
-
-
-def sizes(site: Path) -> dict[str, int]:
-    """Return the bytes on disk of each installed distribution, by its record.
-
-    Compiled files and what `venv` brings are left out, as in `environments.installed_bytes`, and
-    scripts outside the folder. The packages of kws are listed as ``kws: NAME``, and within ``kws``.
-    """
-    found: dict[str, int] = {}
-    for record in sorted(site.glob("*.dist-info/RECORD")):
-        name = record.parent.name.partition("-")[0]
-        if name in BROUGHT:
-            continue
-        with record.open(newline="") as lines:
-            files = [row[0] for row in csv.reader(lines) if row]
-        for file in files:
-            path = site / file
-            if file.startswith(("../", "/")) or path.suffix == ".pyc" or not path.is_file():
-                continue
-            found[name] = found.get(name, 0) + path.stat().st_size
-            if name == "kws":
-                part = f"kws: {file.partition('/')[0]}"
-                found[part] = found.get(part, 0) + path.stat().st_size
-    return found
 
 
 @dataclass(frozen=True)
@@ -395,7 +371,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     device.prepare(options.mirror)
     _say("installing kws there, from wheels")
     device.install(options.extra)
-    packages = sizes(device.site)
+    packages = distribution_bytes(device.site)
     installed = installed_bytes(device.python)
     _say(f"hearing {len(paths)} recording{'s' if len(paths) > 1 else ''} here and there")
     heard = hear(device, paths)
@@ -417,9 +393,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     emulator = do(["qemu-aarch64-static", "--version"], "no version of QEMU").splitlines()[0]
     wheels = sorted(path.name for path in (device.folder / "wheels").glob("*.whl"))
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "command": ["python", *sys.argv],
+        **origin(),
         "machine": asdict(read_machine()),
         "extra": options.extra,
         "emulated": {"suite": SUITE, "core": options.core, "emulator": emulator},

@@ -19,28 +19,27 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.arguments import number_between
 from support.environments import (
     ENGINES,
     EngineError,
     Entrant,
     check_names,
-    commit,
     engine_names,
-    installed_bytes,
     named_model,
     open_environments,
     turn,
 )
+from support.installed import installed_bytes
+from support.origin import on_machine, origin
 from support.script import check_json, status_of
 
 from kws.audio import load_audio, recordings_below
-from kws.bench.machine import doubts, read_machine, read_state
+from kws.bench.machine import read_machine, read_state
 from kws.bench.report import duration, size
 from kws.bench.result import write_result
 from kws.errors import AudioError
@@ -167,7 +166,7 @@ def entrants_of(options: argparse.Namespace) -> list[Entrant]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Make the environments, take the turns, and return the result as plain JSON values."""
-    began = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
+    began = origin()
     audio = mixed(options.positives, options.negatives, options.seconds)
     entrants = entrants_of(options)
     pythons, skipped = open_environments(entrants, options.venvs)
@@ -198,25 +197,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     states = [before, read_state()]
     return {
         **began,
-        "command": ["python", *sys.argv],
-        "machine": asdict(machine),
-        "states": [state.to_dict() for state in states],
-        "doubts": doubts(machine, states),
+        **on_machine(machine, states),
         "audio_seconds": len(audio) / RATE,
         "rounds": ROUNDS,
         "engines": entries,
         "skipped": skipped,
     }
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 10 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, 10 to 3600")
-    return value
 
 
 def run(options: argparse.Namespace) -> int:
@@ -272,7 +258,7 @@ def main() -> int:
         default="computer",
         help="of engines that have a model for it; the others listen to their own",
     )
-    add("--seconds", type=_seconds, default=120.0, help="of audio (120)")
+    add("--seconds", type=number_between(10, 3600, "seconds"), default=120.0, help="of audio (120)")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()
     if options.engines is None:

@@ -18,16 +18,16 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.environments import commit
+from support.arguments import name_and_value
+from support.origin import on_machine, origin
 from support.script import status_of
 
-from kws.bench.machine import doubts, read_machine, read_state
+from kws.bench.machine import read_machine, read_state
 from kws.bench.report import duration, size
 from kws.bench.result import write_result
 from kws.bench.timing import Work, measure, network_work, spotter_work, warm_up
@@ -71,7 +71,7 @@ class Named:
 
 def named_model(text: str) -> Named:
     """Read a MODEL, for argparse."""
-    name, _, file = text.rpartition("=")
+    name, file = name_and_value(text) if "=" in text else ("", text)
     try:
         model = find_model(file)
         title = name or (file if is_packaged(file) else Path(file).stem)
@@ -82,9 +82,9 @@ def named_model(text: str) -> Named:
 
 def named_folder(text: str) -> tuple[str, Path]:
     """Read ``NAME=DIR``, for argparse."""
-    name, _, folder = text.rpartition("=")
-    if not name or not Path(folder).exists():
-        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=DIR: a model and a folder")
+    name, folder = name_and_value(text, "NAME=DIR: a model and a folder")
+    if not Path(folder).exists():
+        raise argparse.ArgumentTypeError(f"{folder}: no such folder: check the path")
     return name, Path(folder)
 
 
@@ -157,7 +157,7 @@ def accuracy_of(
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
     """Judge and measure all models, and return the result as plain JSON values."""
-    began = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
+    began = origin()
     entries: dict[str, dict[str, Any]] = {}
     for one in options.models:
         hop = one.model.metadata.front_end.hop_seconds
@@ -188,10 +188,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     states = [before, read_state()]
     return {
         **began,
-        "command": ["python", *sys.argv],
-        "machine": asdict(machine),
-        "states": [state.to_dict() for state in states],
-        "doubts": doubts(machine, states),
+        **on_machine(machine, states),
         "keywords": options.keywords,
         "models": entries,
     }

@@ -31,12 +31,11 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.environments import commit
+from support.origin import origin
 from support.script import check_json, status_of
 
 from kws.arrays import Int16
@@ -468,9 +467,7 @@ def run(options: argparse.Namespace) -> int:
         write_result(
             options.json,
             {
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "commit": commit(),
-                "command": ["python", *sys.argv],
+                **origin(),
                 "classes": options.classes,
                 "split": options.split,
                 "source": what,

@@ -26,13 +26,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.environments import ADAPTERS, ENGINES, EngineError, commit
+from support.arguments import name_and_value, number_between
+from support.environments import ADAPTERS, ENGINES, EngineError
 from support.listeners import (
     POCKETSPHINX,
     TARGETS,
@@ -53,6 +53,7 @@ from support.mixture import (
     find_noise,
     find_phrases,
 )
+from support.origin import origin
 from support.script import check_json, status_of
 
 from kws.bench.machine import read_machine
@@ -246,19 +247,6 @@ def _range(interval: Sequence[float], scale: float, digits: int) -> str:
     return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def _number(lowest: float, highest: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = np.nan
-        if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"{text!r}: give a number, {lowest:g} to {highest:g}")
-        return value
-
-    return number
-
-
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 0 or above")
@@ -266,9 +254,10 @@ def _seed(text: str) -> int:
 
 
 def _model(text: str) -> tuple[str, Path]:
-    word, sign, path = text.partition("=")
-    if not sign or not plain(word) or not path:
-        raise argparse.ArgumentTypeError(f"{text!r}: give WORD=FILE, as computer=computer.tflite")
+    form = "WORD=FILE, as computer=computer.tflite"
+    word, path = name_and_value(text, form)
+    if not plain(word):
+        raise argparse.ArgumentTypeError(f"{text!r}: give {form}")
     return plain(word), Path(path)
 
 
@@ -320,11 +309,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORD",
         help="those to judge; else those of --models, with --engines all",
     )
-    add("--hours", type=_number(0.01, 1000), default=24.0, help="of audio for each word (24)")
-    add("--snr", type=_number(-20, 100), default=10.0, metavar="DB", help="(10)")
+    add(
+        "--hours", type=number_between(0.01, 1000), default=24.0, help="of audio for each word (24)"
+    )
+    add("--snr", type=number_between(-20, 100), default=10.0, metavar="DB", help="(10)")
     add(
         "--speech-share",
-        type=_number(0, 1),
+        type=number_between(0, 1),
         default=0.2,
         metavar="SHARE",
         help="of the utterances that are heard; in place of others is silence (0.2)",
@@ -418,9 +409,7 @@ def find_pythons(options: argparse.Namespace) -> dict[str, Path]:
 def result_of(words: Sequence[Word], options: argparse.Namespace, stopped: bool) -> dict[str, Any]:
     """Return all results as plain JSON values."""
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "command": ["python", *sys.argv],
+        **origin(),
         "machine": asdict(read_machine()),
         "setting": asdict(setting_of(options)),
         "interrupted": stopped,

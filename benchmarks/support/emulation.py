@@ -23,7 +23,8 @@ from pathlib import Path
 
 from kws.bench.machine import ARM_CORES
 from kws.errors import KwsError
-from support.environments import BROUGHT, ONE_THREAD
+from support.environments import ONE_THREAD
+from support.installed import BROUGHT
 from support.script import copy, copy_tree, run_program
 
 SUITE = "bookworm"

@@ -22,13 +22,12 @@ from typing import Any
 
 from kws.errors import KwsError
 from kws.packaged import is_packaged
+from support.arguments import name_and_value
 from support.script import ROOT, copy_tree, last_line, run_program
 
 ADAPTERS = Path(__file__).resolve().parents[1] / "engines"
 #: Seconds that installing, and a turn that measures costs, may take.
 LONGEST_INSTALL, LONGEST_TURN = 900, 600
-#: What `python -m venv` brings itself.
-BROUGHT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
 #: Packages whose own libraries would start a thread per core.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -113,9 +112,7 @@ class Entrant:
 
 def named_model(text: str) -> tuple[str, str]:
     """Read ``NAME=FILE``, for argparse; the file may be the name of a model in the package."""
-    name, equals, file = text.partition("=")
-    if not name or not equals or not file:
-        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=FILE")
+    name, file = name_and_value(text)
     if name in ENGINES and name != "kws":
         raise argparse.ArgumentTypeError(f"{text!r}: there is an engine of that name")
     path = Path(file)
@@ -213,24 +210,6 @@ def _do(command: list[str], what: str) -> None:
     run_program(command, what, LONGEST_INSTALL, EngineError)
 
 
-def installed_bytes(python: Path) -> int:
-    """Return the bytes of all packages of an environment, but for what `venv` itself brings.
-
-    Compiled files are left out: Python makes them as it goes.
-    """
-    total = 0
-    for site in (python.parents[1] / "lib").glob("python*/site-packages"):
-        for entry in site.iterdir():
-            if not entry.name.startswith(BROUGHT):
-                files = [entry] if entry.is_file() else entry.rglob("*")
-                total += sum(
-                    file.stat().st_size
-                    for file in files
-                    if file.is_file() and file.suffix != ".pyc"
-                )
-    return total
-
-
 def run_adapter(
     python: Path, script: Path, request: dict[str, Any], longest: float = LONGEST_TURN
 ) -> dict[str, Any]:
@@ -292,19 +271,3 @@ def turn(python: Path, script: Path, request: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ZeroDivisionError):
         raise EngineError(f"{script.name}: gave no answer: see engines/protocol.py") from None
     return answer
-
-
-def commit() -> str | None:
-    """Return the commit of this tree, with ``+`` where files differ from it; None without git."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},  # nothing is changed by looking
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

@@ -17,6 +17,7 @@ from kws.frontend import log_mel
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws.prototypes import FEATURES
+from kws_training.networks.tflite import operator_names
 
 #: Logits of a float network may differ by so much: sums of another order.
 FLOAT_TOLERANCE = 1e-4
@@ -219,20 +220,16 @@ def free_shapes(network: bytes) -> bytes:
 
     Raises
     ------
-    kws_deploy.quantization.dequantize.QuantizationError
+    kws_training.networks.tflite.TFLiteError
         If the network is damaged.
     """
-    from ai_edge_litert.schema_py_generated import BuiltinOperator
-
-    from kws_training.networks.convert import write_flatbuffer
-
-    from .quantization.dequantize import kind_of, unpack
+    from kws_training.networks.tflite_objects import kind_of, unpack, write_flatbuffer
 
     model = unpack(network)
-    graph = model.subgraphs[0]
+    graph, names = model.subgraphs[0], operator_names()
     kept, same = [], {}
     for operator in graph.operators:
-        if kind_of(model, operator) == BuiltinOperator.RESHAPE:
+        if names.get(kind_of(model, operator)) == "RESHAPE":
             source, result = (graph.tensors[n] for n in (operator.inputs[0], operator.outputs[0]))
             before, after = list(source.shape), list(result.shape)
             fixed = int(operator.outputs[0]) in graph.outputs

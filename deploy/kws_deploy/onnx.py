@@ -22,10 +22,10 @@ from kws.installing import install_extra
 from kws.modelfile import METADATA_NAME, ModelFile, pack
 from kws.network import StreamingNetwork
 from kws.prototypes import FEATURES
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite_objects import unpack, write_flatbuffer
 
 from .boards.cost import cost
-from .quantization.dequantize import to_float, unpack
+from .quantization.dequantize import to_float
 
 #: Of the operators in ONNX: the first with everything that the converter needs for int8 per
 #: channel is 13; 17 (2022) is what every runtime of today reads.

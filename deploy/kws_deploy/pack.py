@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kws.console import quiet
 from kws.errors import KwsError, ModelError
@@ -365,11 +366,11 @@ def _memory(interpreter: Any, roles: _Roles) -> int | None:
     silence = np.zeros_like(interpreter.get_tensor(roles.frames["index"]))
     integers = np.issubdtype(silence.dtype, np.integer)
 
-    def noise() -> np.ndarray[Any, Any]:
+    def noise() -> npt.NDArray[Any]:
         if integers:
             low, high = np.iinfo(silence.dtype).min, np.iinfo(silence.dtype).max
-            return rng.integers(low, high + 1, silence.shape).astype(silence.dtype)
-        return rng.normal(0, 3, silence.shape).astype(silence.dtype)
+            return np.asarray(rng.integers(low, high + 1, silence.shape), silence.dtype)
+        return np.asarray(rng.normal(0, 3, silence.shape), silence.dtype)
 
     def step(frames: Any, states: list[Any]) -> list[Any]:
         interpreter.set_tensor(roles.frames["index"], frames)

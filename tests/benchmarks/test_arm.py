@@ -147,7 +147,7 @@ def test_sizes_are_those_on_disk_by_distribution(arm, tmp_path):
     install(site, "kws", {"kws/a.py": 400, "kws/models/m.tflite": 600, "kws_training/b.py": 50})
     install(site, "pip", {"pip/a.py": 10_000})
     (site / "numpy-1.0.dist-info" / "RECORD").open("a").write("numpy/gone.py,,\n")
-    found = arm.sizes(site)
+    found = arm.distribution_bytes(site)
     record = (site / "numpy-1.0.dist-info" / "RECORD").stat().st_size
     assert found["numpy"] == 5700 + record
     assert found["kws: kws"] == 1000

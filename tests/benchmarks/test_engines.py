@@ -123,7 +123,7 @@ def test_an_engine_that_cannot_be_installed_is_said(environments, tmp_path, monk
         environments.environment("broken", tmp_path / "venvs")
 
 
-def test_packages_are_counted_but_not_what_venv_brings(environments, tmp_path):
+def test_packages_are_counted_but_not_what_venv_brings(engines, tmp_path):
     site = tmp_path / "lib" / "python3.11" / "site-packages"
     for name, size in (
         ("engine/a.so", 1000),
@@ -134,7 +134,7 @@ def test_packages_are_counted_but_not_what_venv_brings(environments, tmp_path):
     ):
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(bytes(size))
-    assert environments.installed_bytes(tmp_path / "bin" / "python") == 1001
+    assert engines.installed_bytes(tmp_path / "bin" / "python") == 1001
 
 
 def test_figures_are_medians_and_ratios_are_to_kws(engines):

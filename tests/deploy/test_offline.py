@@ -13,8 +13,8 @@ from kws.modelfile import ModelFile
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 from kws_deploy.offline import FLOAT_TOLERANCE, OfflineError, free_shapes, stream_against_whole
-from kws_deploy.quantization.dequantize import kind_of, to_float, unpack
-from kws_training.networks.convert import write_flatbuffer
+from kws_deploy.quantization.dequantize import to_float
+from kws_training.networks.tflite_objects import kind_of, unpack, write_flatbuffer
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "synthesized_commands.wav"
 

@@ -184,7 +184,7 @@ def test_missing_packages_name_the_extra(model, recordings, tmp_path, monkeypatc
 
 
 def test_every_tensor_has_a_name_of_its_own(model):
-    from kws_deploy.quantization.dequantize import unpack
+    from kws_training.networks.tflite_objects import unpack
 
     graph = unpack(exporting._named(model.network)).subgraphs[0]
     names = [tensor.name for tensor in graph.tensors]

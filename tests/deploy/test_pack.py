@@ -146,7 +146,7 @@ def test_weights_that_are_not_finite(contract, tmp_path):
     from ai_edge_litert import schema_py_generated as schema
 
     from kws_deploy.quantization.dequantize import to_float
-    from kws_training.networks.convert import write_flatbuffer
+    from kws_training.networks.tflite_objects import write_flatbuffer
 
     network = to_float(packaged_model().network)
     changed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))

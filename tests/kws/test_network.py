@@ -140,11 +140,12 @@ def test_the_stream_equals_the_whole_clip(model: ModelFile, frames: np.ndarray) 
 def other(request: pytest.FixtureRequest, model: ModelFile, frames: np.ndarray) -> ModelFile:
     """The same network in other types, each made by ``kws quantize``'s own functions."""
     pytest.importorskip("ai_edge_quantizer")
-    from kws_deploy.quantization.dequantize import to_float, unpack
+    from kws_deploy.quantization.dequantize import to_float
     from kws_deploy.quantization.graph import activations, named
     from kws_deploy.quantization.mend import segments_of
     from kws_deploy.quantization.ranges import measure_ranges
     from kws_deploy.quantization.variants import quantize
+    from kws_training.networks.tflite_objects import unpack
 
     real, states = named(to_float(model.network)), model.metadata.streaming
     flat = frames.reshape(-1, frames.shape[-1])

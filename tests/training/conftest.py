@@ -75,7 +75,7 @@ def made_yamnet(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("yamnet") / "made.h5"
     rng = np.random.default_rng(1)
     with h5py.File(path, "w") as file:
-        for spec in yamnet_file._architecture():
+        for spec in yamnet_file.architecture():
             inputs = np.prod(spec.shape[:2]) * (1 if spec.depthwise else spec.shape[2])
             kernel = rng.normal(0, np.sqrt(2 / inputs), spec.shape)
             name = "depthwise_kernel" if spec.depthwise else "kernel"

@@ -12,7 +12,7 @@ import statistics
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kws.bench.result import BenchError, read_result
 from kws.errors import KwsError
@@ -22,7 +22,7 @@ from kws_training.data.settings import Settings
 from .cost import Cost, cost
 
 #: Where the figures of a board come from, the best first.
-KINDS = ("measured", "published", "estimated")
+Kind = Literal["measured", "published", "estimated"]
 #: Figure that a precision is estimated by. float16 runs as float32; kernels of dynamic range are
 #: at worst as slow as those of float32. No library here has fast kernels for int16x8.
 FIGURES = {"int8": "int8", "float32": "float32", "float16": "float32", "dynamic": "float32"}
@@ -50,7 +50,7 @@ class Figure:
     low, high : float
         What the time may be, in times what ``value`` says.
     kind : str
-        One of `KINDS`.
+        "measured", "published" or "estimated": see `Kind`.
     year : int
     source : str
     """
@@ -247,7 +247,7 @@ def _board(checked: Any, name: str) -> Board:
 @functools.cache
 def _schema() -> type[Any]:
     """Return the pydantic model that checks a profile."""
-    from typing import Annotated, Literal
+    from typing import Annotated
 
     from pydantic import ConfigDict, Field, create_model
 
@@ -257,9 +257,8 @@ def _schema() -> type[Any]:
     text = Annotated[str, Field(min_length=1, max_length=1000)]
     size = Annotated[int, Field(strict=True, ge=1024, le=2**40)]
     year = Annotated[int, Field(strict=True, ge=1990, le=2100)]
-    kind = Literal[KINDS]
     config = ConfigDict(extra="forbid")
-    origin: dict[str, Any] = {"kind": (kind, ...), "year": (year, ...), "source": (text, ...)}
+    origin: dict[str, Any] = {"kind": (Kind, ...), "year": (year, ...), "source": (text, ...)}
     band: dict[str, Any] = {"low": (between(0.001, 1), ...), "high": (between(1, 1000), ...)}
 
     def table(name: str, **fields: Any) -> Any:

@@ -7,17 +7,18 @@ may be damaged or hostile: counts are bounded before anything is looped over, an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kws.errors import ModelError
-
-#: More of these are a damaged count, not a network for a device (whole YAMNet has 91 operators).
-MOST_OPERATORS = 10_000
-MOST_TENSORS = 100_000
-MOST_OPERANDS = 1000
-MOST_DIMENSIONS = 8
+from kws_training.networks.tflite import (
+    UNNAMED,
+    Graph,
+    Operator,
+    Tensor,
+    TFLiteError,
+    read_graph,
+)
 
 #: Operators whose cost cannot be read from the shapes of their tensors.
 _UNKNOWN = {
@@ -76,7 +77,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class _Size:
     """Shape and type of a tensor; constants have their buffer's number, others None."""
 
     shape: tuple[int, ...]
@@ -84,15 +85,6 @@ class _Tensor:
     elements: int
     bytes: int
     buffer: int | None
-
-
-@dataclass(frozen=True)
-class _Operator:
-    """An operator with the tensors that it reads and writes; absent inputs are -1."""
-
-    kind: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
 
 
 def cost(network: bytes, name: str = "network") -> Cost:
@@ -113,27 +105,19 @@ def cost(network: bytes, name: str = "network") -> Cost:
     """
     try:
         return _cost(network)
-    except ModelError as error:
+    except TFLiteError as error:
         raise ModelError(f"{name}: {error}") from None
-    except Exception as error:  # a damaged flatbuffer raises whatever its offsets lead to
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{name}: is damaged, or no TFLite network ({reason})") from None
+    except IndexError:
+        raise ModelError(f"{name}: an operator lacks operands: the file is damaged") from None
 
 
 def _cost(network: bytes) -> Cost:
-    from ai_edge_litert import schema_py_generated as schema
-
-    if network[4:8] != b"TFL3":
-        raise ModelError("is no TFLite network")
-    model = schema.Model.GetRootAs(network, 0)
-    graph = model.Subgraphs(0)
-    _bounded("operators", graph.OperatorsLength(), MOST_OPERATORS)
-    _bounded("tensors", graph.TensorsLength(), MOST_TENSORS)
-    names = _names(schema.TensorType)
-    tensors = [
-        _tensor(names, model, graph.Tensors(number)) for number in range(graph.TensorsLength())
-    ]
-    operators = list(_operators(schema, model, graph, len(tensors)))
+    graph = read_graph(network)
+    tensors = [_size(tensor) for tensor in graph.tensors]
+    operators = graph.operators
+    for operator in operators:
+        if operator.kind in _UNKNOWN or operator.kind.startswith(UNNAMED):
+            raise TFLiteError(f"has {operator.kind}, whose cost is not known")
     expanded = _expanded(operators, tensors)
     kinds: dict[str, int] = {}
     weights: dict[int, int] = {}
@@ -157,19 +141,9 @@ def _cost(network: bytes) -> Cost:
         bytes=moved,
         kinds=dict(sorted(kinds.items())),
         size=len(network),
-        arena=_arena(graph, operators, tensors),
+        arena=_arena(graph, tensors),
         precision=_precision(types),
     )
-
-
-def _bounded(what: str, count: int, most: int) -> int:
-    if not 0 <= count <= most:
-        raise ModelError(f"{count} {what}: at most {most} are taken")
-    return count
-
-
-def _names(enumeration: Any) -> dict[int, str]:
-    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
 #: Bits per element of the types that occur.
@@ -192,43 +166,19 @@ _BITS = {
 }
 
 
-def _tensor(names: dict[int, str], model: Any, tensor: Any) -> _Tensor:
-    rank = _bounded("dimensions of a tensor", tensor.ShapeLength(), MOST_DIMENSIONS)
-    shape = tuple(max(1, tensor.Shape(axis)) for axis in range(rank))
-    kind = names.get(tensor.Type(), str(tensor.Type()))
-    if kind not in _BITS:
-        raise ModelError(f"a tensor of type {kind} is not known")
+def _size(tensor: Tensor) -> _Size:
+    """Return what a tensor takes; a dimension that is left open counts as 1."""
+    if tensor.type not in _BITS:
+        raise TFLiteError(f"a tensor of type {tensor.type} is not known")
+    shape = tuple(max(1, size) for size in tensor.shape)
     elements = math.prod(shape)
-    size = -(-elements * _BITS[kind] // 8)
-    number = tensor.Buffer()
-    if not 0 <= number < model.BuffersLength():
-        raise ModelError(f"a tensor in buffer {number}, of {model.BuffersLength()}")
-    held = model.Buffers(number).DataLength()
-    if held not in (0, size):
-        raise ModelError(f"a tensor of {size} bytes in a buffer of {held}")
-    return _Tensor(shape, kind, elements, size, number if held else None)
+    size = -(-elements * _BITS[tensor.type] // 8)
+    if tensor.buffer is not None and len(tensor.stored) != size:
+        raise TFLiteError(f"a tensor of {size} bytes in a buffer of {len(tensor.stored)}")
+    return _Size(shape, tensor.type, elements, size, tensor.buffer)
 
 
-def _operators(schema: Any, model: Any, graph: Any, tensors: int) -> Iterator[_Operator]:
-    names = _names(schema.BuiltinOperator)
-    for number in range(graph.OperatorsLength()):
-        step = graph.Operators(number)
-        if not 0 <= step.OpcodeIndex() < model.OperatorCodesLength():
-            raise ModelError(f"operator {number} has no code")
-        code = model.OperatorCodes(step.OpcodeIndex())
-        kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "CUSTOM")
-        if kind in _UNKNOWN:
-            raise ModelError(f"has {kind}, whose cost is not known")
-        _bounded("operands", step.InputsLength(), MOST_OPERANDS)
-        _bounded("operands", step.OutputsLength(), MOST_OPERANDS)
-        inputs = tuple(step.Inputs(n) for n in range(step.InputsLength()))
-        outputs = tuple(step.Outputs(n) for n in range(step.OutputsLength()))
-        if any(not -1 <= n < tensors for n in inputs) or any(not 0 <= n < tensors for n in outputs):
-            raise ModelError(f"operator {number} names a tensor that is not there")
-        yield _Operator(kind, inputs, outputs)
-
-
-def _multiply_adds(operator: _Operator, tensors: list[_Tensor]) -> int:
+def _multiply_adds(operator: Operator, tensors: list[_Size]) -> int:
     """Return the multiply-adds of one operator; kernels are (out, height, width, in)."""
     shapes = [tensors[n].shape if n >= 0 else () for n in operator.inputs]
     out = tensors[operator.outputs[0]].elements if operator.outputs else 0
@@ -245,7 +195,7 @@ def _multiply_adds(operator: _Operator, tensors: list[_Tensor]) -> int:
     return 0
 
 
-def _expanded(operators: list[_Operator], tensors: list[_Tensor]) -> dict[int, int]:
+def _expanded(operators: Sequence[Operator], tensors: list[_Size]) -> dict[int, int]:
     """Return the constant behind each tensor that a DEQUANTIZE makes of one."""
     return {
         operator.outputs[0]: operator.inputs[0]
@@ -266,28 +216,24 @@ def _precision(types: set[tuple[str, str]]) -> str:
     return known.get(next(iter(types)), "mixed") if len(types) == 1 else "mixed"
 
 
-def _arena(graph: Any, operators: list[_Operator], tensors: list[_Tensor]) -> int:
+def _arena(graph: Graph, tensors: list[_Size]) -> int:
     """Return the largest sum of the tensors that are alive at once.
 
     Inputs are alive from the start and results to the end; another tensor from the operator that
     writes it to the last that reads it.
     """
-    _bounded("inputs", graph.InputsLength(), MOST_TENSORS)
-    _bounded("results", graph.OutputsLength(), MOST_TENSORS)
-    first = {graph.Inputs(n): 0 for n in range(graph.InputsLength())}
+    first = dict.fromkeys(graph.inputs, 0)
     last = dict(first)
-    for number, operator in enumerate(operators):
+    for operator in graph.operators:
         for tensor in operator.inputs:
-            last[tensor] = number
+            last[tensor] = operator.number
         for tensor in operator.outputs:
-            first.setdefault(tensor, number)
-            last[tensor] = max(last.get(tensor, 0), number)
-    for n in range(graph.OutputsLength()):
-        last[graph.Outputs(n)] = len(operators)
-    changes = [0] * (len(operators) + 2)
+            first.setdefault(tensor, operator.number)
+            last[tensor] = max(last.get(tensor, 0), operator.number)
+    for tensor in graph.outputs:
+        last[tensor] = len(graph.operators)
+    changes = [0] * (len(graph.operators) + 2)
     for tensor, start in first.items():
-        if not 0 <= tensor < len(tensors):
-            raise ModelError("names a tensor that is not there")
         if tensors[tensor].buffer is None:
             changes[start] += tensors[tensor].bytes
             changes[last[tensor] + 1] -= tensors[tensor].bytes

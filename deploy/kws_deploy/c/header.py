@@ -12,9 +12,9 @@ import numpy.typing as npt
 from kws.frontend import LogMelConfig
 from kws.metadata import DetectorDefaults
 from kws.modelfile import ModelFile
+from kws_training.networks.tflite import Graph
 
 from . import literals
-from .graph import Graph
 from .network import Network
 from .silence import quantized_silence
 from .tensor_arena import Need

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.errors import ModelError
+from kws_training.networks.tflite import Graph, Operator, Tensor
 
 from . import arithmetic
-from .graph import MOST_DIMENSIONS, Graph, Operator, Tensor
+from .graph import MOST_DIMENSIONS, constant
 from .literals import floating
 
 #: Scales of input and output of an operator that only moves values may differ by this share.
@@ -108,10 +109,10 @@ def _unscaled(source: Tensor, out: Tensor) -> None:
 
 def _integers(graph: Graph, number: int) -> list[int]:
     """Return the values of a constant."""
-    data = graph.tensors[number].data if number >= 0 else None
-    if data is None or graph.tensors[number].type != "INT32":
+    values = constant(graph.tensors[number]) if number >= 0 else None
+    if values is None or values.dtype != np.int32:
         raise ModelError("its axes or bounds are no constants")
-    return [int(value) for value in data.ravel()]
+    return [int(value) for value in values.ravel()]
 
 
 def _strides(shape: Sequence[int]) -> list[int]:
@@ -185,13 +186,24 @@ def _range(out: Tensor, activation: int) -> dict[str, str]:
     return {"low": str(low), "high": str(high)}
 
 
+@dataclass(frozen=True, eq=False)
+class _Weighted:
+    """What the call of a convolution has beside its geometry; the names are those of `Call`."""
+
+    fields: dict[str, str]
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    scales: tuple[str, ...]
+
+
 def _weighted(
     graph: Graph, operator: Operator, channels: int, axis: int, activation: int
-) -> dict[str, object]:
+) -> _Weighted:
     """Return weights, biases, scales and zero points of a convolution's call."""
     source, out = _pair(graph, operator)
     weights = graph.tensors[operator.inputs[1]] if operator.inputs[1] >= 0 else None
-    if weights is None or weights.type != "INT8" or weights.data is None:
+    values = None if weights is None else constant(weights)
+    if weights is None or values is None or values.dtype != np.int8:
         raise ModelError("its weights are no int8 constant: kws quantize --to int8")
     if (
         len(weights.scales) not in (1, channels)
@@ -202,22 +214,20 @@ def _weighted(
     bias = np.zeros(channels, np.int32)
     if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
         tensor = graph.tensors[operator.inputs[2]]
-        if tensor.type != "INT32" or tensor.data is None or tensor.size != channels:
+        stored = constant(tensor)
+        if stored is None or stored.dtype != np.int32 or tensor.size != channels:
             raise ModelError("its biases are no int32 constant")
-        bias = np.asarray(tensor.data.ravel(), np.int32)
+        bias = np.asarray(stored.ravel(), np.int32)
     per_channel = np.broadcast_to(weights.scales, (channels,))
     scales = [arithmetic.product_scale(source.scale, one, out.scale) for one in per_channel]
-    sums = np.abs(np.moveaxis(weights.data, axis, 0).reshape(channels, -1).astype(np.int64))
+    sums = np.abs(np.moveaxis(values, axis, 0).reshape(channels, -1).astype(np.int64))
     largest = 255 * sums.sum(axis=1) + np.abs(bias.astype(np.int64))
-    for value, (_, _, shift) in zip(largest.tolist(), scales, strict=True):
-        arithmetic.check_sum(value, shift)
+    for most, (_, _, shift) in zip(largest.tolist(), scales, strict=True):
+        arithmetic.check_sum(most, shift)
     fields = {"in_zero": str(source.zero_point), "out_zero": str(out.zero_point)}
-    return {
-        "fields": fields | _range(out, activation),
-        "weights": weights.data,
-        "bias": bias,
-        "scales": tuple(_scale(*one) for one in scales),
-    }
+    return _Weighted(
+        fields | _range(out, activation), values, bias, tuple(_scale(*one) for one in scales)
+    )
 
 
 def _conv_2d(graph: Graph, operator: Operator) -> list[Call]:
@@ -247,7 +257,7 @@ def _convolution(
     source: Tensor,
     out: Tensor,
     size: tuple[int, int],
-    parts: dict,
+    parts: _Weighted,
 ) -> Call:
     options = operator.options
     dilation = options.DilationHFactor(), options.DilationWFactor()
@@ -260,9 +270,21 @@ def _convolution(
         "dilation_rows": str(dilation[0]),
         "dilation_columns": str(dilation[1]),
     }
-    fields |= parts.pop("fields")
-    inputs, output = operator.inputs[:1], operator.outputs[0]
-    return Call(kernel, "kws_convolution", fields, inputs, output, **parts)
+    return _call(kernel, operator, fields, parts)
+
+
+def _call(kernel: str, operator: Operator, fields: dict[str, str], parts: _Weighted) -> Call:
+    """Return the call of a kernel for convolutions."""
+    return Call(
+        kernel,
+        "kws_convolution",
+        fields | parts.fields,
+        operator.inputs[:1],
+        operator.outputs[0],
+        parts.weights,
+        parts.bias,
+        parts.scales,
+    )
 
 
 def _fully_connected(graph: Graph, operator: Operator) -> list[Call]:
@@ -288,20 +310,15 @@ def _fully_connected(graph: Graph, operator: Operator) -> list[Call]:
         ),
         "1",
     )
-    fields = (
-        sizes
-        | {
-            "in_rows": str(rows),
-            "out_rows": str(rows),
-            "pad_rows": "0",
-            "pad_columns": "0",
-            "in_channels": str(inputs),
-            "out_channels": str(outputs),
-        }
-        | parts.pop("fields")
-    )
-    inputs_, output = operator.inputs[:1], operator.outputs[0]
-    return [Call("kws_conv_2d", "kws_convolution", fields, inputs_, output, **parts)]
+    fields = sizes | {
+        "in_rows": str(rows),
+        "out_rows": str(rows),
+        "pad_rows": "0",
+        "pad_columns": "0",
+        "in_channels": str(inputs),
+        "out_channels": str(outputs),
+    }
+    return [_call("kws_conv_2d", operator, fields, parts)]
 
 
 def _pool(kernel: str) -> Callable[[Graph, Operator], list[Call]]:

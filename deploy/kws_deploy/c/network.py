@@ -9,10 +9,11 @@ import numpy as np
 
 from kws.errors import ModelError
 from kws.metadata import StreamingContract
+from kws_training.networks.tflite import Graph
 
 from . import literals
 from .arena import Life, plan
-from .graph import Graph
+from .graph import constant
 from .lowering import Call, lower
 
 
@@ -77,17 +78,12 @@ def generate(graph: Graph, contract: StreamingContract) -> Network:
     found, size = plan(lives)
     places |= {number: f"arena + {offset}" for number, offset in found.items()}
     parts = [_HEAD]
-    constants = sorted(
-        {
-            number
-            for call, _ in calls
-            for number in call.inputs
-            if number >= 0 and graph.tensors[number].data is not None
-        }
-    )
-    for number in constants:
-        places[number] = f"constant_{number}"
-        parts.append(_array("int8_t", places[number], graph.tensors[number].data))
+    used_tensors = sorted({n for call, _ in calls for n in call.inputs if n >= 0})
+    for number in used_tensors:
+        values = constant(graph.tensors[number])
+        if values is not None:
+            places[number] = f"constant_{number}"
+            parts.append(_array("int8_t", places[number], values))
     lines = []
     for at, (call, kind) in enumerate(calls):
         for number, values in call.constants.items():
@@ -112,7 +108,7 @@ def _local(name: str, used: str) -> str:
 
 def _check_order(graph: Graph, calls: Sequence[Call]) -> None:
     """Check that each tensor is written before it is read, and no input or constant at all."""
-    known = {n for n, tensor in enumerate(graph.tensors) if tensor.data is not None}
+    known = {n for n, tensor in enumerate(graph.tensors) if constant(tensor) is not None}
     known |= set(graph.inputs)
     written: set[int] = set()
     for call in calls:

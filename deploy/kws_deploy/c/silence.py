@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.modelfile import ModelFile
-
-from .graph import Graph
+from kws_training.networks.tflite import Graph
 
 
 def after_silence(model: ModelFile, graph: Graph, *, reference: bool) -> npt.NDArray[np.int8]:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from kws_training.networks.tflite import Graph
+
 from .arena import Life, plan
-from .graph import Graph
 
 #: Seconds that the search may take; on the default model it takes one.
 PATIENCE = 120
@@ -71,7 +72,7 @@ def estimated(graph: Graph) -> int:
     """Return an estimate of the least tensor arena."""
     lives = {}
     for number, tensor in enumerate(graph.tensors):
-        if tensor.data is not None or tensor.type != "INT8":
+        if tensor.buffer is not None or tensor.type != "INT8":
             continue
         touched = [
             at

@@ -69,7 +69,7 @@ class StudentData:
         for rows, share in ((free, UNLABELLED_SHARE), (~free, 1 - UNLABELLED_SHARE)):
             if rows.any():
                 shares[rows] *= share / shares[rows].sum()
-        return shares / shares.sum()
+        return np.asarray(shares / shares.sum())
 
 
 def join(parts: Sequence[StudentData]) -> StudentData:

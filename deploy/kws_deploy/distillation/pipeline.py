@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.console import note
@@ -317,7 +318,13 @@ def _digest(
     digest = hashlib.sha256(repr((labels, options, used_versions())).encode())
     for teacher in teachers:
         digest.update(teacher.network)
-    arrays = [data.images, data.labels, data.words, data.teacher_posteriors, noise]
+    arrays: list[npt.NDArray[Any]] = [
+        data.images,
+        data.labels,
+        data.words,
+        data.teacher_posteriors,
+        noise,
+    ]
     arrays += [array for pair in options.student.start for array in pair]
     for array in arrays:
         digest.update(array.tobytes())

@@ -139,7 +139,7 @@ def _parts(
             for clip in _without_held_out(teacher, clips)
             if clip.person not in marks and os.path.realpath(clip.path) not in marks
         ]
-        parts = kept, judging, []
+        parts: tuple[list[Clip], list[Clip], list[Clip]] = (kept, judging, [])
     else:
         parts = _split(teacher, clips)
     check_apart(dict(zip(("training", "validation", "held-out"), parts, strict=True)))

@@ -116,4 +116,4 @@ def softened(logits: Sequence[Float32], temperature: float) -> Float32:
         scaled = one / temperature
         scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
         total += scaled / scaled.sum(axis=-1, keepdims=True)
-    return total / len(logits)
+    return np.asarray(total / len(logits), np.float32)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws.metadata import StreamingContract
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite import operator_names
+from kws_training.networks.tflite_objects import constant, kind_of, unpack, write_flatbuffer
 
-from .dequantize import QuantizationError, constant, kind_of, unpack
+from .dequantize import QuantizationError
 
 #: Operators whose results are their inputs' numbers, moved or averaged: in the interpreter's
 #: kernels for integers their inputs and outputs have one quantization
@@ -40,13 +41,6 @@ class Operator:
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-
-
-def operator_names() -> dict[int, str]:
-    """Return the names of the kinds of operators, as the schema has them."""
-    from ai_edge_litert.schema_py_generated import BuiltinOperator
-
-    return {n: name for name, n in vars(BuiltinOperator).items() if isinstance(n, int)}
 
 
 def named(network: bytes) -> bytes:

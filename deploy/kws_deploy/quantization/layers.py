@@ -10,8 +10,8 @@ import numpy as np
 
 from kws.arrays import Float32
 from kws.metadata import StreamingContract
+from kws_training.networks.tflite_objects import unpack
 
-from .dequantize import unpack
 from .graph import activations, operators_of
 from .ranges import Range, Recorder
 from .variants import quantize_graph

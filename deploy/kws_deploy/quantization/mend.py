@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.metadata import StreamingContract
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite import operator_names
+from kws_training.networks.tflite_objects import constant, kind_of, unpack, write_flatbuffer
 
-from .dequantize import constant, kind_of, unpack
-from .graph import name_of, named, operator_names, operators_of
+from .graph import name_of, named, operators_of
 from .layers import logits_of, noise_of
 from .ranges import Range, Recorder
 from .variants import quantize
@@ -84,9 +84,10 @@ def equalise(network: bytes, contract: StreamingContract, frames: Float32) -> tu
         safe = np.where(good, behind_range, 1.0)
         scale = np.where(good, np.sqrt(np.where(good, front, 1.0) * safe) / safe, 1.0)
         scale = np.clip(scale, 1 / MOST_SCALE, MOST_SCALE).astype(np.float32)
-        _scale(model, weights[0], 1 / scale, pair.out_axis)
+        inverse = (1 / scale).astype(np.float32)
+        _scale(model, weights[0], inverse, pair.out_axis)
         if len(pair.first.inputs) > 2 and pair.first.inputs[2] != -1:
-            _scale(model, int(pair.first.inputs[2]), 1 / scale, 0)
+            _scale(model, int(pair.first.inputs[2]), inverse, 0)
         _scale(model, weights[1], scale, pair.in_axis)
     return named(write_flatbuffer(model, len(network))), len(pairs)
 

@@ -16,9 +16,11 @@ from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import open_model
 from kws_training.evaluation.operating import join_clips, operating_points
+from kws_training.networks.tflite import TFLiteError, read_graph
+from kws_training.networks.tflite_objects import unpack
 from kws_training.progress import Progress
 
-from .dequantize import QuantizationError, is_quantized, to_float, unpack
+from .dequantize import QuantizationError, to_float
 from .graph import activations, named, operators_of
 from .layers import Layer, layer_noise, logits_of, noise_of
 from .mend import MOST_SEGMENTS, equalise, widen
@@ -69,13 +71,11 @@ def open_source(model: ModelFile) -> Source:
     QuantizationError
         If its network is damaged or of a kind that is not known.
     """
-    from ai_edge_litert.schema_py_generated import TensorType
-
     try:
-        tensors = unpack(model.network).subgraphs[0].tensors
-        quantized = any(is_quantized(one) or one.type == TensorType.FLOAT16 for one in tensors)
+        tensors = read_graph(model.network).tensors
+        quantized = any(len(one.scales) or one.type == "FLOAT16" for one in tensors)
         return Source(model, named(to_float(model.network)), quantized)
-    except QuantizationError as error:
+    except (QuantizationError, TFLiteError) as error:
         raise QuantizationError(f"{model.path}: {error}") from None
 
 
@@ -202,7 +202,8 @@ def quantize_model(
     truth = posteriors(float_model, representative.plain)
     data = VariantData(representative.plain, truth, clips, audio)
     reference = judge("float32", float_model, data, progress)
-    variants, reasons = [reference], {}
+    variants = [reference]
+    reasons: dict[str, str] = {}
     if source.dequantized:
         variants.append(judge("as given", source.given, data, progress))
 
@@ -373,11 +374,11 @@ def _mend(
                 network, contract, "int8", now, higher, input_type=types[0], output_type=types[1]
             )
             operators = sorted(numbers[name] for name in higher if name in numbers)
-            facts = {**done, "int16_operators": operators}
+            wider = {**done, "int16_operators": operators}
             way = f"16 bits in operators {_spans(operators)}"
             if done:
                 way = f"equalised, and {way}"
-            attempts.append(attempt(way, content, facts))
+            attempts.append(attempt(way, content, wider))
     return attempts
 
 

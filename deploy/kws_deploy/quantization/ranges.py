@@ -88,7 +88,8 @@ class Recorder:
         value = self._interpreter.get_tensor(tensor["index"])
         if value.dtype in (np.int8, np.int16):
             scale, zero = tensor["quantization"]
-            return ((value.astype(np.float32) - zero) * scale).astype(np.float32)
+            real: Float32 = (value.astype(np.float32) - zero) * scale
+            return real.astype(np.float32)
         return np.asarray(value)
 
 
@@ -108,7 +109,8 @@ def _stored(frames: Float32, tensor: Any) -> npt.NDArray[Any]:
         return frames
     scale, zero = tensor["quantization"]
     limits = np.iinfo(tensor["dtype"])
-    return np.clip(np.rint(frames / scale) + zero, limits.min, limits.max).astype(tensor["dtype"])
+    stored = np.clip(np.rint(frames / scale) + zero, limits.min, limits.max)
+    return np.asarray(stored, tensor["dtype"])
 
 
 def measure_ranges(

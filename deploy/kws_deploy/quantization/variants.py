@@ -15,9 +15,10 @@ import numpy as np
 from kws.console import quiet
 from kws.metadata import StreamingContract
 from kws.network import interpreter_class
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite import operator_names
+from kws_training.networks.tflite_objects import kind_of, unpack, write_flatbuffer
 
-from .dequantize import QuantizationError, kind_of, unpack
+from .dequantize import QuantizationError
 from .graph import name_of, shared_scales, tidy
 from .ranges import Range
 
@@ -196,11 +197,12 @@ def _peel_states(model: Any, contract: StreamingContract) -> None:
     Where some operators are wider than others, every input and output is given as int8, and
     converted inside: a state would be rounded twice in each step.
     """
-    from ai_edge_litert.schema_py_generated import BuiltinOperator
-
-    graph = model.subgraphs[0]
-    kinds = (BuiltinOperator.QUANTIZE, BuiltinOperator.DEQUANTIZE)
-    conversions = [operator for operator in graph.operators if kind_of(model, operator) in kinds]
+    graph, names = model.subgraphs[0], operator_names()
+    conversions = [
+        operator
+        for operator in graph.operators
+        if names.get(kind_of(model, operator)) in ("QUANTIZE", "DEQUANTIZE")
+    ]
     inputs = [int(index) for index in graph.inputs]
     outputs = [int(index) for index in graph.outputs]
     for before, after in contract.states:

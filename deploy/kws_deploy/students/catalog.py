@@ -59,7 +59,7 @@ class Student:
 
     def network(self, labels: int) -> Network:
         """Build the network, its weights drawn at random."""
-        build: dict[type, Callable[..., Any]] = {
+        build: dict[type, Callable[..., Network]] = {
             BaseShape: WordBase,
             MixedShape: MixedNetwork,
             BroadcastShape: BroadcastNetwork,

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from kws.packaged import packaged_model
-from kws_deploy.boards.board import KINDS, BoardError, Figure, board_names, estimate, read_board
+from kws_deploy.boards.board import BoardError, Figure, Kind, board_names, estimate, read_board
 from kws_deploy.boards.cost import Cost, cost
 
 PROFILE = """
@@ -69,7 +69,7 @@ def test_every_figure_has_its_source_and_its_band(name: str) -> None:
     board = read_board(name)
     figures = [f for f in (board.int8, board.float32, board.operator) if f is not None]
     for figure in figures:
-        assert figure.kind in KINDS
+        assert figure.kind in get_args(Kind)
         assert figure.kind != "measured"  # no board was at hand
         assert len(figure.source) > 20
         assert 2010 < figure.year < 2030

@@ -27,10 +27,10 @@ from kws_deploy.check.gates import (
 )
 from kws_deploy.check.judging import Judged, judge_labelled, judge_wake_words
 from kws_deploy.check.models import CheckError, float_form, is_quantized
-from kws_deploy.quantization.dequantize import constant, to_float, unpack
+from kws_deploy.quantization.dequantize import to_float
 from kws_training.data.clips import read_clips
 from kws_training.data.dataset import Clip, Skipped, find_clips
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite_objects import constant, unpack, write_flatbuffer
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 16000

@@ -13,9 +13,10 @@ from kws.audio import load_audio
 from kws.frontend import log_mel
 from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
-from kws_deploy.quantization.dequantize import to_float, unpack
+from kws_deploy.quantization.dequantize import to_float
 from kws_deploy.quantization.graph import activations, named
 from kws_deploy.quantization.ranges import Range, measure_ranges
+from kws_training.networks.tflite_objects import unpack
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 

@@ -11,16 +11,15 @@ from kws.audio import load_audio
 from kws.frontend import log_mel
 from kws.modelfile import ModelFile, parse_model, read_model
 from kws.network import StreamingNetwork, interpreter_class
-from kws_deploy.quantization.dequantize import (
-    QuantizationError,
+from kws_deploy.quantization.dequantize import QuantizationError, to_float
+from kws_deploy.quantization.variants import quantize
+from kws_training.networks.tflite_objects import (
     constant,
     is_quantized,
     kind_of,
-    to_float,
     unpack,
+    write_flatbuffer,
 )
-from kws_deploy.quantization.variants import quantize
-from kws_training.networks.convert import write_flatbuffer
 
 from .conftest import DEMO
 

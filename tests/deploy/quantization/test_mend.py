@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import TensorType
 
-from kws_deploy.quantization.dequantize import unpack
 from kws_deploy.quantization.graph import activations, named
 from kws_deploy.quantization.layers import output_noise
 from kws_deploy.quantization.mend import _pairs, _scale, equalise, segments_of, widen
 from kws_deploy.quantization.ranges import measure_ranges
 from kws_deploy.quantization.variants import quantize
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite_objects import unpack, write_flatbuffer
 
 
 @pytest.fixture(scope="module")

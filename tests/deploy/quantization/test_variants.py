@@ -10,11 +10,12 @@ import pytest
 from kws.errors import ModelError
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.network import StreamingNetwork, interpreter_class
-from kws_deploy.quantization.dequantize import QuantizationError, kind_of, unpack
-from kws_deploy.quantization.graph import operator_names, shared_scales
+from kws_deploy.quantization.dequantize import QuantizationError
+from kws_deploy.quantization.graph import shared_scales
 from kws_deploy.quantization.layers import output_noise
 from kws_deploy.quantization.variants import PRECISIONS, TYPES, check_types, quantize
-from kws_training.networks.convert import write_flatbuffer
+from kws_training.networks.tflite import operator_names
+from kws_training.networks.tflite_objects import kind_of, unpack, write_flatbuffer
 
 #: Signal-to-noise ratio of the logits that each keeps at least, in decibels. The weights lie on
 #: int8's grid, as the model was int8 once.

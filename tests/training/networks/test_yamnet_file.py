@@ -14,12 +14,13 @@ from ai_edge_litert import schema_py_generated as schema
 from kws.errors import ModelError
 from kws.frontend import YAMNET, log_mel
 from kws_training.networks import yamnet_file
+from kws_training.networks.tflite import read_graph
 from kws_training.networks.yamnet_file import read_yamnet
 
 #: Samples and frames that the official model takes.
 WINDOW, FRAMES = 15_600, 96
 
-SPECS = tuple(yamnet_file._architecture())
+SPECS = tuple(yamnet_file.architecture())
 
 
 def refusal(path, data=None) -> str:
@@ -530,8 +531,9 @@ class Official:
             )
         self.interpreter.allocate_tensors()
         self.details = {t["index"]: t for t in self.interpreter.get_tensor_details()}
-        self.graph = yamnet_file._Graph(path.read_bytes())
-        self.first = self.graph.operators.index("CONV_2D")
+        self.graph = read_graph(path.read_bytes())
+        self.kinds = [operator.kind for operator in self.graph.operators]
+        self.first = self.kinds.index("CONV_2D")
 
     def run(self, samples):
         """Return the scores (521,)."""
@@ -553,8 +555,8 @@ class Official:
     def log_mel(self):
         """The spectrogram of the last run, (96, 64)."""
         front_end = range(self.first)
-        (log,) = (i for i in front_end if self.graph.operators[i] == "LOG")
-        return self.tensor(self.graph.output(log))[0].reshape(FRAMES, YAMNET.bands)
+        (log,) = (i for i in front_end if self.kinds[i] == "LOG")
+        return self.tensor(self.graph.operators[log].outputs[0])[0].reshape(FRAMES, YAMNET.bands)
 
 
 def compare(ours, theirs, what):
@@ -638,9 +640,9 @@ def test_every_convolution_is_the_files(shared, windows, name, mean, largest):
     for samples in windows[::8]:
         official.run(samples)
         for index, convolution in enumerate(weights.convolutions, official.first):
-            number, kernel, _ = official.graph.inputs(index)
+            number, kernel, _ = official.graph.operators[index].inputs
             image, _ = official.tensor(number)
-            wanted, step = official.tensor(official.graph.output(index))
+            wanted, step = official.tensor(official.graph.operators[index].outputs[0])
             if not step:  # a float output: the step that int8 would have
                 step = np.abs(wanted).max() / 255
                 if official.details[kernel]["dtype"] == np.int8:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kws.metadata import StreamingContract
 from kws.network import interpreter_class
 
 from .streaming import StepModel
+from .tflite_objects import write_flatbuffer
 
 Precision = Literal["float32", "int8"]
 
@@ -130,48 +131,6 @@ def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
         if number not in used:
             buffer.data = None
     return write_flatbuffer(model, len(content))
-
-
-def write_flatbuffer(model: Any, size: int) -> bytes:
-    """Return the bytes of a TFLite model (the schema's object), of about so many bytes."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    builder = flatbuffers.Builder(size)
-    # int8 weights have a zero point per channel, all of them 0: a fifth of a small file, unless
-    # vectors of the same length are written once
-    shared: dict[int, int] = {}
-
-    def vector(values: Any) -> int:
-        if len(values) not in shared:
-            shared[len(values)] = builder.CreateNumpyVector(np.asarray(values, np.int64))
-        return shared[len(values)]
-
-    for tensor in model.subgraphs[0].tensors:
-        old = tensor.quantization
-        if old is not None and old.zeroPoint is not None and not np.any(old.zeroPoint):
-            tensor.quantization = _shared_quantization(schema, old, vector)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _shared_quantization(schema: Any, old: Any, vector: Callable[[Any], int]) -> Any:
-    """Return quantization parameters that are written with a shared vector of zero points."""
-
-    class Shared(schema.QuantizationParametersT):  # type: ignore[misc]
-        def Pack(self, builder: Any) -> int:  # noqa: N802  (the generated code's name)
-            zero_point = vector(self.zeroPoint)
-            scale = builder.CreateNumpyVector(np.asarray(self.scale, np.float32))
-            schema.QuantizationParametersStart(builder)
-            schema.QuantizationParametersAddScale(builder, scale)
-            schema.QuantizationParametersAddZeroPoint(builder, zero_point)
-            schema.QuantizationParametersAddQuantizedDimension(builder, self.quantizedDimension)
-            return int(schema.QuantizationParametersEnd(builder))
-
-    new = Shared()
-    new.scale, new.zeroPoint = old.scale, old.zeroPoint
-    new.quantizedDimension = old.quantizedDimension
-    return new
 
 
 def _check_states(network: bytes, contract: StreamingContract) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from kws.errors import ModelError
 from kws.prototypes import FEATURES
 
-from .convert import write_flatbuffer
+from .tflite_objects import write_flatbuffer
 
 
 def with_features(network: bytes) -> bytes:

@@ -24,14 +24,14 @@ from kws.packaged import WORDS as PACKAGED
 from kws.packaged import find_model
 
 from .streaming import Tensor, Time, last, over_time
+from .tflite import Tensor as TFLiteTensor
+from .tflite import TFLiteError, read_graph
 
 #: Front-end frames per column of the features, and per result.
 FEATURE_STRIDE = 4
 RESULT_STRIDE = 8
 #: Front-end frames that a result may depend on: a file that asks for more is damaged.
 LONGEST_FIELD = 400
-#: More operators than this are a damaged count, not a word base.
-MOST_OPERATORS = 1000
 #: No weight of a network that works is nearly as large (of the one in the package, 4.3).
 LARGEST_WEIGHT = 1e6
 #: Key of the shape in the provenance of a base's model file.
@@ -282,10 +282,9 @@ class Base:
         """Build the network with these weights."""
         from .streaming import whole_model
 
-        network = WordBase(
-            self.model.metadata.front_end, len(self.model.metadata.labels), self.shape, folded=True
-        )
-        whole_model(network, LONGEST_FIELD, (1, self.model.metadata.front_end.bands))
+        # `read_base` takes no other front end
+        network = WordBase(WORDS, len(self.model.metadata.labels), self.shape, folded=True)
+        whole_model(network, LONGEST_FIELD, (1, WORDS.bands))
         network.load(self.weights)
         return network
 
@@ -313,7 +312,7 @@ def read_base(path: Path | None = None) -> Base:
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
     try:
         weights, ceiling = _convolutions(model.network, _sizes(shape, model))
-    except Exception as error:  # a damaged flatbuffer raises whatever its offsets lead to
+    except (TFLiteError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
     return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest(), ceiling)
@@ -376,30 +375,21 @@ def _convolutions(
 
     Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(network, 0)
-    graph = model.Subgraphs(0)
-    operator = schema.BuiltinOperator
+    graph = read_graph(network)
     found: list[tuple[Float32, Float32]] = []
     ceiling = None
-    if graph.OperatorsLength() > MOST_OPERATORS:
-        raise ValueError(f"{graph.OperatorsLength()} operators")
-    for number in range(graph.OperatorsLength()):
-        step = graph.Operators(number)
-        code = model.OperatorCodes(step.OpcodeIndex())
-        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        if kind == operator.AVERAGE_POOL_2D and ceiling is None:
-            quantization = graph.Tensors(step.Inputs(0)).Quantization()
-            if quantization is not None and quantization.ScaleLength() == 1:
-                ceiling = quantization.Scale(0) * (127 - quantization.ZeroPoint(0))
-        if kind not in (operator.CONV_2D, operator.DEPTHWISE_CONV_2D):
+    for operator in graph.operators:
+        if operator.kind == "AVERAGE_POOL_2D" and ceiling is None:
+            features = graph.tensors[operator.inputs[0]]
+            if len(features.scales) == 1:
+                ceiling = float(features.scale) * (127 - features.zero_point)
+        if operator.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             continue
         if len(found) == len(sizes):
             raise ValueError(f"more than {len(sizes)} convolutions")
         shape, biases = sizes[len(found)]
-        kernel = _values(schema, model, graph.Tensors(step.Inputs(1)), shape)
-        bias = _values(schema, model, graph.Tensors(step.Inputs(2)), (biases,))
+        kernel = _values(graph.tensors[operator.inputs[1]], shape)
+        bias = _values(graph.tensors[operator.inputs[2]], (biases,))
         # Keras has (height, width, in, out), and (height, width, channels, 1) for depthwise
         found.append((np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)), bias))
     if len(found) != len(sizes):
@@ -409,25 +399,11 @@ def _convolutions(
     return found, ceiling
 
 
-def _values(schema: Any, model: Any, tensor: Any, wanted: tuple[int, ...]) -> Float32:
+def _values(tensor: TFLiteTensor, wanted: tuple[int, ...]) -> Float32:
     """Return a constant tensor of the wanted shape as float32."""
-    types = {
-        schema.TensorType.FLOAT32: np.float32,
-        schema.TensorType.INT8: np.int8,
-        schema.TensorType.INT32: np.int32,
-    }
-    shape = tuple(np.atleast_1d(tensor.ShapeAsNumpy()).tolist())
-    if shape != wanted:
-        raise ValueError(f"a tensor of {shape}, wanted {wanted}")
-    data = model.Buffers(tensor.Buffer()).DataAsNumpy()
-    values = np.frombuffer(data, types[tensor.Type()]).reshape(shape).astype(np.float32)
-    if tensor.Type() != schema.TensorType.FLOAT32:
-        scale = np.asarray(tensor.Quantization().ScaleAsNumpy(), np.float32)
-        along = [1] * values.ndim
-        if len(scale) > 1:
-            along[tensor.Quantization().QuantizedDimension()] = len(scale)
-        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-            values = values * scale.reshape(along)
-    if values.shape != wanted or not np.abs(values).max() <= LARGEST_WEIGHT:  # NaN is not
+    if tensor.shape != wanted:
+        raise ValueError(f"a tensor of {tensor.shape}, wanted {wanted}")
+    values = tensor.real_values()
+    if not np.abs(values).max() <= LARGEST_WEIGHT:  # NaN is not
         raise ValueError("a weight that is no number, or far too large")
     return values

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.errors import ModelError
-from kws.installing import install_packages
+
+from .tflite import Graph, Operator, TFLiteError, load_schema, read_graph
 
 #: The architecture (tensorflow/models, research/audioset/yamnet: yamnet.py, _YAMNET_LAYER_DEFS):
 #: layer 1 is a convolution, layers 2 to 14 a depthwise and a pointwise convolution each.
@@ -45,9 +46,6 @@ EPSILON = 1e-4
 
 #: A file may have so many bytes; the largest known one has 15.3 million.
 LIMIT = 64_000_000
-
-#: More operators than this are not YAMNet's (47), but a damaged count.
-_MAX_OPERATORS = 1000
 
 #: What the parsers of a damaged file raise: offsets and counts can have any value.
 _DAMAGE = (
@@ -127,7 +125,7 @@ class YamnetWeights:
 
 
 @dataclass(frozen=True)
-class _Spec:
+class Spec:
     """A convolution of the architecture; ``shape`` as in `ConvWeights`."""
 
     name: str
@@ -136,20 +134,22 @@ class _Spec:
 
     @property
     def depthwise(self) -> bool:
+        """Whether it convolves each channel by itself."""
         return self.name.endswith("depthwise_conv")
 
     @property
     def outputs(self) -> int:
+        """Number of channels that it gives."""
         return self.shape[2] if self.depthwise else self.shape[3]
 
 
-def _architecture() -> Iterator[_Spec]:
+def architecture() -> Iterator[Spec]:
     """Yield the 27 convolutions with their names in the Keras model."""
-    yield _Spec("layer1/conv", (3, 3, 1, STEM_CHANNELS), STEM_STRIDE)
+    yield Spec("layer1/conv", (3, 3, 1, STEM_CHANNELS), STEM_STRIDE)
     inputs = STEM_CHANNELS
     for layer, (outputs, stride) in enumerate(zip(CHANNELS, STRIDES, strict=True), 2):
-        yield _Spec(f"layer{layer}/depthwise_conv", (3, 3, inputs, 1), stride)
-        yield _Spec(f"layer{layer}/pointwise_conv", (1, 1, inputs, outputs), 1)
+        yield Spec(f"layer{layer}/depthwise_conv", (3, 3, inputs, 1), stride)
+        yield Spec(f"layer{layer}/pointwise_conv", (1, 1, inputs, outputs), 1)
         inputs = outputs
 
 
@@ -190,7 +190,7 @@ def read_yamnet(path: Path) -> YamnetWeights:
             if not np.isfinite(array).all():
                 raise _MisfitError("weights that are not finite")
             array.setflags(write=False)
-    except _MisfitError as error:
+    except (_MisfitError, TFLiteError) as error:
         raise ModelError(f"{path}: not YAMNet's weights: {error}; {_EXPECTED}") from error
     except _DAMAGE as error:
         raise ModelError(f"{path}: damaged or truncated weights file; {_EXPECTED}") from error
@@ -232,66 +232,72 @@ def _read(path: Path) -> bytes:
 
 def _read_tflite(data: bytes) -> _Parts:
     """Read the part of the graph from the first convolution to the scores."""
-    graph = _Graph(data)
-    specs = list(_architecture())
+    graph = read_graph(data)
+    specs = list(architecture())
     wanted = [
         *("DEPTHWISE_CONV_2D" if spec.depthwise else "CONV_2D" for spec in specs),
         "MEAN",
         "FULLY_CONNECTED",
         "LOGISTIC",
     ]
-    names = graph.operators
+    names = [operator.kind for operator in graph.operators]
     # Before the first convolution is the front end, which `kws.frontend` replaces.
     first = names.index("CONV_2D") if "CONV_2D" in names else len(names)
-    found = names[first : first + len(wanted)]
-    for place, (want, have) in enumerate(zip(wanted, found, strict=False)):
-        if want != have:
-            raise _MisfitError(f"operator {first + place} is {have} instead of {want}")
+    found = graph.operators[first : first + len(wanted)]
+    for want, have in zip(wanted, found, strict=False):
+        if want != have.kind:
+            raise _MisfitError(f"operator {have.number} is {have.kind} instead of {want}")
     if len(found) < len(wanted):
         raise _MisfitError(
             f"{len(found)} operators from the first convolution on, not {len(wanted)}"
         )
-    for index in range(first, first + len(wanted) - 1):
-        if graph.output(index) != graph.inputs(index + 1)[0]:
-            raise _MisfitError(f"operator {index + 1} does not follow operator {index}")
+    for before, after in pairwise(found):
+        if _only_output(before) != after.inputs[0]:
+            raise _MisfitError(f"operator {after.number} does not follow operator {before.number}")
     convolutions = []
     activations = set()
-    for index, spec in enumerate(specs, first):
-        convolution, activation = _tflite_convolution(graph, index, spec)
+    for operator, spec in zip(found, specs, strict=False):
+        convolution, activation = _tflite_convolution(graph, operator, spec)
         convolutions.append(convolution)
         activations.add(activation)
-    if len(activations) != 1 or not activations <= {"relu", "relu6"}:
+    if activations == {"relu"}:
+        shared: Literal["relu", "relu6"] = "relu"
+    elif activations == {"relu6"}:
+        shared = "relu6"
+    else:
         raise _MisfitError(f"activations {', '.join(sorted(activations))} instead of relu or relu6")
-    dense = first + len(specs) + 1
-    _check(graph.dense_activation(dense), "none", f"activation of operator {dense}")
-    _, kernel, bias = graph.inputs(dense)
+    dense = found[-2]
+    activation = _activation(dense.options_as("FullyConnectedOptions"))
+    _check(activation, "none", f"activation of operator {dense.number}")
+    _, kernel, bias = dense.inputs
     return (
         convolutions,
-        np.ascontiguousarray(graph.weights(kernel, (CLASSES, CHANNELS[-1])).T),
-        graph.weights(bias, (CLASSES,)),
-        activations.pop(),
+        np.ascontiguousarray(_weights(graph, kernel, (CLASSES, CHANNELS[-1])).T),
+        _weights(graph, bias, (CLASSES,)),
+        shared,
     )
 
 
-def _tflite_convolution(graph: _Graph, index: int, spec: _Spec) -> tuple[ConvWeights, str]:
+def _tflite_convolution(graph: Graph, operator: Operator, spec: Spec) -> tuple[ConvWeights, str]:
     """Read one convolution and the name of its fused activation."""
-    options = graph.convolution(index, depthwise=spec.depthwise)
-    where = f"of operator {index}"
+    kind = "DepthwiseConv2DOptions" if spec.depthwise else "Conv2DOptions"
+    options = operator.options_as(kind)
+    where = f"of operator {operator.number}"
     _check((options.StrideH(), options.StrideW()), (spec.stride, spec.stride), f"strides {where}")
     _check(options.Padding(), 0, f"padding {where}")  # Padding.SAME
     dilation = options.DilationHFactor(), options.DilationWFactor()
     _check(dilation, (1, 1), f"dilations {where}")
-    _, kernel, bias = graph.inputs(index)
+    _, kernel, bias = operator.inputs
     height, width, inputs, outputs = spec.shape
     if spec.depthwise:
         _check(options.DepthMultiplier(), 1, f"depth multiplier {where}")
-        stored = graph.weights(kernel, (1, height, width, inputs))  # 1HWC
+        stored = _weights(graph, kernel, (1, height, width, inputs))  # 1HWC
         array = stored.reshape(spec.shape)
     else:
-        stored = graph.weights(kernel, (outputs, height, width, inputs))  # OHWI
+        stored = _weights(graph, kernel, (outputs, height, width, inputs))  # OHWI
         array = np.ascontiguousarray(stored.transpose(1, 2, 3, 0))
-    weights = ConvWeights(array, graph.weights(bias, (spec.outputs,)), spec.stride)
-    return weights, graph.activation(options)
+    weights = ConvWeights(array, _weights(graph, bias, (spec.outputs,)), spec.stride)
+    return weights, _activation(options)
 
 
 def _check(have: object, want: object, what: str) -> None:
@@ -300,118 +306,29 @@ def _check(have: object, want: object, what: str) -> None:
         raise _MisfitError(f"{what}: {have} instead of {want}")
 
 
-class _Graph:
-    """What is needed of the first subgraph of a TFLite flatbuffer.
+def _activation(options: Any) -> str:
+    """Return the name of the activation fused into an operator with these options."""
+    number = options.FusedActivationFunction()
+    kinds = vars(load_schema().ActivationFunctionType).items()
+    return next((name.lower() for name, kind in kinds if kind == number), f"code {number}")
 
-    Read with the classes that flatc makes from TFLite's schema, not with an interpreter, which
-    would run the file. They check nothing; their errors are those of `_DAMAGE`.
-    """
 
-    def __init__(self, data: bytes) -> None:
-        try:
-            from ai_edge_litert import schema_py_generated as schema
-        except ImportError as error:
-            raise ModelError(
-                "ai-edge-litert has no TFLite schema here: install it anew with "
-                + install_packages("ai-edge-litert", upgrade=True)
-            ) from error
-        self._schema = schema
-        self._model = schema.Model.GetRootAsModel(data, 0)
-        self._subgraph = self._model.Subgraphs(0)
-        count = self._subgraph.OperatorsLength()
-        if count > _MAX_OPERATORS:
-            raise _MisfitError(f"{count} operators")
-        names = {
-            code: name
-            for name, code in vars(schema.BuiltinOperator).items()
-            if isinstance(code, int)
-        }
-        #: Names of the operators, in the order in which they run.
-        self.operators = []
-        for index in range(count):
-            code = self._model.OperatorCodes(self._subgraph.Operators(index).OpcodeIndex())
-            # Codes below 127 are in the old field, later ones in the new: the larger one counts.
-            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            self.operators.append(names.get(number, f"operator code {number}"))
+def _only_output(operator: Operator) -> int:
+    """Return the number of an operator's only output tensor."""
+    _check(len(operator.outputs), 1, f"outputs of operator {operator.number}")
+    return operator.outputs[0]
 
-    def inputs(self, index: int) -> list[int]:
-        """Return the numbers of an operator's input tensors."""
-        operator = self._subgraph.Operators(index)
-        return [operator.Inputs(place) for place in range(min(operator.InputsLength(), 8))]
 
-    def output(self, index: int) -> int:
-        """Return the number of an operator's only output tensor."""
-        operator = self._subgraph.Operators(index)
-        _check(operator.OutputsLength(), 1, f"outputs of operator {index}")
-        return operator.Outputs(0)
-
-    def convolution(self, index: int, *, depthwise: bool) -> Any:
-        """Return a convolution's options."""
-        return self._options(index, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions")
-
-    def dense_activation(self, index: int) -> str:
-        """Return the name of the activation fused into a dense layer."""
-        return self.activation(self._options(index, "FullyConnectedOptions"))
-
-    def activation(self, options: Any) -> str:
-        """Return the name of the activation fused into an operator with these options."""
-        number = options.FusedActivationFunction()
-        kinds = vars(self._schema.ActivationFunctionType).items()
-        return next((name.lower() for name, kind in kinds if kind == number), f"code {number}")
-
-    def _options(self, index: int, kind: str) -> Any:
-        """Return an operator's options, which must be of this kind."""
-        operator = self._subgraph.Operators(index)
-        wanted = getattr(self._schema.BuiltinOptions, kind)
-        _check(operator.BuiltinOptionsType(), wanted, f"kind of options of operator {index}")
-        options = getattr(self._schema, kind)()
-        table = operator.BuiltinOptions()
-        options.Init(table.Bytes, table.Pos)
-        return options
-
-    def weights(self, number: int, shape: tuple[int, ...]) -> Float32:
-        """Return a constant tensor as float32; integers are taken times their scales."""
-        _check(number >= 0, True, f"tensor {number} is there")
-        tensor = self._subgraph.Tensors(number)
-        have = tuple(tensor.Shape(axis) for axis in range(min(tensor.ShapeLength(), 8)))
-        _check(have, shape, f"shape of tensor {number}")
-        kinds = self._schema.TensorType
-        types = {kinds.FLOAT32: "<f4", kinds.INT8: "<i1", kinds.INT32: "<i4"}
-        if tensor.Type() not in types:
-            raise _MisfitError(f"tensor {number} is neither float32 nor int8 nor int32")
-        dtype = np.dtype(types[tensor.Type()])
-        # The length first: DataAsNumpy is 0 for an empty buffer, and a count can be anything.
-        buffer = self._model.Buffers(tensor.Buffer())
-        size = math.prod(shape) * dtype.itemsize
-        _check(buffer.DataLength(), size, f"bytes of tensor {number}")
-        values = buffer.DataAsNumpy().view(dtype).reshape(shape)
-        if dtype.kind == "f":
-            return values.astype(np.float32)
-        # In float64, because biases are int32.
-        return (values * self._scales(tensor, number, shape)).astype(np.float32)
-
-    def _scales(self, tensor: Any, number: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-        """Return the scales of an integer tensor, in a shape that broadcasts over it.
-
-        The zero points of weights are 0 (TFLite's 8-bit quantization specification).
-        """
-        quantization = tensor.Quantization()
-        if quantization is None:
-            raise _MisfitError(f"tensor {number} has integers without scales")
-        axis = quantization.QuantizedDimension()
-        count = quantization.ScaleLength()
-        _check(0 <= axis < len(shape), True, f"tensor {number} is quantized along an axis it has")
-        _check(
-            count in (1, shape[axis]), True, f"tensor {number} has one scale, or one per channel"
-        )
-        points = quantization.ZeroPointLength()
-        _check(points in (0, count), True, f"tensor {number} has as many zero points as scales")
-        zeros = {quantization.ZeroPoint(place) for place in range(points)}
-        _check(zeros <= {0}, True, f"zero points of tensor {number} are 0")
-        scales = np.array([quantization.Scale(place) for place in range(count)], np.float64)
-        along = [1] * len(shape)
-        along[axis] = count
-        return scales.reshape(along)
+def _weights(graph: Graph, number: int, shape: tuple[int, ...]) -> Float32:
+    """Return a constant tensor as float32; integers are taken times their scales."""
+    _check(number >= 0, True, f"tensor {number} is there")
+    tensor = graph.tensors[number]
+    _check(tensor.shape, shape, f"shape of tensor {number}")
+    if tensor.type not in ("FLOAT32", "INT8", "INT32"):
+        raise _MisfitError(f"tensor {number} is neither float32 nor int8 nor int32")
+    # the zero points of weights are 0 (TFLite's 8-bit quantization specification)
+    _check(set(tensor.zero_points.tolist()) <= {0}, True, f"zero points of tensor {number} are 0")
+    return tensor.real_values()
 
 
 # --- Keras ----------------------------------------------------------------------------------------
@@ -430,13 +347,13 @@ def _read_h5(data: bytes) -> _Parts:
 
         # Goes into groups only: links to other files are not followed.
         file.visititems(collect)
-        convolutions = [_h5_convolution(datasets, spec) for spec in _architecture()]
+        convolutions = [_h5_convolution(datasets, spec) for spec in architecture()]
         kernel = _h5_array(datasets, "dense/", "kernel", (CHANNELS[-1], CLASSES))
         bias = _h5_array(datasets, "dense/", "bias", (CLASSES,))
     return convolutions, kernel.astype(np.float32), bias.astype(np.float32), "relu"
 
 
-def _h5_convolution(datasets: dict[str, Any], spec: _Spec) -> ConvWeights:
+def _h5_convolution(datasets: dict[str, Any], spec: Spec) -> ConvWeights:
     """Read one convolution and fold the batch norm after it."""
     prefix = f"{spec.name}/"
     norm = f"{spec.name}/bn/"
@@ -478,4 +395,4 @@ def _h5_array(
         raise _MisfitError(f"{names[0]} is kept in another file")
     _check(dataset.shape, shape, f"shape of {names[0]}")
     _check(dataset.dtype.kind, "f", f"kind of numbers of {names[0]}")
-    return dataset[()].astype(np.float64)
+    return np.asarray(dataset[()], np.float64)

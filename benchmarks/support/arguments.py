@@ -1,0 +1,55 @@
+"""Arguments that several benchmarks take, for argparse."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def name_and_value(text: str, form: str = "NAME=FILE") -> tuple[str, str]:
+    """Read a name and what it stands for, around the first ``=``.
+
+    Parameters
+    ----------
+    text : str
+        What was given.
+    form : str
+        The form that is wanted, for the message.
+
+    Returns
+    -------
+    tuple of str
+        The name and the value, neither of them empty.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If one of them is missing.
+    """
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise argparse.ArgumentTypeError(f"{text!r}: give {form}")
+    return name, value
+
+
+def number_between(lowest: float, highest: float, what: str = "a number") -> Callable[[str], float]:
+    """Return what reads a number within bounds.
+
+    Parameters
+    ----------
+    lowest, highest : float
+        The bounds, both of them allowed.
+    what : str
+        The unit that is counted, for the message.
+    """
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not lowest <= value <= highest:  # NaN is not
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, {lowest:g} to {highest:g}")
+        return value
+
+    return number
