@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.console import note
@@ -20,6 +18,7 @@ from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.dataset import Skipped
+from kws_training.data.digest import digest_of
 from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
 from kws_training.evaluation.evaluate import judge_clips, open_model
 from kws_training.evaluation.operating import with_thresholds
@@ -257,7 +256,7 @@ def _provenance(
         "student": options.student.to_dict(),
         "options": {**gathered.teacher_split, "copies": options.copies, "seed": options.seed},
         "recipe": asdict(options.fit),
-        "teachers_sha256": [hashlib.sha256(one.network).hexdigest() for one in teachers],
+        "teachers_sha256": [digest_of(one.network) for one in teachers],
         "training_sha256": digest,
         "clips": clips,
         "versions": used_versions(),
@@ -315,17 +314,7 @@ def _digest(
     options: DistillOptions,
 ) -> str:
     """Return a digest of all that a training depends on."""
-    digest = hashlib.sha256(repr((labels, options, used_versions())).encode())
-    for teacher in teachers:
-        digest.update(teacher.network)
-    arrays: list[npt.NDArray[Any]] = [
-        data.images,
-        data.labels,
-        data.words,
-        data.teacher_posteriors,
-        noise,
-    ]
-    arrays += [array for pair in options.student.start for array in pair]
-    for array in arrays:
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    networks = [teacher.network for teacher in teachers]
+    arrays = [data.images, data.labels, data.words, data.teacher_posteriors, noise]
+    start = [array for pair in options.student.start for array in pair]
+    return digest_of((labels, options, used_versions()), *networks, *arrays, *start)
