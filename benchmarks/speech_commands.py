@@ -49,7 +49,7 @@ from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.packaged import find_model
 from kws.pcm import to_int16
-from kws.spotter import softmax
+from kws.posteriors import softmax
 from kws_training.data.clips import read_clips
 from kws_training.data.dataset import OFFICIAL_LISTS, Clip, DataError, Skipped, find_clips
 from kws_training.data.images import read_images, to_frames

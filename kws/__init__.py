@@ -6,8 +6,9 @@
 ...     print(detection.keyword, detection.score, detection.start, detection.end)
 """
 
+from .detections import Classification, Detection
 from .errors import AudioError, KwsError, ModelError
-from .spotter import Classification, Detection, KeywordSpotter
+from .spotter import KeywordSpotter
 
 __version__ = "0.1.0"
 

@@ -25,8 +25,9 @@ from ..frontend import open_front_end
 from ..metadata import Metadata, SegmenterDefaults
 from ..modelfile import ModelFile
 from ..network import StreamingNetwork
+from ..posteriors import sigmoid, softmax
 from ..segmenter import Segmenter
-from ..spotter import KeywordSpotter, sigmoid, softmax
+from ..spotter import KeywordSpotter
 
 #: One step of some work; the number says which of the prepared inputs it takes.
 Work = Callable[[int], object]

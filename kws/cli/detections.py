@@ -6,8 +6,9 @@ import argparse
 import json
 
 from ..console import quiet
+from ..detections import Detection
 from ..packaged import find_model
-from ..spotter import Detection, KeywordSpotter
+from ..spotter import KeywordSpotter
 
 
 def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:

@@ -5,28 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..activity import background_level, find_sound
 from ..arrays import Float32, Float64
 
-#: Seconds of one level.
+#: Seconds of a frame, which has one level.
 FRAME = 0.01
 #: Frames of which a level is the median, so that a click is no phrase.
 MEDIAN = 5
-#: Sound this far below the loudest belongs to no phrase, in dB.
+#: Decibels; sound this far below the loudest belongs to no phrase.
 RANGE = 35.0
-#: Sound this little above the noise does not either: a share of the way up to the loudest.
-ABOVE_NOISE = 0.3
 #: Seconds of a pause within a phrase, at most.
 PAUSE = 0.3
-#: Shortest and longest phrase, in seconds.
-SHORTEST, LONGEST = 0.15, 3.0
-#: Quietest peak, in dB below full scale.
+#: Seconds of the shortest phrase.
+SHORTEST = 0.15
+#: Seconds of the longest phrase.
+LONGEST = 3.0
+#: Decibels of full scale that the peak of a phrase must reach.
 QUIETEST = -50.0
-#: A sample this large in a run of `RUN` such samples is clipped; more than `CLIPPED` of the
-#: phrase's samples being so is heard.
-FULL, RUN, CLIPPED = 0.985, 3, 0.002
-#: Digital silence, in dB.
+#: A sample is clipped if it is at least this large, with full scale at 1, ...
+FULL = 0.985
+#: ... in a run of this many such samples.
+RUN = 3
+#: Clipping is heard when more than this share of the phrase's samples is clipped.
+CLIPPED = 0.002
+#: Decibels of full scale that stand for digital silence.
 _FLOOR = -100.0
 
 
@@ -85,12 +88,8 @@ def examine(samples: Float32, sample_rate: int) -> Utterance:
     sample_rate : int
     """
     level = levels(samples, sample_rate)
-    loudest, noise = int(level.argmax()), float(np.percentile(level, 10))
-    top = float(level[loudest])
-    loud = level > max(top - RANGE, noise + ABOVE_NOISE * (top - noise))
-    gap = round(PAUSE / FRAME)
-    first = loudest - _reach(loud[loudest::-1], gap)
-    last = loudest + _reach(loud[loudest:], gap)
+    top, noise = float(level.max()), float(background_level(level)[0])
+    first, last = find_sound(level, RANGE, round(PAUSE / FRAME), "loudest")
     start, end = first * FRAME, min((last + 1) * FRAME, len(samples) / sample_rate)
     highest = float(np.abs(samples).max())
     peak = 20 * float(np.log10(max(highest, 1e-5)))
@@ -100,13 +99,6 @@ def examine(samples: Float32, sample_rate: int) -> Utterance:
     else:
         problems += _problems(samples, sample_rate, start, end)
     return Utterance(start, end, peak, noise, top - noise, tuple(problems))
-
-
-def _reach(loud: npt.NDArray[np.bool_], gap: int) -> int:
-    """Return how far sound goes on from the first frame, over pauses of at most ``gap``."""
-    sound = np.flatnonzero(loud)
-    pauses = np.flatnonzero(np.diff(sound) > gap)
-    return int(sound[pauses[0]] if len(pauses) else sound[-1]) if len(sound) else 0
 
 
 def _problems(samples: Float32, sample_rate: int, start: float, end: float) -> list[str]:

@@ -14,8 +14,8 @@ from kws.enrolment.enroll import OFFSETS, Enrolled, base_model, enroll
 from kws.errors import ModelError
 from kws.metadata import Metadata, PrototypeContract
 from kws.modelfile import ModelFile, pack, parse_model, read_model
+from kws.posteriors import sigmoid
 from kws.prototypes import Matcher, Projection, unit, windows
-from kws.spotter import sigmoid
 
 from .conftest import RATE, Demo
 from .enrolment.test_enroll import takes_of

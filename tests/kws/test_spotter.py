@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import kws
 from kws import AudioError, Detection, KeywordSpotter, ModelError
 from kws.audio import load_audio
+from kws.decoders.words import loudest_stretch
 from kws.detector import Event
 from kws.modelfile import ModelFile
 from kws.packaged import packaged_model
-from kws.spotter import loudest_stretch
 
 from .conftest import RATE, Demo, bytes_held
 
@@ -71,7 +71,7 @@ class EveryEighth:
 
 @pytest.fixture
 def eager(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> KeywordSpotter:
-    monkeypatch.setattr("kws.spotter.Detector", EveryEighth)
+    monkeypatch.setattr("kws.decoders.words.Detector", EveryEighth)
     return KeywordSpotter(model)
 
 

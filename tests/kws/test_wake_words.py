@@ -11,7 +11,7 @@ from kws.detector import Detector
 from kws.errors import ModelError
 from kws.metadata import DetectorDefaults
 from kws.modelfile import ModelFile, pack, parse_model
-from kws.spotter import sigmoid
+from kws.posteriors import sigmoid
 
 from .conftest import RATE, Demo
 

@@ -11,14 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kws.errors import ModelError
-from kws_training.networks.tflite import (
-    UNNAMED,
-    Graph,
-    Operator,
-    Tensor,
-    TFLiteError,
-    read_graph,
-)
+from kws_training.networks.tflite import UNNAMED, Graph, Operator, Tensor, TFLiteError, read_graph
 
 #: Operators whose cost cannot be read from the shapes of their tensors.
 _UNKNOWN = {

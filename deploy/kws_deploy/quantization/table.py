@@ -13,7 +13,7 @@ from kws.bench.timing import StepTimes, network_times
 from kws.console import quiet
 from kws.modelfile import ModelFile, pack
 from kws.network import StreamingNetwork
-from kws.spotter import sigmoid, softmax
+from kws.posteriors import sigmoid, softmax
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import judge_clips, open_model
 from kws_training.evaluation.results import ClipReport

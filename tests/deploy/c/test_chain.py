@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from kws.audio import load_audio
+from kws.detections import Detection
 from kws.metadata import WAKE_WORDS
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
-from kws.spotter import Detection, KeywordSpotter
+from kws.spotter import KeywordSpotter
 from kws_deploy.c.export import export_c
 from kws_deploy.c.graph import read_graph
 from kws_deploy.c.silence import after_silence

@@ -14,10 +14,7 @@ from scipy import signal
 
 from kws.frontend import YAMNET, log_mel
 from kws_training.augmentation.augment import Augmentation, augment, change_speed, perturb
-from kws_training.augmentation.background import (
-    add_noise,
-    noise_piece,
-)
+from kws_training.augmentation.background import add_noise, noise_piece
 from kws_training.augmentation.effects import CODECS
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kws.activity import LN_PER_DB
 from kws.frontend import WORDS
 from kws_training.augmentation.microphones import SMOOTH, MicrophoneProfiles
-from kws_training.augmentation.spectra import LN_PER_DB
 from kws_training.data.images import to_images
 
 BANDS = WORDS.bands

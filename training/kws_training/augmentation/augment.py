@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from kws.activity import LN_PER_DB
 from kws.arrays import Float32
 from kws.frontend import LogMelConfig
 
 from ..data.digest import digest_of
 from .background import add_noise, draw_noise
 from .effects import CODECS, FILTER_KNOTS, equalise, overload, reverberate, shift_pitch, transmit
-from .spectra import LN_PER_DB, curves, mask, warp
+from .spectra import curves, mask, warp
 
 #: Part of `Augmentation.digest`. It goes up when the same seed gives other audio, so that nothing
 #: cached is taken for the new.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kws.activity import LN_PER_DB
 from kws.arrays import Float32, UInt8
 
 from ..data.images import to_frames
-from .spectra import LN_PER_DB
 
 #: Share of the frames of a recording, or of a window, that count as its speech: the loudest.
 LOUD = 0.3

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kws.activity import LN_PER_DB
 from kws.arrays import Float32
 
-from .spectra import LN_PER_DB, WindowMaker, coloured_frames, curves, warp
+from .spectra import WindowMaker, coloured_frames, curves, warp
 
 #: Share of the windows whose noise is recorded.
 RECORDED = 0.6

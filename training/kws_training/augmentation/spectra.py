@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kws.activity import LN_PER_DB, sound_extent, sound_floor
 from kws.arrays import Float32
 
-#: Natural logarithm of power per decibel.
-LN_PER_DB = float(np.log(10) / 10)
+#: Decibels; sound this far below the loudest belongs to no word.
+WORD_RANGE = 25
 #: Masks along time, and as many along frequency, that SpecAugment puts on a clip.
 MASKS = 2
 #: Frames that a mask along time hides at most.
@@ -67,17 +68,12 @@ def word_extent(frames: Float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     Returns
     -------
     first, last : int64 (n,)
-        The frames between which the level stays within 25 dB of its maximum or, in a noisy clip,
-        above 0.3 of the way from its quiet tenth to its maximum.
+        The frames between which the level is within `WORD_RANGE` decibels of its maximum or, in
+        a noisy clip, clear of the background (`kws.activity.sound_floor`).
     """
     level = np.log(np.exp(frames.astype(np.float32)).sum(-1))
     level = (level + np.roll(level, 1, 1) + np.roll(level, -1, 1)) / 3
-    top = level.max(1, keepdims=True)
-    quiet = np.percentile(level, 10, axis=1, keepdims=True)
-    loud = level > np.maximum(top - 25 * LN_PER_DB, quiet + 0.3 * (top - quiet))
-    first = loud.argmax(1)
-    final = level.shape[1] - 1 - loud[:, ::-1].argmax(1)
-    return first, final
+    return sound_extent(level > sound_floor(level, WORD_RANGE * LN_PER_DB))
 
 
 def _resample(frames: Float32, tempo: Float32, length: int) -> Float32:

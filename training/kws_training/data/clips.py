@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kws.activity import sound_extent, sound_floor
 from kws.arrays import Float32, Int16
 from kws.audio import load_audio
 from kws.errors import AudioError
@@ -19,6 +20,8 @@ from .dataset import Clip, Skipped
 #: Seconds of the longest word: it must fit into the 147 frames that the head on tap 6 looks at.
 LONGEST_WORD = 1.4
 
+#: Decibels; sound this far below the loudest belongs to no word.
+WORD_RANGE = 25
 #: Seconds of the longest clip of a word; longer recordings are skipped.
 LONGEST_CLIP = 10.0
 
@@ -34,17 +37,17 @@ def word_span(samples: Float32) -> tuple[int, int]:
     Returns
     -------
     first, last : int
-        Samples between which the level is within 25 dB of its maximum or, in a noisy recording,
-        above 0.3 of the way from its quiet tenth to its maximum. All of a recording below 30 ms.
+        Samples between which the level is within `WORD_RANGE` decibels of its maximum or, in a
+        noisy recording, clear of the background (`kws.activity.sound_floor`). All of
+        a recording below 30 ms.
     """
     pieces = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     if len(pieces) < 3:
         return 0, len(samples)
     level = 10 * np.log10(np.square(pieces).mean(axis=1) + 1e-9)
     level = np.convolve(level, np.ones(3) / 3, mode="same")
-    top, quiet = level.max(), np.percentile(level, 10)
-    loud = np.flatnonzero(level >= max(top - 25, quiet + 0.3 * (top - quiet)))
-    return int(loud[0]) * 160, int(loud[-1] + 1) * 160
+    first, last = sound_extent(level >= sound_floor(level, WORD_RANGE))
+    return int(first) * 160, int(last + 1) * 160
 
 
 def around_word(audio: Int16) -> Int16:

@@ -16,8 +16,8 @@ from kws.frontend import YAMNET, log_mel
 from kws.metadata import SILENCE, UNKNOWN, Metadata, SegmenterDefaults, keywords_of
 from kws.modelfile import pack, parse_model
 from kws.pcm import to_float32
+from kws.posteriors import softmax
 from kws.segmenter import join_columns
-from kws.spotter import softmax
 
 from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kws.activity import LN_PER_DB, find_sound
 from kws.arrays import Int64, UInt8
 from kws.frontend import WORDS
 
-from ..augmentation.spectra import LN_PER_DB
 from ..data.images import to_frames
 
 #: Frames of its own surroundings that a recording keeps at most, on each side.
@@ -119,34 +119,11 @@ def find_phrase(image: UInt8, columns: Mapping[str, str]) -> Spoken | None:
         frames = to_frames(image)
         level = np.log(np.exp(frames).sum(axis=1))
         level = np.convolve(np.pad(level, 1, "edge"), np.ones(3) / 3, "valid")
-        told = longest_sound(level)
+        told = find_sound(level, RANGE * LN_PER_DB, GAP, "most", least=LEAST * LN_PER_DB)
     first, last = told
     if last - first + 1 < SHORTEST:
         return None
     return Spoken(image, max(first, last - LONGEST + 1), last)
-
-
-def longest_sound(level: npt.NDArray[np.float32]) -> tuple[int, int]:
-    """Find the stretch of sound with most of it: a word rather than a louder click.
-
-    Parameters
-    ----------
-    level : float32 (frames,)
-        ln(power).
-
-    Returns
-    -------
-    first, last : int
-        Of stretches within `RANGE` dB of the loudest frame and clear of the recording's quiet
-        tenth, joined over gaps of up to `GAP` frames, the one with the largest sum of decibels.
-    """
-    top, quiet = level.max(), np.percentile(level, 10)
-    clear = min(quiet + 0.3 * (top - quiet), top - LEAST * LN_PER_DB)
-    above = level - max(top - RANGE * LN_PER_DB, clear)
-    loud = np.flatnonzero(above > 0)
-    stretches = np.split(loud, np.flatnonzero(np.diff(loud) > GAP) + 1)
-    best = max(stretches, key=lambda frames: above[frames].sum(), default=loud)
-    return (int(best[0]), int(best[-1])) if len(best) else (0, 0)
 
 
 def _told(columns: Mapping[str, str], frames: int) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ from kws.metadata import OperatingPoint
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.pcm import to_int16
-from kws.spotter import sigmoid
+from kws.posteriors import sigmoid
 
 from ..data.dataset import Clip
 from ..data.images import to_frames

@@ -15,7 +15,7 @@ from kws.console import note
 from kws.frontend import WORDS
 from kws.metadata import WAKE_WORDS, DetectorDefaults, Metadata, OperatingPoint
 from kws.modelfile import pack, parse_model
-from kws.spotter import sigmoid
+from kws.posteriors import sigmoid
 
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker

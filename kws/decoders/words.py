@@ -1,0 +1,252 @@
+"""Decoders of words: commands, of which one is said at a time, and wake words."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+from ..activity import background_level, find_sound
+from ..arrays import Float32, Float64
+from ..detections import Classification, Detection
+from ..detector import Detector, Event
+from ..metadata import UNKNOWN, DetectorDefaults, Metadata
+from ..posteriors import sigmoid, softmax
+from .base import Decoder, StepShape
+
+#: Decibels; sound this far below the loudest belongs to no word.
+RANGE = 25
+#: Frames from one that is sound to the next, at most, within a word.
+GAP = 15
+#: Frames of a word that follows another, at least.
+SHORTEST = 10
+#: Frames of levels that are kept beyond the longest word, to tell the background by.
+MORE_FRAMES = 50
+
+
+class WordDecoder(Decoder):
+    """Detects words when their smoothed score passes the threshold, and finds where they were.
+
+    Parameters
+    ----------
+    metadata, shape
+        As for `Decoder`.
+    defaults : DetectorDefaults
+        Smoothing, refractory period, thresholds, and the longest word.
+    """
+
+    def __init__(self, metadata: Metadata, shape: StepShape, defaults: DetectorDefaults) -> None:
+        super().__init__(metadata, shape)
+        self._detector = Detector(
+            metadata.labels, defaults, self._output_seconds, metadata.exclusive
+        )
+        # a word's level is that of the first front end's bands
+        self._bands = self._front_end.first.bands
+        self._silence = self._front_end.first.silence
+        power = self._front_end.first.spectrum == "power"
+        self._decibel = float(np.log(10) / (10 if power else 20))
+        self._longest = round(defaults.longest / self._front_end.hop_seconds)
+        # levels of the latest frames in a ring, to find where the word was
+        history = max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
+        self._levels = np.empty(-(-history // shape.frames) * shape.frames, np.float32)
+        self._steps = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew, at time 0, after endless digital silence."""
+        self._detector.reset()
+        self._levels[:] = self._silence
+        self._steps = 0
+
+    def update(self, frames: Float32, logits: Float32) -> list[Detection]:
+        """Take one step of the network, return the detections that it completes.
+
+        Parameters
+        ----------
+        frames : float32 (frames, bands)
+            What the network took.
+        logits : float32 (output frames, labels)
+            What it gave.
+
+        Returns
+        -------
+        list of Detection
+            The words that were detected, each while it is said or just after.
+        """
+        size = len(frames)
+        at = (self._steps * size) % len(self._levels)
+        levels = self._levels[at : at + size]
+        np.maximum.reduce(frames[:, : self._bands], axis=1, out=levels)
+        self._steps += 1
+        detections = []
+        for posteriors in self.posteriors(logits):
+            for event in self._detector.update(posteriors):
+                detection = self._locate(event)
+                if detection is not None:
+                    detections.append(detection)
+        return detections
+
+    @abstractmethod
+    def _locate(self, event: Event) -> Detection | None:
+        """Find the word in the levels of the latest frames, or None if it is no new one."""
+
+    def _latest_levels(self) -> Float64:
+        """Return the level of each of the latest frames, the oldest first."""
+        at = (self._steps * self._shape.frames) % len(self._levels)
+        return np.concatenate([self._levels[at:], self._levels[:at]], dtype=np.float64)
+
+    def _detection(self, event: Event, first: int, last: int) -> Detection:
+        """Return a detection between two of the latest frames, the oldest being 0."""
+        front_end = self._front_end
+        oldest = self._steps * self._shape.frames - len(self._levels)
+        start = max(0.0, (oldest + first) * front_end.hop_seconds)
+        end = (oldest + last) * front_end.hop_seconds + front_end.window_seconds
+        return Detection(self._metadata.labels[event.label], event.score, start, end)
+
+
+class CommandDecoder(WordDecoder):
+    """Decodes commands: their labels compete, and no sound is two of them."""
+
+    def __init__(self, metadata: Metadata, shape: StepShape, defaults: DetectorDefaults) -> None:
+        self._spoken_until = 0.0  # seconds: end of the latest word
+        super().__init__(metadata, shape, defaults)
+
+    def reset(self) -> None:
+        """Start anew, at time 0, after endless digital silence."""
+        super().reset()
+        self._spoken_until = 0.0
+
+    def posteriors(self, logits: Float32) -> Float32:
+        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        return softmax(logits)
+
+    def _locate(self, event: Event) -> Detection | None:
+        # the same sound is not two keywords: this one is in what followed the last one
+        position = self._steps * self._shape.frames
+        since = round(position - self._spoken_until / self._front_end.hop_seconds)
+        if since < SHORTEST:
+            return None
+        levels = self._latest_levels()
+        first, last = loudest_stretch(levels, min(self._longest, since), self._decibel)
+        if since < self._longest and (
+            last - first + 1 < SHORTEST
+            or levels[first : last + 1].max()
+            < levels[-self._longest :].max() - RANGE * self._decibel
+        ):
+            return None
+        detection = self._detection(event, first, last)
+        self._spoken_until = detection.end
+        return detection
+
+    def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
+        """Say which label a clip has.
+
+        A clip no longer than the network's receptive field is judged by the mean of the output
+        frames that saw all of it; a longer one by the output frame in which a keyword was most
+        certain.
+
+        Parameters
+        ----------
+        samples : float32 (n,)
+            The clip, at the model's sample rate.
+        run : callable
+            Returns the logits of samples, see `Decoder.classify`.
+
+        Returns
+        -------
+        Classification
+            The most probable label; the scores add up to 1.
+        """
+        field = self._metadata.streaming.receptive_field
+        per_output = self._shape.frames_per_output
+        clip = max(1, -(-len(samples) // self._front_end.hop))
+        logits = run(self._padded(samples, clip + field))
+        first = min(-(-clip // per_output), len(logits)) - 1
+        if clip <= field:
+            beyond = max(first + 1, field // per_output)
+            return self._classification(softmax(logits[first:beyond].mean(axis=0)))
+        return self._classification(self._most_certain(softmax(logits)))
+
+    def _most_certain(self, posteriors: Float32) -> Float32:
+        """Return the output frame in which a keyword was most certain, or the mean of all."""
+        keywords = [self._metadata.labels.index(keyword) for keyword in self._metadata.keywords]
+        certain = posteriors[posteriors[:, keywords].max(axis=1).argmax()]
+        if certain.argmax() in keywords:
+            return np.asarray(certain, np.float32)
+        return np.asarray(posteriors.mean(axis=0), np.float32)
+
+
+class WakeWordDecoder(WordDecoder):
+    """Decodes wake words: each has a score of its own, and one may be said within another."""
+
+    def posteriors(self, logits: Float32) -> Float32:
+        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        return sigmoid(logits)
+
+    def _locate(self, event: Event) -> Detection:
+        # "computer" may be detected within "hey computer": nothing before it is left out
+        first, last = loudest_stretch(self._latest_levels(), self._longest, self._decibel)
+        return self._detection(event, first, last)
+
+    def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
+        """Name the keyword whose detection is farthest above its threshold.
+
+        Parameters
+        ----------
+        samples : float32 (n,)
+            The clip, at the model's sample rate.
+        run : callable
+            Returns the logits of samples, see `Decoder.classify`.
+
+        Returns
+        -------
+        Classification
+            A keyword that a stream would detect, or else ``_unknown_``; each score is the highest
+            of the stream.
+        """
+        field = self._metadata.streaming.receptive_field
+        frames = -(-len(samples) // self._front_end.hop) + field
+        posteriors = sigmoid(run(self._padded(samples, frames)))
+        labels, defaults = self._metadata.labels, self._metadata.detector
+        window = max(1, round(defaults.smoothing / self._output_seconds))
+        smoothed = np.apply_along_axis(np.convolve, 0, posteriors, np.full(window, 1 / window))
+        highest = smoothed.max(axis=0)
+        scores = {label: float(score) for label, score in zip(labels, highest, strict=True)}
+        best = max(labels, key=lambda label: scores[label] - defaults.thresholds[label])
+        if scores[best] < defaults.thresholds[best]:
+            return Classification(UNKNOWN, 1 - scores[best], scores)
+        return Classification(best, scores[best], scores)
+
+
+def loudest_stretch(
+    levels: Float64, longest: int, logarithms_per_decibel: float
+) -> tuple[int, int]:
+    """Find the stretch of sound around the loudest of the latest frames.
+
+    Parameters
+    ----------
+    levels : float64 (frames,)
+        Level of each frame, natural logarithm.
+    longest : int
+        Most frames in the stretch.
+    logarithms_per_decibel : float
+        Size of a decibel in ``levels``.
+
+    Returns
+    -------
+    first, last : int
+        Numbers of the stretch's frames. It reaches from the loudest frame, on both sides, to where
+        the level stays `RANGE` decibels below it, or near the quiet tenth of all frames, for more
+        than `GAP` frames.
+    """
+    window = levels[-longest:]
+    first, last = find_sound(
+        window,
+        RANGE * logarithms_per_decibel,
+        GAP,
+        "loudest",
+        background=background_level(levels),
+    )
+    offset = len(levels) - len(window)
+    return first + offset, last + offset
