@@ -54,7 +54,8 @@ from kws_training.evaluation.continuous import (
     score_negatives,
     score_positives,
 )
-from kws_training.evaluation.detection import TARGETS, Point, curve_of, read_off
+from kws_training.evaluation.detection import TARGETS, curve_of, read_off
+from kws_training.evaluation.detection_results import Point
 from kws_training.evaluation.positives import find_positives
 from kws_training.progress import bar
 

@@ -62,7 +62,7 @@ from kws.errors import KwsError
 from kws.intervals import share_interval
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
-from kws_training.evaluation.detection import Point
+from kws_training.evaluation.detection_results import Point
 from kws_training.progress import bar
 
 #: Engines that give scores, or events at a threshold.

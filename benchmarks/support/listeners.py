@@ -31,7 +31,8 @@ from kws.modelfile import ModelFile
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.continuous import hits
-from kws_training.evaluation.detection import Point, detector_of
+from kws_training.evaluation.detection import detector_of
+from kws_training.evaluation.detection_results import Point
 from kws_training.evaluation.evaluate import open_model
 from kws_training.progress import bar
 from support.environments import ADAPTERS, ONE_THREAD, EngineError, environment, run_adapter

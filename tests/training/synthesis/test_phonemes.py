@@ -5,9 +5,8 @@ import itertools
 import pytest
 
 from kws_training.synthesis import phonemes
+from kws_training.synthesis.phoneme_tables import CONSONANTS, VOWELS
 from kws_training.synthesis.phonemes import (
-    CONSONANTS,
-    VOWELS,
     between,
     dictionary,
     distance,

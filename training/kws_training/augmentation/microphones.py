@@ -63,11 +63,11 @@ class MicrophoneProfiles:
             None if no recording has any sound.
         """
         few = recordings[:: max(1, -(-len(recordings) // RECORDINGS))]
-        heard = [image[:FRAMES] for image in few if image[:FRAMES].any()]
-        if not heard:
+        images = [image[:FRAMES] for image in few if image[:FRAMES].any()]
+        if not images:
             return None
         speech, background = [], []
-        for image in heard:
+        for image in images:
             frames = to_frames(image)
             spectrum = _speech(frames[None])[0, 0]
             level = spectrum.mean()

@@ -15,7 +15,7 @@ from ..data.unlabelled import find_recordings
 from ..reports.card import shown_threshold
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
-    from ..evaluation.detection import DetectionReport, Place, Point
+    from ..evaluation.detection_results import DetectionReport, Place, Point
 
 #: Misses and false accepts that are printed, of each keyword.
 MOST_PLACES = 5

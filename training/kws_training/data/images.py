@@ -163,8 +163,8 @@ def read_images(path: Path) -> WordImages:
             raise ValueError(f"{size} bytes, at most {MOST_BYTES} are read")
         with np.load(path, allow_pickle=False) as archive:
             images, *columns = (_array(archive, name) for name in ("x", "label", "speaker"))
-            told = "set" in archive.files
-            columns.append(_array(archive, "set") if told else np.full(columns[0].shape, ""))
+            split = "set" in archive.files
+            columns.append(_array(archive, "set") if split else np.full(columns[0].shape, ""))
         words, speakers, sets = (column.astype(np.str_) for column in columns)
     except DAMAGED_ARCHIVE as error:
         reason = " ".join(str(error).split())[:200]

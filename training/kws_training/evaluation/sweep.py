@@ -191,11 +191,11 @@ def choose(
     list of Threshold
         One for each keyword; 1 where no threshold reaches the target.
     """
-    heard = score_negatives(spotter, negatives, CLEAN, seed, progress)
+    scores = score_negatives(spotter, negatives, CLEAN, seed, progress)
     chosen = []
     for keyword in keywords:
-        one = track(heard.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword)
-        hours = heard.seconds / 3600
+        one = track(scores.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword)
+        hours = scores.seconds / 3600
         threshold = lowest_threshold([one], int(TARGET * hours + 1e-9))
         threshold = 1.0 if threshold is None else threshold
         chosen.append(Threshold(keyword, threshold, one.count(threshold), hours))

@@ -26,7 +26,15 @@ class ConversionError(KwsError):
 
 @dataclass(frozen=True)
 class Converted:
-    """A network as TFLite, with the names of its tensors."""
+    """A network as TFLite, with the names of its tensors.
+
+    Attributes
+    ----------
+    network : bytes
+        The TFLite file.
+    streaming : StreamingContract
+        What the model file says of the network's inputs, outputs and states.
+    """
 
     network: bytes
     streaming: StreamingContract
@@ -38,11 +46,17 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
     Parameters
     ----------
     step : StepModel
+        The streaming form of the network.
     precision : {"float32", "int8"}
         int8: weights per channel, activations and states too.
     calibration : float32 (streams, frames, bands), optional
         Front-end frames of representative streams; needed for int8. Each is run as a stream, so
         that the states are representative too.
+
+    Returns
+    -------
+    Converted
+        The network and its contract.
 
     Raises
     ------

@@ -136,7 +136,20 @@ class WordBase:
         self._convolutions.append(self._logits)
 
     def features(self, x: Tensor, time: Time) -> Tensor:
-        """Return columns (batch, columns, 1, features) of frames (batch, frames, 1, bands)."""
+        """Compute the features that heads are trained on.
+
+        Parameters
+        ----------
+        x : float32 (batch, frames, 1, bands)
+            Front-end frames.
+        time : Time
+            The reading of time.
+
+        Returns
+        -------
+        float32 (batch, output frames, 1, channels)
+            Features; none is below 0.
+        """
         import keras
 
         relu = keras.ops.relu
@@ -151,7 +164,20 @@ class WordBase:
         return x
 
     def summary(self, x: Tensor, time: Time) -> Tensor:
-        """Return what the logits are made from: (batch, results, 1, features)."""
+        """Join the features over time to what the logits are computed from.
+
+        Parameters
+        ----------
+        x : float32 (batch, frames, 1, bands)
+            Front-end frames.
+        time : Time
+            The reading of time.
+
+        Returns
+        -------
+        float32 (batch, results, 1, channels)
+            One summary per result.
+        """
         import keras
 
         x = over_time(self._mean, self.features(x, time), time)
@@ -163,19 +189,47 @@ class WordBase:
         return self.logits(self.summary(x, time))
 
     def layers(self) -> list[Any]:
-        """Return the layers with weights that give the features, in order."""
+        """List the layers that give the features.
+
+        Returns
+        -------
+        list of Keras layers
+            The convolutions with weights, in order.
+        """
         return self._convolutions[:-2]  # the last two are of the results
 
     def logits(self, summary: Tensor) -> Tensor:
-        """Return logits (batch, results, labels) of a summary."""
+        """Compute logits of a summary.
+
+        Parameters
+        ----------
+        summary : float32 (batch, results, 1, channels)
+            As `summary` returns it.
+
+        Returns
+        -------
+        float32 (batch, results, labels)
+            Logits.
+        """
         return self._logits(summary)[:, :, 0]
 
     def bias(self) -> Any:
-        """Return the bias of the logits, a Keras variable."""
+        """Return the bias of the logits.
+
+        Returns
+        -------
+        Keras variable
+            One number per label.
+        """
         return self._logits.bias
 
     def load(self, weights: Sequence[tuple[Float32, Float32]]) -> None:
-        """Take kernels and biases in the order of the layers; the network has been called once.
+        """Set kernels and biases; the network has been called once before.
+
+        Parameters
+        ----------
+        weights : sequence of (float32, float32)
+            Kernel and bias of each convolution, in order.
 
         Raises
         ------
@@ -253,6 +307,7 @@ class Base:
     model : ModelFile
         The file: labels, front end, provenance.
     shape : BaseShape
+        Sizes of the network's layers.
     weights : list of (float32 kernel, float32 bias)
         Dequantized, batch norm folded, in the order of the layers.
     digest : str
@@ -268,7 +323,19 @@ class Base:
     ceiling: float | None
 
     def weights_for(self, labels: tuple[str, ...]) -> list[tuple[Float32, Float32]]:
-        """Return the weights of a network for other labels; those that it lacks begin at 0."""
+        """Return the weights of a network for other labels.
+
+        Parameters
+        ----------
+        labels : tuple of str
+            The labels of the other network.
+
+        Returns
+        -------
+        list of (float32, float32)
+            Kernel and bias of each convolution; for labels that the base lacks, those of the logits
+            are 0.
+        """
         kernel, bias = self.weights[-1]
         known = self.model.metadata.labels
         logits = np.zeros((*kernel.shape[:3], len(labels)), np.float32), np.zeros(len(labels))
@@ -279,7 +346,13 @@ class Base:
         return [*self.weights[:-1], (logits[0], logits[1].astype(np.float32))]
 
     def network(self) -> WordBase:
-        """Build the network with these weights."""
+        """Build the network with the weights of the base.
+
+        Returns
+        -------
+        WordBase
+            Its batch norm is folded into the weights.
+        """
         from .streaming import whole_model
 
         # `read_base` takes no other front end

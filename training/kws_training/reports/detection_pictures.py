@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..evaluation.detection import Curve, KeywordResult, Place
+from ..evaluation.detection_results import Curve, KeywordResult, Place
 from .pictures import WIDTH, Theme, save_picture, short_name
 
 #: Trials in an hour without the keyword: one in a second, as NIST has it ("The Spoken Term

@@ -22,7 +22,8 @@ from kws.wav import write_wav
 
 from ..evaluation.conditions import RATE
 from ..evaluation.continuous import StreamScores
-from ..evaluation.detection import DetectionReport, Place, Point, detector_of
+from ..evaluation.detection import detector_of
+from ..evaluation.detection_results import DetectionReport, Place, Point
 from .card import digest, rate, share, shown_threshold
 from .detection_pictures import ScoreExcerpt
 from .page import TEMPLATE, curve_section, show_picture, show_table, skipped_section, text
@@ -133,8 +134,8 @@ def _excerpt(
     key = place.keyword, place.stream
     defaults = detector_of(evaluated.metadata)
     if key not in tracks:
-        heard = evaluated.negatives if place.stream is None else evaluated.positives[place.stream]
-        tracks[key] = track(heard.trace, evaluated.metadata.labels, defaults, place.keyword)
+        stream = evaluated.negatives if place.stream is None else evaluated.positives[place.stream]
+        tracks[key] = track(stream.trace, evaluated.metadata.labels, defaults, place.keyword)
     one = tracks[key]
     first = max(0, round((place.stream_at - BEFORE) / one.column_seconds))
     last = round((place.stream_at + AFTER) / one.column_seconds)

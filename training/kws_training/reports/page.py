@@ -81,7 +81,7 @@ independent.</p>
 
 def html_page(
     evaluation: Evaluation,
-    heard: Sequence[tuple[ClipResult, str]],
+    played: Sequence[tuple[ClipResult, str]],
     curve: LearningCurve | str,
 ) -> str:
     """Return the page.
@@ -90,7 +90,7 @@ def html_page(
     ----------
     evaluation : Evaluation
         The model, and what it made of recordings.
-    heard : sequence of (ClipResult, str)
+    played : sequence of (ClipResult, str)
         Clips that went wrong, and the names of the files beside the page that play them.
     curve : LearningCurve or str
         The learning curve, or why there is none.
@@ -122,7 +122,7 @@ def html_page(
                 _confusion(evaluation),
                 _classes(evaluation),
                 _groups(evaluation),
-                _mistakes(evaluation, heard),
+                _mistakes(evaluation, played),
                 curve_section(curve),
                 _points(evaluation),
                 skipped_section(evaluation.report.skipped),
@@ -229,13 +229,13 @@ def _group_row(group: GroupFigures) -> tuple[str, ...]:
     )
 
 
-def _mistakes(evaluation: Evaluation, heard: Sequence[tuple[ClipResult, str]]) -> str:
+def _mistakes(evaluation: Evaluation, played: Sequence[tuple[ClipResult, str]]) -> str:
     of = len(evaluation.report.mistakes)
     if not of:
         return "<h2>What went wrong</h2><p>Nothing: every clip was recognised.</p>"
-    which = f"The {len(heard)} of {of:,}" if len(heard) < of else f"All {of:,}"
+    which = f"The {len(played)} of {of:,}" if len(played) < of else f"All {of:,}"
     items = []
-    for result, name in heard:
+    for result, name in played:
         clip = result.clip
         word = "" if clip.word == clip.label else f" ({text(clip.word)})"
         items.append(

@@ -118,9 +118,9 @@ def write_report(
             draw_groups(part, picture_of_groups(number), groups, report.accuracy)
         if not isinstance(curve, str):
             draw_curve(part, curve)
-        heard = _write_clips(part, evaluation, audio)
+        played = _write_clips(part, evaluation, audio)
         write_text(part / "card.md", model_card(evaluation))
-        write_text(part / "index.html", html_page(evaluation, heard, curve))
+        write_text(part / "index.html", html_page(evaluation, played, curve))
         mistakes = [
             {
                 "file": str(result.clip.path),
@@ -166,13 +166,13 @@ def _write_clips(
     """Copy the clips that went wrong as 16-bit WAV, which every browser plays."""
     results = evaluation.report.results
     at = {id(result): number for number, result in enumerate(results)}
-    heard = []
+    played = []
     for number, result in enumerate(evaluation.report.mistakes[:MOST_CLIPS]):
         name = f"wrong/{number + 1:03}.wav"
         (folder / "wrong").mkdir(exist_ok=True)
         write_wav(folder / name, audio[at[id(result)]], YAMNET.sample_rate)
-        heard.append((result, name))
-    return heard
+        played.append((result, name))
+    return played
 
 
 def write_text(path: Path, content: str) -> None:

@@ -162,29 +162,7 @@ class Pico:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at 16 kHz.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            16000.
-
-        Raises
-        ------
-        KwsError
-            If the package fails.
-        """
+        """Say a text at 16 kHz; see `Engine.speak`."""
         return self._worker.speak(text, voice, style)
 
 
@@ -205,29 +183,7 @@ class Hibari:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at 24 kHz. Its pitch is the voice's own.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            24000.
-
-        Raises
-        ------
-        KwsError
-            If the package fails.
-        """
+        """Say a text at 24 kHz, the pitch the voice's own; see `Engine.speak`."""
         return self._worker.speak(text, voice, style)
 
 
@@ -257,29 +213,7 @@ class Piper:
         self._worker = Worker(self.name)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text at the voice's own rate. Its pitch is the voice's own.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second of the voice.
-
-        Raises
-        ------
-        KwsError
-            If the package fails.
-        """
+        """Say a text at the voice's own rate and pitch; see `Engine.speak`."""
         # [[ ]] would be phonemes
         return self._worker.speak(text.replace("[[", "["), self._places[voice], style)
 

@@ -80,28 +80,9 @@ class Espeak:
         self.voices = tuple(f"{accent}+{variant}" for accent in accents for variant in VARIANTS)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text. The usual speed is 160 words per minute, the usual pitch 50 of 99.
+        """Say a text; see `Engine.speak`.
 
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second.
-
-        Raises
-        ------
-        KwsError
-            If the program fails.
+        The usual speed is 160 words per minute, the usual pitch 50 of 99.
         """
         speed, pitch = round(160 * style.speed), min(99, round(50 * style.pitch))
         command = [
@@ -148,29 +129,7 @@ class Flite:
     natural = True
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text. Its pitch is the voice's own.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second.
-
-        Raises
-        ------
-        KwsError
-            If the program fails.
-        """
+        """Say a text, the pitch the voice's own; see `Engine.speak`."""
         stretch = f"duration_stretch={1 / style.speed:.3f}"
         # not on standard input, from which flite 2.2 reads for ever
         command = [self.name, "-voice", voice, "--setf", stretch, "-t", text, "-o", "/dev/stdout"]
@@ -190,29 +149,7 @@ class Festival:
         self.voices = english_festival_voices()
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text. Its pitch is the voice's own.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One of ``voices``.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second.
-
-        Raises
-        ------
-        KwsError
-            If the program fails.
-        """
+        """Say a text, the pitch the voice's own; see `Engine.speak`."""
         if voice.endswith("_hts"):
             # options of hts_engine: -r, the rate of speech
             speed = f'(list (list "-r" {style.speed:.3f}))'

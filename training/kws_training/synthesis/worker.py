@@ -87,28 +87,7 @@ class PicoPackage:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One that is loaded.
-        speed : float
-            1 is the usual speed.
-        pitch : float
-            1 is the usual pitch.
-        take : int
-            Ignored: Pico always says a text in the same way.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            16000.
-        """
+        """Say a text at 16 kHz, always in the same way; see `Package.say`."""
         engine = self._engines[voice]
         engine.rate, engine.pitch = round(100 * speed), round(100 * pitch)
         content = engine.speak(text) or b""
@@ -123,13 +102,7 @@ class HibariPackage:
         self._voices: dict[str, Any] = {}
 
     def load(self, voice: str) -> None:
-        """Read a voice and the rules of its English.
-
-        Parameters
-        ----------
-        voice : str
-            As ``hibari-tts`` names it.
-        """
+        """Read a voice and the rules of its English; see `Package.load`."""
         from hibari import Hibari
 
         if voice not in self._voices:
@@ -139,28 +112,7 @@ class HibariPackage:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One that is loaded.
-        speed : float
-            1 is the usual speed.
-        pitch : float
-            Ignored: the pitch is the voice's own.
-        take : int
-            Seed of what is drawn by chance.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            24000.
-        """
+        """Say a text at 24 kHz, the pitch the voice's own; see `Package.say`."""
         return self._voices[voice](text, speed=speed, seed=take), 24000
 
 
@@ -203,28 +155,7 @@ class PiperPackage:
     def say(
         self, text: str, voice: str, speed: float, pitch: float, take: int
     ) -> tuple[Float32, int]:
-        """Say a text at the model's rate.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            One that is loaded.
-        speed : float
-            1 is the usual speed.
-        pitch : float
-            Ignored: the pitch is the voice's own.
-        take : int
-            Seed of how freely it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second of the model.
-        """
+        """Say a text at the model's rate, the pitch the voice's own; see `Package.say`."""
         from piper.config import SynthesisConfig
 
         path, _, speaker = voice.rpartition(":")
