@@ -116,6 +116,23 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output(
+    parser: argparse.ArgumentParser, required: bool = True, what: str = "the model file to write"
+) -> None:
+    """Add the argument for the file that a verb writes.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    required : bool
+        Whether the verb always writes it.
+    what : str
+        What it is, for the help.
+    """
+    parser.add_argument("--output", type=Path, required=required, metavar="FILE", help=what)
+
+
 def add_rate(parser: argparse.ArgumentParser) -> None:
     """Add the argument for the sample rate of a pipe."""
     parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")

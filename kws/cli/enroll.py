@@ -16,7 +16,7 @@ from ..metadata import DetectorDefaults
 from ..modelfile import ModelFile, write_model
 from ..packaged import find_model
 from .ambient import Ambient
-from .arguments import BASE_HELP, check_output, per_hour
+from .arguments import BASE_HELP, add_output, check_output, per_hour
 from .verb import Verb
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="with --ambient: how often each phrase may be detected where nobody says it",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    add_output(parser)
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
 

@@ -80,8 +80,19 @@ def _device_verb(name: str) -> Verb:
     return cast(Verb, getattr(import_module(f"{__package__}.{module}"), attribute))
 
 
-def _find_verbs(name: str | None) -> list[Verb]:
-    """Return the named verb alone, or all of them when there is none of this name."""
+def find_verbs(name: str | None) -> list[Verb]:
+    """Return the named verb alone, or all of them when there is none of this name.
+
+    Parameters
+    ----------
+    name : str or None
+        What the command line begins with.
+
+    Returns
+    -------
+    list of Verb
+        Verbs whose packages are not installed are left out.
+    """
     if name in DEVICE_VERBS:
         return [_device_verb(name)]
     further = list(entry_points(group=GROUP))
@@ -159,14 +170,25 @@ def _parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``kws``; those of the process if left out.
+
+    Returns
+    -------
+    int
+        The exit status: 0 only on success.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given and not given[0].startswith("-") else None
     debug = "--debug" in given
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a file or the locale
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        options = _parser(_find_verbs(name)).parse_args(given)
+        options = _parser(find_verbs(name)).parse_args(given)
         status: int = options.run(options)
         _flush()
         return status

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.cli.arguments import MODEL_HELP, add_old_spelling, check_output, milliseconds, names
+from kws.cli.arguments import (
+    MODEL_HELP,
+    add_old_spelling,
+    add_output,
+    check_output,
+    milliseconds,
+    names,
+)
 from kws.cli.verb import Verb
 from kws.errors import KwsError
-from kws_training.cli.arguments import add_data, add_negatives, seed
+from kws_training.cli.arguments import add_data, add_figures, add_negatives, add_seed
 from kws_training.tensorflow_loading import import_tensorflow
 
 if TYPE_CHECKING:
@@ -46,14 +54,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         f"{STUDENT} if left out",
     )
     add_budget(parser, "the largest temporal student whose step takes at most so long")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, help="passes over the recordings; fewer are quicker"
+    )
     parser.add_argument(
         "--copies",
         type=int,
         default=COPIES,
         help="augmented copies of each recording, for a teacher that needs the waveform",
     )
-    parser.add_argument("--seed", type=seed, default=0)
+    add_seed(parser)
+    add_figures(parser)
 
 
 def add_material(parser: argparse.ArgumentParser) -> None:
@@ -131,7 +142,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name the files to write."""
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    add_output(parser)
     parser.add_argument(
         "--float",
         dest="unquantized",
@@ -206,7 +217,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.budget_ms is not None:
         choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
-        print(choice.why)
+        if not options.json:
+            print(choice.why)
         student = choice.student
     result = distill(
         teachers,
@@ -229,16 +241,32 @@ def _run(options: argparse.Namespace) -> int:
         (f"student {student.name}, int8", result.student),
         ("the same without teacher, int8", result.alone),
     ]
-    for name, report in rows:
-        low, high = report.interval
-        print(
-            f"{name}: {report.accuracy:.1%} ({low:.1%} to {high:.1%}) of {report.clips} clips "
-            f"of {result.judges} speakers"
-        )
+    size = options.output.stat().st_size
+    if options.json:
+        figures = {
+            "model": str(options.output),
+            "bytes": size,
+            "student": student.name,
+            "speakers": result.judges,
+            "teachers": [
+                {"model": str(path), **one.summary()}
+                for path, one in zip(options.teachers, result.teachers, strict=True)
+            ],
+            "distilled": result.student.summary(),
+            "without_teacher": result.alone.summary(),
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in result.skipped],
+        }
+        print(json.dumps(figures, indent=1))
+    else:
+        for name, report in rows:
+            low, high = report.interval
+            print(
+                f"{name}: {report.accuracy:.1%} ({low:.1%} to {high:.1%}) of {report.clips} clips "
+                f"of {result.judges} speakers"
+            )
+        print(f"wrote {options.output} ({size / 1000:.0f} kB, int8, {student.name})")
     if result.student.clips < FEW:
         note(f"{result.student.clips} clips tell little: name folders of more with --test-data")
-    size = options.output.stat().st_size / 1000
-    print(f"wrote {options.output} ({size:.0f} kB, int8, {student.name})")
     return 0
 
 

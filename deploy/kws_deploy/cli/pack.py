@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from kws.cli.arguments import check_output
+from kws.cli.arguments import add_output, check_output
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
@@ -28,7 +28,7 @@ def _configure_pack(parser: argparse.ArgumentParser) -> None:
         metavar="kws.json",
         help="its contract; the arrays that it names lie beside it",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE")
+    add_output(parser, required=False)
     parser.add_argument(
         "--template",
         action="store_true",

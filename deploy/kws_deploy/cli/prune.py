@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from kws.cli.verb import Verb
 from kws.errors import KwsError
-from kws_training.cli.arguments import seed
+from kws_training.cli.arguments import add_figures, add_seed
 from kws_training.tensorflow_loading import import_tensorflow
 
 from .distill import add_material, add_outputs, check_outputs, folders_of, write_student
@@ -33,7 +34,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_material(parser)
     add_outputs(parser)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training afterwards")
-    parser.add_argument("--seed", type=seed, default=0)
+    add_seed(parser)
+    add_figures(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -64,7 +66,8 @@ def _run(options: argparse.Namespace) -> int:
         cache_folder("checkpoints"),
     )
     write_student(options, result)
-    print(f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}")
+    lines = [f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}"]
+    figures = []
     # of one number format: what int8 saves is not pruning's
     same = result.model if cost(base.model.network).precision == "int8" else result.unquantized
     rows = (
@@ -73,11 +76,32 @@ def _run(options: argparse.Namespace) -> int:
     )
     for name, model, report in rows:
         with quiet():
-            milliseconds = network_times(model).median * 1e3
-        print(
-            f"{name:24} {cost(model.network).weights:8,} {len(model.network) / 1e3:6.0f} "
-            f"{milliseconds:15.3f} {report.accuracy:9.1%}"
+            step = network_times(model).median
+        weights = cost(model.network).weights
+        figures.append(
+            {
+                "name": name,
+                "weights": weights,
+                "network_bytes": len(model.network),
+                "step_seconds": step,
+                **report.summary(),
+            }
         )
+        lines.append(
+            f"{name:24} {weights:8,} {len(model.network) / 1e3:6.0f} "
+            f"{step * 1e3:15.3f} {report.accuracy:9.1%}"
+        )
+    if options.json:
+        found = {
+            "model": str(options.output),
+            "speakers": result.judges,
+            "networks": figures,
+            "without_teacher": result.alone.summary(),
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in result.skipped],
+        }
+        print(json.dumps(found, indent=1))
+        return 0
+    print("\n".join(lines))
     print(
         f"{result.student.clips} clips of {result.judges} speakers; trained on without teacher: "
         f"{result.alone.accuracy:.1%}"

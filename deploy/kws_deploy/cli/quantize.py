@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.arrays import Int16
-from kws.cli.arguments import MODEL_HELP, check_output
+from kws.cli.arguments import MODEL_HELP, add_output, check_output
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.installing import install_extra
 from kws.metadata import WAKE_WORDS
 from kws.modelfile import ModelFile, write_model
 from kws.packaged import find_model
-from kws_training.cli.arguments import add_data, seed
+from kws_training.cli.arguments import add_data, add_seed
 
 if TYPE_CHECKING:
     pass
@@ -54,7 +54,7 @@ def _configure_quantize(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of recordings like those that the device will hear, without labels",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE")
+    add_output(parser, required=False, what="the model file to write; with --to")
     add_data(parser, required=False)
     parser.add_argument(
         "--recipe",
@@ -82,7 +82,7 @@ def _configure_quantize(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         help="draw it, from first to last",
     )
-    parser.add_argument("--seed", type=seed, default=0)
+    add_seed(parser)
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 
 

@@ -461,7 +461,7 @@ from tests_table import SOURCE
 sources.SOURCES = (SOURCE,)
 from kws import cli
 from kws_training.cli.data import DATA
-cli._find_verbs = lambda name: [DATA]
+cli.find_verbs = lambda name: [DATA]
 sys.exit(cli.main())
 """
 

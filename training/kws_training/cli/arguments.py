@@ -22,6 +22,28 @@ def seed(text: str) -> int:
     return value
 
 
+def add_figures(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that asks for the figures in place of lines for people.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for the seed.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument("--seed", type=seed, default=0, help="of all that is random")
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add the arguments that name recordings."""
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kws.console import note
 from kws.errors import KwsError
 
 from ..progress import bar
-from .arguments import add_recipe, seed
+from .arguments import add_figures, add_recipe, add_seed
 
 #: Most examples of a recording.
 MOST = 1000
@@ -34,7 +35,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=int, default=4, metavar="N", help="examples of each recording"
     )
-    parser.add_argument("--seed", type=seed, default=0)
+    add_seed(parser)
+    add_figures(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -75,7 +77,16 @@ def _run(options: argparse.Namespace) -> int:
     )
     for skip in skipped:
         note(f"skipped: {skip.path}: {skip.reason}")
-    print(f"wrote {written} examples, examples.csv and examples.png to {options.output}")
+    if options.json:
+        left_out = [*damaged, *unusable, *skipped]
+        figures = {
+            "folder": str(options.output),
+            "examples": written,
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in left_out],
+        }
+        print(json.dumps(figures, indent=1))
+    else:
+        print(f"wrote {written} examples, examples.csv and examples.png to {options.output}")
     if written + written // options.count > MOST_PANELS:
         note(f"examples.png shows the first {MOST_PANELS} spectrograms")
     return 0

@@ -164,7 +164,9 @@ def _bytes(number: int) -> str:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="list|fetch", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="list|fetch", required=True, help="what to do"
+    )
     listing = actions.add_parser("list", help="what there is", description="what there is")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
     fetching = actions.add_parser(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kws.arrays import Float32
-from kws.cli.arguments import check_output, names
+from kws.cli.arguments import add_output, check_output, names
 from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.frontend import WORDS
@@ -16,7 +18,7 @@ from kws.modelfile import ModelFile
 
 from ..data.dataset import Skipped
 from ..tensorflow_loading import import_tensorflow
-from .arguments import add_speaker_rule, seed, share
+from .arguments import add_figures, add_seed, add_speaker_rule, share
 
 #: Recordings of a folder of speech that are heard, at most: evenly spread over it.
 MOST_SPEECH = 400
@@ -109,8 +111,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "are taken by that",
     )
     parser.add_argument("--epochs", type=int, help="24; 8 with --start")
-    parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    add_seed(parser)
+    add_figures(parser)
+    add_output(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -139,8 +142,9 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
     speech, damaged = _read_speech(options.speech)
     skipped += damaged
+    validation: dict[str, Any] | None = None
     if model is None:
-        model = _train(options, noise, skipped)
+        model, validation = _train(options, noise, skipped)
     network, metadata = model.network, model.metadata
     if speech:
         network, metadata = with_enrolment(model, speech, noise, options.seed)
@@ -149,7 +153,18 @@ def _run(options: argparse.Namespace) -> int:
     write_model(options.output, network, metadata)
     for skip in skipped:
         note(f"skipped: {skip.path}: {skip.reason}")
-    print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB)")
+    size = options.output.stat().st_size
+    if options.json:
+        figures = {
+            "model": str(options.output),
+            "bytes": size,
+            "words": list(metadata.keywords),
+            "validation": validation,
+            "skipped": [{"file": str(s.path), "reason": s.reason} for s in skipped],
+        }
+        print(json.dumps(figures, indent=1))
+    else:
+        print(f"wrote {options.output} ({size / 1000:.0f} kB)")
     return 0
 
 
@@ -173,8 +188,15 @@ def _read_speech(folders: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]
 
 def _train(
     options: argparse.Namespace, noise: Sequence[Float32], skipped: list[Skipped]
-) -> ModelFile:
-    """Train a word base as the options say; adds what is skipped to the list."""
+) -> tuple[ModelFile, dict[str, Any] | None]:
+    """Train a word base as the options say; adds what is skipped to the list.
+
+    Returns
+    -------
+    model : ModelFile
+    validation : dict or None
+        Accuracy on images of speakers that nothing was trained on; None if there are none.
+    """
     from kws.console import note
     from kws.modelfile import parse_model
 
@@ -242,9 +264,12 @@ def _train(
         options.keywords,
         start,
     )
+    validation = None
     if result.images:
-        print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
-    return parse_model(result.content, str(options.output))
+        validation = {"accuracy": result.accuracy, "images": result.images}
+        if not options.json:
+            print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
+    return parse_model(result.content, str(options.output)), validation
 
 
 PRETRAIN = Verb(

@@ -14,7 +14,7 @@ from kws.console import note
 from kws.errors import KwsError
 
 from ..progress import bar
-from .arguments import seed
+from .arguments import add_seed
 
 #: Most recordings of each kind.
 MOST = 100_000
@@ -64,7 +64,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", default="en", metavar="CODE", help="what the phrase is in, as en, de, fr"
     )
-    parser.add_argument("--seed", type=seed, default=0)
+    add_seed(parser)
     parser.add_argument("--json", action="store_true", help="what was made, as one JSON object")
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from kws.cli.arguments import BASE_HELP, add_old_spelling, names
+from kws.cli.arguments import BASE_HELP, add_old_spelling, add_output, names
 from kws.cli.verb import Verb
 
 from .arguments import add_data, add_negatives, add_recipe, seed, share
@@ -18,7 +18,7 @@ from .train_wake_words import add_wake_words, run_wake_words
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser, required=False)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    add_output(parser)
     parser.add_argument(
         "--task",
         choices=tuple(TASKS),

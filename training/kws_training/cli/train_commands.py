@@ -8,7 +8,7 @@ from ..networks.word_base import read_base
 from ..networks.yamnet_file import read_yamnet
 from ..tensorflow_loading import import_tensorflow
 from .train_config import CommandConfig
-from .train_files import Trained, accuracy_of, find_sounds, split_clips, write_trained
+from .train_files import Trained, find_sounds, split_clips, write_trained
 
 
 def run_commands(config: CommandConfig) -> Trained:
@@ -70,7 +70,7 @@ def run_commands(config: CommandConfig) -> Trained:
                 f"accuracy on {who} speakers: {report.accuracy:.1%} of {report.clips} clips"
             )
     figures = {
-        "validation": accuracy_of(result.validation),
-        "held_out": accuracy_of(result.held_out),
+        "validation": result.validation.summary(),
+        "held_out": None if result.held_out is None else result.held_out.summary(),
     }
     return Trained(lines, figures, result.skipped)

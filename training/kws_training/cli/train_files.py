@@ -15,7 +15,6 @@ from .train_config import ClipsConfig, TrainConfig
 if TYPE_CHECKING:  # what these import is not needed to print --help
     from kws.modelfile import ModelFile
 
-    from ..evaluation.results import ClipReport
 
 #: Clips to train, to validate and held out.
 Clips = tuple[list[Clip], list[Clip], list[Clip]]
@@ -138,23 +137,3 @@ def write_trained(config: TrainConfig, content: bytes, skipped: Sequence[Skipped
     for skip in skipped:
         note(f"skipped: {skip.path}: {skip.reason}")
     return model
-
-
-def accuracy_of(report: ClipReport | None) -> dict[str, Any] | None:
-    """Return the accuracy over clips as JSON values; None if there were no clips.
-
-    Parameters
-    ----------
-    report : ClipReport or None
-
-    Returns
-    -------
-    dict or None
-    """
-    if report is None:
-        return None
-    return {
-        "accuracy": report.accuracy,
-        "interval": list(report.interval),
-        "clips": report.clips,
-    }

@@ -16,7 +16,7 @@ from ..networks.yamnet_file import read_yamnet
 from ..tensorflow_loading import import_tensorflow
 from .evaluate import class_lines
 from .train_config import SoundConfig
-from .train_files import Clips, Trained, accuracy_of, find_sounds, split_clips, write_trained
+from .train_files import Clips, Trained, find_sounds, split_clips, write_trained
 
 
 def run_sounds(config: SoundConfig) -> Trained:
@@ -78,7 +78,7 @@ def run_sounds(config: SoundConfig) -> Trained:
     figures = {
         **result.judged.to_dict(),
         "folds": folds,
-        "held_out": accuracy_of(result.held_out),
+        "held_out": None if result.held_out is None else result.held_out.summary(),
         "same_label_as_in_float": result.same,
         "compared_with_float": result.compared,
     }

@@ -113,6 +113,10 @@ class ClipReport:
         wrong = (result for result in self.results if not result.right)
         return tuple(sorted(wrong, key=lambda result: (-result.score, str(result.clip.path))))
 
+    def summary(self) -> dict[str, Any]:
+        """Return the accuracy over all clips as plain JSON values."""
+        return {"accuracy": self.accuracy, "interval": list(self.interval), "clips": self.clips}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values, without the single clips.
 
