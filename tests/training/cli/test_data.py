@@ -382,7 +382,7 @@ def test_the_disk_becomes_full(tmp_path, site):
     script = """
 import errno, resource, sys
 from kws.cli.main import main
-from kws_training.cli import data_command
+from kws_training.cli import data as data_command
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 # the kernel says EFBIG here, as it says ENOSPC on a full disk
 errno.ENOSPC = errno.EFBIG
@@ -459,7 +459,7 @@ import sys
 from kws_training.data import sources
 from tests_table import SOURCE
 sources.SOURCES = (SOURCE,)
-from kws import cli
+from kws.cli import main as cli
 from kws_training.cli.data import DATA
 cli.find_verbs = lambda name: [DATA]
 sys.exit(cli.main())
