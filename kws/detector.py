@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,20 +24,24 @@ class Event:
         Smoothed score, 0 .. 1.
     step : int
         Steps since the last reset, the present one included.
+    again : bool
+        Whether the keyword was said again while its score had not fallen since the last time.
     """
 
     label: int
     score: float
     step: int
+    again: bool = False
 
 
 class Detector:
     """Decides, step by step, whether a keyword was said.
 
     A keyword is detected when its smoothed score passes its threshold and, where labels compete,
-    is the highest of all labels. It is not detected again within the refractory period, nor
-    before its score has fallen below half of the threshold: a keyword that is said once is one
-    detection, however long its score stays high.
+    is the highest of all labels. It is not detected again within the refractory period. After
+    that it is detected again once its score has fallen below half of the threshold, or when it
+    was said again, as far as the sound tells: a keyword that is said once is one detection,
+    however long its score stays high.
 
     Parameters
     ----------
@@ -83,13 +88,23 @@ class Detector:
         self._all_armed = True
         self._step = 0
 
-    def update(self, scores: Float32) -> list[Event]:
+    def update(
+        self, scores: Float32, said_again: Callable[[int], bool] | None = None
+    ) -> list[Event]:
         """Take the scores of one step; returns the keywords that it completes.
 
         Parameters
         ----------
         scores : float32 (labels,)
             Posteriors, 0 .. 1.
+        said_again : callable, optional
+            Takes a label whose score is high and has been since it was detected; returns whether
+            the sound tells that it was said again. Without it only the scores decide.
+
+        Returns
+        -------
+        list of Event
+            In the order of the labels.
         """
         self._scores[self._step % self._window] = scores
         self._step += 1
@@ -103,13 +118,16 @@ class Detector:
         np.greater_equal(smoothed, self._thresholds, out=passed)
         if not np.logical_or.reduce(passed):
             return []
-        passed &= self._armed
         passed &= self._step >= self._blocked_until
         if self._exclusive:
             best = smoothed.argmax()
             passed &= np.arange(len(passed)) == best
-        events = [Event(int(n), float(smoothed[n]), self._step) for n in np.flatnonzero(passed)]
-        self._armed[passed] = False
-        self._all_armed = bool(self._armed.all())
-        self._blocked_until[passed] = self._step + self._refractory
+        events = []
+        for label in map(int, np.flatnonzero(passed)):
+            again = not self._armed[label]
+            if again and (said_again is None or not said_again(label)):
+                continue
+            events.append(Event(label, float(smoothed[label]), self._step, again))
+            self._armed[label] = self._all_armed = False
+            self._blocked_until[label] = self._step + self._refractory
         return events

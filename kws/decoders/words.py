@@ -21,6 +21,12 @@ RANGE = 25
 GAP = 15
 #: Frames of a word that follows another, at least.
 SHORTEST = 10
+#: Decibels; a word that is said again is at most so far below the loudest sound of late. Clicks
+#: after a word are quieter.
+AGAIN_RANGE = 12
+#: Frames of a word that is said again which are heard before it is detected, at most: the first
+#: time a faint word may have taken longer, until the pause after it.
+LONGEST_DELAY = 60
 #: Frames of levels that are kept beyond the longest word, to tell the background by.
 MORE_FRAMES = 50
 
@@ -51,6 +57,10 @@ class WordDecoder(Decoder):
         history = max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
         self._levels = np.empty(-(-history // shape.frames) * shape.frames, np.float32)
         self._steps = 0
+        # of each label's latest detection: where it ended, in seconds, and how many frames after
+        # the word's beginning it was made
+        self._ends = np.zeros(len(metadata.labels))
+        self._delays = np.zeros(len(metadata.labels), np.int64)
         self.reset()
 
     def reset(self) -> None:
@@ -58,6 +68,8 @@ class WordDecoder(Decoder):
         self._detector.reset()
         self._levels[:] = self._silence
         self._steps = 0
+        self._ends[:] = 0.0
+        self._delays[:] = 0
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
@@ -81,11 +93,49 @@ class WordDecoder(Decoder):
         self._steps += 1
         detections = []
         for posteriors in self.posteriors(logits):
-            for event in self._detector.update(posteriors):
+            for event in self._detector.update(posteriors, self._said_again):
                 detection = self._locate(event)
-                if detection is not None:
-                    detections.append(detection)
+                if detection is None:
+                    continue
+                detections.append(detection)
+                self._ends[event.label] = detection.end
+                if not event.again:
+                    begun = round(detection.start / self._front_end.hop_seconds)
+                    delay = self._steps * self._shape.frames - begun
+                    self._delays[event.label] = min(delay, LONGEST_DELAY)
         return detections
+
+    def _said_again(self, label: int) -> bool:
+        """Return whether a keyword was said again while its score stayed high.
+
+        The network remembers a word for longer than people pause between two. So the sound
+        decides: after the last detection it was quiet for more than `GAP` frames, then something
+        began that is as loud as a word, and the score is still high when as much of this has been
+        heard as it took to detect the keyword before.
+        """
+        since = self._frames_since(self._last_end(label))
+        if since <= GAP:
+            return False
+        levels = self._latest_levels()
+        heard = min(self._longest, since)
+        first, last = loudest_stretch(levels, heard, self._decibel)
+        quiet_before = first - (len(levels) - heard)
+        return bool(
+            quiet_before > GAP
+            and last - first + 1 >= SHORTEST
+            and len(levels) - first >= int(self._delays[label])
+            and levels[first : last + 1].max()
+            >= levels[-self._longest :].max() - AGAIN_RANGE * self._decibel
+        )
+
+    def _last_end(self, label: int) -> float:
+        """Return when the word ended before which a label's next one cannot begin, in seconds."""
+        return float(self._ends[label])
+
+    def _frames_since(self, seconds: float) -> int:
+        """Return how many frames ago a time was."""
+        position = self._steps * self._shape.frames
+        return round(position - seconds / self._front_end.hop_seconds)
 
     @abstractmethod
     def _locate(self, event: Event) -> Detection | None:
@@ -123,8 +173,7 @@ class CommandDecoder(WordDecoder):
 
     def _locate(self, event: Event) -> Detection | None:
         # the same sound is not two keywords: this one is in what followed the last one
-        position = self._steps * self._shape.frames
-        since = round(position - self._spoken_until / self._front_end.hop_seconds)
+        since = self._frames_since(self._spoken_until)
         if since < SHORTEST:
             return None
         levels = self._latest_levels()
@@ -138,6 +187,9 @@ class CommandDecoder(WordDecoder):
         detection = self._detection(event, first, last)
         self._spoken_until = detection.end
         return detection
+
+    def _last_end(self, label: int) -> float:
+        return self._spoken_until
 
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
         """Say which label a clip has.

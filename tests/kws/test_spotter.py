@@ -61,7 +61,7 @@ class EveryEighth:
     def reset(self) -> None:
         self.step = 0
 
-    def update(self, scores: np.ndarray) -> list[Event]:
+    def update(self, scores: np.ndarray, said_again: object = None) -> list[Event]:
         self.step += 1
         if self.step % self.every:
             return []

@@ -10,6 +10,10 @@
 #define SHORTEST 10
 /* Most frames of quiet within a word. */
 #define GAP 15
+/* A word that is said again is at most this far below the loudest sound of late: 12 dB. */
+#define AGAIN_RANGE (12.0 * KWS_DECIBEL)
+/* Most frames of it that are heard before it is detected. */
+#define LONGEST_DELAY 60
 
 void kws_detector_reset(kws_detector *self)
 {
@@ -124,7 +128,6 @@ static void loudest_stretch(const kws_detector *self, int longest, int *first, i
     }
 }
 
-#if KWS_EXCLUSIVE
 static double loudest(const kws_detector *self, int first, int last)
 {
     double most = level(self, first);
@@ -134,10 +137,21 @@ static double loudest(const kws_detector *self, int first, int last)
     return most;
 }
 
-/* Frames since the end of the last detection; halves to even. */
-static int64_t frames_since(const kws_detector *self)
+/* End of the word, in samples, before which a label's next one cannot begin. */
+static int64_t last_end(const kws_detector *self, int label)
 {
-    const int64_t samples = self->steps * KWS_STEP_FRAMES * KWS_HOP - self->spoken_until;
+#if KWS_EXCLUSIVE
+    (void)label;
+    return self->spoken_until;
+#else
+    return self->ends[label];
+#endif
+}
+
+/* Frames since then; halves to even. */
+static int64_t frames_since(const kws_detector *self, int64_t end)
+{
+    const int64_t samples = self->steps * KWS_STEP_FRAMES * KWS_HOP - end;
     int64_t frames = samples / KWS_HOP, rest = samples % KWS_HOP;
     if (rest < 0) {
         rest += KWS_HOP;
@@ -145,7 +159,25 @@ static int64_t frames_since(const kws_detector *self)
     }
     return frames + (2 * rest > KWS_HOP || (2 * rest == KWS_HOP && frames % 2 != 0));
 }
-#endif
+
+/* Whether a keyword was said again while its score stayed high, as far as the sound tells: after
+ * the last detection it was quiet, then something began that is as loud as a word, and as much of
+ * it has been heard as it took to detect the keyword before. */
+static int said_again(const kws_detector *self, int label)
+{
+    const int64_t since = frames_since(self, last_end(self, label));
+    const int heard = since < KWS_LONGEST_FRAMES ? (int)since : KWS_LONGEST_FRAMES;
+    int first, last;
+    if (since <= GAP) {
+        return 0;
+    }
+    loudest_stretch(self, heard, &first, &last);
+    return first - (KWS_LEVEL_FRAMES - heard) > GAP && last - first + 1 >= SHORTEST &&
+           KWS_LEVEL_FRAMES - first >= self->delays[label] &&
+           loudest(self, first, last) >=
+               loudest(self, KWS_LEVEL_FRAMES - KWS_LONGEST_FRAMES, KWS_LEVEL_FRAMES - 1) -
+                   AGAIN_RANGE;
+}
 
 /* Say where the word is; returns 0 if it was detected already. */
 static int locate(kws_detector *self, kws_detection *found)
@@ -153,7 +185,7 @@ static int locate(kws_detector *self, kws_detection *found)
     int first, last, longest = KWS_LONGEST_FRAMES;
 #if KWS_EXCLUSIVE
     /* the same sound is not two keywords: this one is in what followed the last one */
-    const int64_t since = frames_since(self);
+    const int64_t since = frames_since(self, self->spoken_until);
     if (since < SHORTEST) {
         return 0;
     }
@@ -174,6 +206,8 @@ static int locate(kws_detector *self, kws_detection *found)
     found->end = (origin + last) * KWS_HOP + KWS_WINDOW;
 #if KWS_EXCLUSIVE
     self->spoken_until = found->end;
+#else
+    self->ends[found->label] = found->end;
 #endif
     return 1;
 }
@@ -197,15 +231,26 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
         }
     }
     for (n = 0; n < KWS_LABELS; n++) {
-        if (smoothed[n] < kws_thresholds[n] || !self->armed[n] ||
-            self->columns < self->blocked_until[n] || (KWS_EXCLUSIVE && n != best)) {
+        if (smoothed[n] < kws_thresholds[n] || self->columns < self->blocked_until[n] ||
+            (KWS_EXCLUSIVE && n != best)) {
+            continue;
+        }
+        const int again = !self->armed[n];
+        if (again && !said_again(self, n)) {
             continue;
         }
         self->armed[n] = 0;
         self->blocked_until[n] = self->columns + KWS_REFRACTORY_COLUMNS;
         found[count].label = n;
         found[count].score = smoothed[n];
-        count += locate(self, &found[count]);
+        if (!locate(self, &found[count])) {
+            continue;
+        }
+        if (!again) {
+            const int64_t delay = self->steps * KWS_STEP_FRAMES - found[count].start / KWS_HOP;
+            self->delays[n] = delay < LONGEST_DELAY ? (int32_t)delay : LONGEST_DELAY;
+        }
+        count++;
     }
     return count;
 }
