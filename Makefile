@@ -22,11 +22,11 @@ demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 
 # Files of tests side by side: TensorFlow uses one core and a half, and many tests start processes.
 test: $(VENV)/.kws-test lint ## lint, and all tests but the slow ones; ends with what was skipped and why
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # In an environment of its own, without TensorFlow.
 test-device: $(DEVICE_VENV)/.kws-test-device ## the tests of the device side, on what a device has; one minute
-	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.kws-test ## all tests, the slow ones too
 	$(BIN)/python -m pytest

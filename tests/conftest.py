@@ -16,6 +16,18 @@ import pytest
 from kws.cli.main import main
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what trains: of files side by side none that takes long is left for the end."""
+    first = ("training", "deploy")
+    tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        side = item.path.relative_to(tests).parts[0]
+        return first.index(side) if side in first else len(first)
+
+    items.sort(key=rank)
+
+
 def kws_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in this process: what it prints, and how it ends.
 
