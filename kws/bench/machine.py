@@ -114,6 +114,7 @@ class State:
     watts : float or None
         By the board's own measurement.
     watts_source : str or None
+        The sensor, or the program, that measured it.
     """
 
     frequency_hz: float | None
@@ -129,7 +130,18 @@ class State:
 
 
 def read_machine(root: Path = ROOT) -> Machine:
-    """Read what does not change; ``root`` stands for the root of the file system."""
+    """Read what does not change; ``root`` stands for the root of the file system.
+
+    Parameters
+    ----------
+    root : Path
+        Stands for the root of the file system.
+
+    Returns
+    -------
+    Machine
+        What is not known is None.
+    """
     from .. import __version__
 
     core = _core(root)
@@ -160,6 +172,11 @@ def read_state(root: Path = ROOT, *, tools: bool = True) -> State:
         Stands for the root of the file system.
     tools : bool
         Whether to ask ``vcgencmd`` too: it takes some milliseconds of a core.
+
+    Returns
+    -------
+    State
+        What is not known is None.
     """
     watts, source = _watts(root, tools)
     return State(
@@ -178,9 +195,15 @@ def doubts(machine: Machine, states: Sequence[State]) -> list[str]:
     Parameters
     ----------
     machine : Machine
+        What does not change.
     states : sequence of State
         Before, during and after, in their order; the load is judged by the first, since afterwards
         it is our own.
+
+    Returns
+    -------
+    list of str
+        Empty if nothing is doubtful.
     """
     found = []
     if machine.governor not in (None, "performance"):
@@ -314,6 +337,16 @@ def pmic_watts(text: str) -> float | None:
     Each rail has a line of its current and one of its voltage, ``VDD_CORE_A current(7)=0.75A`` and
     ``VDD_CORE_V volt(15)=0.72V``. What does not pass through these rails is not in the sum: it is
     less than what the board takes from its supply.
+
+    Parameters
+    ----------
+    text : str
+        What ``vcgencmd pmic_read_adc`` printed.
+
+    Returns
+    -------
+    float or None
+        Watts.
     """
     found = {
         (rail, unit): float(value)

@@ -43,12 +43,18 @@ def measure_model(model: ModelFile, threads: int, seconds: float, report: Report
     Parameters
     ----------
     model : ModelFile
+        A checked model file.
     threads : int
-        Of the interpreter.
+        Threads of the interpreter.
     seconds : float
         How long, warm-up and loading not counted.
     report : callable
         Called about twice a second.
+
+    Returns
+    -------
+    dict
+        The figures as JSON values.
     """
     found = describe(model, threads)
     _stream(model, threads, seconds * REAL_TIME_SHARE, found, report)
@@ -57,7 +63,20 @@ def measure_model(model: ModelFile, threads: int, seconds: float, report: Report
 
 
 def describe(model: ModelFile, threads: int) -> dict[str, Any]:
-    """Return what is known of a model before it is measured."""
+    """Return what is known of a model before it is measured.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    dict
+        The first fields of an entry of `kws.bench.result`.
+    """
     metadata = model.metadata
     return {
         "name": Path(model.path).name,
@@ -70,7 +89,20 @@ def describe(model: ModelFile, threads: int) -> dict[str, Any]:
 
 
 def times(taken: timing.Nanoseconds, threads: int) -> dict[str, Any]:
-    """Return the summary of measured steps as plain JSON values, with all percentiles."""
+    """Return the summary of measured steps as plain JSON values, with all percentiles.
+
+    Parameters
+    ----------
+    taken : ndarray
+        Nanoseconds of each step: int64 (steps,).
+    threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    dict
+        Seconds: median, p90, p99, largest, and the 0th to the 100th percentile.
+    """
     percentiles = np.percentile(taken, np.arange(101), method="higher") / 1e9
     summary = asdict(timing.summary(taken, threads))
     del summary["threads"]
@@ -150,7 +182,18 @@ def _join(found: dict[str, Any], slices: dict[str, list[timing.Nanoseconds]], th
 
 
 def memory(status: Path = Path("/proc/self/status")) -> dict[str, int] | None:
-    """Return this process's resident memory now and at its peak, in bytes; None if not told."""
+    """Return this process's resident memory now and at its peak, in bytes; None if not told.
+
+    Parameters
+    ----------
+    status : Path
+        Stands for ``/proc/self/status``.
+
+    Returns
+    -------
+    dict or None
+        ``steady`` and ``peak``, in bytes.
+    """
     try:
         text = status.read_text()
     except OSError:
@@ -162,7 +205,17 @@ def memory(status: Path = Path("/proc/self/status")) -> dict[str, int] | None:
 
 
 def load(path: str) -> ModelFile:
-    """Read a model file, or one of the package's by name; an empty path means the default."""
+    """Read a model file, or one of the package's by name; an empty path means the default.
+
+    Parameters
+    ----------
+    path : str
+        A file, a name, or an empty text.
+
+    Returns
+    -------
+    ModelFile
+    """
     return find_model(path or None)
 
 

@@ -59,10 +59,18 @@ def run(path: str, threads: int, seconds: float, progress: Progress) -> Iterator
     Parameters
     ----------
     path : str
-        Of a model file; empty for the one in the package.
+        A model file, or the name of one in the package; empty for the default.
     threads : int
+        Threads of the interpreter.
     seconds : float
+        How long, warm-up and loading not counted.
     progress : callable
+        Called with what is being done, and how much of it is done, 0 .. 1.
+
+    Yields
+    ------
+    dict
+        The entry, as far as it is known.
 
     Raises
     ------
@@ -101,6 +109,16 @@ def start_seconds(path: str) -> float:
     """Return the time from starting Python to the first posterior, in a fresh process.
 
     Both processes read the system's monotonic clock, which they share.
+
+    Parameters
+    ----------
+    path : str
+        A model file, or the name of one in the package; empty for the default.
+
+    Returns
+    -------
+    float
+        Seconds.
     """
     start = time.monotonic_ns()
     with _process(_START, path) as (process, errors):
@@ -151,7 +169,18 @@ def _model_bytes(path: str) -> int:
 
 
 def start_median(entry: dict[str, Any]) -> float | None:
-    """Return the median time to the first posterior of an entry."""
+    """Return the median time to the first posterior of an entry.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+
+    Returns
+    -------
+    float or None
+        Seconds; None if nothing was measured.
+    """
     starts = entry.get("start")
     return statistics.median(starts) if starts else None
 
@@ -160,6 +189,11 @@ def install_bytes() -> dict[str, int]:
     """Return the bytes on disk of each package that the device install needs, and their total.
 
     Compiled files are left out: Python makes them as it goes, a set for each of its versions.
+
+    Returns
+    -------
+    dict
+        Bytes by the name of the package, and ``total``.
     """
     found = {"kws": _folder_bytes(Path(__file__).resolve().parents[1])}
     waiting = ["numpy", "ai-edge-litert", "tflite-runtime"]

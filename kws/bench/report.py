@@ -11,8 +11,10 @@ from typing import Any
 
 from .result import BenchError, figure, label, write_text
 
+#: One model with one number of threads, as `kws.bench.result` describes it.
 Entry = dict[str, Any]
 
+#: The parts of a step that have times, and their names in tables.
 PARTS = {
     "step": "whole step",
     "network": "network",
@@ -23,7 +25,18 @@ PARTS = {
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time with three digits and its unit."""
+    """Return a time with three digits and its unit.
+
+    Parameters
+    ----------
+    seconds : float or None
+        The time; None if it was not measured.
+
+    Returns
+    -------
+    str
+        A dash for None.
+    """
     if seconds is None:
         return "–"
     for unit, name in ((1.0, "s"), (1e-3, "ms")):
@@ -33,7 +46,18 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: float | None) -> str:
-    """Return a number of bytes in kB or MB, of 1000 and 1,000,000."""
+    """Return a number of bytes in kB or MB, of 1000 and 1,000,000.
+
+    Parameters
+    ----------
+    count : float or None
+        Bytes; None if they are not known.
+
+    Returns
+    -------
+    str
+        A dash for None.
+    """
     if count is None:
         return "–"
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
@@ -62,7 +86,17 @@ FIGURES: dict[str, tuple[Callable[[Entry], float | None], Callable[[float | None
 
 
 def machine_lines(result: dict[str, Any]) -> list[str]:
-    """Return what the figures were measured on, and what makes them doubtful."""
+    """Return what the figures were measured on, and what makes them doubtful.
+
+    Parameters
+    ----------
+    result : dict
+        A result of `kws bench`.
+
+    Returns
+    -------
+    list of str
+    """
     machine = result["machine"]
     frequency = figure(machine, "highest_hz")
     parts = [
@@ -79,7 +113,18 @@ def machine_lines(result: dict[str, Any]) -> list[str]:
 
 
 def state_line(entry: Entry) -> str | None:
-    """Return what frequency, temperature and power did while an entry was measured."""
+    """Return what frequency, temperature and power did while an entry was measured.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+
+    Returns
+    -------
+    str or None
+        None if none of them is known.
+    """
     states = [state for state in entry.get("states", []) if isinstance(state, dict)]
     said = []
     for key, unit, name in (
@@ -97,7 +142,17 @@ def state_line(entry: Entry) -> str | None:
 
 
 def entry_lines(entry: Entry) -> list[str]:
-    """Return the table of one entry."""
+    """Return the table of one entry.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+
+    Returns
+    -------
+    list of str
+    """
     lines = [label(entry) + (" (interrupted)" if entry.get("interrupted") else "")]
     lines.append(
         f"  {'':20}{'median':>10}{'p90':>10}{'p99':>10}{'max':>10}{'steps':>8}"
@@ -126,6 +181,19 @@ def compare_lines(a: dict[str, Any], b: dict[str, Any], names: tuple[str, str]) 
 
     Entries of one network, name and number of threads belong together; if there are none, those of
     one network, or else of one name; if each result has one entry, these two.
+
+    Parameters
+    ----------
+    a : dict
+        The first result.
+    b : dict
+        The second result.
+    names : (str, str)
+        What to call them.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
@@ -175,6 +243,18 @@ def _compared(
 def write_page(folder: Path, result: dict[str, Any]) -> Path:
     """Write ``index.html``: the tables, and how the times of a step are distributed.
 
+    Parameters
+    ----------
+    folder : Path
+        Where the page goes; made if it is not there.
+    result : dict
+        A result of `kws bench`.
+
+    Returns
+    -------
+    Path
+        The page.
+
     Raises
     ------
     BenchError
@@ -201,7 +281,11 @@ def write_page(folder: Path, result: dict[str, Any]) -> Path:
 
 #: Colours that people with colour blindness can tell apart (Okabe and Ito, 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_WIDTH, _HEIGHT, _LEFT, _TOP = 640, 320, 50, 28
+#: Size of the plot and its margins, in pixels of the page.
+_WIDTH = 640
+_HEIGHT = 320
+_LEFT = 50
+_TOP = 28
 #: Distributions in the plot: key of the result, how the line is drawn, what it is called.
 _KINDS = (
     ("step", "", "back to back"),

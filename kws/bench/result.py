@@ -38,11 +38,15 @@ from typing import Any
 from ..errors import KwsError
 from ..files import whole_file
 
+#: What the first field of a result says.
 FORMAT = "kws bench"
+#: Version of its fields.
 SCHEMA = 1
-#: Bytes of the largest file that is read, and results in one.
+#: Bytes of a file that is read, at most.
 LARGEST = 16 * 2**20
+#: Entries of one file, at most.
 MOST_RESULTS = 1000
+#: Fields of an entry that hold times.
 TIMES = ("real_time", "step", "network", "front_end", "detector")
 
 
@@ -51,12 +55,27 @@ class BenchError(KwsError):
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write a result, all of it or nothing."""
+    """Write a result, all of it or nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    result : dict
+        As the module says.
+    """
     write_text(path, json.dumps(result, indent=1) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, all of it or nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    text : str
+        What goes into it, as UTF-8.
 
     Raises
     ------
@@ -73,6 +92,16 @@ def write_text(path: Path, text: str) -> None:
 
 def read_result(path: Path) -> dict[str, Any]:
     """Read and check a result.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `kws bench --json` wrote.
+
+    Returns
+    -------
+    dict
+        As the module says.
 
     Raises
     ------
@@ -141,7 +170,20 @@ def _positive(value: Any) -> bool:
 
 
 def figure(entry: dict[str, Any], *keys: str) -> float | None:
-    """Return a number within a result's entry, None if it is not there."""
+    """Return a number within a result's entry.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+    *keys : str
+        The names that lead to it, from outside to inside.
+
+    Returns
+    -------
+    float or None
+        None if it is not there, or no finite number.
+    """
     value: Any = entry
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
@@ -153,6 +195,18 @@ def over_budget(entry: dict[str, Any], budget: float) -> str | None:
     """Say which p99 of a whole step is over a budget in seconds; None if none is.
 
     Both count: what was measured back to back, and while audio came in real time.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+    budget : float
+        Seconds that a step may take.
+
+    Returns
+    -------
+    str or None
+        A sentence about the worse one of the two.
     """
     ways = {"back to back": "step", "in real time": "real_time"}
     found = {how: figure(entry, key, "p99") for how, key in ways.items()}
@@ -167,5 +221,15 @@ def over_budget(entry: dict[str, Any], budget: float) -> str | None:
 
 
 def label(entry: dict[str, Any]) -> str:
-    """Return the name of an entry: the model and the number of threads."""
+    """Return the name of an entry: the model and the number of threads.
+
+    Parameters
+    ----------
+    entry : dict
+        Of a result of `kws bench`.
+
+    Returns
+    -------
+    str
+    """
     return f"{entry['name']}, {entry['threads']} thread{'s' if entry['threads'] > 1 else ''}"

@@ -72,6 +72,11 @@ def summary(taken: Nanoseconds, threads: int) -> StepTimes:
     taken : int64 (steps,)
         Nanoseconds of each; at least one.
     threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    StepTimes
     """
     p90, p99 = np.percentile(taken, (90, 99), method="higher")
     return StepTimes(
@@ -92,6 +97,7 @@ def measure(work: Work, steps: int, first: int = 0) -> Nanoseconds:
     work : callable
         Of the functions below; warmed up.
     steps : int
+        How many are measured.
     first : int
         Number of the first step, for work that is measured in slices.
 
@@ -117,13 +123,30 @@ def measure(work: Work, steps: int, first: int = 0) -> Nanoseconds:
 
 
 def warm_up(work: Work) -> None:
-    """Do the steps whose times do not count."""
+    """Do the steps whose times do not count.
+
+    Parameters
+    ----------
+    work : callable
+        Any of the functions below.
+    """
     for number in range(WARM_UP):
         work(number)
 
 
 def noise(model: ModelFile) -> Float32:
-    """Return the audio of `PREPARED` steps of noise, the same each time: float32 (steps, hop)."""
+    """Return the audio of `PREPARED` steps of noise, the same each time: float32 (steps, hop).
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+
+    Returns
+    -------
+    Float32 (steps, hop)
+        Samples, -1 .. 1.
+    """
     metadata = model.metadata
     shape = PREPARED, metadata.streaming.frames * metadata.front_end.hop
     samples = np.random.default_rng(0).standard_normal(shape, np.float32)
@@ -132,7 +155,18 @@ def noise(model: ModelFile) -> Float32:
 
 
 def noise_frames(model: ModelFile) -> Float32:
-    """Return the front-end frames of `noise`: float32 (steps, frames, bands)."""
+    """Return the front-end frames of `noise`: float32 (steps, frames, bands).
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+
+    Returns
+    -------
+    Float32 (steps, frames, bands)
+        Log-mel frames.
+    """
     front_end, frames = model.metadata.front_end, model.metadata.streaming.frames
     samples = noise(model).reshape(-1)
     # once more from the start, so that the last step has all of its samples
@@ -141,14 +175,38 @@ def noise_frames(model: ModelFile) -> Float32:
 
 
 def front_end_work(model: ModelFile) -> Work:
-    """Return the front end alone: the samples of one step in, its frames out."""
+    """Return the front end alone: the samples of one step in, its frames out.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+
+    Returns
+    -------
+    callable
+        Does the step of a number.
+    """
     front_end = open_front_end(model.metadata.front_end, model.metadata.streaming.frames)
     samples = noise(model)
     return lambda number: front_end.push(samples[number % PREPARED])
 
 
 def network_work(model: ModelFile, threads: int = 1) -> Work:
-    """Return the network alone: frames and states in, logits and states out."""
+    """Return the network alone: frames and states in, logits and states out.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    callable
+        Does the step of a number.
+    """
     network = StreamingNetwork(model, threads)
     frames = noise_frames(model)
     return lambda number: network.step(frames[number % PREPARED])
@@ -158,6 +216,16 @@ def detector_work(model: ModelFile) -> Work:
     """Return what follows the network: posteriors, smoothing, thresholds, refractory period.
 
     To find where a detected word was is left out: it happens once per word, not per step.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+
+    Returns
+    -------
+    callable
+        Does the step of a number.
     """
     metadata = model.metadata
     network = StreamingNetwork(model)
@@ -173,7 +241,20 @@ def detector_work(model: ModelFile) -> Work:
 
 
 def spotter_work(model: ModelFile, threads: int = 1) -> Work:
-    """Return a whole step, `KeywordSpotter.process` of its samples."""
+    """Return a whole step, `KeywordSpotter.process` of its samples.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    callable
+        Does the step of a number.
+    """
     spotter = KeywordSpotter(model, threads=threads)
     samples = noise(model)
     return lambda number: spotter.process(samples[number % PREPARED])
@@ -191,6 +272,10 @@ def network_times(model: ModelFile, steps: int = 300, threads: int = 1) -> StepT
     threads : int
         Threads of the interpreter.
 
+    Returns
+    -------
+    StepTimes
+
     Raises
     ------
     KwsError
@@ -200,17 +285,55 @@ def network_times(model: ModelFile, steps: int = 300, threads: int = 1) -> StepT
 
 
 def front_end_times(model: ModelFile, steps: int = 300) -> StepTimes:
-    """Measure the front end alone; see `network_times`."""
+    """Measure the front end alone; see `network_times`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    steps : int
+        How many are measured, at least one.
+
+    Returns
+    -------
+    StepTimes
+    """
     return _times(front_end_work(model), steps, 1)
 
 
 def detector_times(model: ModelFile, steps: int = 300) -> StepTimes:
-    """Measure what follows the network; see `network_times` and `detector_work`."""
+    """Measure what follows the network; see `network_times` and `detector_work`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    steps : int
+        How many are measured, at least one.
+
+    Returns
+    -------
+    StepTimes
+    """
     return _times(detector_work(model), steps, 1)
 
 
 def spotter_times(model: ModelFile, steps: int = 300, threads: int = 1) -> StepTimes:
-    """Measure whole steps, from samples to detections; see `network_times`."""
+    """Measure whole steps, from samples to detections; see `network_times`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    steps : int
+        How many are measured, at least one.
+    threads : int
+        Threads of the interpreter.
+
+    Returns
+    -------
+    StepTimes
+    """
     return _times(spotter_work(model, threads), steps, threads)
 
 

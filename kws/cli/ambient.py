@@ -21,7 +21,13 @@ class Ambient:
         self.files = 0
 
     def blocks(self) -> Iterator[Float32]:
-        """Yield the audio; recordings that cannot be read are named, and the work goes on."""
+        """Yield the audio; recordings that cannot be read are named, and the work goes on.
+
+        Yields
+        ------
+        Float32 (n,)
+            A piece of the audio, at the sample rate of the model.
+        """
         shown = sys.stderr is not None and sys.stderr.isatty()
         samples = 0
         for name, _ in recordings(self._names):

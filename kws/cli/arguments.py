@@ -19,7 +19,18 @@ BASE_HELP = f"a word base that kws pretrain wrote; {WORDS}, the one in the packa
 
 
 def per_hour(text: str) -> float:
-    """Parse a rate of false accepts, per hour."""
+    """Parse a rate of false accepts, per hour.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    float
+        False accepts per hour.
+    """
     value = float(text)
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
@@ -27,7 +38,18 @@ def per_hour(text: str) -> float:
 
 
 def milliseconds(text: str) -> float:
-    """Parse a time that something may take."""
+    """Parse a time that something may take.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    float
+        Milliseconds.
+    """
     value = float(text)
     if not 0 < value <= 1e6:  # NaN is not
         raise argparse.ArgumentTypeError("must be above 0")
@@ -36,6 +58,11 @@ def milliseconds(text: str) -> float:
 
 def check_output(path: Path) -> None:
     """Find out before the work, not after it, that a file cannot be written.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
 
     Raises
     ------
@@ -51,7 +78,18 @@ def check_output(path: Path) -> None:
 
 
 def names(text: str) -> list[str]:
-    """Parse names between commas."""
+    """Parse names between commas.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    list of str
+        Without spaces around them, and without empty ones.
+    """
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -101,7 +139,13 @@ def add_old_spelling(
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name a model, and those of its keywords that matter."""
+    """Add the arguments that name a model, and those of its keywords that matter.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument(
         "--model",
         type=Path,
@@ -134,17 +178,35 @@ def add_output(
 
 
 def add_rate(parser: argparse.ArgumentParser) -> None:
-    """Add the argument for the sample rate of a pipe."""
+    """Add the argument for the sample rate of a pipe.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that asks for JSON."""
+    """Add the argument that asks for JSON.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:
-    """Add the argument for one threshold of all keywords."""
+    """Add the argument for one threshold of all keywords.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument(
         "--threshold",
         type=float,

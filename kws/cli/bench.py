@@ -27,8 +27,11 @@ from ..console import note
 from .arguments import MODEL_HELP, milliseconds
 from .verb import INTERRUPTED, Verb
 
+#: Exit status if a step takes longer than the budget; errors have 2 and more.
 OVER_BUDGET = 1
+#: Threads of the interpreter, at most.
 MOST_THREADS = 64
+#: Seconds that one model is measured, at most: a day.
 LONGEST = 24 * 3600.0
 
 

@@ -12,7 +12,19 @@ from ..spotter import KeywordSpotter
 
 
 def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:
-    """Return the spotter that the arguments ask for: model, keywords, threshold."""
+    """Return the spotter that the arguments ask for: model, keywords, threshold.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+    sample_rate : int or None
+        Of the audio that will come, in Hz; None for that of the model.
+
+    Returns
+    -------
+    KeywordSpotter
+    """
     model = find_model(options.model)
     keywords = options.keywords
     thresholds = None
@@ -26,7 +38,19 @@ def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> Keywor
 
 
 def print_detection(detection: Detection, file: str, *, as_json: bool, named: bool) -> None:
-    """Print a detection as a line for people, or as a JSON object."""
+    """Print a detection as a line for people, or as a JSON object.
+
+    Parameters
+    ----------
+    detection : Detection
+        What was detected.
+    file : str
+        The recording, as it was named; ``-`` for a pipe or a microphone.
+    as_json : bool
+        Whether to print a JSON object.
+    named : bool
+        Whether to begin the line for people with the recording.
+    """
     if as_json:
         values = {
             "file": file,

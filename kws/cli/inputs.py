@@ -21,7 +21,17 @@ LONGEST_PIPED = 60.0
 
 
 def is_folder(name: str) -> bool:
-    """Return whether a name is that of a folder that may be entered."""
+    """Return whether a name is that of a folder that may be entered.
+
+    Parameters
+    ----------
+    name : str
+        A path; an empty one is no folder.
+
+    Returns
+    -------
+    bool
+    """
     try:
         return name != "" and Path(name).is_dir()  # Path("") is the folder one is in
     except OSError:  # a name that is too long, or a folder above that may not be entered
@@ -29,7 +39,18 @@ def is_folder(name: str) -> bool:
 
 
 def recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
-    """Yield each recording, and whether it was found in a folder."""
+    """Yield each recording, and whether it was found in a folder.
+
+    Parameters
+    ----------
+    names : list of str
+        Recordings, folders of recordings, or ``-`` for a pipe.
+
+    Yields
+    ------
+    (str, bool)
+        The path, and whether it was found in a folder.
+    """
     for name in names:
         folder = Path(name)
         if name == "-" or not is_folder(name):
@@ -45,7 +66,18 @@ def recordings(names: list[str]) -> Iterator[tuple[str, bool]]:
 def each_recording(names: list[str], work: Callable[[str], None]) -> int:
     """Do the work for every recording; those that cannot be read are named, and the work goes on.
 
-    Returns 0, or 2 if a file that was named could not be read, or none in a folder could.
+    Parameters
+    ----------
+    names : list of str
+        Recordings, folders of recordings, or ``-`` for a pipe.
+    work : callable
+        Called with the path of each recording; raises `AudioError` if it cannot be read.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 2 if a file that was named could not be read, or none in a folder
+        could.
     """
     failed = done = 0
     for name, in_folder in recordings(names):
@@ -61,6 +93,16 @@ def each_recording(names: list[str], work: Callable[[str], None]) -> int:
 def piped(rate: int) -> Iterator[Float32]:
     """Yield chunks of the 16-bit PCM that comes through standard input.
 
+    Parameters
+    ----------
+    rate : int
+        Sample rate of the PCM, in Hz.
+
+    Returns
+    -------
+    iterator of Float32 (n,)
+        Chunks of `CHUNK_SECONDS`, -1 .. 1.
+
     Raises
     ------
     AudioError
@@ -72,7 +114,20 @@ def piped(rate: int) -> Iterator[Float32]:
 
 
 def chunks(name: str, rate: int) -> Iterator[Float32]:
-    """Yield a recording, or what comes through a pipe for ``-``, in pieces of `CHUNK_SECONDS`."""
+    """Yield a recording, or what comes through a pipe for ``-``, in pieces of `CHUNK_SECONDS`.
+
+    Parameters
+    ----------
+    name : str
+        Path of a recording; ``-`` for a pipe.
+    rate : int
+        Sample rate, in Hz: of the PCM in a pipe, and what a recording is resampled to.
+
+    Yields
+    ------
+    Float32 (n,)
+        A piece of the audio, -1 .. 1.
+    """
     if name == "-":
         yield from piped(rate)
         return
@@ -84,6 +139,16 @@ def chunks(name: str, rate: int) -> Iterator[Float32]:
 
 def whole_pipe(rate: int) -> Float32:
     """Read a clip from a pipe.
+
+    Parameters
+    ----------
+    rate : int
+        Sample rate of the PCM, in Hz.
+
+    Returns
+    -------
+    Float32 (n,)
+        The whole clip, -1 .. 1.
 
     Raises
     ------

@@ -16,8 +16,11 @@ from .verb import BAD_INPUT, Verb
 
 #: Seconds that a microphone needs after it was opened.
 SETTLING = 0.3
-#: Recordings, and seconds of one, at most.
-MOST, LONGEST = 10000, 10.0
+#: Recordings that one run makes, at most.
+MOST = 10000
+#: Seconds of a recording, at most: a phrase is shorter.
+LONGEST = 10.0
+#: Seconds of a recording, at least: a phrase does not fit into less.
 SHORTEST = 0.5
 
 

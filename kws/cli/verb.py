@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Exit statuses: bad input, anything unexpected, and Ctrl-C (128 + SIGINT) as shells have it.
+#: Exit status where the input or the arguments cannot be used.
 BAD_INPUT = 2
-
+#: Exit status where something unexpected went wrong: EX_SOFTWARE of sysexits.h.
 UNEXPECTED = 70
-
+#: Exit status after Ctrl-C, as shells have it: 128 and the number of SIGINT.
 INTERRUPTED = 130
 
 
@@ -20,7 +20,10 @@ class Verb:
 
     Attributes
     ----------
-    name, summary : str
+    name : str
+        What follows ``kws`` on the command line.
+    summary : str
+        What it does, in a line of ``kws --help``.
     example : str
         A command that works, shown by ``--help``.
     configure : callable

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 #: What is trained where neither --student nor --budget-ms says anything.
 STUDENT = "temporal-100k"
-EPOCHS, COPIES = 24, 2
+#: Passes over the recordings.
+EPOCHS = 24
+#: Augmented copies of each recording, for a teacher that needs the waveform.
+COPIES = 2
 #: With fewer clips, an accuracy of 95 % is known to 5 points at best.
 FEW = 100
 
@@ -68,7 +71,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_material(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name what a student learns from and is judged by."""
+    """Add the arguments that name what a student learns from and is judged by.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     add_data(parser)
     parser.add_argument(
         "--features",
@@ -111,6 +120,15 @@ def add_material(parser: argparse.ArgumentParser) -> None:
 def folders_of(options: argparse.Namespace) -> Folders:
     """Return what the arguments of `add_material` name.
 
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Returns
+    -------
+    Folders
+
     Raises
     ------
     KwsError
@@ -141,7 +159,13 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name the files to write."""
+    """Add the arguments that name the files to write.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     add_output(parser)
     parser.add_argument(
         "--float",
@@ -155,6 +179,11 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 def check_outputs(options: argparse.Namespace) -> None:
     """Find out before the work that what `add_outputs` names cannot be written.
 
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
     Raises
     ------
     KwsError
@@ -167,7 +196,15 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 
 def write_student(options: argparse.Namespace, result: Distilled) -> None:
-    """Write a student where `add_outputs` says, and name the recordings that were left out."""
+    """Write a student where `add_outputs` says, and name the recordings that were left out.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+    result : Distilled
+        The student in both number formats.
+    """
     from kws.console import note
     from kws.modelfile import write_model
 
@@ -179,7 +216,15 @@ def write_student(options: argparse.Namespace, result: Distilled) -> None:
 
 
 def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
-    """Add the arguments that say how long a step may take, and where."""
+    """Add the arguments that say how long a step may take, and where.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    meaning : str
+        What the budget decides, for the help.
+    """
     parser.add_argument("--budget-ms", type=milliseconds, metavar="MS", help=meaning)
     parser.add_argument(
         "--board",

@@ -7,7 +7,18 @@ from pathlib import Path
 
 
 def share(text: str) -> float:
-    """Parse a share of the speakers."""
+    """Parse a share of the speakers.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    float
+        0 to 0.9.
+    """
     value = float(text)
     if not 0 <= value <= 0.9:
         raise argparse.ArgumentTypeError("must be 0 to 0.9")
@@ -15,7 +26,17 @@ def share(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """Parse a seed: 0 to 2**32 - 1, as numpy, TensorFlow and Python all take it."""
+    """Parse a seed: 0 to 2**32 - 1, as numpy, TensorFlow and Python all take it.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    int
+    """
     value = int(text)
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError("must be 0 to 4294967295")
@@ -45,7 +66,15 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add the arguments that name recordings."""
+    """Add the arguments that name recordings.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    required : bool
+        Whether the verb cannot do without.
+    """
     parser.add_argument(
         "--data",
         type=Path,
@@ -60,7 +89,13 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 
 def add_speaker_rule(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that says who speaks."""
+    """Add the argument that says who speaks.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument(
         "--speaker-rule",
         metavar="REGEX",
@@ -71,7 +106,13 @@ def add_speaker_rule(parser: argparse.ArgumentParser) -> None:
 
 
 def add_negatives(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that names speech without any keyword."""
+    """Add the argument that names speech without any keyword.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     parser.add_argument(
         "--negatives",
         type=Path,

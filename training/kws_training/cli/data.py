@@ -39,6 +39,7 @@ def fetch_data(source: Source, folder: Path) -> Path:
     Parameters
     ----------
     source : Source
+        The data set.
     folder : Path
         Where the data set's own folder goes; made if it is not there.
 

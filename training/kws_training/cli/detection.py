@@ -24,7 +24,13 @@ SEED = 0
 
 
 def add_detection(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name recordings of keywords, and hours without."""
+    """Add the arguments that name recordings of keywords, and hours without.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
     group = parser.add_argument_group(
         "continuous audio",
         "misses and false accepts per hour through the detector, instead of clips (--data)",
@@ -40,7 +46,15 @@ def add_detection(parser: argparse.ArgumentParser) -> None:
 
 
 def add_streams(parser: argparse._ActionsContainer, required: bool) -> None:
-    """Add the arguments that name positives, negatives and noise."""
+    """Add the arguments that name positives, negatives and noise.
+
+    Parameters
+    ----------
+    parser : ArgumentParser or argument group
+        Of the verb, or a group of its arguments.
+    required : bool
+        Whether the verb cannot do without.
+    """
     parser.add_argument(
         "--positives",
         type=Path,
@@ -72,6 +86,15 @@ def add_streams(parser: argparse._ActionsContainer, required: bool) -> None:
 def wants_detection(options: argparse.Namespace) -> bool:
     """Tell whether continuous audio is to be evaluated.
 
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Returns
+    -------
+    bool
+
     Raises
     ------
     DataError
@@ -97,7 +120,18 @@ def wants_detection(options: argparse.Namespace) -> bool:
 
 
 def run_detection(options: argparse.Namespace) -> int:
-    """Evaluate a model in continuous audio; returns the exit status."""
+    """Evaluate a model in continuous audio; returns the exit status.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from kws.console import note
 
     from ..evaluation.conditions import CLEAN, Condition
@@ -153,7 +187,18 @@ def run_detection(options: argparse.Namespace) -> int:
 
 
 def noise_of(folders: list[Path]) -> list[Float32]:
-    """Read the recordings of noise; those that cannot be used are named."""
+    """Read the recordings of noise; those that cannot be used are named.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Folders of recordings, or recordings.
+
+    Returns
+    -------
+    list of Float32 (n,)
+        Samples at 16 kHz, -1 .. 1.
+    """
     from kws.console import note
 
     from ..data.recordings import read_noise
@@ -165,7 +210,13 @@ def noise_of(folders: list[Path]) -> list[Float32]:
 
 
 def print_report(report: DetectionReport) -> None:
-    """Print a table that a maker understands."""
+    """Print a table that a maker understands.
+
+    Parameters
+    ----------
+    report : DetectionReport
+        What was found of each keyword.
+    """
     print(f"{report.recordings} recordings of keywords, {report.hours:.2f} h without any\n")
     width = max(16, *(len(one.keyword) for one in report.keywords))
     print(

@@ -117,6 +117,7 @@ def class_lines(report: ClipReport) -> list[str]:
     Parameters
     ----------
     report : ClipReport
+        What a model made of the clips.
 
     Returns
     -------

@@ -18,9 +18,14 @@ from .detection import SEED, add_streams, noise_of
 if TYPE_CHECKING:  # what these import is not needed to print --help
     from ..evaluation.sweep import Outcome, Threshold
 
-#: Longest lists, and bounds of their values.
+#: Values of a list, at most.
 MOST_VALUES = 20
-SNR, RT60, GAIN = (-30.0, 100.0), (0.0, 1.5), (-80.0, 60.0)
+#: Bounds of a ratio of speech to noise, in decibels.
+SNR = (-30.0, 100.0)
+#: Bounds of a reverberation time, in seconds.
+RT60 = (0.0, 1.5)
+#: Bounds of a change of level, in decibels.
+GAIN = (-80.0, 60.0)
 
 
 def _numbers(low: float, high: float, clean: bool = False) -> Any:

@@ -170,8 +170,14 @@ def folders_of(keywords: Sequence[str], groups: Sequence[Sequence[Path]]) -> lis
     Parameters
     ----------
     keywords : sequence of str
+        The phrases.
     groups : sequence of sequence of Path
         One for each phrase; or one for all, whose folders have a sub-folder for each.
+
+    Returns
+    -------
+    list of list of Path
+        The folders of each phrase, in the order of the phrases.
 
     Raises
     ------
@@ -216,6 +222,13 @@ def _own(folder: Path, keyword: str) -> Path | None:
 
 def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[list[Clip], int]:
     """Leave out recordings that say a phrase, as their folder or their manifest tells.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Recordings to learn from as negatives.
+    keywords : sequence of str
+        The phrases.
 
     Returns
     -------
