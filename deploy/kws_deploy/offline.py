@@ -44,8 +44,8 @@ class Difference:
         What is allowed, for this network's kind.
     steps : float or None
         ``largest`` in quantization steps; None of a result in float.
-    recordings, columns : int
-        Compared.
+    recordings, output_frames : int
+        How much was compared.
     freed : bool
         Whether shapes that the file fixes to one step had to be freed first.
     """
@@ -54,7 +54,7 @@ class Difference:
     tolerance: float
     steps: float | None
     recordings: int
-    columns: int
+    output_frames: int
     freed: bool
 
     @property
@@ -75,6 +75,7 @@ def stream_against_whole(
     Parameters
     ----------
     model : ModelFile
+        The model whose network is run.
     recordings : sequence of float32 (n,)
         At the model's rate, -1 .. 1.
     quantized : bool
@@ -92,7 +93,7 @@ def stream_against_whole(
     with quiet():
         stream = StreamingNetwork(model, features=flat)
         whole = _Whole(model, FEATURES if flat else metadata.streaming.output, stream.frames)
-    largest, columns, low, high, count = 0.0, 0, np.inf, -np.inf, 0
+    largest, output_frames, low, high, count = 0.0, 0, np.inf, -np.inf, 0
     for samples in recordings:
         frames = log_mel(samples, metadata.front_end)
         steps = len(frames) // stream.frames
@@ -110,9 +111,9 @@ def stream_against_whole(
         gap = np.abs(offline - stepwise).max()
         largest = float("inf") if np.isnan(gap) else max(largest, float(gap))
         low, high = min(low, float(stepwise.min())), max(high, float(stepwise.max()))
-        columns += len(stepwise)
+        output_frames += len(stepwise)
         count += 1
-    if not columns:
+    if not output_frames:
         raise OfflineError(f"{model.path}: no recording is as long as one of its steps")
     if whole.scale:
         tolerance = INT8_STEPS * whole.scale
@@ -121,7 +122,7 @@ def stream_against_whole(
     else:
         tolerance = FLOAT_TOLERANCE
     steps_apart = largest / whole.scale if whole.scale else None
-    return Difference(largest, tolerance, steps_apart, count, columns, whole.freed)
+    return Difference(largest, tolerance, steps_apart, count, output_frames, whole.freed)
 
 
 class _Whole:
@@ -130,6 +131,7 @@ class _Whole:
     Parameters
     ----------
     model : ModelFile
+        The model whose network is run.
     output : str
         Name of the result.
     frames : int
@@ -202,7 +204,13 @@ class _Whole:
             ) from None
 
     def run(self, frames: Float32) -> Float32:
-        """Return the results (columns, …) of all frames (n, bands) after silence."""
+        """Return the results (output frames, …) of all frames (n, bands) after silence.
+
+        Parameters
+        ----------
+        frames : float32 (frames, bands)
+            Front-end frames of one stream.
+        """
         self._resize(len(frames))
         self._invoke(frames, self._initial)
         result = self._interpreter.get_tensor(self._output["index"])[0].astype(np.float32)
@@ -214,9 +222,14 @@ class _Whole:
 def free_shapes(network: bytes) -> bytes:
     """Return a network without the shapes that its converter fixed to those of one step.
 
-    Where a step has a single column, the converter writes (1, 1, 1, channels) that is added to
-    something as a RESHAPE to (channels,): without it the sum is the same. And other RESHAPEs that
-    keep the axis of time name its length: it is left open.
+    Where a step has a single output frame, the converter writes (1, 1, 1, channels) that is added
+    to something as a RESHAPE to (channels,): without it the sum is the same. And other RESHAPEs
+    that keep the axis of time name its length: it is left open.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite flatbuffer.
 
     Raises
     ------

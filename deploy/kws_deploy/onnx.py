@@ -53,9 +53,11 @@ class OnnxCheck:
     largest : float
         Difference of logits, with the arithmetic as the file says it.
     tolerance : float
+        What the difference may be, for this precision.
     optimized : float
         The same by onnxruntime as it is by default, with this machine's own int8 kernels.
     recordings, steps : int
+        How much was compared.
     size : int
         Of the file, in bytes.
     """
@@ -81,6 +83,7 @@ def export_onnx(
     Parameters
     ----------
     model : ModelFile
+        The model that is written as ONNX.
     path : Path
         All of the file is written, or nothing.
     recordings : sequence of float32 (n,)
@@ -224,6 +227,7 @@ class OnnxStream:
     runtime : module
         onnxruntime.
     level : onnxruntime.GraphOptimizationLevel
+        How far onnxruntime may rewrite the network.
     """
 
     def __init__(
@@ -268,7 +272,13 @@ class OnnxStream:
         self._now = dict(self._silence)
 
     def step(self, frames: Float32) -> Float32:
-        """Take one step of frames (frames, bands); returns results (columns, labels)."""
+        """Take one step of frames (frames, bands); returns results (output frames, labels).
+
+        Parameters
+        ----------
+        frames : float32 (frames, bands)
+            Front-end frames of one step.
+        """
         values = frames.reshape(self._frames["shape"])
         if self._frames["dtype"] == np.int8:
             scale, zero = self._frames["quantization"]

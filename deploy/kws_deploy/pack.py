@@ -91,6 +91,7 @@ def join(network: bytes, metadata: Path) -> ModelFile:
     Parameters
     ----------
     network : bytes
+        A TFLite flatbuffer.
     metadata : Path
         A ``kws.json``. The arrays that it names lie beside it; its ``network`` (size and digest)
         may be left out.
@@ -212,6 +213,7 @@ def template(network: bytes, path: str) -> Template:
     Parameters
     ----------
     network : bytes
+        A TFLite flatbuffer.
     path : str
         For messages.
 
@@ -392,5 +394,11 @@ def _memory(interpreter: Any, roles: _Roles) -> int | None:
 
 
 def digest(model: ModelFile) -> str:
-    """Return the SHA-256 of the whole file that a model is written as."""
+    """Return the SHA-256 of the whole file that a model is written as.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Any model.
+    """
     return hashlib.sha256(pack(model.network, model.metadata)).hexdigest()

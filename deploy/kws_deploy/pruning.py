@@ -41,7 +41,13 @@ class PrunedStudent(Student):
         return self.kernels
 
     def network(self, labels: int) -> Network:
-        """Build the network with these weights, batch norm folded."""
+        """Build the network with these weights, batch norm folded.
+
+        Parameters
+        ----------
+        labels : int
+            Number of labels of the logits.
+        """
         assert isinstance(self.shape, BaseShape)
         network = WordBase(WORDS, labels, self.shape, folded=True)
         whole_model(network, LONGEST_FIELD, (1, WORDS.bands))
@@ -84,7 +90,7 @@ def prune(base: Base, keep: float) -> PrunedStudent:
 
 
 def prune_weights(shape: BaseShape, weights: Weights, width: int, features: int) -> Weights:
-    """Keep so many channels of the columns of 20 ms, and of those of 40 ms: the strongest.
+    """Keep so many channels of the layers at 20 ms, and of those at 40 ms: the strongest.
 
     Channels that a residual sum ties together go together, so there are these two groups. What a
     channel carries is the mean, over the layers that make it and those that use it, of the L1
@@ -94,9 +100,11 @@ def prune_weights(shape: BaseShape, weights: Weights, width: int, features: int)
     Parameters
     ----------
     shape : BaseShape
+        Shape of the network that the weights are of.
     weights : list of (float32 kernel, float32 bias)
         In the order of the layers.
     width, features : int
+        How many channels are kept of each of the two groups.
     """
     kept = {
         "bands": np.arange(WORDS.bands),

@@ -107,7 +107,7 @@ def test_free_shapes_are_left_as_they_are(model, recordings):
     assert found.equal
     assert not found.freed
     assert found.recordings == 2
-    assert found.columns == sum((len(one) - 480) // 160 // 8 for one in recordings)
+    assert found.output_frames == sum((len(one) - 480) // 160 // 8 for one in recordings)
     assert found.steps is None
     assert found.tolerance == FLOAT_TOLERANCE
 

@@ -52,7 +52,9 @@ class Figure:
     kind : str
         "measured", "published" or "estimated": see `Kind`.
     year : int
+        When it was measured or published.
     source : str
+        Where it was found.
     """
 
     value: float
@@ -85,6 +87,7 @@ class Board:
     int8, float32 : Figure or None
         None where the board has no figure.
     operator : Figure
+        Seconds that each operator takes beside its multiply-adds.
     memory : Memory or None
         Of a microcontroller.
     """
@@ -107,6 +110,7 @@ class Estimate:
     Attributes
     ----------
     seconds : float
+        What one step takes, most likely.
     low, high : float
         Between these, if the figures' bands hold.
     source : str
@@ -165,6 +169,7 @@ def estimate(board: Board, cost: Cost, precision: str) -> Estimate:
     Parameters
     ----------
     board : Board
+        Where the step would run.
     cost : Cost
         Of one step; see `cost.cost`.
     precision : str

@@ -25,6 +25,7 @@ class Choice:
     Attributes
     ----------
     student : Student
+        The largest one that fits.
     expected : Estimate
         Of a step on the board.
     why : str

@@ -45,6 +45,7 @@ class Cost:
     weights : int
         Kernels and biases of these; what several operators share is counted once.
     operators : int
+        Number of operators that one step runs.
     bytes : int
         Read and written by all operators, weights included.
     kinds : dict of str to int

@@ -29,6 +29,11 @@ def plan(lives: Mapping[int, Life]) -> tuple[dict[int, int], int]:
     The greedy planner of TensorFlow Lite for Microcontrollers (``greedy_memory_planner.cc``) does
     the same; after Pisarchyk and Lee, arXiv 2001.03288, "greedy by size".
 
+    Parameters
+    ----------
+    lives : mapping of int to Life
+        Size and life of each tensor, by its number.
+
     Returns
     -------
     offsets : dict of int to int

@@ -26,6 +26,11 @@ def fixed(real: float) -> tuple[int, int]:
     """Return a factor as (multiplier, shift): ``multiplier / 2**31 * 2**shift``.
 
     TFLite's ``QuantizeMultiplier``: a multiplier of 2**30 to 2**31 - 1, or 0 of what is too small.
+
+    Parameters
+    ----------
+    real : float
+        A factor above 0.
     """
     mantissa, shift = math.frexp(real)
     multiplier = math.floor(mantissa * 2**31 + 0.5)
@@ -38,9 +43,17 @@ def fixed(real: float) -> tuple[int, int]:
 def check_ratio(ratio: float, bounds: tuple[float, float]) -> None:
     """Refuse scales whose ratio the kernels do not take.
 
+    Parameters
+    ----------
+    ratio : float
+        Quotient of two scales.
+    bounds : tuple of float
+        The smallest and the largest that the kernel takes.
+
     Raises
     ------
     ModelError
+        If it lies outside.
     """
     if not bounds[0] <= ratio < bounds[1]:
         raise ModelError(
@@ -52,9 +65,17 @@ def check_ratio(ratio: float, bounds: tuple[float, float]) -> None:
 def check_sum(largest: int, shift: int) -> None:
     """Refuse sums of products that may not fit into 32 bits, before or after a left shift.
 
+    Parameters
+    ----------
+    largest : int
+        The largest sum of products that can occur, without its sign.
+    shift : int
+        Bits by which the sum is shifted left.
+
     Raises
     ------
     ModelError
+        If it does not fit.
     """
     if largest << max(0, shift) > LARGEST_SUM:
         raise ModelError("weights or biases are so large that sums overflow: quantize again")
@@ -62,6 +83,13 @@ def check_sum(largest: int, shift: int) -> None:
 
 def product_scale(a: np.float32, b: np.float32, out: np.float32) -> tuple[np.float32, int, int]:
     """Return the scale of a product of two inputs: float, and fixed as TFLite's reference has it.
+
+    Parameters
+    ----------
+    a, b : float32
+        Scales of the two factors.
+    out : float32
+        Scale of the product.
 
     Raises
     ------
@@ -77,6 +105,13 @@ def sum_factors(
     a: np.float32, b: np.float32, out: np.float32
 ) -> tuple[tuple[int, int, int], tuple[int, ...]]:
     """Return what an addition multiplies its inputs by.
+
+    Parameters
+    ----------
+    a, b : float32
+        Scales of the two summands.
+    out : float32
+        Scale of the sum.
 
     Returns
     -------
@@ -105,6 +140,13 @@ def mean_factor(source: np.float32, out: np.float32, count: int) -> tuple[int, i
     """Return what the reference kernels multiply a sum of ``count`` values by: fixed.
 
     TFLite's ``QuantizedMeanOrSum`` divides the multiplier of the scales' ratio by the count.
+
+    Parameters
+    ----------
+    source, out : float32
+        Scales of the input and of the mean.
+    count : int
+        Number of values that are averaged.
     """
     multiplier, shift = fixed(float(source) / float(out))
     extra = min(count.bit_length() - 1, 32, 31 + shift)
@@ -113,6 +155,15 @@ def mean_factor(source: np.float32, out: np.float32, count: int) -> tuple[int, i
 
 def activation_range(kind: int, scale: np.float32, zero_point: int) -> tuple[int, int]:
     """Return the least and largest int8 output after a fused activation.
+
+    Parameters
+    ----------
+    kind : int
+        The fused activation, by the number in TFLite's schema.
+    scale : float32
+        Scale of the output.
+    zero_point : int
+        Zero point of the output.
 
     Raises
     ------

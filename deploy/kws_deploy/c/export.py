@@ -80,7 +80,13 @@ def export_c(model: ModelFile, folder: Path) -> list[Path]:
 
 
 def c_sources(model: ModelFile) -> dict[str, str]:
-    """Return the text of each file of the folder; see `export_c`."""
+    """Return the text of each file of the folder; see `export_c`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A model for commands or wake words, its network in int8.
+    """
     metadata = model.metadata
     front_end, detector = metadata.front_end, metadata.detector
     if not isinstance(detector, DetectorDefaults):

@@ -79,7 +79,17 @@ def front_end_sources(front_end: FrontEnd, scale: float, zero_point: int) -> dic
 
 
 def quantize(frames: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """Return frames as the network's int8 input, as `kws.network.StreamingNetwork.step` does."""
+    """Return frames as the network's int8 input, as `kws.network.StreamingNetwork.step` does.
+
+    Parameters
+    ----------
+    frames : float32 (frames, bands)
+        Log-mel frames.
+    scale : float
+        Scale of the network's input.
+    zero_point : int
+        Zero point of the network's input.
+    """
     steps = np.rint(np.multiply(np.asarray(frames, np.float32), np.float32(1.0 / scale)))
     return np.clip(steps + np.float32(zero_point), -128, 127).astype(np.int8)
 
@@ -90,6 +100,11 @@ def band_weights(config: LogMelConfig) -> tuple[int, list[int], npt.NDArray[np.f
     Neighbouring triangles share their edges and add up to 1 between them, so that a bin between
     edges ``e`` and ``e + 1`` (of ``bands + 2``) gives the share ``w`` to band ``e``, which rises,
     and ``1 - w`` to band ``e - 1``, which falls.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        The front end.
 
     Returns
     -------

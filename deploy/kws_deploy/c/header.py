@@ -55,7 +55,23 @@ def model_header(
     network: Network,
     need: Need,
 ) -> str:
-    """Return the text of ``kws_model.h``."""
+    """Return the text of ``kws_model.h``.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model that is exported.
+    front_end : LogMelConfig
+        Its front end.
+    detector : DetectorDefaults
+        Its thresholds and times.
+    graph : Graph
+        Its network, read.
+    network : Network
+        Its network, in C.
+    need : Need
+        Memory that TensorFlow Lite for Microcontrollers needs for it.
+    """
     metadata = model.metadata
     contract = metadata.streaming
     frames = graph.tensors[graph.named(contract.input, graph.inputs)]
@@ -203,7 +219,13 @@ def model_source(
 
 
 def data_source(network: bytes) -> str:
-    """Return the text of ``kws_model_data.c``: the network as an array."""
+    """Return the text of ``kws_model_data.c``: the network as an array.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite flatbuffer.
+    """
     values = np.frombuffer(network, np.uint8)
     return _DATA.format(values=literals.array(values), size=len(values))
 

@@ -19,6 +19,11 @@ def text(value: str) -> str:
     """Return a string literal of a text's UTF-8 bytes; all but plain ASCII as octal escapes.
 
     Octal escapes have three digits at most, so that a digit behind one is not taken into it.
+
+    Parameters
+    ----------
+    value : str
+        Any text.
     """
     encoded = value.encode("utf-8", "replace")
     return '"' + "".join(chr(b) if b in _PLAIN else f"\\{b:03o}" for b in encoded) + '"'
@@ -28,13 +33,29 @@ def comment(value: str) -> str:
     """Return a text that can stand in a comment: one line of ASCII that does not end it.
 
     Neither ``*/`` nor ``/*`` is left, nor a backslash, which may continue a line.
+
+    Parameters
+    ----------
+    value : str
+        Any text.
     """
     plain = "".join(c if " " <= c <= "~" and c not in "\\?" else "." for c in value)
     return plain.replace("*/", "* ").replace("/*", " *")
 
 
 def floating(value: float | np.floating) -> str:
-    """Return a float32 as a literal that a compiler reads back to the very bit."""
+    """Return a float32 as a literal that a compiler reads back to the very bit.
+
+    Parameters
+    ----------
+    value : float
+        A finite number.
+
+    Raises
+    ------
+    ValueError
+        If it is not finite.
+    """
     number = np.float32(value)
     if not np.isfinite(number):
         raise ValueError(f"{value} has no literal")
@@ -43,7 +64,15 @@ def floating(value: float | np.floating) -> str:
 
 
 def array(values: npt.NDArray[np.integer] | Iterable[str], indent: int = 4) -> str:
-    """Return the elements of an array initializer, in lines of at most `WIDTH` characters."""
+    """Return the elements of an array initializer, in lines of at most `WIDTH` characters.
+
+    Parameters
+    ----------
+    values : integer array or iterable of str
+        The elements: numbers, or initializers.
+    indent : int
+        Spaces before each line.
+    """
     items = [v if isinstance(v, str) else str(int(v)) for v in np.asarray(values).ravel().tolist()]
     lines: list[str] = []
     line = ""

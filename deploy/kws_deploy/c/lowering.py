@@ -58,6 +58,13 @@ class Call:
 def lower(graph: Graph, operator: Operator) -> list[Call]:
     """Return the calls that do what an operator does.
 
+    Parameters
+    ----------
+    graph : Graph
+        The network that the operator is of.
+    operator : Operator
+        The operator.
+
     Raises
     ------
     ModelError

@@ -45,6 +45,7 @@ def generate(graph: Graph, contract: StreamingContract) -> Network:
     Parameters
     ----------
     graph : Graph
+        The network, in int8.
     contract : StreamingContract
         Which tensors are frames, logits and states.
 

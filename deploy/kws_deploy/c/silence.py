@@ -22,6 +22,7 @@ def after_silence(model: ModelFile, graph: Graph, *, reference: bool) -> npt.NDA
     graph : Graph
         Its network.
     reference : bool
+        Whether to use the interpreter's reference kernels.
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -48,7 +49,15 @@ def after_silence(model: ModelFile, graph: Graph, *, reference: bool) -> npt.NDA
 
 
 def quantized_silence(model: ModelFile, graph: Graph) -> int:
-    """Return what every band of a silent frame is in the network's input."""
+    """Return what every band of a silent frame is in the network's input.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model that is exported.
+    graph : Graph
+        Its network, read.
+    """
     tensor = graph.tensors[graph.named(model.metadata.streaming.input, graph.inputs)]
     # as StreamingNetwork.step does it, in float32
     scaled = np.float32(model.metadata.front_end.silence) * np.float32(1.0 / float(tensor.scale))

@@ -36,7 +36,15 @@ class Need:
 
 
 def tensor_arena(network: bytes, graph: Graph) -> Need:
-    """Return the least tensor arena, by TFLM itself where it is installed, else an estimate."""
+    """Return the least tensor arena, by TFLM itself where it is installed, else an estimate.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite flatbuffer.
+    graph : Graph
+        The same, read.
+    """
     found = _found(network)
     if found is not None:
         size, version = found
@@ -69,7 +77,13 @@ def _found(network: bytes) -> tuple[int, str] | None:
 
 
 def estimated(graph: Graph) -> int:
-    """Return an estimate of the least tensor arena."""
+    """Return an estimate of the least tensor arena.
+
+    Parameters
+    ----------
+    graph : Graph
+        The network.
+    """
     lives = {}
     for number, tensor in enumerate(graph.tensors):
         if tensor.buffer is not None or tensor.type != "INT8":

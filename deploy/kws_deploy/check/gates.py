@@ -35,6 +35,7 @@ class Gate:
     name : str
         "teacher", "float", "streaming", "budget" or "thresholds".
     passed : bool
+        Whether it holds.
     text : str
         What was found, in one line; the reason where it was not passed.
     figures : dict
@@ -79,7 +80,9 @@ def kept_gate(
     Parameters
     ----------
     name : str
+        Name of the gate.
     judged : Judged
+        What the models got right.
     before : sequence of bool
         What the other model got right.
     least : float
@@ -87,6 +90,7 @@ def kept_gate(
     source : str
         What the other model is.
     doubts : tuple of str
+        What the figures of the other model do not say.
 
     Raises
     ------
@@ -138,7 +142,15 @@ def _share(right: int, total: int, interval: tuple[float, float]) -> str:
 
 
 def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
-    """Check that the stream equals one invocation over all frames; see `stream_against_whole`."""
+    """Check that the stream equals one invocation over all frames; see `stream_against_whole`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model that is checked.
+    audio : sequence of int16 (n,)
+        Recordings in its sample rate.
+    """
     recordings = [to_float32(one) for one in audio]
     try:
         found = stream_against_whole(model, recordings, is_quantized(model))
@@ -147,7 +159,7 @@ def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
     unit = "" if found.steps is None else f" ({found.steps:.2f} quantization steps)"
     text = (
         f"differs from the whole clip by {found.largest:.3g}{unit} at most, {found.tolerance:.3g} "
-        f"allowed: {found.columns} results of {found.recordings} recordings"
+        f"allowed: {found.output_frames} results of {found.recordings} recordings"
     )
     if found.freed:
         text += ", shapes of a single step freed"
@@ -156,13 +168,20 @@ def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
         "tolerance": found.tolerance,
         "quantization_steps": found.steps,
         "recordings": found.recordings,
-        "results": found.columns,
+        "results": found.output_frames,
     }
     return Gate("streaming", found.equal, text, figures)
 
 
 def budget_gate(model: ModelFile, budget: Budget) -> Gate:
     """Check that the network's step is within the budget: measured here, or as on a board.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model that is checked.
+    budget : Budget
+        How long its step may take, and where.
 
     Raises
     ------
@@ -223,7 +242,13 @@ def budget_gate(model: ModelFile, budget: Budget) -> Gate:
 
 
 def thresholds_gate(model: ModelFile) -> Gate:
-    """Check that every threshold has a measured operating point behind it."""
+    """Check that every threshold has a measured operating point behind it.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model that is checked.
+    """
     metadata = model.metadata
     missing: dict[str, list[str]] = {}
     hours = []
@@ -270,11 +295,13 @@ def check(
     Parameters
     ----------
     model, teacher : ModelFile
+        The model that is checked, and the one that it must keep up with.
     other, source
         As `float_form` gives them.
     judged : Judged
         Of these models.
     budget : Budget
+        How long its step may take, and where.
     """
     gates = [kept_gate("teacher", judged, judged.teacher, KEPT_OF_TEACHER, teacher.path)]
     if judged.other is None or other is None:

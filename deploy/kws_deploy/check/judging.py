@@ -49,6 +49,7 @@ class Judged:
     notes : tuple of str
         About the recordings.
     skipped : tuple of Skipped
+        Recordings that were left out, with the reason.
     """
 
     what: str
@@ -73,6 +74,7 @@ def judge_labelled(
     Parameters
     ----------
     model, teacher : ModelFile
+        The model that is checked, and the one that it must keep up with.
     other : ModelFile or None
         The float form.
     clips : sequence of Clip
@@ -80,6 +82,7 @@ def judge_labelled(
     read : callable
         `kws_training.commands.features.read_clips`, or what does the same.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
 
     Raises
     ------
@@ -140,10 +143,13 @@ def judge_wake_words(
     Parameters
     ----------
     model, teacher : ModelFile
+        The model that is checked, and the one that it must keep up with.
     other : ModelFile or None
+        The float form.
     positives, negatives : sequence of Path
         As for ``kws evaluate``.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
 
     Raises
     ------

@@ -15,7 +15,13 @@ class CheckError(KwsError):
 
 
 def is_quantized(model: ModelFile) -> bool:
-    """Tell whether any kernel of a model's network is not float32."""
+    """Tell whether any kernel of a model's network is not float32.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Any model.
+    """
     return cost(model.network, model.path).precision != "float32"
 
 
@@ -25,6 +31,7 @@ def float_form(model: ModelFile, named: ModelFile | None) -> tuple[ModelFile | N
     Parameters
     ----------
     model : ModelFile
+        The model that is checked.
     named : ModelFile or None
         The float model that it was made of, if it is at hand; else its own weights, dequantized.
 

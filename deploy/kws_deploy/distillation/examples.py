@@ -49,7 +49,13 @@ class StudentData:
     teacher_count: int = 0
 
     def frames(self, rows: Int64) -> Float32:
-        """Return log-mel frames in the front end's units."""
+        """Return log-mel frames in the front end's units.
+
+        Parameters
+        ----------
+        rows : int64 (n,)
+            Numbers of clips.
+        """
         return to_frames(self.images[rows])
 
     @property
@@ -73,7 +79,13 @@ class StudentData:
 
 
 def join(parts: Sequence[StudentData]) -> StudentData:
-    """Return the data of all parts as one."""
+    """Return the data of all parts as one.
+
+    Parameters
+    ----------
+    parts : sequence of StudentData
+        At least one.
+    """
     return StudentData(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
@@ -90,6 +102,17 @@ def labelled(
 
     Speakers that are held out, those in ``left_out``, and those of a data set's own test list
     are left out.
+
+    Parameters
+    ----------
+    words : WordImages
+        Images, each with its word and speaker.
+    labels : tuple of str
+        The student's labels.
+    hold_out : float
+        Share of the speakers that is held out, 0 to 0.9.
+    left_out : set of str
+        Further speakers who are left out.
     """
     out = left_out | hold_out_speakers(words.speakers.tolist(), hold_out)
     kept = [speaker not in out for speaker in words.speakers.tolist()]
@@ -102,7 +125,15 @@ def labelled(
 
 
 def recorded(part: ClipSet, labels: tuple[str, ...]) -> StudentData:
-    """Take recordings with their labels, as they are."""
+    """Take recordings with their labels, as they are.
+
+    Parameters
+    ----------
+    part : ClipSet
+        Recordings, each with one of the labels.
+    labels : tuple of str
+        The student's labels.
+    """
     return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
         np.array([labels.index(clip.label) for clip in part.clips], np.int64),
@@ -112,7 +143,15 @@ def recorded(part: ClipSet, labels: tuple[str, ...]) -> StudentData:
 
 
 def unlabelled(part: ClipSet, labels: tuple[str, ...]) -> StudentData:
-    """Take pieces of speech of which nobody says what is in them: teachers will."""
+    """Take pieces of speech of which nobody says what is in them: teachers will.
+
+    Parameters
+    ----------
+    part : ClipSet
+        Pieces of speech of one second.
+    labels : tuple of str
+        The student's labels.
+    """
     return StudentData(
         _images([image_of(second_of(audio)) for audio in part.audio]),
         np.full(len(part.audio), UNLABELLED, np.int64),
@@ -138,6 +177,7 @@ def taught(
     part : ClipSet
         Recordings; of those without a label the label is none of ``labels``.
     labels : tuple of str
+        The student's labels.
     teachers : sequence of KeywordSpotter
         With these labels in any order.
     copies : int
@@ -145,8 +185,11 @@ def taught(
     temperature : float
         By which the teachers' logits are divided.
     noise : sequence of float32 arrays
+        Recordings of noise, 16 kHz, that augmentation mixes in.
     seed : int
+        Seed of the augmentation.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
     """
     count = len(part.clips) * copies
     images = np.empty((count, CLIP_FRAMES, WORDS.bands), np.uint8)

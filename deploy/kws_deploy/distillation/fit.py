@@ -49,12 +49,14 @@ class FitConfig:
     silence : float
         Share of each batch that is windows without any word.
     label_smoothing : float
+        Share of each target that is spread evenly over all labels.
     label_share : float
         Of the loss that is the labels'; the rest is the teachers'.
     temperature : float
         By which the logits of teachers and student are divided for the teachers' part of the
         loss, which then counts temperature squared (arXiv 1503.02531, section 2).
     descent : Descent
+        Learning rate, weight decay and averaging.
     """
 
     epochs: int = 24
@@ -110,15 +112,19 @@ def train_students(
     students : sequence of StudentNetwork
         One network several times over: all begin with the weights of the first.
     data : StudentData
+        The clips to learn from.
     noise : float32 (frames, bands)
         ln(power) of recorded noise.
     labels : tuple of str
+        The students' labels.
     teachers : sequence of callable
         Those who judge frames; what others said of recordings is in the data.
     stride : int
         Front-end frames per result.
     config : FitConfig
+        How they are trained.
     seed : int
+        Seed of the batches.
     checkpoint : Checkpoint
         A training that was stopped goes on from here.
     report : callable

@@ -45,12 +45,15 @@ class DistillOptions:
     Attributes
     ----------
     student : Student
+        The network that is trained.
     keywords : tuple of str or None
         Some of the teacher's; all of them if None.
     copies : int
         Augmented copies of each recording for teachers that hear waveforms.
     fit : FitConfig
+        How it is trained.
     seed : int
+        Seed of weights, batches and augmentation.
     """
 
     student: Student
@@ -78,6 +81,7 @@ class Distilled:
     judges : str
         Who they are: see `Gathered`.
     skipped : list of Skipped
+        Recordings that were left out, with the reason.
     """
 
     model: ModelFile
@@ -101,7 +105,9 @@ def distill(
         window; the others judge augmented copies of the recordings alone. The first one says
         which speakers are held out, and what the detector's defaults are.
     folders : Folders
+        Where the recordings are.
     options : DistillOptions
+        What the user decides.
     checkpoints : Path
         Folder in which the state after each epoch is kept, so that a run that was interrupted
         goes on.
@@ -192,6 +198,13 @@ def distill(
 def labels_of(teachers: Sequence[ModelFile], keywords: Sequence[str] | None) -> tuple[str, ...]:
     """Return the student's labels: the first teacher's, or those that are no keywords and some.
 
+    Parameters
+    ----------
+    teachers : sequence of ModelFile
+        At least one.
+    keywords : sequence of str or None
+        Some of the first teacher's keywords; all of them if None.
+
     Raises
     ------
     KwsError
@@ -225,7 +238,23 @@ def model_file(
     provenance: dict[str, Any],
     streams: Float32,
 ) -> ModelFile:
-    """Convert a trained student and put its contract beside it; its thresholds are not chosen."""
+    """Convert a trained student and put its contract beside it; its thresholds are not chosen.
+
+    Parameters
+    ----------
+    step : StepModel
+        The streaming form of the student.
+    precision : {"float32", "int8"}
+        Of the network.
+    labels : tuple of str
+        The student's labels.
+    detector : DetectorDefaults or SegmenterDefaults
+        How its posteriors become detections.
+    provenance : dict
+        What its file tells of its making.
+    streams : float32 (streams, frames, bands)
+        Front-end frames that int8 is calibrated with.
+    """
     converted = convert(step, precision, streams if precision == "int8" else None)
     metadata = Metadata(
         "commands", labels, WORDS, converted.streaming, detector, provenance=provenance
@@ -237,6 +266,15 @@ def with_points(model: ModelFile, gathered: Gathered, seed: int) -> ModelFile:
     """Choose the thresholds of a student on half of those who validate, and state what they give.
 
     See `kws_training.evaluation.operating.with_thresholds`.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The student.
+    gathered : Gathered
+        The recordings.
+    seed : int
+        Seed of the halves and of the pauses between recordings.
     """
     content = pack(model.network, model.metadata)
     return parse_model(

@@ -57,7 +57,9 @@ class Gathered:
     Attributes
     ----------
     training, validation, held_out, unlabelled : ClipSet
+        Clips to learn from, to choose thresholds on, to state figures on, and those without labels.
     negatives : Negatives
+        Speech without any keyword.
     noise : list of float32 arrays
         16 kHz.
     teacher_split : dict
@@ -65,6 +67,7 @@ class Gathered:
     judges : str
         Who judges: "held-out", "judging" (named by the user) or "validation" speakers.
     skipped : list of Skipped
+        Recordings that were left out, with the reason.
     """
 
     training: ClipSet
@@ -92,7 +95,9 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
         Its provenance names the share of held-out speakers, or the column that says who they
         are; they are held out here too.
     keywords : sequence of str
+        Those that the student learns.
     folders : Folders
+        Where the recordings are.
 
     Raises
     ------

@@ -17,7 +17,15 @@ from kws.selection import Selection
 
 
 def hears(teacher: ModelFile, front_end: LogMelConfig) -> bool:
-    """Return whether a teacher listens through this front end, so that frames are enough."""
+    """Return whether a teacher listens through this front end, so that frames are enough.
+
+    Parameters
+    ----------
+    teacher : ModelFile
+        The teacher.
+    front_end : LogMelConfig
+        The student's front end.
+    """
     return teacher.metadata.front_end == front_end
 
 
@@ -84,9 +92,14 @@ class FrameTeacher:
         self._order = [heard.index(label) for label in labels]
 
     def logits(self, windows: Float32) -> Float32:
-        """Return logits (windows, columns, labels) of windows (windows, frames, 1, bands).
+        """Return logits (windows, output frames, labels) of windows (windows, frames, 1, bands).
 
-        The last column is the result that ends with the last frame.
+        The last output frame is the result that ends with the last frame.
+
+        Parameters
+        ----------
+        windows : float32 (windows, frames, 1, bands)
+            Front-end frames, as many as the teacher was made for.
         """
         interpreter = self._interpreter
         frames: Any = windows[:, self._late :].reshape(self._shape)
@@ -110,7 +123,15 @@ class FrameTeacher:
 
 
 def softened(logits: Sequence[Float32], temperature: float) -> Float32:
-    """Return the mean over teachers of softmax(logits / temperature) (arXiv 1503.02531)."""
+    """Return the mean over teachers of softmax(logits / temperature) (arXiv 1503.02531).
+
+    Parameters
+    ----------
+    logits : sequence of float32 (windows, results, labels)
+        Those of each teacher.
+    temperature : float
+        Above 0; the higher, the more even the posteriors.
+    """
     total = np.zeros_like(logits[0])
     for one in logits:
         scaled = one / temperature

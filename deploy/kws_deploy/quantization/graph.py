@@ -48,6 +48,11 @@ def named(network: bytes) -> bytes:
 
     `to_float` and our converter leave only inputs and outputs named; tools that calibrate go by
     names. The others are called ``t`` and their number.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite flatbuffer.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -81,6 +86,7 @@ def tidy(network: bytes, contract: StreamingContract) -> bytes:
     Parameters
     ----------
     network : bytes
+        A TFLite flatbuffer.
     contract : StreamingContract
         Names that must be there.
 
@@ -104,7 +110,13 @@ def tidy(network: bytes, contract: StreamingContract) -> bytes:
 
 
 def share_buffers(model: Any) -> None:
-    """Keep equal constants once, and drop buffers that no tensor names."""
+    """Keep equal constants once, and drop buffers that no tensor names.
+
+    Parameters
+    ----------
+    model : ai_edge_litert.schema_py_generated.ModelT
+        The network as an object, as `kws_training.networks.tflite_objects.unpack` gives it.
+    """
     graph = model.subgraphs[0]
     buffers = [type(model.buffers[0])()]
     places: dict[bytes, int] = {}
@@ -122,12 +134,26 @@ def share_buffers(model: Any) -> None:
 
 
 def name_of(model: Any, index: int) -> str:
-    """Return a tensor's name."""
+    """Return a tensor's name.
+
+    Parameters
+    ----------
+    model : ai_edge_litert.schema_py_generated.ModelT
+        The network as an object, as `kws_training.networks.tflite_objects.unpack` gives it.
+    index : int
+        Number of the tensor.
+    """
     return str(model.subgraphs[0].tensors[index].name.decode(errors="replace"))
 
 
 def activations(model: Any) -> set[str]:
-    """Return the names of the tensors that are no constants."""
+    """Return the names of the tensors that are no constants.
+
+    Parameters
+    ----------
+    model : ai_edge_litert.schema_py_generated.ModelT
+        The network as an object, as `kws_training.networks.tflite_objects.unpack` gives it.
+    """
     graph = model.subgraphs[0]
     return {
         name_of(model, number)
@@ -147,6 +173,7 @@ def shared_scales(model: Any, contract: StreamingContract) -> list[frozenset[str
     model
         As `unpack` gives it, with named tensors.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     """
     names = operator_names()
     leader: dict[str, str] = {name: name for name in activations(model)}
@@ -174,7 +201,13 @@ def shared_scales(model: Any, contract: StreamingContract) -> list[frozenset[str
 
 
 def operators_of(network: bytes) -> list[Operator]:
-    """Return the operators of a network with named tensors, in the order in which they run."""
+    """Return the operators of a network with named tensors, in the order in which they run.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite network whose every tensor has a name: see `named`.
+    """
     model = unpack(network)
     names = operator_names()
     free = activations(model)

@@ -31,6 +31,7 @@ class Layer:
     name : str
         Its result.
     kind : str
+        "CONV_2D", …, as TFLite names it.
     snr : float
         Energy of the float result over the energy of the difference, in decibels, over all
         steps; what went wrong before it is in it.
@@ -46,7 +47,15 @@ class Layer:
 
 
 def signal_to_noise(signal: float, noise: float) -> float:
-    """Return a ratio of energies in decibels, at most `NOISELESS`."""
+    """Return a ratio of energies in decibels, at most `NOISELESS`.
+
+    Parameters
+    ----------
+    signal : float
+        Energy of what a tensor holds in float.
+    noise : float
+        Energy of what the rounded network differs by.
+    """
     if noise <= 0 or signal <= 0:
         return NOISELESS if noise <= 0 else 0.0
     return float(min(NOISELESS, 10 * np.log10(signal / noise)))
@@ -68,6 +77,7 @@ def layer_noise(
     network, contract, ranges, higher
         As for `variants.quantize`.
     frames : float32 (frames, bands)
+        Front-end frames of one stream.
 
     Returns
     -------
@@ -108,14 +118,22 @@ def logits_of(network: bytes, contract: StreamingContract, frames: Float32) -> F
     network : bytes
         TFLite, of any precision.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     frames : float32 (frames, bands)
+        Front-end frames of one stream.
     """
     steps = Recorder(network, contract, inside=False).run(frames)
     return np.stack([value(contract.output).copy() for value in steps])
 
 
 def noise_of(truth: Float32, found: Float32) -> float:
-    """Return the signal-to-noise ratio of logits against the right ones, in decibels."""
+    """Return the signal-to-noise ratio of logits against the right ones, in decibels.
+
+    Parameters
+    ----------
+    truth, found : float32 (output frames, labels)
+        Logits of the float network, and of another one.
+    """
     signal = float(np.square(truth, dtype=np.float64).sum())
     return signal_to_noise(signal, float(np.square(truth - found, dtype=np.float64).sum()))
 
@@ -130,13 +148,23 @@ def output_noise(
     network, other : bytes
         TFLite networks with the contract's names; the first one is right.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     frames : float32 (frames, bands)
+        Front-end frames of one stream.
     """
     return noise_of(logits_of(network, contract, frames), logits_of(other, contract, frames))
 
 
 def draw(layers: Sequence[Layer], path: Path) -> None:
-    """Draw the signal-to-noise ratio from the first operator to the last, as a PNG."""
+    """Draw the signal-to-noise ratio from the first operator to the last, as a PNG.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        In any order.
+    path : Path
+        The picture to write.
+    """
     from matplotlib.figure import Figure
 
     ordered = sorted(layers, key=lambda layer: layer.number)

@@ -59,6 +59,7 @@ def equalise(network: bytes, contract: StreamingContract, frames: Float32) -> tu
     network : bytes
         Float32, with named tensors.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     frames : float32 (frames, bands)
         A representative stream.
 
@@ -171,6 +172,7 @@ class Segment:
     results : tuple of str
         Names of the operators' results.
     kinds : tuple of str
+        Of its operators, as TFLite names them.
     """
 
     results: tuple[str, ...]
@@ -188,6 +190,7 @@ def segments_of(network: bytes, contract: StreamingContract) -> list[Segment]:
     network : bytes
         Float32, with named tensors.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     """
     after = dict(contract.states)
     makers: dict[str, int] = {}
@@ -225,6 +228,7 @@ class Widened:
     Attributes
     ----------
     segment : Segment
+        The operators that were widened last.
     snr : float
         Signal-to-noise ratio of the logits, in decibels.
     """

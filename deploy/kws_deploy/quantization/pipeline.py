@@ -46,6 +46,7 @@ class Source:
     Attributes
     ----------
     given : ModelFile
+        The model as it was given.
     network : bytes
         Float32, with named tensors.
     dequantized : bool
@@ -65,6 +66,11 @@ class Source:
 
 def open_source(model: ModelFile) -> Source:
     """Take a model file apart.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A model of any precision.
 
     Raises
     ------
@@ -93,6 +99,7 @@ class Attempt:
     accuracy : float or None
         On labelled recordings, where there are some.
     network : bytes
+        The network in int8 that it gave.
     details : dict
         For the provenance.
     """
@@ -123,6 +130,7 @@ class QuantizeOptions:
     layers : bool
         Whether to compare int8 with float layer by layer.
     seed : int
+        Seed of the augmentation and of the pauses between recordings.
     recipe : str
         Name of the augmentation, for the provenance.
     """
@@ -180,13 +188,16 @@ def quantize_model(
     Parameters
     ----------
     source : Source
+        The model as float32.
     representative : Representative
         Calibrates int8 and int16x8; its plain recordings are what variants are compared on.
     clips, audio
         Labelled recordings as `read_clips` gives them; without any, labels are the float
         network's own.
     options : QuantizeOptions
+        What the user decides.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
 
     Raises
     ------

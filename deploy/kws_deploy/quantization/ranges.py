@@ -25,6 +25,7 @@ class Recorder:
     network : bytes
         TFLite, of any precision.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     inside : bool
         True shows every tensor: no delegates then, whose fused kernels keep none between
         operators. False shows the outputs alone, several times faster.
@@ -123,6 +124,7 @@ def measure_ranges(
     network : bytes
         Float32, with named tensors.
     contract : StreamingContract
+        The names of the network's inputs, outputs and states.
     frames : float32 (frames, bands)
         A representative stream.
     names : set of str

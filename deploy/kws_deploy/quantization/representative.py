@@ -42,6 +42,7 @@ class Representative:
     plain : float32 (frames, bands)
         The same recordings as they are, one after the other: to compare variants on.
     recordings : int
+        How many recordings it was made of.
     seconds : float
         Of the first stream.
     skipped : tuple of Skipped
@@ -74,7 +75,9 @@ def read_representative(
         What happens to each recording once, in simulated rooms if it wants some; None leaves
         them alone.
     seed : int
+        Seed of the choice and of the augmentation.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from kws_training.progress import Progress
 
 #: Steps whose time is measured.
 STEPS = 300
-#: Where labels do not compete, two networks agree on a column if they agree on which of them
+#: Where labels do not compete, two networks agree on an output frame if they agree on which of them
 #: reach this posterior.
 HEARD = 0.5
 
@@ -35,10 +35,11 @@ class Variant:
     name : str
         Its precision, or "as given".
     model : ModelFile
+        The model in this form.
     size : int
         Bytes of the whole file.
     agreement : float
-        Share of the calibration recordings' columns at which its highest label is the float
+        Share of the calibration recordings' output frames at which its highest label is the float
         network's.
     worst : float
         Largest difference of any posterior from the float network's, 0 .. 1.
@@ -80,7 +81,7 @@ class VariantData:
     ----------
     frames : float32 (frames, bands)
         Recordings as one stream, without labels.
-    posteriors : float32 (columns, labels)
+    posteriors : float32 (output frames, labels)
         What the float network makes of them.
     clips, audio
         Labelled recordings as `read_clips` gives them; empty if there are none.
@@ -98,11 +99,13 @@ def posteriors(model: ModelFile, frames: Float32) -> Float32:
     Parameters
     ----------
     model : ModelFile
+        The model that is run.
     frames : float32 (frames, bands)
+        Front-end frames of one stream.
 
     Returns
     -------
-    float32 (columns, labels)
+    float32 (output frames, labels)
     """
     with quiet():
         network = StreamingNetwork(model)
@@ -121,9 +124,13 @@ def judge(name: str, model: ModelFile, data: VariantData, progress: Progress) ->
     Parameters
     ----------
     name : str
+        Its precision, or "as given".
     model : ModelFile
+        The variant.
     data : VariantData
+        What it is judged on.
     progress : callable
+        Shows how far the work is: `kws_training.progress.bar`, or what does the same.
     """
     found = posteriors(model, data.frames)
     if model.metadata.exclusive:
@@ -152,6 +159,7 @@ def lines(variants: Sequence[Variant], reasons: dict[str, str]) -> list[str]:
     Parameters
     ----------
     variants : sequence of Variant
+        One row each, in this order.
     reasons : dict of str to str
         Why a precision is missing.
     """

@@ -41,9 +41,17 @@ TYPES = {
 def check_types(precision: str, input_type: str | None, output_type: str | None) -> None:
     """Refuse types of input and output that a precision cannot have.
 
+    Parameters
+    ----------
+    precision : str
+        One of `PRECISIONS`.
+    input_type, output_type : str or None
+        Types of the input and of the output; None takes the usual ones.
+
     Raises
     ------
     QuantizationError
+        If the precision cannot have one of them.
     """
     for side, wanted in (("input", input_type), ("output", output_type)):
         if wanted is not None and wanted not in TYPES[precision]:
@@ -107,6 +115,19 @@ def quantize_graph(
     higher: Sequence[str] = (),
 ) -> bytes:
     """Return a float32 network in another precision, its tensors still named; see `quantize`.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite network whose every tensor has a name: see `named`.
+    contract : StreamingContract
+        The names of the network's inputs, outputs and states.
+    precision : str
+        One of `PRECISIONS`.
+    ranges : mapping of str to Range
+        The smallest and largest value of each activation.
+    higher : sequence of str
+        Names of the results that get 16 bits in an int8 network.
 
     Raises
     ------
@@ -293,6 +314,13 @@ def _code(model: Any, schema: Any, kind: int) -> int:
 
 def check_states(network: bytes, contract: StreamingContract) -> None:
     """Refuse a network whose states differ from their successors.
+
+    Parameters
+    ----------
+    network : bytes
+        A TFLite flatbuffer.
+    contract : StreamingContract
+        The names of the network's inputs, outputs and states.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class BroadcastShape:
     blocks : tuple of int
         Blocks of each stage.
     pool : int
-        Columns of 80 ms that a result joins.
+        Output frames of 80 ms that a result joins.
     """
 
     width: int = 16
@@ -33,15 +33,18 @@ class BroadcastNetwork:
 
     A block convolves along frequency in two dimensions, averages frequency away, convolves along
     time once, and adds the result to every frequency. Changed for small int8 cores and streams:
-    valid in time; columns of 40 ms (the paper's 10 ms cost four times as much) and so no
+    valid in time; output frames of 40 ms (the paper's 10 ms cost four times as much) and so no
     dilation; batch norm in place of sub-spectral norm, which cannot be folded; ReLU in place of
     swish.
 
     Parameters
     ----------
     front_end : LogMelConfig
+        What makes its frames.
     labels : int
+        Number of labels of the logits.
     shape : BroadcastShape
+        Its size.
     dropout : float
         Share of channels dropped in each block, in training.
     """
@@ -58,7 +61,7 @@ class BroadcastNetwork:
         self._bands = front_end.bands
         self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
         self._edge = layers.ZeroPadding2D(((0, 0), (2, 2)))
-        # all of the stride in time at once: later columns would be computed and thrown away
+        # all of the stride in time at once: later frames would be computed and thrown away
         self._stem = (
             layers.Conv2D(2 * shape.width, (6, 5), strides=(4, 2), use_bias=False),
             norm(),
@@ -93,7 +96,7 @@ class BroadcastNetwork:
         self._logits = layers.Conv2D(labels, 1)
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
-        """Return logits (batch, columns, labels) of frames (batch, frames, 1, bands)."""
+        """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
         import keras
 
         ops = keras.ops

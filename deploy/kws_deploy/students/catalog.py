@@ -43,7 +43,9 @@ class Student:
     Attributes
     ----------
     name : str
+        As the user names it.
     shape : BaseShape, MixedShape or BroadcastShape
+        Its size, which says of which kind it is.
     """
 
     name: str
@@ -58,7 +60,13 @@ class Student:
         return []
 
     def network(self, labels: int) -> Network:
-        """Build the network, its weights drawn at random."""
+        """Build the network, its weights drawn at random.
+
+        Parameters
+        ----------
+        labels : int
+            Number of labels of the logits.
+        """
         build: dict[type, Callable[..., Network]] = {
             BaseShape: WordBase,
             MixedShape: MixedNetwork,
@@ -73,6 +81,11 @@ class Student:
 
 def find_student(name: str) -> Student:
     """Return the student of a name, or the temporal one of a width.
+
+    Parameters
+    ----------
+    name : str
+        A name of `STUDENTS`, or a width in channels.
 
     Raises
     ------

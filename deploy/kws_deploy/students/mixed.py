@@ -16,13 +16,13 @@ class MixedShape:
     Attributes
     ----------
     stem : int
-        Front-end frames under one column of the first layer.
+        Front-end frames under one output frame of the first layer.
     width, features : int
-        Channels of the columns of 20 ms and of those of 40 ms.
+        Channels of the layers with an output frame per 20 ms, and per 40 ms.
     kernels : tuple of tuple of int
         Of each block at 40 ms: the lengths of the depthwise kernels that share its channels.
     pool : int
-        Columns of 80 ms that a result joins.
+        Output frames of 80 ms that a result joins.
     """
 
     stem: int = 6
@@ -42,8 +42,11 @@ class MixedNetwork:
     Parameters
     ----------
     front_end : LogMelConfig
+        What makes its frames.
     labels : int
+        Number of labels of the logits.
     shape : MixedShape
+        Its size.
     dropout : float
         Share of features dropped before the logits, in training.
     """
@@ -75,7 +78,7 @@ class MixedNetwork:
         self._logits = layers.Conv2D(labels, 1)
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
-        """Return logits (batch, columns, labels) of frames (batch, frames, 1, bands)."""
+        """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
         import keras
 
         relu = keras.ops.relu
@@ -93,7 +96,7 @@ class MixedNetwork:
 
 
 def _mix(layers: list[Any], x: Tensor, time: Time) -> Tensor:
-    """Give each part of the channels its own depthwise convolution; all end at the same column."""
+    """Give each part of the channels its own depthwise convolution; all end at the same frame."""
     import keras
 
     if len(layers) == 1:

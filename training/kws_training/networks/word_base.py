@@ -1,9 +1,9 @@
 """The word base: a small streaming network that has learned words from thousands of voices.
 
 `WordBase` is the network: a stack of depthwise-separable convolutions along time. Trained by
-`pretrain`, it tells words apart; its features, one column per 40 ms, carry over to words that it
-never heard, and are what heads are trained on. `read_base` reads its weights back from the model
-file that ships, so that the file is all there is.
+`pretrain`, it tells words apart; its features, one output frame per 40 ms, carry over to words
+that it never heard, and are what heads are trained on. `read_base` reads its weights back from
+the model file that ships, so that the file is all there is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .streaming import Tensor, Time, last, over_time
 from .tflite import Tensor as TFLiteTensor
 from .tflite import TFLiteError, read_graph
 
-#: Front-end frames per column of the features, and per result.
+#: Front-end frames per output frame of the features, and per result.
 FEATURE_STRIDE = 4
 RESULT_STRIDE = 8
 #: Front-end frames that a result may depend on: a file that asks for more is damaged.
@@ -45,15 +45,15 @@ class BaseShape:
     Attributes
     ----------
     stem : int
-        Front-end frames under one column of the first layer.
+        Front-end frames under one output frame of the first layer.
     width : int
-        Channels of the layers with a column per 20 ms.
+        Channels of the layers with an output frame per 20 ms.
     features : int
-        Channels of the layers with a column per 40 ms, and so of the features.
+        Channels of the layers with an output frame per 40 ms, and so of the features.
     fine, coarse : tuple of int
         Lengths of the depthwise kernels of the blocks at 20 and at 40 ms.
     pool : int
-        Columns of 80 ms that a result joins.
+        Output frames of 80 ms that a result joins.
     """
 
     stem: int = 6
@@ -81,9 +81,11 @@ class WordBase:
     Parameters
     ----------
     front_end : LogMelConfig
+        What makes its frames.
     labels : int
         Number of labels of the logits.
     shape : BaseShape
+        Its size.
     folded : bool
         True builds convolutions with biases in place of batch norm: for weights read from a file.
     dropout : float
@@ -230,6 +232,11 @@ class WordBase:
         ----------
         weights : sequence of (float32, float32)
             Kernel and bias of each convolution, in order.
+
+        Parameters
+        ----------
+        weights : sequence of (float32 kernel, float32 bias)
+            One pair for each convolution, batch norm folded in.
 
         Raises
         ------

@@ -104,6 +104,7 @@ class YamnetWeights:
     dense_kernel : float32 (1024, 521)
         From the embedding, the mean of layer 14 over time and frequency, to the classes' logits.
     dense_bias : float32 (521,)
+        Added to the classes' logits.
     activation : {"relu", "relu6"}
         After each of the 27 convolutions.
     digest : str
