@@ -33,7 +33,7 @@ class Folders:
         As for `find_parts`.
     features : Path or None
         Log-mel images with labels.
-    judge : sequence of Path
+    test_data : sequence of Path
         Labelled recordings of people who are in nothing that is trained on; where there are none,
         some of those in ``data`` are kept out.
     noise, negatives, unlabelled : sequence of Path
@@ -44,7 +44,7 @@ class Folders:
     data: Sequence[Path]
     speaker_rule: str | None
     features: Path | None
-    judge: Sequence[Path]
+    test_data: Sequence[Path]
     noise: Sequence[Path]
     negatives: Sequence[Path]
     unlabelled: Sequence[Path]
@@ -107,7 +107,7 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
     parts = _parts(teacher, keywords, folders)
     training, validation, held_out = (ClipSet.read(part) for part in parts)
     if not validation.clips:
-        where = (*folders.judge, *folders.data)[0]
+        where = (*folders.test_data, *folders.data)[0]
         raise KwsError(f"{where}: no recording to validate with could be read")
     judging = _marks([*validation.clips, *held_out.clips])
     noise, skipped = read_noise(find_recordings(folders.noise))
@@ -117,7 +117,7 @@ def gather(teacher: ModelFile, keywords: Sequence[str], folders: Folders) -> Gat
     unlabelled = _pieces(_others(folders.unlabelled, judging))
     for part in (training, validation, held_out, unlabelled):
         skipped += part.skipped
-    judges = "judging" if folders.judge else "held-out" if held_out.clips else "validation"
+    judges = "judging" if folders.test_data else "held-out" if held_out.clips else "validation"
     return Gathered(
         training + negatives.training,
         validation,
@@ -135,8 +135,10 @@ def _parts(
     teacher: ModelFile, keywords: Sequence[str], folders: Folders
 ) -> tuple[list[Clip], list[Clip], list[Clip]]:
     """Find who trains, who validates, and who is held out."""
-    clips, judging = find_parts([folders.data, folders.judge], list(keywords), folders.speaker_rule)
-    if folders.judge:
+    clips, judging = find_parts(
+        [folders.data, folders.test_data], list(keywords), folders.speaker_rule
+    )
+    if folders.test_data:
         marks = _marks(judging)
         # whoever the teacher held out stays out here too, and judges nothing
         kept = [

@@ -43,7 +43,7 @@ def folders(root, **others):
         "data": [root / "data"],
         "speaker_rule": None,
         "features": None,
-        "judge": [],
+        "test_data": [],
         "noise": [root / "noise"],
         "negatives": [],
         "unlabelled": [],
@@ -61,7 +61,7 @@ def test_judges_are_left_out_of_everything(root):
         ["yes"],
         folders(
             root,
-            judge=[root / "judge"],
+            test_data=[root / "judge"],
             negatives=[root / "talk"],
             unlabelled=[root / "talk", root / "judge"],
         ),
@@ -78,7 +78,7 @@ def test_judges_are_left_out_of_everything(root):
 def test_a_folder_that_judges_may_lie_in_the_data(root):
     judge = root / "data" / "more"
     write(judge / "yes" / "zoe_nohash_0.wav", np.random.default_rng(1))
-    found = gather(told(), ["yes"], folders(root, data=[root / "data", judge], judge=[judge]))
+    found = gather(told(), ["yes"], folders(root, data=[root / "data", judge], test_data=[judge]))
     assert names(found.validation) == ["zoe_nohash_0.wav"]
     assert "zoe_nohash_0.wav" not in names(found.training)
 
@@ -94,7 +94,7 @@ def test_whom_the_teacher_held_out_stays_out(root):
     ]
     assert set.union(*parts) == speakers
     assert sum(map(len, parts)) == len(speakers)
-    judged = gather(told(hold_out=0.5), ["yes"], folders(root, judge=[root / "judge"]))
+    judged = gather(told(hold_out=0.5), ["yes"], folders(root, test_data=[root / "judge"]))
     assert not parts[2] & {clip.speaker for clip in judged.training.clips}
 
 
