@@ -81,7 +81,7 @@ def stopped(monkeypatch):
         "kws.enrolment.enroll.enroll",
         "kws.cli.calibrate.Ambient",
         "kws.cli.inspect.describe",
-        "kws.cli.bench._measure",
+        "kws.cli.bench.run",
         "kws_training.evaluation.evaluate.open_model",
         "kws_training.cli.train_commands.import_tensorflow",
         "kws_training.cli.train_wake_words.import_tensorflow",
@@ -90,7 +90,7 @@ def stopped(monkeypatch):
         "kws_deploy.cli.distill.import_tensorflow",
         "kws_deploy.pruning.prune",
         "kws_deploy.quantization.pipeline.open_source",
-        "kws_deploy.cli.check._judge",
+        "kws_deploy.check.judging.judge_labelled",
         "kws_deploy.c.export.export_c",
         "kws_deploy.onnx.export_onnx",
     ):

@@ -1,4 +1,4 @@
-"""The verb check."""
+"""The verb check: the gate before a release, with the reasons where a model lost too much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb distill."""
+"""The verb distill: a small student taught by larger models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb export."""
+"""The verb export: a model in C for microcontrollers, or in ONNX."""
 
 from __future__ import annotations
 

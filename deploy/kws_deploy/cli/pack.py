@@ -1,4 +1,4 @@
-"""The verb pack."""
+"""The verb pack: a model file of a TFLite network and its contract."""
 
 from __future__ import annotations
 

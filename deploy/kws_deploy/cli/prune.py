@@ -1,4 +1,4 @@
-"""The verb prune."""
+"""The verb prune: a student with fewer channels, trained on."""
 
 from __future__ import annotations
 

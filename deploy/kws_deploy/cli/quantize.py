@@ -1,4 +1,4 @@
-"""The verb quantize."""
+"""The verb quantize: a model in other number formats, compared with float."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from kws.modelfile import ModelFile, write_model
 from kws.packaged import find_model
 from kws_training.cli.arguments import add_data, add_seed
 
-if TYPE_CHECKING:
-    pass
+if TYPE_CHECKING:  # what these import is not needed to print --help
     from kws_training.data.dataset import Clip, Skipped
 
     from ..quantization.pipeline import Quantized, Source

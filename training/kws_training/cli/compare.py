@@ -15,7 +15,7 @@ from kws.packaged import find_model
 
 from ..data.dataset import find_clips
 from .arguments import add_data
-from .evaluate import _print_skipped, _read
+from .evaluate import print_skipped, read_found
 
 if TYPE_CHECKING:  # what this imports is not needed to print --help
     from ..evaluation.compare import Comparison
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     old, new = (open_model(find_model(path)) for path in (options.old, options.new))
     found = find_clips(options.data, None, options.speaker_rule)
     found, left_out = shared_clips(found, old.metadata.labels, new.metadata.labels)
-    clips, audio, skipped = _read(found)
+    clips, audio, skipped = read_found(found)
     result = compare(old, new, clips, audio, [*skipped, *left_out], options.alpha, bar)
     if options.json and result.worse:
         note(result.verdict)
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             print(json.dumps(result.to_dict(), indent=1))
         else:
             _print_comparison(result)
-            _print_skipped(result.skipped)
+            print_skipped(result.skipped)
             print("\n" + "\n".join(line for line in (result.doubt, result.verdict) if line))
         sys.stdout.flush()
     except BrokenPipeError:  # the status counts, even where nobody reads to the end

@@ -1,4 +1,4 @@
-"""The verbs that judge models: evaluate one, compare two."""
+"""The verb evaluate: how good a model is on clips."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from .arguments import add_data
 from .detection import add_detection, run_detection, wants_detection
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
-    pass
     from ..evaluation.groups import GroupFigures
     from ..evaluation.results import ClipReport
 
@@ -72,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     found, left_out = known_clips(found, spotter.metadata.labels)
     if options.group_by is not None:
         check_column(found, options.group_by)
-    clips, audio, skipped = _read(found)
+    clips, audio, skipped = read_found(found)
     report = judge_clips(spotter, clips, audio, [*skipped, *left_out], bar)
     figures = report.to_dict()
     columns: tuple[str, ...] = ()
@@ -95,13 +94,34 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(class_lines(report)))
         if options.group_by is not None:
             _print_groups(options.group_by, groups[options.group_by])
-        _print_skipped(report.skipped)
+        print_skipped(report.skipped)
     if options.report is not None:
         note(f"wrote {options.report / 'index.html'}")
     return 0
 
 
-def _read(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]]:
+def read_found(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]]:
+    """Read the recordings that were found, with a progress bar.
+
+    Parameters
+    ----------
+    found : sequence of Clip
+        What to read.
+
+    Returns
+    -------
+    clips : list of Clip
+        Those that could be read.
+    audio : list of Int16 (n,)
+        Their samples at 16 kHz.
+    skipped : list of Skipped
+        The others.
+
+    Raises
+    ------
+    DataError
+        If none could be read.
+    """
     from ..data.clips import read_clips
     from ..progress import bar
 
@@ -162,8 +182,14 @@ def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:
         print(f"every {column} has one clip: these figures say nothing about any of them")
 
 
-def _print_skipped(skipped: Sequence[Skipped]) -> None:
-    """Print a line for each recording, or one for all with the same reason if they are many."""
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Print a line for each recording, or one for all with the same reason if they are many.
+
+    Parameters
+    ----------
+    skipped : sequence of Skipped
+        Recordings that were left out.
+    """
     files = defaultdict(list)
     for skip in skipped:
         files[skip.reason].append(skip.path)

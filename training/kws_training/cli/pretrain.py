@@ -1,4 +1,4 @@
-"""The verb that makes the word base: pretrain."""
+"""The verb pretrain: a word base from many words by many voices."""
 
 from __future__ import annotations
 

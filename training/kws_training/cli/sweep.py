@@ -1,4 +1,4 @@
-"""The verb that says where a model stops working: noise, rooms, level, telephone."""
+"""The verb sweep: where a model stops working, in noise, rooms, other levels, the telephone."""
 
 from __future__ import annotations
 
