@@ -180,17 +180,17 @@ def _pieces(paths: Sequence[Path]) -> ClipSet:
 def _teacher_split(teacher: ModelFile) -> dict[str, Any]:
     """Return what the teacher's file tells of its split, for the student's file to tell too."""
     options = teacher.metadata.provenance.get("options")
-    told = {
+    shares = {
         "hold_out": _share(teacher, "hold_out", 0.0),
         "validation": _share(teacher, "validation", VALIDATION),
     }
     if isinstance(options, dict):
-        return {**told, **({"split": options["split"]} if options.get("split") else {})}
+        return {**shares, **({"split": options["split"]} if options.get("split") else {})}
     note(
         f"{teacher.path} does not tell whom it was trained on: if it has heard those who judge, "
         "its own figure is too good"
     )
-    return told
+    return shares
 
 
 def _share(teacher: ModelFile, name: str, otherwise: float) -> float:
