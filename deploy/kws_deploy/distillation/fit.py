@@ -22,7 +22,15 @@ from kws_training.augmentation.windows import (
 )
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.images import in_silence
-from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
+from kws_training.fitting.loop import (
+    Batch,
+    Descent,
+    Objective,
+    TrainingLoop,
+    ahead,
+    cross_entropy,
+    weighted_losses,
+)
 from kws_training.networks.streaming import Network, StepModel, step_model, whole_model
 from kws_training.progress import bar
 from kws_training.word_base.train import HEAVY, LIGHT
@@ -148,7 +156,7 @@ def train_students(
     per_epoch = max(LEAST_STEPS, len(data.images) // words)
     loops = [
         TrainingLoop(
-            model, per_epoch * config.epochs, config.descent, _shares(config, student.taught)
+            model, per_epoch * config.epochs, config.descent, _objective(config, student.taught)
         )
         for model, student in zip(models, students, strict=True)
     ]
@@ -191,10 +199,12 @@ def train_students(
     return steps
 
 
-def _shares(config: FitConfig, taught: bool) -> tuple[float, ...]:
+def _objective(config: FitConfig, taught: bool) -> Objective:
+    """Return what a student minimizes: the labels' loss, and that of its teachers."""
     if not taught:
-        return (1.0,)
-    return config.label_share, (1 - config.label_share) * config.temperature**2
+        return weighted_losses([1.0], [cross_entropy])
+    shares = config.label_share, (1 - config.label_share) * config.temperature**2
+    return weighted_losses(shares, [cross_entropy, cross_entropy])
 
 
 def _training_model(student: StudentNetwork, frames: int, temperature: float | None) -> Any:

@@ -13,7 +13,7 @@ from kws.arrays import Float32
 from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.metadata import SILENCE, UNKNOWN, DetectorDefaults, Metadata, SegmenterDefaults
+from kws.metadata import SILENCE, UNKNOWN, DetectorDefaults, SegmenterDefaults
 from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.checkpoint import Checkpoint
@@ -24,10 +24,11 @@ from kws_training.evaluation.evaluate import judge_clips, open_model
 from kws_training.evaluation.operating import with_thresholds
 from kws_training.evaluation.results import ClipReport
 from kws_training.fitting.loop import set_seed
-from kws_training.networks.convert import Precision, convert
+from kws_training.networks.convert import Precision
 from kws_training.networks.streaming import StepModel
 from kws_training.networks.word_base import SHAPE_KEY, BaseShape
 from kws_training.progress import bar
+from kws_training.publishing import publish
 from kws_training.versions import used_versions
 from kws_training.word_base.train import HEAVY, representative
 
@@ -255,11 +256,17 @@ def model_file(
     streams : float32 (streams, frames, bands)
         Front-end frames that int8 is calibrated with.
     """
-    converted = convert(step, precision, streams if precision == "int8" else None)
-    metadata = Metadata(
-        "commands", labels, WORDS, converted.streaming, detector, provenance=provenance
+    return publish(
+        step,
+        precision,
+        streams,
+        task="commands",
+        labels=labels,
+        front_end=WORDS,
+        detector=detector,
+        provenance=provenance,
+        name=f"the student in {precision}",
     )
-    return parse_model(pack(converted.network, metadata), f"the student in {precision}")
 
 
 def with_points(model: ModelFile, gathered: Gathered, seed: int) -> ModelFile:
@@ -297,7 +304,6 @@ def _provenance(
         "teachers_sha256": [digest_of(one.network) for one in teachers],
         "training_sha256": digest,
         "clips": clips,
-        "versions": used_versions(),
     }
     if isinstance(options.student.shape, BaseShape):  # can be read back, as any word base
         values[SHAPE_KEY] = asdict(options.student.shape)

@@ -8,11 +8,11 @@ import pytest
 from kws.frontend import WORDS
 from kws_training.data.dataset import Clip
 from kws_training.data.frames import FrameSet
-from kws_training.wake_words.data import Material, Said
-from kws_training.wake_words.phrases import Spoken
+from kws_training.wake_words.data import WakeWordClips, WakeWordData
+from kws_training.wake_words.phrases import PhraseClip
 
 NONE = FrameSet([], [], [])
-SPOKEN = Spoken(np.full((60, WORDS.bands), 90, np.uint8), 20, 40)
+SPOKEN = PhraseClip(np.full((60, WORDS.bands), 90, np.uint8), 20, 40)
 CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
 
 
@@ -26,8 +26,8 @@ CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
 )
 def test_profiles(people, machines, silent, lent):
     image = np.full((80, WORDS.bands), 0 if silent else 120, np.uint8)
-    material = Material(
-        [Said("hey", people, machines, [], [])],
+    data = WakeWordData(
+        [WakeWordClips("hey", people, machines, [], [])],
         FrameSet([CLIP], [image], []),
         NONE,
         NONE,
@@ -35,4 +35,4 @@ def test_profiles(people, machines, silent, lent):
         [],
         "",
     )
-    assert (material.profiles() is not None) == lent
+    assert (data.profiles() is not None) == lent

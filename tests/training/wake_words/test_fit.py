@@ -10,29 +10,28 @@ from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
 from kws_training.networks.streaming import step_model
 from kws_training.networks.word_base import read_base
+from kws_training.wake_words.defaults import STRIDE
 from kws_training.wake_words.fit import (
-    APART,
-    STRIDE,
+    FitConfig,
     Listener,
-    Recipe,
     fit,
-    mine,
     wake_loss,
     wake_window,
 )
-from kws_training.wake_words.negatives import Tape
+from kws_training.wake_words.mining import MINED_DISTANCE, mine
+from kws_training.wake_words.negatives import NegativeStream
 from kws_training.wake_words.network import WakeNetwork, WakeShape
-from kws_training.wake_words.phrases import Phrases, find_phrase
+from kws_training.wake_words.phrases import PhraseSet, find_phrase
 from kws_training.wake_words.windows import (
     AUGMENTATION,
     NOISIER,
-    Shares,
     WakeWindow,
     WakeWindowMaker,
+    WindowCounts,
 )
 
 SHAPE = WakeShape(width=12, fine=(3,), coarse=(3,), pool=2, dropout=0.0)
-SHARES = Shares(positives=8, speech=8, parts=2, machines=0, mined=8, quiet=2)
+SHARES = WindowCounts(positives=8, speech=8, parts=2, synthesized=0, mined=8, quiet=2)
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_false_accepts_cost_by_their_highest():
 
 def test_mining_takes_the_highest_and_keeps_apart():
     rng = np.random.default_rng(0)
-    tape = Tape(rng.integers(0, 255, (4000, 40), dtype=np.uint8))
+    tape = NegativeStream(rng.integers(0, 255, (4000, 40), dtype=np.uint8))
     logits = rng.normal(-5, 1, (500, 1)).astype(np.float32)
     logits[[100, 101, 300]] = [[9.0], [8.0], [7.0]]
     window = WakeWindow(120, 8, 8)
@@ -87,7 +86,7 @@ def test_mining_takes_the_highest_and_keeps_apart():
     np.testing.assert_array_equal(
         windows[0], tape.images[end - window.frames - 8 :][: windows.shape[1]]
     )
-    assert len(scores) <= len(logits) / APART * 2 + 1
+    assert len(scores) <= len(logits) / MINED_DISTANCE * 2 + 1
 
 
 def test_listening_is_the_stream(network, stream, randomize):
@@ -123,7 +122,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     makers = [
         Counted(
             kind(noise_bank, WORDS.floor, WORDS.ceiling, augmentation),
-            Phrases.of([(0, spoken, 1.0)]),
+            PhraseSet.of([(0, spoken, 1.0)]),
             None,
             window,
             SHARES,
@@ -132,7 +131,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]
     told = []
-    recipe = Recipe(steps=150, rounds=2, averaging=0.95)
+    recipe = FitConfig(steps=150, rounds=2, averaging=0.95)
     fit(network, makers, window, list(others), recipe, 0, told.append)
     assert asked == [makers[0]] * 75 + [makers[1]] * 75
     assert len(told) == 2

@@ -5,7 +5,14 @@ import pytest
 
 from kws.frontend import WORDS
 from kws_training.data.images import GREY, to_images
-from kws_training.wake_words.phrases import FRAMES, LONGEST, MARGIN, Phrases, Spoken, find_phrase
+from kws_training.wake_words.phrases import (
+    FRAMES,
+    LONGEST,
+    MARGIN,
+    PhraseClip,
+    PhraseSet,
+    find_phrase,
+)
 
 
 def image(*stretches, frames=200, quiet=-8.0):
@@ -59,8 +66,8 @@ def test_nothing_is_no_phrase():
 
 
 def test_phrases_keep_a_margin_and_are_drawn_by_weight():
-    one, other = Spoken(image((60, 110, 2.0)), 60, 110), Spoken(image((5, 40, 2.0)), 5, 40)
-    phrases = Phrases.of([(0, [one, one, one], 1.0), (1, [other], 3.0), (1, [], 9.0)])
+    one, other = PhraseClip(image((60, 110, 2.0)), 60, 110), PhraseClip(image((5, 40, 2.0)), 5, 40)
+    phrases = PhraseSet.of([(0, [one, one, one], 1.0), (1, [other], 3.0), (1, [], 9.0)])
     assert phrases.images.shape == (4, FRAMES, WORDS.bands)
     assert phrases.first.tolist() == [MARGIN, MARGIN, MARGIN, 5]
     assert (phrases.last - phrases.first).tolist() == [50, 50, 50, 35]

@@ -9,9 +9,15 @@ from kws.frontend import WORDS
 from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
-from kws_training.wake_words.negatives import FAINT, Tape, said_otherwise
-from kws_training.wake_words.phrases import Phrases, Spoken
-from kws_training.wake_words.windows import EARLIEST, LATEST, Shares, WakeWindow, WakeWindowMaker
+from kws_training.wake_words.negatives import FAINT_LEVEL, NegativeStream, vary_negatives
+from kws_training.wake_words.phrases import PhraseClip, PhraseSet
+from kws_training.wake_words.windows import (
+    EARLIEST,
+    LATEST,
+    WakeWindow,
+    WakeWindowMaker,
+    WindowCounts,
+)
 
 WINDOW = WakeWindow(receptive_field=120, stride=8, results=8)
 NOTHING = SpectralAugmentation(
@@ -31,21 +37,21 @@ SAID, ALIKE, OTHER = 6.0, 3.0, -2.0
 def spoken(level, frames=50):
     image = np.zeros((120, WORDS.bands), np.uint8)
     image[40 : 40 + frames] = to_images(np.full(WORDS.bands, level, np.float32))
-    return Spoken(image, 40, 39 + frames)
+    return PhraseClip(image, 40, 39 + frames)
 
 
 @pytest.fixture
 def tape():
     recordings = [np.full((n, WORDS.bands), to_images(np.float32(OTHER))) for n in (30, 500, 90)]
-    return Tape.record(recordings, 0)
+    return NegativeStream.join(recordings, 0)
 
 
-PHRASES = Phrases.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)])
+PHRASES = PhraseSet.of([(0, [spoken(SAID)], 1.0), (1, [spoken(SAID, 30)], 1.0)])
 
 
 def made(
     tape,
-    shares=Shares(),  # noqa: B008
+    shares=WindowCounts(),  # noqa: B008
     augmentation=NOTHING,
     mined=0,
     seed=0,
@@ -56,7 +62,7 @@ def made(
     maker = WakeWindowMaker(
         WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
         phrases,
-        Phrases.of([(-1, [spoken(ALIKE)], 1.0)]),
+        PhraseSet.of([(-1, [spoken(ALIKE)], 1.0)]),
         WINDOW,
         shares,
         profiles,
@@ -66,17 +72,19 @@ def made(
 
 
 def test_a_tape_has_all_recordings_and_silence_between_some():
-    recordings = [np.full((40, 3), value, np.uint8) for value in range(FAINT, FAINT + 100)]
-    tape = Tape.record(recordings, 0)
-    values, counts = np.unique(tape.images[tape.images[:, 0] >= FAINT, 0], return_counts=True)
-    assert values.tolist() == list(range(FAINT, FAINT + 100))
+    recordings = [
+        np.full((40, 3), value, np.uint8) for value in range(FAINT_LEVEL, FAINT_LEVEL + 100)
+    ]
+    tape = NegativeStream.join(recordings, 0)
+    values, counts = np.unique(tape.images[tape.images[:, 0] >= FAINT_LEVEL, 0], return_counts=True)
+    assert values.tolist() == list(range(FAINT_LEVEL, FAINT_LEVEL + 100))
     assert (counts == 40).all()
-    gaps = tape.images[tape.images[:, 0] < FAINT]
+    gaps = tape.images[tape.images[:, 0] < FAINT_LEVEL]
     assert 30 * 30 < len(gaps) < 70 * 70
     assert 0.2 < np.mean(gaps == 0) < 0.8
     assert tape.hours == pytest.approx(len(tape.images) / 360000)
-    np.testing.assert_array_equal(Tape.record(recordings, 0).images, tape.images)
-    assert not np.array_equal(Tape.record(recordings, 1).images[:4000], tape.images[:4000])
+    np.testing.assert_array_equal(NegativeStream.join(recordings, 0).images, tape.images)
+    assert not np.array_equal(NegativeStream.join(recordings, 1).images[:4000], tape.images[:4000])
 
 
 def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
@@ -84,7 +92,7 @@ def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
     recordings = [rng.integers(0, 200, (n, WORDS.bands), np.uint8) for n in [200] * 30 + [1, 2]]
     vary = replace(NOTHING, stretch=0.2, warp=0.1)
     maker = WindowMaker(np.zeros((9, WORDS.bands), np.float32), WORDS.floor, WORDS.ceiling, vary)
-    said = said_otherwise(recordings, maker, 0)
+    said = vary_negatives(recordings, maker, 0)
     lengths = [len(one) for one in said]
     assert len(said) == len(recordings)
     assert len(set(lengths[:30])) > 8
@@ -93,12 +101,12 @@ def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
     assert said[0].dtype == np.uint8
     for one, its in zip(said[:30], recordings[:30], strict=True):
         assert not np.array_equal(one[:100], its[:100])
-    for one, its in zip(said, said_otherwise(recordings, maker, 0), strict=True):
+    for one, its in zip(said, vary_negatives(recordings, maker, 0), strict=True):
         np.testing.assert_array_equal(one, its)
 
 
 def test_a_tape_is_a_loop():
-    tape = Tape(np.arange(10, dtype=np.uint8)[:, None])
+    tape = NegativeStream(np.arange(10, dtype=np.uint8)[:, None])
     windows = tape.windows(np.array([8, -2]), 4)[..., 0]
     assert windows.tolist() == [[8, 9, 0, 1], [8, 9, 0, 1]]
 
@@ -106,7 +114,7 @@ def test_a_tape_is_a_loop():
 def test_a_phrase_is_due_when_it_ends(tape):
     batch = made(tape)
     said = np.flatnonzero(batch.phrase >= 0)
-    assert len(said) == Shares().positives
+    assert len(said) == WindowCounts().positives
     for row in said:
         loud = np.flatnonzero(batch.frames[row, :, 0].mean(axis=1) > SAID - 1)
         end = loud[-1] + 1
@@ -125,7 +133,7 @@ def test_nothing_is_due_in_negatives(tape):
 
 
 def test_parts_are_no_phrases(tape):
-    shares = Shares(positives=1, speech=1, parts=40, machines=1, mined=0, quiet=1)
+    shares = WindowCounts(positives=1, speech=1, parts=40, synthesized=1, mined=0, quiet=1)
     batch = made(tape, shares)
     loud = (batch.frames[1:41, :, 0].mean(axis=2) > SAID - 1).sum(axis=1)
     assert (loud <= 0.66 * 50 + 1).all()
@@ -138,13 +146,13 @@ def test_any_window_may_be_heard_by_another_microphone(tape):
     profiles = MicrophoneProfiles.of([narrow])
     frames = made(tape, profiles=profiles).frames[:, :, 0]
     lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
-    said = np.arange(len(frames)) < Shares().positives
+    said = np.arange(len(frames)) < WindowCounts().positives
     assert 0.15 < lent[said].mean() < 0.7
     assert 0.15 < lent[~said].mean() < 0.6
 
 
 def test_what_was_mined_comes_back(tape):
-    shares = Shares(positives=1, speech=1, parts=1, machines=1, mined=7, quiet=1)
+    shares = WindowCounts(positives=1, speech=1, parts=1, synthesized=1, mined=7, quiet=1)
     batch = made(tape, shares, mined=3)
     level = to_frames(np.array([200], np.uint8))[0]
     full = np.isclose(batch.frames[:, :, 0], level, atol=0.2).all(axis=(1, 2))

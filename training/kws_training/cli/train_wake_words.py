@@ -17,6 +17,7 @@ from ..data.spelling import plain
 from ..data.unlabelled import find_speech
 from ..networks.word_base import read_base
 from ..tensorflow_loading import import_tensorflow
+from ..wake_words.defaults import WakeWordOptions
 from .train_config import WakeWordConfig
 from .train_files import Trained, write_trained
 
@@ -115,27 +116,24 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
     noise = find_speech(config.noise) if config.noise else []
     read_base(config.base)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
-    from ..wake_words.data import Phrase, gather
-    from ..wake_words.train import Options, train_wake_words
+    from ..wake_words.data import WakeWordRecordings, WakeWordSources
+    from ..wake_words.train import train
 
     if with_phrase:
         note(f"{with_phrase} of the negatives say a phrase, by folder or manifest: left out")
-    material = gather(
-        [Phrase(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)],
-        negatives,
-        noise,
-        config.synthesize,
-        config.language,
-        config.hold_out,
-        config.seed,
-    )
-    result = train_wake_words(
-        material,
+    wake_words = [
+        WakeWordRecordings(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)
+    ]
+    result = train(
+        WakeWordSources(wake_words, negatives, noise),
         config.base,
-        Options(
+        WakeWordOptions(
+            synthesized=config.synthesize,
+            language=config.language,
+            hold_out=config.hold_out,
             false_accepts_per_hour=config.false_accepts_per_hour,
             steps=config.steps,
-            members=config.ensemble,
+            ensemble=config.ensemble,
             learning_curve=config.learning_curve,
             precision=config.precision,
             seed=config.seed,

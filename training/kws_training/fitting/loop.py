@@ -1,4 +1,4 @@
-"""The training loop that every network here shares: AdamW, a warm cosine, averaged weights."""
+"""The training loop of every network here: AdamW, a warm-up and a cosine, averaged weights."""
 
 from __future__ import annotations
 
@@ -16,26 +16,59 @@ from .averaging import RunningAverage
 
 T = TypeVar("T")
 
+#: Loss of one output of a model: a function of its targets, its logits and the weights of its
+#: results.
+OutputLoss = Callable[[Any, Any, Any], Any]
+#: Loss of a step: a function of the inputs, the list of outputs, the list of targets and the list
+#: of weights.
+Objective = Callable[[Any, list[Any], list[Any], list[Any]], Any]
+
 
 @dataclass(frozen=True)
 class Descent:
-    """How weights are changed.
+    """How weights are changed, by AdamW (arXiv 1711.05101).
 
     Attributes
     ----------
-    learning_rate, weight_decay : float
-        Of AdamW (arXiv 1711.05101); the rate rises in the first ``warm`` of the steps, then falls
-        along a cosine to a thousandth.
+    learning_rate : float
+        Highest learning rate. It rises from a twentieth of this, then falls along a cosine.
+    weight_decay : float
+        Decoupled weight decay.
     warm : float
-        Share of the steps.
+        Share of the steps in which the rate rises.
     averaging : float
-        Share of the old in the running average of the weights, per step.
+        Share of the old average that the running average of the weights keeps per step.
+    floor : float
+        Share of the highest learning rate at which the cosine ends.
+    clip : float
+        Norm of the gradient, over all weights of a group, above which it is scaled down.
     """
 
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
     warm: float = 0.05
     averaging: float = 0.998
+    floor: float = 1e-3
+    clip: float = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterGroup:
+    """Weights that are changed alike.
+
+    Attributes
+    ----------
+    variables : sequence of keras.Variable
+        The weights.
+    descent : Descent
+        How they are changed; its ``averaging`` is ignored, as all weights are averaged alike.
+    frozen_steps : int
+        Number of steps, from the first, in which they stay as they are.
+    """
+
+    variables: Sequence[Any]
+    descent: Descent
+    frozen_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,10 +78,11 @@ class Batch:
     Attributes
     ----------
     inputs : float32 array, or a list of them
+        Input of the model, or one for each of its inputs.
     targets : list of arrays
         For each output of the model: float32 (n, results, labels), or what its loss wants.
     weights : list of float32 arrays
-        Of each result (n, results), or what its loss wants.
+        For each output: how much each of its results counts, (n, results), or what its loss wants.
     """
 
     inputs: Any
@@ -57,31 +91,66 @@ class Batch:
 
 
 def cross_entropy(wanted: Any, logits: Any, weights: Any) -> Any:
-    """Return the weighted mean of the cross-entropy of results."""
+    """Return the weighted mean of the cross-entropy of results.
+
+    Parameters
+    ----------
+    wanted : float32 (n, results, labels)
+        Probabilities of the labels.
+    logits : float32 (n, results, labels)
+        Logits of the labels.
+    weights : float32 (n, results)
+        How much each result counts.
+    """
     import tensorflow as tf
 
     each = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
     return tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
 
 
+def weighted_losses(shares: Sequence[float], losses: Sequence[OutputLoss]) -> Objective:
+    """Return the objective that adds up a loss of each output.
+
+    Parameters
+    ----------
+    shares : sequence of float
+        How much the loss of each output counts.
+    losses : sequence of callable
+        Loss of each output.
+    """
+
+    def objective(inputs: Any, outputs: list[Any], targets: list[Any], weights: list[Any]) -> Any:
+        loss: Any = 0.0
+        for share, each, *output in zip(shares, losses, targets, outputs, weights, strict=True):
+            loss += share * each(*output)
+        return loss
+
+    return objective
+
+
 class TrainingLoop:
-    """Takes training steps: a loss of every output, gradients clipped.
+    """Takes training steps: each group of weights at a rate of its own, gradients clipped.
 
     Parameters
     ----------
     model : keras.Model
-        Its outputs are logits (batch, results, labels), for cross-entropy.
+        Its outputs are logits (batch, results, labels).
     steps : int
-        In all.
+        Number of steps in all.
     descent : Descent
-    shares : sequence of float
-        How much each output's loss counts.
-    losses : sequence of callable
-        Of (targets, logits, weights) of each output.
+        How weights are changed.
+    objective : callable, optional
+        Loss of a step; cross-entropy of a single output if None.
+    groups : sequence of ParameterGroup, optional
+        Weights that are changed in ways of their own; one group of all, by ``descent``, if None.
+        Groups that are frozen for longer come later.
 
     Attributes
     ----------
+    model : keras.Model
+        The model that is trained.
     average : RunningAverage
+        The averaged weights.
     """
 
     def __init__(
@@ -89,60 +158,96 @@ class TrainingLoop:
         model: Any,
         steps: int,
         descent: Descent,
-        shares: Sequence[float] = (1.0,),
-        losses: Sequence[Callable[[Any, Any, Any], Any]] | None = None,
+        objective: Objective | None = None,
+        groups: Sequence[ParameterGroup] | None = None,
     ) -> None:
-        import keras
         import tensorflow as tf
 
-        warm = max(1, round(steps * descent.warm))
-        schedule = keras.optimizers.schedules.CosineDecay(
-            descent.learning_rate / 20,
-            max(1, steps - warm),
-            alpha=1e-3,
-            warmup_target=descent.learning_rate,
-            warmup_steps=warm,
-        )
-        optimizer = keras.optimizers.AdamW(
-            schedule, weight_decay=descent.weight_decay, global_clipnorm=5.0
-        )
-        optimizer.build(model.trainable_variables)
+        if groups is None:
+            groups = [ParameterGroup(model.trainable_variables, descent)]
+        if objective is None:
+            objective = weighted_losses([1.0], [cross_entropy])
+        self._optimizers = [_optimizer(group, steps) for group in groups]
         self.average = RunningAverage(model, descent.averaging)
-        self._model, self._optimizer = model, optimizer
-        kinds = [cross_entropy] * len(shares) if losses is None else losses
+        self.model, self._steps = model, 0
 
-        @tf.function(autograph=False)  # no control flow to rewrite
-        def learn(inputs: Any, targets: Any, weights: Any) -> Any:
-            with tf.GradientTape() as tape:
-                outputs = tf.nest.flatten(model(inputs, training=True))
-                loss = 0.0
-                for share, each, *output in zip(
-                    shares, kinds, targets, outputs, weights, strict=True
+        def learner(count: int) -> Any:
+            """Return a step that changes the weights of the first groups."""
+            variables = [list(group.variables) for group in groups[:count]]
+
+            def learn(inputs: Any, targets: Any, weights: Any) -> Any:
+                with tf.GradientTape() as tape:
+                    outputs = tf.nest.flatten(model(inputs, training=True))
+                    loss = objective(inputs, outputs, targets, weights)
+                gradients = tape.gradient(loss, variables)
+                for optimizer, own, changed in zip(
+                    self._optimizers, gradients, variables, strict=False
                 ):
-                    loss += share * each(*output)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            return loss
+                    optimizer.apply(own, changed)
+                return loss
 
-        self._learn = learn
+            return tf.function(learn, autograph=False)  # no control flow to rewrite
+
+        # a group joins when its frozen steps are over: the step from then on
+        starts = [group.frozen_steps for group in groups]
+        self._learners = [(start, learner(n + 1)) for n, start in enumerate(starts)]
 
     def state(self) -> list[Float32]:
         """Return all that a later run needs to go on from here: weights, moments, average."""
-        variables = [*self._model.variables, *self._optimizer.variables]
+        variables = [*self.model.variables, *self._moments()]
         return [*(np.asarray(v.numpy()) for v in variables), *self.average.state()]
 
     def restore(self, state: Sequence[Float32]) -> None:
-        """Go on from a state of the same network."""
-        variables = [*self._model.variables, *self._optimizer.variables]
+        """Go on from a state of the same network.
+
+        Parameters
+        ----------
+        state : sequence of float32 arrays
+            As `state` returned it.
+        """
+        variables = [*self.model.variables, *self._moments()]
         for variable, value in zip(variables, state, strict=False):
             variable.assign(value)
         self.average.restore(state[len(variables) :])
+        self._steps = self.average.steps
+
+    def _moments(self) -> list[Any]:
+        return [variable for one in self._optimizers for variable in one.variables]
 
     def step(self, batch: Batch) -> float:
-        """Learn from a batch; returns its loss."""
-        loss = self._learn(batch.inputs, list(batch.targets), list(batch.weights))
+        """Learn from a batch, and return its loss.
+
+        Parameters
+        ----------
+        batch : Batch
+            Windows, targets and weights.
+        """
+        learn = [learner for start, learner in self._learners if start <= self._steps][-1]
+        self._steps += 1
+        loss = learn(batch.inputs, list(batch.targets), list(batch.weights))
         self.average.update()
         return float(loss)
+
+
+def _optimizer(group: ParameterGroup, steps: int) -> Any:
+    """Return the optimizer of a group, whose schedule begins when the group is no more frozen."""
+    import keras
+
+    descent = group.descent
+    left = max(1, steps - group.frozen_steps)
+    warm = max(1, round(left * descent.warm))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        descent.learning_rate / 20,
+        max(1, left - warm),
+        alpha=descent.floor,
+        warmup_target=descent.learning_rate,
+        warmup_steps=warm,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=descent.weight_decay, global_clipnorm=descent.clip
+    )
+    optimizer.build(group.variables)
+    return optimizer
 
 
 def ahead(make: Callable[[], T], count: int, depth: int = 4) -> Iterator[T]:
@@ -155,7 +260,12 @@ def ahead(make: Callable[[], T], count: int, depth: int = 4) -> Iterator[T]:
     count : int
         Number of items.
     depth : int
-        Items that may wait.
+        Number of items that may wait.
+
+    Yields
+    ------
+    object
+        The items, in the order in which they were made.
     """
     waiting: queue.Queue[T | Exception] = queue.Queue(depth)
     stopped = threading.Event()
@@ -191,7 +301,13 @@ def ahead(make: Callable[[], T], count: int, depth: int = 4) -> Iterator[T]:
 
 
 def set_seed(seed: int) -> None:
-    """Make everything that follows repeatable on this machine."""
+    """Make everything that follows repeatable on this machine.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of Python, numpy and TensorFlow.
+    """
     import keras
     import tensorflow as tf
 

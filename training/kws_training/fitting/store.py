@@ -1,4 +1,4 @@
-"""Features on disk: memory-mapped, named by content, made once, gone on with after a stop."""
+"""Features on disk: memory-mapped, named by content, computed once, resumed after a stop."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int64
 from kws.errors import KwsError
 
-#: Bytes of features that are kept; the ones used least recently go first.
-MOST_BYTES = 12 * 10**9
-#: Batches between notes of how far the work is: what a stop costs at most.
-NOTE_EVERY = 16
-#: Holds how many batches are done, and the scales.
+#: Bytes of features that the cache keeps; the features used least recently go first.
+MAX_BYTES = 12 * 10**9
+#: Batches between two records of how far the work is: a stop costs so many batches at most.
+RECORD_EVERY = 16
+#: File that holds how many batches are done, and the scales.
 STATE = "state.json"
 
 
 class Store:
-    """Columns of several kinds as bytes, and targets, in a folder of the cache.
+    """Features of several kinds as bytes, and targets, in a folder of the cache.
 
     Parameters
     ----------
@@ -32,16 +32,18 @@ class Store:
     key : str
         Digest of what the features depend on: the name of the folder.
     shapes : sequence of tuple of int
-        Of each kind of columns, windows first.
+        Shape of each kind of features, windows first.
     targets : (int, int)
-        Windows and results.
+        Number of windows, and of results in each.
 
     Attributes
     ----------
+    folder : Path
+        Where the files are.
     done : int
-        Batches that were made before.
+        Number of batches that were made before.
     scales : list of float
-        A column's value is its byte times the scale of its kind; empty until it is known.
+        The value of a feature is its byte times the scale of its kind; empty until it is known.
 
     Raises
     ------
@@ -55,7 +57,9 @@ class Store:
         self.folder = cache / key[:20]
         self.done = 0
         self.scales: list[float] = []
-        files = [(f"columns_{n}.npy", np.uint8, shape) for n, shape in enumerate(shapes)]
+        files: list[tuple[str, type, tuple[int, ...]]] = [
+            (f"features_{n}.npy", np.uint8, shape) for n, shape in enumerate(shapes)
+        ]
         files.append(("targets.npy", np.int64, targets))
         try:
             found = self._open(files)
@@ -71,7 +75,7 @@ class Store:
                 f"features ({error.strerror}): set KWS_CACHE to a larger folder, or ask for fewer "
                 "--copies"
             ) from None
-        *self._columns, self._targets = found
+        *self._features, self._targets = found
         self._last = self.done
 
     def _open(self, files: Sequence[tuple[str, type, tuple[int, ...]]]) -> list[np.memmap] | None:
@@ -112,17 +116,29 @@ class Store:
         (self.folder / STATE).write_text(json.dumps({"done": 0, "scales": []}))
         return arrays
 
-    def write(self, batch: int, rows: range, columns: Sequence[Float32], targets: Int64) -> None:
-        """Keep the columns and targets of some windows."""
-        for array, values, scale in zip(self._columns, columns, self.scales, strict=True):
+    def write(self, batch: int, rows: range, features: Sequence[Float32], targets: Int64) -> None:
+        """Keep the features and targets of a batch of windows.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch.
+        rows : range
+            Numbers of its windows.
+        features : sequence of float32 arrays
+            Features of each kind, windows first.
+        targets : int64 (windows, results)
+            Index of the label of each result.
+        """
+        for array, values, scale in zip(self._features, features, self.scales, strict=True):
             array[rows.start : rows.stop] = np.clip(np.rint(values / scale), 0, 255)
         self._targets[rows.start : rows.stop] = targets
-        if (batch + 1) % NOTE_EVERY == 0:
-            self._note(batch + 1)
+        if (batch + 1) % RECORD_EVERY == 0:
+            self._record(batch + 1)
         self._last = batch + 1
 
-    def _note(self, done: int) -> None:
-        for array in (*self._columns, self._targets):
+    def _record(self, done: int) -> None:
+        for array in (*self._features, self._targets):
             array.flush()
         part = self.folder / f"{STATE}.part"
         part.write_text(json.dumps({"done": done, "scales": self.scales}))
@@ -131,10 +147,10 @@ class Store:
     def finish(
         self,
     ) -> tuple[tuple[npt.NDArray[np.uint8], ...], tuple[float, ...], npt.NDArray[np.int64]]:
-        """Note that all is done; returns columns, scales and targets."""
+        """Record that all is done, and return features, scales and targets."""
         if self._last != self.done:
-            self._note(self._last)
-        return tuple(self._columns), tuple(self.scales), np.asarray(self._targets)
+            self._record(self._last)
+        return tuple(self._features), tuple(self.scales), np.asarray(self._targets)
 
 
 def _make_room(cache: Path, size: int) -> None:
@@ -142,6 +158,6 @@ def _make_room(cache: Path, size: int) -> None:
     folders = [folder for folder in cache.glob("*") if (folder / STATE).exists()]
     folders.sort(key=lambda folder: folder.stat().st_mtime)
     sizes = [sum(file.stat().st_size for file in folder.glob("*")) for folder in folders]
-    while folders and sum(sizes) + size > MOST_BYTES:
+    while folders and sum(sizes) + size > MAX_BYTES:
         shutil.rmtree(folders.pop(0), ignore_errors=True)
         sizes.pop(0)

@@ -1,4 +1,4 @@
-"""What wake words are trained and judged on: who says them, machines, and all that they are not."""
+"""The recordings that wake words are trained and tested on: phrases, negatives and noise."""
 
 from __future__ import annotations
 
@@ -22,139 +22,183 @@ from ..data.images import image_of, to_frames
 from ..data.splits import share_of
 from ..synthesis.engines import installed
 from ..synthesis.phrases import synthesized_phrase
-from .phrases import Phrases, Spoken, find_phrase
+from .defaults import WakeWordOptions
+from .phrases import PhraseClip, PhraseSet, find_phrase
 
-#: Recordings of a phrase from which some are kept to state misses on.
-ENOUGH = 20
-#: Share of the negatives' speakers that nothing is trained on: half of them help to choose
-#: thresholds, half state what they give.
+#: Recordings of a phrase from which some are kept apart, to state misses on.
+MIN_CLIPS_TO_HOLD_OUT = 20
+#: Share of the negatives' speakers that nothing is trained on. Half of them help to choose
+#: thresholds, on the other half false accepts are stated.
 HELD_NEGATIVES = 0.15
-#: Recordings by people from which machines are heard less often than people.
-MANY = 8
-#: Seconds of noise of random colour that stand in where no noise is given.
-STAND_IN = 60
+#: Recordings by people from which synthesized ones are drawn less often than theirs.
+PEOPLE_BEFORE_SYNTHESIZED = 8
+#: Seconds of noise of random colour where no recordings of noise are given.
+NOISE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Phrase:
-    """A wake word, and recordings of it."""
+class WakeWordRecordings:
+    """A wake word, and the files in which people say it.
+
+    Attributes
+    ----------
+    keyword : str
+        The phrase as it is written.
+    clips : sequence of Clip
+        The files; none if the phrase is synthesized only.
+    """
 
     keyword: str
     clips: Sequence[Clip]
 
 
 @dataclass(frozen=True)
-class Said:
-    """A phrase, found in its recordings.
+class WakeWordSources:
+    """The files that wake words are trained from.
+
+    Attributes
+    ----------
+    wake_words : sequence of WakeWordRecordings
+        Each phrase with its files.
+    negatives : sequence of Clip
+        Recordings of anything without the phrases.
+    noise : sequence of Clip
+        Recordings of background noise.
+    """
+
+    wake_words: Sequence[WakeWordRecordings]
+    negatives: Sequence[Clip]
+    noise: Sequence[Clip]
+
+
+@dataclass(frozen=True)
+class WakeWordClips:
+    """A wake word, and where it is in its recordings.
 
     Attributes
     ----------
     keyword : str
-    people : list of (Clip, Spoken)
-        Who says it, to train.
-    machines : list of Spoken
-        Text to speech, to train.
-    held : list of Clip
-        Of other people, to state misses on.
-    others : list of Spoken
-        Machines that say other things.
+        The phrase as it is written.
+    people : list of (Clip, PhraseClip)
+        Recordings of people, to train with.
+    synthesized : list of PhraseClip
+        Synthesized recordings, to train with.
+    held_out : list of Clip
+        Recordings of other people, to state misses on.
+    other_synthesized : list of PhraseClip
+        Synthesized speech that is not the phrase, to train with.
     """
 
     keyword: str
-    people: list[tuple[Clip, Spoken]]
-    machines: list[Spoken]
-    held: list[Clip]
-    others: list[Spoken]
+    people: list[tuple[Clip, PhraseClip]]
+    synthesized: list[PhraseClip]
+    held_out: list[Clip]
+    other_synthesized: list[PhraseClip]
 
 
 @dataclass(frozen=True)
-class Material:
+class WakeWordData:
     """All recordings, by what they are for.
 
     Attributes
     ----------
-    said : list of Said
-        The phrases.
-    training, choosing, stating : FrameSet
-        Negatives to train, to choose thresholds, and to state false accepts on.
+    wake_words : list of WakeWordClips
+        Each phrase with its recordings.
+    training : FrameSet
+        Negatives to train with.
+    development : FrameSet
+        Negatives that help to choose thresholds.
+    test : FrameSet
+        Negatives on which false accepts are stated.
     noise : FrameSet
+        Recordings of noise.
     skipped : list of Skipped
-        What could not be used.
+        Recordings that could not be used.
     sha256 : str
         Digest of all that was read.
     """
 
-    said: list[Said]
+    wake_words: list[WakeWordClips]
     training: FrameSet
-    choosing: FrameSet
-    stating: FrameSet
+    development: FrameSet
+    test: FrameSet
     noise: FrameSet
     skipped: list[Skipped]
     sha256: str
 
     @property
-    def recordings(self) -> list[UInt8]:
-        """Frames of all that is not to be detected, noise included, by people alone."""
+    def keywords(self) -> tuple[str, ...]:
+        """The phrases as they are written, in the order of the model's labels."""
+        return tuple(one.keyword for one in self.wake_words)
+
+    @property
+    def negatives(self) -> list[UInt8]:
+        """Frames (frames, bands) of the negatives to train with, noise included."""
         return [*self.training.images, *self.noise.images]
 
-    def phrases(self) -> Phrases:
-        """Return what is to be detected: machines less often, the more people there are."""
-        groups: list[tuple[int, Sequence[Spoken], float]] = []
-        for number, phrase in enumerate(self.said):
-            weight = min(1.0, MANY / max(1, len(phrase.people)))
-            groups.append((number, [spoken for _, spoken in phrase.people], 1.0))
-            groups.append((number, phrase.machines, weight))
-        return Phrases.of(groups)
+    def phrases(self) -> PhraseSet:
+        """Return the recordings of all phrases, to train with.
 
-    def others(self) -> Phrases | None:
-        """Return what machines say that is no phrase."""
-        groups = [(-1, phrase.others, 1.0) for phrase in self.said if phrase.others]
-        return Phrases.of(groups) if groups else None
+        The more people say a phrase, the less often its synthesized recordings are drawn.
+        """
+        groups: list[tuple[int, Sequence[PhraseClip], float]] = []
+        for number, one in enumerate(self.wake_words):
+            weight = min(1.0, PEOPLE_BEFORE_SYNTHESIZED / max(1, len(one.people)))
+            groups.append((number, [clip for _, clip in one.people], 1.0))
+            groups.append((number, one.synthesized, weight))
+        return PhraseSet.of(groups)
+
+    def other_phrases(self) -> PhraseSet | None:
+        """Return synthesized speech that is no phrase, or None if there is none."""
+        groups = [
+            (-1, one.other_synthesized, 1.0) for one in self.wake_words if one.other_synthesized
+        ]
+        return PhraseSet.of(groups) if groups else None
 
     def profiles(self) -> MicrophoneProfiles | None:
-        """Return the microphone profiles of the negatives, where machines alone say the phrases.
+        """Return the microphone profiles of the negatives, if no person says any of the phrases.
 
-        What people say comes through microphones of its own; where they say the phrases, lending
+        Recordings of people come through microphones of their own: to give them the profiles of
         others was no gain (EXPERIMENTS.md, "Microphones").
         """
-        if any(phrase.people for phrase in self.said):
+        if any(one.people for one in self.wake_words):
             return None
         return MicrophoneProfiles.of(self.training.images)
 
     def noise_bank(self, seed: int) -> Float32:
-        """Return frames (frames, bands) of recorded noise, or of noise of random colour."""
+        """Return frames of recorded noise, or of noise of random colour if there is none.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the noise of random colour.
+
+        Returns
+        -------
+        float32 (frames, bands)
+            ln(power).
+        """
         if self.noise.images:
             return np.concatenate([to_frames(image) for image in self.noise.images])
         rng = np.random.default_rng(seed)
         second = round(1 / WORDS.hop_seconds)
-        return np.concatenate(coloured_frames(rng, STAND_IN, second, WORDS.bands))
+        return np.concatenate(coloured_frames(rng, NOISE_SECONDS, second, WORDS.bands))
 
 
-def gather(
-    phrases: Sequence[Phrase],
-    negatives: Sequence[Clip],
-    noise: Sequence[Clip],
-    synthesized: int,
-    language: str,
-    hold_out: float,
-    seed: int,
-) -> Material:
-    """Read recordings, find the phrases in them, and say who is for what.
+def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
+    """Read recordings, find the phrases in them, and decide what each is for.
 
     Parameters
     ----------
-    phrases : sequence of Phrase
-        Without any recordings, machines say them.
-    negatives : sequence of Clip
-        Anything without the phrases.
-    noise : sequence of Clip
-    synthesized : int
-        Times that machines say each phrase, and as often other things.
-    language : str
-        Of the phrases, for machines: a code of espeak-ng's.
-    hold_out : float
-        Share of each phrase's recordings, by speaker, on which misses are stated.
-    seed : int
+    sources : WakeWordSources
+        The files.
+    options : WakeWordOptions
+        How much is synthesized, and how much is kept apart.
+
+    Returns
+    -------
+    WakeWordData
+        Recordings of people and negatives are split by speaker.
 
     Raises
     ------
@@ -162,63 +206,63 @@ def gather(
         If a phrase has no recordings that can be used, or there are no negatives.
     """
     cache = cache_folder("frames")
-    heard = [read_frames(phrase.clips, cache, phrase.keyword) for phrase in phrases]
-    others, sounds = read_frames(negatives, cache, "negatives"), read_frames(noise, cache, "noise")
+    heard = [read_frames(one.clips, cache, one.keyword) for one in sources.wake_words]
+    others = read_frames(sources.negatives, cache, "negatives")
+    sounds = read_frames(sources.noise, cache, "noise")
     skipped = [skip for part in (*heard, others, sounds) for skip in part.skipped]
     others, left_out = _without(others, heard)
     if left_out:
         note(f"{left_out} of the negatives are among the positives: left out")
-    said = []
-    for phrase, part in zip(phrases, heard, strict=True):
+    wake_words = []
+    for one, part in zip(sources.wake_words, heard, strict=True):
         found, unused = _find(part)
         skipped += unused
-        speakers = _held_out([clip for clip, _ in found], hold_out)
-        machines, others_said = _synthesize(phrase.keyword, synthesized, language, seed)
-        said.append(
-            Said(
-                phrase.keyword,
-                [(clip, spoken) for clip, spoken in found if clip.speaker not in speakers],
-                machines,
-                [clip for clip, _ in found if clip.speaker in speakers],
-                others_said,
-            )
+        speakers = _held_out_speakers([clip for clip, _ in found], options.hold_out)
+        phrases, other_phrases = _synthesize(one.keyword, options)
+        clips = WakeWordClips(
+            one.keyword,
+            [(clip, phrase) for clip, phrase in found if clip.speaker not in speakers],
+            phrases,
+            [clip for clip, _ in found if clip.speaker in speakers],
+            other_phrases,
         )
         note(
-            f"{phrase.keyword}: {len(said[-1].people)} recordings and {len(machines)} synthesized "
-            f"to train, {len(said[-1].held)} recordings to state misses on"
+            f"{one.keyword}: {len(clips.people)} recordings and {len(phrases)} synthesized "
+            f"to train, {len(clips.held_out)} recordings to state misses on"
         )
-        if not said[-1].people and not machines:
+        if not clips.people and not phrases:
             raise DataError(
-                f"{phrase.keyword}: no recording to train with: give --positives, or install "
+                f"{one.keyword}: no recording to train with: give --positives, or install "
                 "espeak-ng and --synthesize some"
             )
-    training, choosing, stating = _parts(others)
+        wake_words.append(clips)
+    training, development, test = _split_negatives(others)
     if not training.images:
         raise DataError("no negatives to train with: give --negatives with more recordings")
     note(
-        f"{training.hours:.2f} h of negatives to train, {choosing.hours:.2f} h to choose "
-        f"thresholds, {stating.hours:.2f} h to state false accepts on; {len(skipped)} skipped"
+        f"{training.hours:.2f} h of negatives to train, {development.hours:.2f} h to choose "
+        f"thresholds, {test.hours:.2f} h to state false accepts on; {len(skipped)} skipped"
     )
     sha256 = _digest([*heard, others, sounds])
-    return Material(said, training, choosing, stating, sounds, skipped, sha256)
+    return WakeWordData(wake_words, training, development, test, sounds, skipped, sha256)
 
 
-def _find(heard: FrameSet) -> tuple[list[tuple[Clip, Spoken]], list[Skipped]]:
-    """Find the phrase in each recording; where there is none, say so."""
+def _find(heard: FrameSet) -> tuple[list[tuple[Clip, PhraseClip]], list[Skipped]]:
+    """Find the phrase in each recording; return those without one as skipped."""
     found, unused = [], []
     for clip, image in zip(heard.clips, heard.images, strict=True):
-        spoken = find_phrase(image, clip.columns)
-        if spoken is None:
+        phrase = find_phrase(image, clip.columns)
+        if phrase is None:
             unused.append(Skipped(clip.path, "less than a tenth of a second is spoken"))
         else:
-            found.append((clip, spoken))
+            found.append((clip, phrase))
     return found, unused
 
 
-def _held_out(clips: Sequence[Clip], share: float) -> set[str]:
+def _held_out_speakers(clips: Sequence[Clip], share: float) -> set[str]:
     """Choose speakers with about a share of the recordings; none if there are few."""
     speakers = sorted({clip.speaker for clip in clips}, key=share_of)
-    if len(clips) < ENOUGH or len(speakers) < 2 or share == 0:
+    if len(clips) < MIN_CLIPS_TO_HOLD_OUT or len(speakers) < 2 or share == 0:
         return set()
     wanted = max(1, round(share * len(clips)))
     chosen: set[str] = set()
@@ -232,36 +276,37 @@ def _held_out(clips: Sequence[Clip], share: float) -> set[str]:
     return chosen
 
 
-def _without(negatives: FrameSet, said: Sequence[FrameSet]) -> tuple[FrameSet, int]:
+def _without(negatives: FrameSet, positives: Sequence[FrameSet]) -> tuple[FrameSet, int]:
     """Leave out negatives that are recordings of a phrase."""
-    known = {image.tobytes() for heard in said for image in heard.images}
+    known = {image.tobytes() for heard in positives for image in heard.images}
     rows = [n for n, image in enumerate(negatives.images) if image.tobytes() not in known]
     return negatives.where(rows), len(negatives.images) - len(rows)
 
 
-def _parts(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]:
-    """Split negatives by speaker: to train, to choose thresholds, to state what they give."""
+def _split_negatives(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]:
+    """Split negatives by speaker: to train, to choose thresholds, to state false accepts on."""
     shares = [share_of("negatives " + clip.speaker) for clip in negatives.clips]
     bounds = (0.0, HELD_NEGATIVES / 2, HELD_NEGATIVES, 1.0)
-    stating, choosing, training = (
+    test, development, training = (
         negatives.where([n for n, one in enumerate(shares) if low <= one < high])
         for low, high in pairwise(bounds)
     )
-    return training, choosing, stating
+    return training, development, test
 
 
 def _synthesize(
-    keyword: str, count: int, language: str, seed: int
-) -> tuple[list[Spoken], list[Spoken]]:
-    """Have machines say a phrase, and other things."""
+    keyword: str, options: WakeWordOptions
+) -> tuple[list[PhraseClip], list[PhraseClip]]:
+    """Synthesize a phrase, and other things: clips of both."""
+    count = options.synthesized
     if count == 0:
         return [], []
-    engines = installed(language)
+    engines = installed(options.language)
     if not engines:
         note("no text-to-speech engine: no synthesized phrases (espeak-ng and flite are two)")
         return [], []
     cache = cache_folder("phrases")
-    made = synthesized_phrase(keyword, count, count, engines, seed, cache, language)
+    made = synthesized_phrase(keyword, count, count, engines, options.seed, cache, options.language)
     groups = []
     for group in (made.positives, made.negatives):
         found = [find_phrase(image_of(one.samples), {}) for one in group]

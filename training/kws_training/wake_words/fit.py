@@ -1,7 +1,7 @@
-"""Trains the network of wake words: hard frames count, and what it fires on comes back.
+"""Trains one network of wake words: the hardest results count, and its false accepts come back.
 
-Several networks differ in what they fire on by mistake, so that their mean is better than each
-(EXPERIMENTS.md, "Wake words"); a last one, which ships, learns from the mean of all.
+A network fires by mistake on few of the negatives. After each round of steps those windows are
+looked for (`mining`), and later rounds learn from them too.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ import numpy as np
 from kws.arrays import Float32, UInt8
 
 from ..data.images import to_frames
-from ..fitting.averaging import RunningAverage
-from ..fitting.loop import ahead
+from ..fitting.loop import Batch, Descent, Objective, ParameterGroup, TrainingLoop, ahead
 from ..networks.streaming import look_back, whole_model
 from ..progress import bar
-from .mining import peaks
-from .negatives import Tape
+from .defaults import RESULTS, STRIDE
+from .mining import mine, mined_frames
+from .negatives import NegativeStream
 from .network import WakeNetwork
 from .windows import WakeBatch, WakeWindow, WakeWindowMaker
 
-#: Results in a window.
-RESULTS = 8
-#: Front-end frames per result.
-STRIDE = 8
-#: Of the results of a negative so many highest count in full, all by this share
+#: Results of a negative whose mean counts in full: the highest ones
 #: (hard examples: A. Shrivastava et al., CVPR 2016, arXiv 1604.03540).
-HIGHEST, ALL = 4, 0.3
-#: Of the results in which a phrase is due, so many highest count: as many as are smoothed.
-TOLD = 2
+NEGATIVE_TOP_K = 4
+#: How much the mean of all results of a negative counts, beside that of the highest.
+MEAN_WEIGHT = 0.3
+#: Results with a phrase whose mean counts: as many as the detector averages.
+POSITIVE_TOP_K = 2
 #: How much the labels count for a student, beside its teachers.
-LABELS = 0.4
-#: Frames that a network hears at once when it listens to a tape.
-STRETCH = 6000
-#: Windows that a mining pass takes at most, and columns from one of them to the next at least.
-MOST_MINED, APART = 400, 12
+LABEL_WEIGHT = 0.4
+#: Frames that a network hears at once when it listens to a stream: a minute.
+LISTENER_FRAMES = 6000
+#: Pieces of a stream that go through the network together.
+LISTENER_BATCH = 4
+#: Steps whose mean loss is printed.
+LOSS_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitConfig:
     """How a network is trained.
 
     Attributes
     ----------
     steps : int
-        In all; the base is frozen for the first ``frozen`` of them.
+        Number of training steps in all.
     frozen : float
-        Share of the steps.
+        Share of the steps, the first ones, in which the base does not change.
     rounds : int
-        Mining passes, after equal parts of the steps.
+        Equal parts of the steps; after each but the last, negatives are mined.
     rate, base_rate : float
-        Highest learning rates (AdamW) of the head and of the base.
+        Highest learning rates of the head and of the base.
     averaging : float
-        Share of the old in the running average of the weights, per step.
+        Share of the old average that the running average of the weights keeps per step.
     """
 
     steps: int = 1000
@@ -66,10 +66,14 @@ class Recipe:
     base_rate: float = 5e-4
     averaging: float = 0.998
 
+    def student(self) -> FitConfig:
+        """Return how a student is trained, who begins with the weights of the first teacher."""
+        return replace(self, steps=self.steps // 2, frozen=0.0, rounds=2, rate=self.rate / 2)
 
-def student_of(recipe: Recipe) -> Recipe:
-    """Return how a student is trained, who begins with the weights of the first teacher."""
-    return replace(recipe, steps=recipe.steps // 2, frozen=0.0, rounds=2, rate=recipe.rate / 2)
+    @property
+    def frozen_steps(self) -> int:
+        """Number of steps in which the base does not change."""
+        return round(self.steps * self.frozen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,149 +82,105 @@ class Fitted:
 
     Attributes
     ----------
+    network : WakeNetwork
+        The network, with its averaged weights.
     model : keras.Model
-        For windows of the examples' length.
+        The same for training windows.
     mined : uint8 (n, frames, bands)
-        What it fired on while it was trained.
+        Windows of negatives on which it fired while it was trained.
     """
 
+    network: WakeNetwork
     model: Any
     mined: UInt8
 
 
-def longer(window: WakeWindow) -> int:
-    """Return the frames of a window that was mined: it can be shifted by 0.3 s."""
-    return window.frames + 4 * window.stride
-
-
 def wake_window(network: WakeNetwork, bands: int) -> WakeWindow:
-    """Return the shape of an example's window."""
-    field = STRIDE + look_back(network, STRIDE, (1, bands))
-    return WakeWindow(field, STRIDE, RESULTS)
-
-
-class WakeTrainer:
-    """Takes steps: head and base each at a rate of its own.
+    """Return the shape of the training windows of a network.
 
     Parameters
     ----------
     network : WakeNetwork
-    window : WakeWindow
+        The network, trained or not.
     bands : int
-    recipe : Recipe
-    teachers : sequence of keras.Model
-        Whose mean it learns from too, if there are any.
+        Number of bands of the front end.
     """
-
-    def __init__(
-        self,
-        network: WakeNetwork,
-        window: WakeWindow,
-        bands: int,
-        recipe: Recipe,
-        teachers: Sequence[Any],
-    ) -> None:
-        import keras
-        import tensorflow as tf
-
-        self.model = whole_model(network, window.frames, (1, bands))
-        inside = {id(v) for layer in network.base.layers() for v in layer.trainable_variables}
-        own = [v for v in self.model.trainable_variables if id(v) not in inside]
-        base = [v for v in self.model.trainable_variables if id(v) in inside]
-        frozen = round(recipe.steps * recipe.frozen)
-
-        def schedule(rate: float, steps: int) -> Any:
-            warm = max(1, steps // 10)
-            return keras.optimizers.schedules.CosineDecay(
-                rate / 20, max(1, steps - warm), alpha=1e-2, warmup_target=rate, warmup_steps=warm
-            )
-
-        self._optimizers = [
-            keras.optimizers.AdamW(schedule(rate, steps), weight_decay=1e-2, global_clipnorm=1.0)
-            for rate, steps in (
-                (recipe.rate, recipe.steps),
-                (recipe.base_rate, max(1, recipe.steps - frozen)),
-            )
-        ]
-        for optimizer, variables in zip(self._optimizers, (own, base), strict=True):
-            optimizer.build(variables)
-        self.average = RunningAverage(self.model, recipe.averaging)
-        self._frozen = frozen
-        self._steps = 0
-
-        def learner(variables: list[list[Any]]) -> Any:
-            @tf.function(autograph=False)
-            def learn(frames: Any, said: Any, due: Any) -> Any:
-                with tf.GradientTape() as tape:
-                    logits = self.model(frames, training=True)
-                    loss = wake_loss(logits, said, due)
-                    if teachers:
-                        told = sum(teacher(frames, training=False) for teacher in teachers)
-                        loss = LABELS * loss + taught_loss(logits, told / len(teachers))
-                flat = tape.gradient(loss, variables)
-                for optimizer, group, gradients in zip(
-                    self._optimizers, variables, flat, strict=False
-                ):
-                    optimizer.apply(gradients, group)
-                return loss
-
-            return learn
-
-        self._head_only, self._both = learner([own]), learner([own, base])
-
-    def step(self, batch: WakeBatch) -> float:
-        """Learn from a batch; returns its loss."""
-        phrases = self.model.output_shape[-1]
-        said = (batch.phrase[:, None] == np.arange(phrases)).astype(np.float32)
-        learn = self._head_only if self._steps < self._frozen else self._both
-        self._steps += 1
-        loss = learn(batch.frames, said, batch.due)
-        self.average.update()
-        return float(loss)
+    field = STRIDE + look_back(network, STRIDE, (1, bands))
+    return WakeWindow(field, STRIDE, RESULTS)
 
 
-def wake_loss(logits: Any, said: Any, due: Any) -> Any:
-    """Return the loss of a batch.
+def wake_loss(logits: Any, phrases: Any, due: Any) -> Any:
+    """Return the loss of a batch: of missed phrases, plus that of false accepts.
+
+    Loss of a phrase: the mean of its two highest outputs among those in which it may be detected.
+    Loss of a negative: the mean of its four highest outputs, plus 0.3 times the mean of all.
 
     Parameters
     ----------
     logits : float32 (n, results, phrases)
-    said : float32 (n, phrases)
-        1 for the phrase that is said in a window.
+        What the network gives.
+    phrases : float32 (n, phrases)
+        1 for the phrase that is said in a window, 0 for the others.
     due : float32 (n, results)
-        1 for the results that may tell it.
+        1 for the results in which it may be detected, 0 for the others.
     """
     import tensorflow as tf
 
-    told = tf.where(due[..., None] > 0, logits, -30.0)
-    highest = tf.math.top_k(tf.transpose(told, [0, 2, 1]), TOLD).values
-    # a phrase with one result due has one that counts
+    detectable = tf.where(due[..., None] > 0, logits, -30.0)
+    highest = tf.math.top_k(tf.transpose(detectable, [0, 2, 1]), POSITIVE_TOP_K).values
+    # of a phrase with one result that is due, one counts
     counted = tf.cast(highest > -29.0, tf.float32)
     missed = tf.reduce_sum(tf.nn.softplus(-highest) * counted, -1)
     missed = missed / tf.maximum(tf.reduce_sum(counted, -1), 1.0)
     fired = tf.nn.softplus(tf.transpose(logits, [0, 2, 1]))
-    hard = tf.reduce_mean(tf.math.top_k(fired, HIGHEST).values, -1)
-    false = hard + ALL * tf.reduce_mean(fired, -1)
-    positives = tf.reduce_sum(missed * said) / tf.maximum(tf.reduce_sum(said), 1.0)
-    negatives = tf.reduce_sum(false * (1 - said)) / tf.maximum(tf.reduce_sum(1 - said), 1.0)
+    hard = tf.reduce_mean(tf.math.top_k(fired, NEGATIVE_TOP_K).values, -1)
+    false = hard + MEAN_WEIGHT * tf.reduce_mean(fired, -1)
+    positives = tf.reduce_sum(missed * phrases) / tf.maximum(tf.reduce_sum(phrases), 1.0)
+    negatives = tf.reduce_sum(false * (1 - phrases)) / tf.maximum(tf.reduce_sum(1 - phrases), 1.0)
     return positives + negatives
 
 
-def taught_loss(logits: Any, told: Any) -> Any:
-    """Return the loss of a student: cross-entropy with what its teachers tell.
+def distillation_loss(logits: Any, teacher_logits: Any) -> Any:
+    """Return the loss of a student: its cross-entropy with the teachers' scores.
+
+    It is the mean over all results, plus the mean over the `NEGATIVE_TOP_K` results of each window
+    and phrase in which student and teachers differ most.
 
     Parameters
     ----------
-    logits, told : float32 (n, results, phrases)
-        The mean over all results, and over the `HIGHEST` of each window that differ most.
+    logits : float32 (n, results, phrases)
+        What the student gives.
+    teacher_logits : float32 (n, results, phrases)
+        The mean of what the teachers give.
     """
     import tensorflow as tf
 
-    each = tf.nn.sigmoid_cross_entropy_with_logits(tf.sigmoid(told), logits)
-    # what remains of it where student and teachers agree is no mistake
-    each -= tf.nn.sigmoid_cross_entropy_with_logits(tf.sigmoid(told), told)
-    hard = tf.math.top_k(tf.transpose(each, [0, 2, 1]), HIGHEST).values
+    wanted = tf.sigmoid(teacher_logits)
+    each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
+    # less the entropy of the teachers' scores: where both agree, the loss is 0
+    each -= tf.nn.sigmoid_cross_entropy_with_logits(wanted, teacher_logits)
+    hard = tf.math.top_k(tf.transpose(each, [0, 2, 1]), NEGATIVE_TOP_K).values
     return tf.reduce_mean(each) + tf.reduce_mean(hard)
+
+
+def wake_objective(teachers: Sequence[Any]) -> Objective:
+    """Return the objective of a network: from labels alone, or from labels and teachers.
+
+    Parameters
+    ----------
+    teachers : sequence of keras.Model
+        Models for training windows whose mean logits are learned from; none for labels alone.
+    """
+
+    def objective(inputs: Any, outputs: list[Any], targets: list[Any], weights: list[Any]) -> Any:
+        (logits,), (phrases,), (due,) = outputs, targets, weights
+        loss = wake_loss(logits, phrases, due)
+        if teachers:
+            summed = sum(teacher(inputs, training=False) for teacher in teachers)
+            loss = LABEL_WEIGHT * loss + distillation_loss(logits, summed / len(teachers))
+        return loss
+
+    return objective
 
 
 class Listener:
@@ -231,105 +191,151 @@ class Listener:
     network : WakeNetwork
         Its weights are shared: what it learns later is heard too.
     bands : int
-    stretch : int
+        Number of bands of the front end.
+    frames : int
         Frames that are heard at once: fewer for short recordings.
     """
 
-    def __init__(self, network: WakeNetwork, bands: int, stretch: int = STRETCH) -> None:
+    def __init__(self, network: WakeNetwork, bands: int, frames: int = LISTENER_FRAMES) -> None:
         self._before = look_back(network, STRIDE, (1, bands))
-        self._size = stretch // STRIDE * STRIDE
+        self._size = frames // STRIDE * STRIDE
         self._model = whole_model(network, self._size + self._before, (1, bands))
 
     def listen(self, images: UInt8) -> Float32:
-        """Return logits (columns, phrases) of frames (frames, bands)."""
+        """Return the logits of a stream.
+
+        Parameters
+        ----------
+        images : uint8 (frames, bands)
+            Grey levels of the front end.
+
+        Returns
+        -------
+        float32 (output frames, phrases)
+            One output frame per `STRIDE` frames.
+        """
         size = self._size
         count = -(-len(images) // size)
         padded = np.pad(images, ((self._before, count * size - len(images)), (0, 0)))
         logits = []
-        for first in range(0, count, 4):
-            starts = np.arange(first, min(first + 4, count)) * size
+        for first in range(0, count, LISTENER_BATCH):
+            starts = np.arange(first, min(first + LISTENER_BATCH, count)) * size
             rows = starts[:, None] + np.arange(size + self._before)
             found = self._model(to_frames(padded[rows])[:, :, None], training=False)
             logits.append(np.concatenate(list(np.asarray(found))))
         return np.concatenate(logits)[: len(images) // STRIDE]
 
 
-def mine(logits: Float32, tape: Tape, window: WakeWindow) -> tuple[UInt8, Float32]:
-    """Return the windows on which the network fires most, and their scores.
-
-    Parameters
-    ----------
-    logits : float32 (columns, phrases)
-        Of the tape.
-    tape : Tape
-    window : WakeWindow
-
-    Returns
-    -------
-    uint8 (n, frames, bands)
-        Longer than a window by a third of a second, so that they can be shifted.
-    float32 (n,)
-        Highest first.
-    """
-    highest = logits.max(axis=1)
-    columns = peaks(highest, APART, MOST_MINED)
-    starts = (columns + 1) * window.stride - window.frames - window.stride
-    return tape.windows(starts, longer(window)), highest[columns].astype(np.float32)
-
-
 def fit(
     network: WakeNetwork,
     makers: Sequence[WakeWindowMaker],
     window: WakeWindow,
-    recordings: Sequence[UInt8],
-    recipe: Recipe,
+    negatives: Sequence[UInt8],
+    config: FitConfig,
     seed: int,
-    say: Callable[[str], None],
-    teachers: Sequence[Any] = (),
-    mined: UInt8 | None = None,
+    report: Callable[[str], None],
+    teachers: Sequence[Fitted] = (),
 ) -> Fitted:
-    """Train a network; it has the averaged weights in the end.
+    """Train a network, which has the averaged weights in the end.
 
     Parameters
     ----------
     network : WakeNetwork
+        The network to train.
     makers : sequence of WakeWindowMaker
-        Of the windows of equal parts of the rounds, one after another.
+        What makes the windows of equal parts of the rounds, one after another.
     window : WakeWindow
-    recordings : sequence of uint8 (frames, bands)
-        The negatives.
-    recipe : Recipe
+        Shape of the training windows.
+    negatives : sequence of uint8 (frames, bands)
+        Grey levels of each recording without the phrases.
+    config : FitConfig
+        How it is trained.
     seed : int
-    say : callable
-        Told how it goes.
-    teachers : sequence of keras.Model
-        Networks whose mean is learned from too.
-    mined : uint8 (n, frames, bands), optional
-        What others fired on.
+        Seed of the windows.
+    report : callable
+        Called with a message after each round.
+    teachers : sequence of Fitted
+        Networks from whose mean it learns too, and from the windows on which they fired.
+
+    Returns
+    -------
+    Fitted
+        The trained network.
     """
-    bands = recordings[0].shape[1]
-    trainer = WakeTrainer(network, window, bands, recipe, teachers)
+    bands = negatives[0].shape[1]
+    model = whole_model(network, window.frames, (1, bands))
+    loop = _training_loop(network, model, config, [one.model for one in teachers])
     listener = Listener(network, bands)
-    pool = [np.empty((0, longer(window), bands), np.uint8) if mined is None else mined]
-    for number in range(recipe.rounds):
-        tape = Tape.record(recordings, seed * 100 + number)
+    nothing = np.empty((0, mined_frames(window), bands), np.uint8)
+    mined = np.concatenate([nothing, *(one.mined for one in teachers)])
+    for number in range(config.rounds):
+        stream = NegativeStream.join(negatives, seed * 100 + number)
+        maker = makers[number * len(makers) // config.rounds]
+        steps = config.steps * (number + 1) // config.rounds
+        steps -= config.steps * number // config.rounds
         rng = np.random.default_rng((seed, number))
-        hard = np.concatenate(pool)
-        maker = makers[number * len(makers) // recipe.rounds]
-        steps = recipe.steps * (number + 1) // recipe.rounds
-        steps -= recipe.steps * number // recipe.rounds
-        source = ahead(lambda: maker.batch(rng, tape, hard), steps)  # noqa: B023
-        what = f"round {number + 1}/{recipe.rounds}"
-        losses = [
-            trainer.step(batch)
-            for _, batch in zip(bar(iter(range(steps)), steps, what), source, strict=True)
-        ]
-        message = f"{what}: loss {np.mean(losses[-50:]):.3f}"
-        if number + 1 < recipe.rounds:
-            with trainer.average.applied():
-                windows, scores = mine(listener.listen(tape.images), tape, window)
-            pool.append(windows)
-            message += f", highest of the negatives {scores[0]:.1f}"
-        say(message)
-    trainer.model.set_weights(trainer.average.weights)
-    return Fitted(trainer.model, np.concatenate(pool))
+        what = f"round {number + 1}/{config.rounds}"
+        losses = _steps(loop, maker, rng, stream, mined, steps, what)
+        message = f"{what}: loss {np.mean(losses[-LOSS_STEPS:]):.3f}"
+        if number + 1 < config.rounds:
+            with loop.average.applied():
+                windows, highest = mine(listener.listen(stream.images), stream, window)
+            mined = np.concatenate([mined, windows])
+            message += f", highest of the negatives {highest[0]:.1f}"
+        report(message)
+    model.set_weights(loop.average.weights)
+    return Fitted(network, model, mined)
+
+
+def _training_loop(
+    network: WakeNetwork, model: Any, config: FitConfig, teachers: Sequence[Any]
+) -> TrainingLoop:
+    """Return a loop that trains head and base at rates of their own, the base later."""
+    in_base = {id(v) for layer in network.base.layers() for v in layer.trainable_variables}
+    head = [v for v in model.trainable_variables if id(v) not in in_base]
+    base = [v for v in model.trainable_variables if id(v) in in_base]
+    frozen = config.frozen_steps
+    descent = _descent(config, config.rate, config.steps)
+    return TrainingLoop(
+        model,
+        config.steps,
+        descent,
+        wake_objective(teachers),
+        [
+            ParameterGroup(head, descent),
+            ParameterGroup(
+                base, _descent(config, config.base_rate, max(1, config.steps - frozen)), frozen
+            ),
+        ],
+    )
+
+
+def _descent(config: FitConfig, rate: float, steps: int) -> Descent:
+    """Return how a group of weights changes in so many steps."""
+    warm = (steps // 10) / steps  # a tenth of the steps, rounded down
+    return Descent(rate, 1e-2, warm, config.averaging, floor=1e-2, clip=1.0)
+
+
+def _steps(
+    loop: TrainingLoop,
+    maker: WakeWindowMaker,
+    rng: np.random.Generator,
+    stream: NegativeStream,
+    mined: UInt8,
+    steps: int,
+    what: str,
+) -> list[float]:
+    """Take the steps of a round, and return their losses."""
+    phrases = loop.model.output_shape[-1]
+
+    def batch() -> Batch:
+        return _training_batch(maker.batch(rng, stream, mined), phrases)
+
+    numbers = bar(iter(range(steps)), steps, what)
+    return [loop.step(one) for _, one in zip(numbers, ahead(batch, steps), strict=True)]
+
+
+def _training_batch(batch: WakeBatch, phrases: int) -> Batch:
+    """Return a batch for the training loop: which phrase is said, and in which results."""
+    one_hot = (batch.phrase[:, None] == np.arange(phrases)).astype(np.float32)
+    return Batch(batch.frames, [one_hot], [batch.due])

@@ -1,4 +1,4 @@
-"""Negatives as one endless tape of frames: what a device hears between wake words."""
+"""Negatives as one endless stream of frames: what a device hears between wake words."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from kws.arrays import UInt8
+from kws.arrays import Int64, UInt8
 
 from ..augmentation.spectra import WindowMaker
 from ..data.images import to_frames, to_images
 
-#: Grey levels of the noise between recordings, at most: 27 dB above digital silence.
-FAINT = 62
+#: Highest grey level of the noise between recordings: 27 dB above digital silence.
+FAINT_LEVEL = 62
+#: Frames between two recordings, at most: a second.
+MAX_GAP_FRAMES = 100
+#: Frames per hour, at 100 frames per second.
+FRAMES_PER_HOUR = 360_000
 
 
 @dataclass(frozen=True)
-class Tape:
+class NegativeStream:
     """Recordings one after another.
 
     Attributes
@@ -30,47 +33,95 @@ class Tape:
     images: UInt8
 
     @classmethod
-    def record(cls, recordings: Sequence[UInt8], seed: int) -> Tape:
-        """Join recordings (frames, bands) in random order.
+    def join(cls, recordings: Sequence[UInt8], seed: int) -> NegativeStream:
+        """Join recordings in random order.
 
-        Half of them follow at once, as words of a sentence; between the others is a second at
-        most of digital silence or of faint noise, whose edges must wake nobody either.
+        Half of them follow at once, as words of a sentence. Between the others is up to a second
+        of digital silence or of faint noise, whose edges must not be detected either.
+
+        Parameters
+        ----------
+        recordings : sequence of uint8 (frames, bands)
+            Grey levels of each.
+        seed : int
+            Seed of the order and of what is between the recordings.
         """
         rng = np.random.default_rng(seed)
         pieces = []
         for number in rng.permutation(len(recordings)):
             pieces.append(recordings[number])
             if rng.random() < 0.5:
-                gap = (int(rng.integers(1, 100)), recordings[number].shape[1])
-                faint = int(rng.integers(1, FAINT)) if rng.random() < 0.5 else 1
-                pieces.append(rng.integers(faint // 2, faint, gap, np.uint8))
+                gap = (int(rng.integers(1, MAX_GAP_FRAMES)), recordings[number].shape[1])
+                level = int(rng.integers(1, FAINT_LEVEL)) if rng.random() < 0.5 else 1
+                pieces.append(rng.integers(level // 2, level, gap, np.uint8))
         return cls(np.concatenate(pieces))
 
     @property
     def hours(self) -> float:
-        """Length, at 100 frames per second."""
-        return len(self.images) / 360_000
+        """Length in hours."""
+        return len(self.images) / FRAMES_PER_HOUR
 
-    def windows(self, starts: npt.NDArray[np.int64], length: int) -> UInt8:
-        """Return windows (n, length, bands); the tape is a loop."""
-        return self.images[(starts[:, None] + np.arange(length)) % len(self.images)]
+    def windows(self, starts: Int64, length: int) -> UInt8:
+        """Return windows of the stream, whose end is followed by its beginning.
+
+        Parameters
+        ----------
+        starts : int64 (n,)
+            First frame of each.
+        length : int
+            Number of frames.
+
+        Returns
+        -------
+        uint8 (n, length, bands)
+        """
+        windows: UInt8 = self.images[(starts[:, None] + np.arange(length)) % len(self.images)]
+        return windows
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> UInt8:
-        """Draw windows (count, length, bands) anywhere."""
+        """Draw windows anywhere in the stream.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Where they begin.
+        count : int
+            Number of windows.
+        length : int
+            Number of frames of each.
+
+        Returns
+        -------
+        uint8 (count, length, bands)
+        """
         return self.windows(rng.integers(0, len(self.images), count), length)
 
 
-def said_otherwise(recordings: Sequence[UInt8], maker: WindowMaker, seed: int) -> list[UInt8]:
-    """Say recordings (frames, bands) at other tempos, by other vocal tracts.
+def vary_negatives(recordings: Sequence[UInt8], maker: WindowMaker, seed: int) -> list[UInt8]:
+    """Return recordings as other voices would say them: at other tempos, by other vocal tracts.
 
-    On recordings that it learned from a network fires several times less than on others; said
-    otherwise, about half as often (EXPERIMENTS.md).
+    A network fires several times less on recordings that it learned from than on others, and
+    about half as often on these (EXPERIMENTS.md).
+
+    Parameters
+    ----------
+    recordings : sequence of uint8 (frames, bands)
+        Grey levels of each.
+    maker : WindowMaker
+        Varies frames.
+    seed : int
+        Seed of the tempos and vocal tracts.
+
+    Returns
+    -------
+    list of uint8 (frames, bands)
+        One for each recording, longer or shorter than it.
     """
     rng = np.random.default_rng((seed, 2))
-    said = []
+    varied = []
     for recording in recordings:
         # room for what is said more slowly
         room = np.pad(to_frames(recording), ((0, len(recording) // 4 + 1), (0, 0)), "edge")
         frames, tempo = maker.vary(rng, room[None])
-        said.append(to_images(frames[0, : max(1, round(len(recording) / tempo[0]))]))
-    return said
+        varied.append(to_images(frames[0, : max(1, round(len(recording) / tempo[0]))]))
+    return varied

@@ -16,12 +16,12 @@ class WakeShape:
     Attributes
     ----------
     width : int
-        Channels.
+        Number of channels.
     fine, coarse : tuple of int
-        Lengths of the depthwise kernels of the blocks at 40 and at 80 ms: with the base's own
-        1.2 s, results depend on the last two seconds.
+        Lengths of the depthwise kernels of the blocks at 40 and at 80 ms, in output frames: with
+        the base's own 1.2 s, results depend on the last two seconds.
     pool : int
-        Columns of 80 ms that a result joins, by their mean and their maximum.
+        Output frames of 80 ms that a result joins, by their mean and their maximum.
     dropout : float
         Share of features that is dropped in training.
     """
@@ -34,14 +34,16 @@ class WakeShape:
 
 
 class WakeNetwork:
-    """Logits of phrases, one column per 80 ms, of frames.
+    """Maps frames to logits of phrases, one output frame per 80 ms.
 
     Parameters
     ----------
     base : WordBase
-        With its weights; shared, not copied.
+        The word base, with its weights; it is shared, not copied.
     phrases : int
+        Number of phrases.
     shape : WakeShape
+        Size of the head.
     """
 
     def __init__(self, base: WordBase, phrases: int, shape: WakeShape) -> None:
@@ -64,15 +66,31 @@ class WakeNetwork:
         self._maximum = layers.MaxPooling2D((shape.pool, 1), strides=1)
         self._pool = shape.pool
         self._dropout = layers.Dropout(shape.dropout)
-        # nothing is said most of the time: begin there
+        # no phrase is said most of the time: the untrained network says so too
         self._logits = layers.Conv2D(phrases, 1, bias_initializer=_rare)
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
-        """Return logits (batch, results, phrases) of frames (batch, frames, 1, bands)."""
+        """Return logits (batch, results, phrases) of frames.
+
+        Parameters
+        ----------
+        x : float32 (batch, frames, 1, bands)
+            Front-end frames.
+        time : Time
+            Whether ``x`` is a whole recording or a step of a stream.
+        """
         return self.head(self.base.features(x, time), time)
 
     def head(self, x: Tensor, time: Time) -> Tensor:
-        """Return logits (batch, results, phrases) of the base's features."""
+        """Return logits (batch, results, phrases) of the base's features.
+
+        Parameters
+        ----------
+        x : float32 (batch, frames, 1, channels)
+            Features, one output frame per 40 ms.
+        time : Time
+            Whether ``x`` is a whole recording or a step of a stream.
+        """
         import keras
 
         squeeze, norm = self._squeeze

@@ -1,4 +1,4 @@
-"""Thresholds of wake words: chosen on negatives, stated on what nothing was chosen on."""
+"""Thresholds of wake words: chosen on some negatives, stated on others."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from kws.calibration.thresholds import threshold_for
 from kws.console import quiet
 from kws.errors import AudioError
 from kws.frontend import WORDS
-from kws.metadata import OperatingPoint
+from kws.metadata import DetectorDefaults, OperatingPoint
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.pcm import to_int16
 from kws.posteriors import sigmoid
+from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip
 from ..data.images import to_frames
@@ -28,26 +29,35 @@ from ..evaluation.continuous import hits
 from ..evaluation.evaluate import open_model
 from ..evaluation.operating import LATENESS, join_clips
 from ..progress import bar
-from .mining import peaks
+from .mining import pick_peaks
 
-#: False accepts per hour for which points are stated.
-RATES = (0.1, 0.5, 1.0)
-#: Events from whose scores the rate of rarer ones is estimated, and the highest threshold that is.
-TAIL, MOST = 30, 0.999
-#: A source that is shorter has no tail of its own.
-LEAST_HOURS = 0.1
-#: Steps between notes of how far the work is.
-STEPS = 1000
+#: Events from whose scores the rate of rarer ones is estimated.
+TAIL_EVENTS = 30
+#: Highest threshold that is estimated in this way.
+MAX_THRESHOLD = 0.999
+#: Hours of a source from which its tail is estimated by itself.
+MIN_SOURCE_HOURS = 0.1
+#: Steps of the network between updates of the progress bar.
+PROGRESS_STEPS = 1000
+
+#: Threshold of each keyword.
+Thresholds = dict[str, float]
 
 
 def negative_traces(model: ModelFile, recordings: Sequence[UInt8]) -> list[Trace]:
-    """Return the scores of the shipping network on frames that were read before.
+    """Return the scores of the network in a model file on frames.
 
     Parameters
     ----------
     model : ModelFile
+        The model that will ship.
     recordings : sequence of uint8 (frames, bands)
-        One stream, one after another; no trace, if there are none.
+        Grey levels of each recording; they are heard as one stream, one after another.
+
+    Returns
+    -------
+    list of Trace
+        One trace, or none if there are no recordings.
     """
     if not recordings:
         return []
@@ -58,8 +68,10 @@ def negative_traces(model: ModelFile, recordings: Sequence[UInt8]) -> list[Trace
     size = network.frames
     starts = range(0, len(frames) - size + 1, size)
     scores = np.empty((len(starts), len(model.metadata.labels)), np.float32)
-    for group in bar(iter(range(0, len(starts), STEPS)), -(-len(starts) // STEPS), "scores"):
-        for number in range(group, min(group + STEPS, len(starts))):
+    for group in bar(
+        iter(range(0, len(starts), PROGRESS_STEPS)), -(-len(starts) // PROGRESS_STEPS), "scores"
+    ):
+        for number in range(group, min(group + PROGRESS_STEPS, len(starts))):
             step = to_frames(frames[starts[number] : starts[number] + size])
             scores[number] = sigmoid(network.step(step)[-1])
     seconds = size * WORDS.hop_seconds
@@ -72,8 +84,10 @@ class Source:
 
     Attributes
     ----------
-    trained, fresh : list of Trace
-        Of what was trained on, said otherwise, and of what was not.
+    trained : list of Trace
+        Scores of recordings that were trained on, varied (`vary_negatives`).
+    fresh : list of Trace
+        Scores of recordings that were not trained on.
     """
 
     trained: list[Trace]
@@ -81,7 +95,7 @@ class Source:
 
     @property
     def hours(self) -> float:
-        """Length of what was heard."""
+        """Length of all recordings in hours."""
         return sum(one.seconds for one in (*self.trained, *self.fresh)) / 3600
 
 
@@ -90,19 +104,22 @@ def listen(
     trained: tuple[Sequence[Clip], Sequence[UInt8]],
     fresh: tuple[Sequence[Clip], Sequence[UInt8]],
 ) -> list[Source]:
-    """Listen to the negatives of each source; those that are too short are one together.
+    """Return the scores of the negatives of each source; short sources are joined into one.
 
     Parameters
     ----------
     model : ModelFile
-    trained, fresh : (clips, images)
-        Recordings, and their frames (frames, bands).
+        The model that will ship.
+    trained : (sequence of Clip, sequence of uint8 (frames, bands))
+        Recordings that were trained on, and their frames, varied.
+    fresh : (sequence of Clip, sequence of uint8 (frames, bands))
+        Recordings that were not trained on, and their frames.
     """
     sources = source_of([*trained[0], *fresh[0]])
     hours: dict[str, float] = {}
     for source, image in zip(sources, (*trained[1], *fresh[1]), strict=True):
         hours[source] = hours.get(source, 0.0) + len(image) * WORDS.hop_seconds / 3600
-    sources = [source if hours[source] >= LEAST_HOURS else "" for source in sources]
+    sources = [source if hours[source] >= MIN_SOURCE_HOURS else "" for source in sources]
     count = len(trained[0])
     heard = []
     for source in sorted(set(sources)):
@@ -116,7 +133,18 @@ def listen(
 
 
 def source_of(clips: Sequence[Clip]) -> list[str]:
-    """Tell recordings apart by the folders in the deepest folder that holds them all."""
+    """Return the source of each recording: its folder in the deepest folder that holds them all.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The recordings.
+
+    Returns
+    -------
+    list of str
+        Name of the folder; empty for recordings directly in the deepest common folder.
+    """
     if not clips:
         return []
     folders = [clip.path.absolute().parent for clip in clips]
@@ -124,24 +152,28 @@ def source_of(clips: Sequence[Clip]) -> list[str]:
     return ["".join(folder.relative_to(top).parts[:1]) for folder in folders]
 
 
-def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> dict[str, float]:
+def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> Thresholds:
     """Return for each keyword a threshold for a rate of false accepts: the higher of two.
 
-    Of the events in all that was trained on, said otherwise, so many are more; and the tail of
-    each source is continued, of which the highest counts: where the model will listen is none of
-    them, and sources differ by more than what was trained on and what was not (EXPERIMENTS.md,
+    The first is counted: above it are as many events per hour in all recordings that were trained
+    on, varied. The second is estimated: the tail of the scores of each source is continued, and
+    the highest threshold of any source is taken. The model will listen to yet another source, and
+    sources differ by more than recordings that were trained on and others do (EXPERIMENTS.md,
     "Thresholds").
 
     Parameters
     ----------
     model : ModelFile
+        The model that will ship.
     sources : sequence of Source
+        Scores of negatives.
     rate : float
         False accepts per hour.
     """
     labels, defaults = model.metadata.labels, model.metadata.detector
+    assert isinstance(defaults, DetectorDefaults)  # a model of wake words has no other
     trained = [one for source in sources for one in source.trained]
-    groups = [[source] for source in sources if source.hours >= LEAST_HOURS] or [list(sources)]
+    groups = [[source] for source in sources if source.hours >= MIN_SOURCE_HOURS] or [list(sources)]
     thresholds = {}
     for keyword in labels:
         tails = [
@@ -161,45 +193,45 @@ def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> d
 
 
 def tail_threshold(tracks: Sequence[Track], rate: float) -> float:
-    """Estimate the threshold for a rate that is rarer than what was heard.
+    """Estimate the threshold for a rate at which less than one event was heard.
 
-    The highest scores of events, as log-odds, are taken to fall off exponentially (peaks over a
-    threshold: J. Pickands, 1975, Annals of Statistics 3, with shape 0), and the mean excess of
-    the `TAIL` highest over the last of them says how fast.
+    The highest scores of events, as log-odds, are assumed to fall off exponentially (peaks over a
+    threshold: J. Pickands, 1975, Annals of Statistics 3, with shape 0). The mean excess of the
+    `TAIL_EVENTS` highest over the lowest of them says how fast.
 
     Parameters
     ----------
     tracks : sequence of Track
-        Of recordings without the keyword.
+        Scores of one keyword in recordings without it.
     rate : float
         False accepts per hour.
 
     Returns
     -------
     float
-        0 without any recordings.
+        A threshold; 0 if there are no recordings.
     """
     hours = sum(one.hours for one in tracks)
     heights = np.sort(np.concatenate([_heights(one) for one in tracks] or [np.zeros(0)]))[::-1]
     if len(heights) < 2:
         return 0.0
-    highest = heights[:TAIL]
+    highest = heights[:TAIL_EVENTS]
     odds = np.log(highest / (1 - highest))
     slope = float(np.mean(odds[:-1]) - odds[-1])
     level = odds[-1] + slope * np.log(len(odds) / (rate * hours))
-    return float(np.clip(1 / (1 + np.exp(-level)), 0.0, MOST))
+    return float(np.clip(1 / (1 + np.exp(-level)), 0.0, MAX_THRESHOLD))
 
 
 def _heights(one: Track) -> Float64:
-    """Return the highest scores of events that a low enough threshold would tell."""
-    columns = peaks(one.smoothed, one.refractory + 1, TAIL)
-    return np.clip(one.smoothed[columns].astype(np.float64), 1e-9, 1 - 1e-9)
+    """Return the highest scores of the events that a low enough threshold would detect."""
+    highest = pick_peaks(one.smoothed, one.refractory + 1, TAIL_EVENTS)
+    return np.clip(one.smoothed[highest].astype(np.float64), 1e-9, 1 - 1e-9)
 
 
 def state_points(
     model: ModelFile,
-    thresholds: Sequence[dict[str, float]],
-    said: Sequence[Sequence[Clip]],
+    thresholds: Sequence[Thresholds],
+    positives: Sequence[Sequence[Clip]],
     negatives: Sequence[Clip],
     seed: int,
 ) -> tuple[OperatingPoint, ...]:
@@ -208,39 +240,34 @@ def state_points(
     Parameters
     ----------
     model : ModelFile
+        The model that will ship.
     thresholds : sequence of dict of str to float
-        Of each keyword.
-    said : sequence of sequence of Clip
+        Threshold of each keyword, one dictionary per rate of false accepts.
+    positives : sequence of sequence of Clip
         Recordings of each phrase, in the order of the labels.
     negatives : sequence of Clip
+        Recordings without the phrases.
     seed : int
-        Of the silence between recordings.
+        Seed of the order of the recordings, and of the silence between them.
 
     Returns
     -------
     tuple of OperatingPoint
-        Without misses for a keyword without recordings; none if there are no negatives.
+        A keyword without recordings has points without a miss rate. No points if there are no
+        negatives.
     """
-    metadata = model.metadata
+    metadata, defaults = model.metadata, model.metadata.detector
+    assert isinstance(defaults, DetectorDefaults)  # a model of wake words has no other
     spotter = open_model(model)
     heard = [samples for _, samples in _read(negatives)]
     if not heard:
         return ()
     others = trace_blocks(spotter, heard)
     points = []
-    for keyword, clips in zip(metadata.labels, said, strict=True):
-        good = list(_read(clips))
-        spoken, words = None, ()
-        if good:
-            rate = metadata.front_end.sample_rate
-            stream = join_clips([c for c, _ in good], [to_int16(s) for _, s in good], rate, seed)
-            heard_said = trace(spotter, stream.samples)
-            spoken, words = (
-                track(heard_said, metadata.labels, metadata.detector, keyword),
-                stream.words,
-            )
-        spans = [(word.start, word.end + LATENESS) for word in words]
-        wrong = track(others, metadata.labels, metadata.detector, keyword)
+    for keyword, clips in zip(metadata.labels, positives, strict=True):
+        scores, spans = _positives(spotter, clips, seed)
+        spoken = None if scores is None else track(scores, metadata.labels, defaults, keyword)
+        wrong = track(others, metadata.labels, defaults, keyword)
         for level in sorted({one[keyword] for one in thresholds}):
             times = np.zeros(0) if spoken is None else spoken.events(level)
             points.append(
@@ -250,14 +277,29 @@ def state_points(
                     false_accepts=wrong.count(level),
                     hours=wrong.hours,
                     misses=hits(spans, times).misses,
-                    recordings=len(words),
+                    recordings=len(spans),
                 )
             )
     return tuple(points)
 
 
+def _positives(
+    spotter: KeywordSpotter, clips: Sequence[Clip], seed: int
+) -> tuple[Trace | None, list[tuple[float, float]]]:
+    """Return the scores of recordings of a phrase, and when it may be detected, in seconds."""
+    read = list(_read(clips))
+    if not read:
+        return None, []
+    rate = spotter.metadata.front_end.sample_rate
+    samples = [to_int16(one) for _, one in read]
+    stream = join_clips([clip for clip, _ in read], samples, rate, seed)
+    return trace(spotter, stream.samples), [
+        (word.start, word.end + LATENESS) for word in stream.words
+    ]
+
+
 def _read(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Float32]]:
-    """Yield the recordings that can be read; they were read before, so that nothing is told."""
+    """Yield the recordings that can be read. They were read before: damaged ones are reported."""
     for clip in clips:
         try:
             yield clip, load_audio(clip.path, WORDS.sample_rate)

@@ -29,7 +29,15 @@ from ..data.dataset import DataError
 from ..data.digest import digest_of
 from ..data.images import WordImages, in_silence, to_frames
 from ..data.splits import share_of
-from ..fitting.loop import Batch, Descent, TrainingLoop, ahead, cross_entropy, set_seed
+from ..fitting.loop import (
+    Batch,
+    Descent,
+    TrainingLoop,
+    ahead,
+    cross_entropy,
+    set_seed,
+    weighted_losses,
+)
 from ..networks.convert import convert
 from ..networks.streaming import StepModel, Whole, look_back, step_model, whole_model
 from ..networks.word_base import FEATURE_STRIDE, RESULT_STRIDE, SHAPE_KEY, Base, BaseShape, WordBase
@@ -248,8 +256,10 @@ def pretrain(
         model,
         per_epoch * recipe.epochs,
         recipe.descent,
-        (1.0, recipe.others, recipe.phonemes)[:outputs],
-        (cross_entropy, cross_entropy, ctc_loss)[:outputs],
+        weighted_losses(
+            (1.0, recipe.others, recipe.phonemes)[:outputs],
+            (cross_entropy, cross_entropy, ctc_loss)[:outputs],
+        ),
     )
     # what is known of phonemes depends on what is installed
     said = None if spelled is None else (spelled.signs, spelled.phonemes)

@@ -1,0 +1,210 @@
+"""Trains an ensemble of wake-word networks, and the one that ships from their mean.
+
+Networks differ in what they fire on by mistake, so that the mean of several is better than each
+(EXPERIMENTS.md, "Wake words"). A student learns from that mean, and is as small as one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kws.arrays import UInt8
+from kws.console import note
+from kws.frontend import WORDS
+
+from ..augmentation.microphones import MicrophoneProfiles
+from ..augmentation.noise import NoisyWindowMaker
+from ..augmentation.spectra import WindowMaker
+from ..networks.streaming import whole_model
+from ..networks.word_base import Base
+from .data import WakeWordData
+from .fit import FitConfig, Fitted, fit, wake_window
+from .network import WakeNetwork, WakeShape
+from .phrases import PhraseSet
+from .windows import AUGMENTATION, NOISIER, WakeWindow, WakeWindowMaker, WindowCounts
+
+#: Recordings of each phrase with which the base learns at its full rate.
+CLIPS_FOR_FULL_RATE = 40
+#: Smallest share of its full rate at which the base learns.
+MIN_RATE_SHARE = 0.2
+#: The networks of a training differ in their seed: seeds of two trainings are so far apart.
+SEEDS_PER_TRAINING = 100
+#: Number of the student among the networks of a training.
+STUDENT = 99
+
+
+@dataclass(frozen=True, eq=False)
+class WakeWordTraining:
+    """What all networks of a training share.
+
+    Attributes
+    ----------
+    base : Base
+        The word base with which each begins.
+    phrases : int
+        Number of wake words.
+    window : WakeWindow
+        Shape of the training windows.
+    negatives : list of uint8 (frames, bands)
+        Grey levels of each recording without the phrases.
+    other_phrases : PhraseSet or None
+        Synthesized speech that is no phrase.
+    profiles : MicrophoneProfiles or None
+        Microphones whose profile windows get.
+    maker, noisy_maker : WindowMaker
+        Augment frames: in the first half of the rounds, and in the second half with more noise.
+    config : FitConfig
+        How a member of the ensemble is trained.
+    seed : int
+        The user's seed.
+    """
+
+    base: Base
+    phrases: int
+    window: WakeWindow
+    negatives: list[UInt8]
+    other_phrases: PhraseSet | None
+    profiles: MicrophoneProfiles | None
+    maker: WindowMaker
+    noisy_maker: WindowMaker
+    config: FitConfig
+    seed: int
+
+    @classmethod
+    def of(cls, base: Base, data: WakeWordData, steps: int, seed: int) -> WakeWordTraining:
+        """Decide how networks are trained on recordings.
+
+        Parameters
+        ----------
+        base : Base
+            The word base with which each begins.
+        data : WakeWordData
+            The recordings.
+        steps : int
+            Training steps of each network.
+        seed : int
+            The user's seed.
+        """
+        bank = data.noise_bank(seed)
+        # how far a network looks back is known once it is built, trained or not
+        untrained = WakeNetwork(base.network(), 1, WakeShape())
+        return cls(
+            base,
+            len(data.wake_words),
+            wake_window(untrained, WORDS.bands),
+            data.negatives,
+            data.other_phrases(),
+            data.profiles(),
+            WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION),
+            NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER),
+            FitConfig(steps=steps, base_rate=_base_rate(data)),
+            seed,
+        )
+
+    def new_network(self) -> WakeNetwork:
+        """Return a network with the weights of the base and an untrained head."""
+        return WakeNetwork(self.base.network(), self.phrases, WakeShape())
+
+    def window_makers(self, phrases: PhraseSet) -> list[WakeWindowMaker]:
+        """Return what makes the windows of the first rounds, and of the later, noisier ones.
+
+        Parameters
+        ----------
+        phrases : PhraseSet
+            Recordings of what is to be detected.
+        """
+        return [
+            WakeWindowMaker(
+                maker, phrases, self.other_phrases, self.window, WindowCounts(), self.profiles
+            )
+            for maker in (self.maker, self.noisy_maker)
+        ]
+
+
+def fit_member(
+    training: WakeWordTraining, phrases: PhraseSet, number: int, config: FitConfig
+) -> Fitted:
+    """Train one network from labels alone.
+
+    Parameters
+    ----------
+    training : WakeWordTraining
+        What all networks share.
+    phrases : PhraseSet
+        Recordings of what is to be detected.
+    number : int
+        Number of the network, below `SEEDS_PER_TRAINING`: its seed.
+    config : FitConfig
+        How it is trained.
+    """
+    network = training.new_network()
+    seed = SEEDS_PER_TRAINING * training.seed + number
+    makers = training.window_makers(phrases)
+    return fit(network, makers, training.window, training.negatives, config, seed, note)
+
+
+def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> WakeNetwork:
+    """Train an ensemble, and a student of its mean; a single network needs no student.
+
+    Parameters
+    ----------
+    training : WakeWordTraining
+        What all networks share.
+    phrases : PhraseSet
+        Recordings of what is to be detected.
+    size : int
+        Number of networks in the ensemble.
+
+    Returns
+    -------
+    WakeNetwork
+        The student, or the only network.
+    """
+    members = []
+    for number in range(size):
+        if size > 1:
+            note(f"network {number + 1} of {size}")
+        members.append(fit_member(training, phrases, number, training.config))
+    if size == 1:
+        return members[0].network
+    note(f"a network that learns from the mean of {size}")
+    return fit_student(training, phrases, members).network
+
+
+def fit_student(
+    training: WakeWordTraining, phrases: PhraseSet, teachers: Sequence[Fitted]
+) -> Fitted:
+    """Train a network on what its teachers say, beginning with the weights of the first.
+
+    Parameters
+    ----------
+    training : WakeWordTraining
+        What all networks share.
+    phrases : PhraseSet
+        Recordings of what is to be detected.
+    teachers : sequence of Fitted
+        The ensemble.
+    """
+    student = training.new_network()
+    model = whole_model(student, training.window.frames, (1, WORDS.bands))
+    model.set_weights(teachers[0].model.get_weights())
+    return fit(
+        student,
+        training.window_makers(phrases)[1:],
+        training.window,
+        training.negatives,
+        training.config.student(),
+        SEEDS_PER_TRAINING * training.seed + STUDENT,
+        note,
+        teachers,
+    )
+
+
+def _base_rate(data: WakeWordData) -> float:
+    """Return how fast the base may learn: the fewer recordings, the sooner it overfits.
+
+    With ten recordings of a phrase a fifth of the rate missed fewer of others (EXPERIMENTS.md).
+    """
+    fewest = min(len(one.people) for one in data.wake_words)
+    return FitConfig.base_rate * min(1.0, max(MIN_RATE_SHARE, fewest / CLIPS_FOR_FULL_RATE))
