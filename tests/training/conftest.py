@@ -120,14 +120,19 @@ def noise_bank() -> np.ndarray:
 @pytest.fixture(scope="session")
 def tiny_base(request, made_once, tmp_path_factory) -> Path:
     """A word base of a few hundred weights that has seen the made-up words."""
+    from kws.modelfile import pack
     from kws_training.networks.word_base import BaseShape
-    from kws_training.word_base.train import Recipe, pretrain
+    from kws_training.word_base.data import WordBaseSources
+    from kws_training.word_base.defaults import FitConfig, WordBaseOptions
+    from kws_training.word_base.train import train
 
     def write(path: Path) -> None:
         words, noise = map(request.getfixturevalue, ("word_images", "noise_bank"))
         shape = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
-        recipe = Recipe(epochs=12, batch=16, phonemes=0.0)
+        config = FitConfig(epochs=12, batch=16, phonemes=0.0)
+        options = WordBaseOptions(validation=0.1, shape=shape, fit=config)
         folder = tmp_path_factory.mktemp("base")
-        path.write_bytes(pretrain(words, None, noise, [], 0.1, shape, recipe, 0, folder).content)
+        made = train(WordBaseSources(words, None, noise), options, folder).model
+        path.write_bytes(pack(made.network, made.metadata))
 
     return made_once("tiny_base.tflite", write)

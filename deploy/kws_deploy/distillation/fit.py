@@ -33,7 +33,7 @@ from kws_training.fitting.loop import (
 )
 from kws_training.networks.streaming import Network, StepModel, step_model, whole_model
 from kws_training.progress import bar
-from kws_training.word_base.train import HEAVY, LIGHT
+from kws_training.word_base.defaults import HEAVY, LIGHT
 
 from .examples import StudentData
 from .teachers import FrameTeacher, softened

@@ -30,7 +30,8 @@ from kws_training.networks.word_base import SHAPE_KEY, BaseShape
 from kws_training.progress import bar
 from kws_training.publishing import publish
 from kws_training.versions import used_versions
-from kws_training.word_base.train import HEAVY, representative
+from kws_training.word_base.calibration import calibration_streams
+from kws_training.word_base.defaults import HEAVY
 
 from ..students.catalog import Student
 from .examples import StudentData, join, labelled, recorded, taught, unlabelled
@@ -164,7 +165,7 @@ def distill(
         report,
     )
     maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
-    streams = representative(maker, data.images, options.seed)
+    streams = calibration_streams(maker, data.images, options.seed)
     provenance = _provenance(teachers, gathered, options, digest, len(data.images))
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)

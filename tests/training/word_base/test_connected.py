@@ -6,7 +6,7 @@ import pytest
 from kws.frontend import WORDS
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import WordImages, to_frames
-from kws_training.word_base.connected import ConnectedWords, SpelledWords, columns, ctc_loss
+from kws_training.word_base.connected import ConnectedWords, SpelledWords, ctc_loss, output_frames
 
 PLAIN = SpectralAugmentation(
     stretch=0.0,
@@ -98,9 +98,9 @@ def test_too_much_for_the_columns_stays_one_word():
 
 
 def test_columns_that_are_needed():
-    assert columns(()) == 0
-    assert columns((1, 2, 3)) == 3
-    assert columns((1, 1, 2, 2)) == 6  # a blank between each two that are alike
+    assert output_frames(()) == 0
+    assert output_frames((1, 2, 3)) == 3
+    assert output_frames((1, 1, 2, 2)) == 6  # a blank between each two that are alike
 
 
 def test_the_loss_is_the_one_of_ctc():

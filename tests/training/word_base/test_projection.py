@@ -10,7 +10,7 @@ from kws.cli.main import main
 from kws.modelfile import read_model
 from kws.prototypes import Projection
 from kws_training.word_base import projection as enrolment
-from kws_training.word_base.projection import DIMENSIONS, _Heard, projection
+from kws_training.word_base.projection import DIMENSIONS, RecordingFeatures, projection
 
 RATE = 16000
 
@@ -29,7 +29,10 @@ def test_what_noise_changes_counts_less():
     changed = clean.copy()
     changed[:, :80] += 2 * rng.normal(size=(4000, 80)).astype(np.float32)
     array = projection(
-        [_Heard(clean[:2000], (changed[:2000],)), _Heard(clean[2000:], (changed[2000:],))]
+        [
+            RecordingFeatures(clean[:2000], (changed[:2000],)),
+            RecordingFeatures(clean[2000:], (changed[2000:],)),
+        ]
     )
     assert array.shape == (161, DIMENSIONS)
     assert array.dtype == np.float16

@@ -13,16 +13,18 @@ import soundfile
 from kws import KeywordSpotter
 from kws.cli.main import main
 from kws.frontend import WORDS
-from kws.modelfile import parse_model
+from kws.modelfile import pack
 from kws_training.data.dataset import DataError
 from kws_training.data.images import WordImages
 from kws_training.networks.word_base import BaseShape, read_base
 from kws_training.synthesis.utterances import SYNTHETIC
-from kws_training.word_base import train as module
-from kws_training.word_base.train import Recipe, labels_for, pretrain
+from kws_training.word_base import fit as module
+from kws_training.word_base.data import TrainingWords, WordBaseSources, labels_for
+from kws_training.word_base.defaults import FitConfig, WordBaseOptions
+from kws_training.word_base.train import train as train_base
 
 SHAPE = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
-RECIPE = Recipe(epochs=12, batch=16, phonemes=0.0)
+CONFIG = FitConfig(epochs=12, batch=16, phonemes=0.0)
 
 
 def images(word: str, speakers: int, takes: int = 1, sets: str = "", prefix: str = "p"):
@@ -83,9 +85,8 @@ def test_more_words_than_a_file_has_labels():
 def test_digest_depends_on_everything(word_images, noise_bank):
     labels = labels_for(word_images, [])
 
-    def digest(words=word_images, noise=noise_bank, seed=0, left_out=()):
-        material = module._Material.of(words, None, labels, left_out)
-        return module._digest(material, noise, (labels, seed))
+    def digest(words=word_images, noise=noise_bank, seed=0):
+        return TrainingWords.of(words, labels).digest(noise, (labels, seed))
 
     turned = word_images.words.copy()
     turned[150] = "rise" if turned[150] == "fall" else "fall"
@@ -101,8 +102,9 @@ def test_digest_depends_on_everything(word_images, noise_bank):
 
 
 def train(words, noise, folder, synthesized=None, left_out=(), **options):
-    recipe = dataclasses.replace(RECIPE, **options)
-    return pretrain(words, synthesized, noise, left_out, 0.1, SHAPE, recipe, 0, folder)
+    config = dataclasses.replace(CONFIG, **options)
+    chosen = WordBaseOptions(left_out=tuple(left_out), validation=0.1, shape=SHAPE, fit=config)
+    return train_base(WordBaseSources(words, synthesized, noise), chosen, folder)
 
 
 @pytest.mark.slow
@@ -113,7 +115,7 @@ def test_left_out_words_synthesized_words_and_sets(word_images, noise_bank, tmp_
     words = dataclasses.replace(word_images, sets=sets) + images("secret", 30, prefix="x")
     machines = images("machine", 6, prefix=SYNTHETIC) + images("secret", 6, prefix=SYNTHETIC)
     made = train(words, noise_bank, tmp_path, machines, ["secret"], epochs=1)
-    model = parse_model(made.content, "made")
+    model = made.model
     assert model.metadata.labels == ("_silence_", "_unknown_", "fall", "rise", "shake")
     assert model.metadata.front_end == WORDS
     said = model.metadata.provenance
@@ -150,39 +152,38 @@ def test_it_learns_the_made_up_words(tiny_base, make_word):
 def test_stopped_and_gone_on_with_it_is_the_same_file(
     word_images, noise_bank, tiny_base, tmp_path, monkeypatch, capsys
 ):
-    said = module.say
+    said = module.note
 
     def stop(message: str) -> None:
         said(message)
         if message.startswith("epoch  2"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "say", stop)
+    monkeypatch.setattr(module, "note", stop)
     with pytest.raises(KeyboardInterrupt):
         train(word_images, noise_bank, tmp_path)
     (checkpoint,) = tmp_path.iterdir()
     assert checkpoint.suffix == ".npz"
-    monkeypatch.setattr(module, "say", said)
+    monkeypatch.setattr(module, "note", said)
     capsys.readouterr()
     made = train(word_images, noise_bank, tmp_path)
     shown = capsys.readouterr().err
     assert "going on after epoch 2" in shown
     assert "epoch  3/12" in shown
     assert "epoch  2/12" not in shown
-    assert made.content == tiny_base.read_bytes()
+    assert pack(made.model.network, made.model.metadata) == tiny_base.read_bytes()
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("options", [{"phonemes": 0.5, "connected": 4}, {"folded": True}])
 def test_it_goes_on_from_another_base(word_images, noise_bank, tiny_base, tmp_path, options):
     start = read_base(tiny_base)
-    recipe = dataclasses.replace(RECIPE, epochs=1, **options)
+    config = dataclasses.replace(CONFIG, epochs=1, **options)
     other = BaseShape(stem=6, width=4, features=4, fine=(), coarse=(), pool=2)
-    made = pretrain(
-        word_images, None, noise_bank, [], 0.1, other, recipe, 0, tmp_path, ["fall", "rise"], start
-    )
+    chosen = WordBaseOptions(validation=0.1, keywords=("fall", "rise"), shape=other, fit=config)
+    made = train_base(WordBaseSources(word_images, None, noise_bank), chosen, tmp_path, start)
     path = tmp_path / "further.tflite"
-    path.write_bytes(made.content)
+    path.write_bytes(pack(made.model.network, made.model.metadata))
     further = read_base(path)
     assert further.shape == SHAPE  # that of the base, whatever is asked for
     assert further.model.metadata.keywords == ("fall", "rise")

@@ -198,14 +198,13 @@ def _train(
         Accuracy on images of speakers that nothing was trained on; None if there are none.
     """
     from kws.console import note
-    from kws.modelfile import parse_model
 
     from ..cache import cache_folder
     from ..data.dataset import find_clips
     from ..data.images import noise_frames, read_images, recorded_images
     from ..data.recordings import ClipSet, Negatives
     from ..data.unlabelled import find_recordings
-    from ..networks.word_base import BaseShape, read_base
+    from ..networks.word_base import read_base
     from ..synthesis.engines import fast_engines
     from ..synthesis.utterances import common_words
     from ..synthesis.word_images import synthesized_images
@@ -245,23 +244,24 @@ def _train(
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
     import_tensorflow()
-    from ..word_base.train import FURTHER, NARROWED, Recipe, pretrain
+    from ..word_base.data import WordBaseSources
+    from ..word_base.defaults import CONTINUED, NARROWED, FitConfig, WordBaseOptions
+    from ..word_base.train import train
 
-    further = NARROWED if options.keywords else FURTHER
-    recipe = Recipe() if start is None else further
+    continued = NARROWED if options.keywords else CONTINUED
+    config = FitConfig() if start is None else continued
     if options.epochs is not None:
-        recipe = replace(recipe, epochs=options.epochs)
-    result = pretrain(
-        words,
-        synthesized,
-        frames,
-        options.leave_out,
-        options.validation,
-        BaseShape(),
-        recipe,
-        options.seed,
+        config = replace(config, epochs=options.epochs)
+    result = train(
+        WordBaseSources(words, synthesized, frames),
+        WordBaseOptions(
+            left_out=tuple(options.leave_out),
+            validation=options.validation,
+            keywords=options.keywords and tuple(options.keywords),
+            fit=config,
+            seed=options.seed,
+        ),
         cache_folder("checkpoints"),
-        options.keywords,
         start,
     )
     validation = None
@@ -269,7 +269,7 @@ def _train(
         validation = {"accuracy": result.accuracy, "images": result.images}
         if not options.json:
             print(f"validation: {result.accuracy:.1%} of {result.images} images of other speakers")
-    return parse_model(result.content, str(options.output)), validation
+    return result.model, validation
 
 
 PRETRAIN = Verb(

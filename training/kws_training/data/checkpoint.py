@@ -43,12 +43,12 @@ class Checkpoint:
 
     path: Path
 
-    def read(self) -> tuple[int, list[npt.NDArray[np.float32]]] | None:
+    def read(self) -> tuple[int, list[npt.NDArray[np.floating[Any]]]] | None:
         """Read the file.
 
         Returns
         -------
-        (int, list of float32) or None
+        (int, list of float arrays) or None
             The epochs and the arrays; None if there is no file, or it is damaged.
         """
         try:
@@ -59,14 +59,14 @@ class Checkpoint:
         except DAMAGED_ARCHIVE:
             return None
 
-    def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+    def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.floating[Any]]]) -> None:
         """Replace the file, all of it or nothing.
 
         Parameters
         ----------
         epochs : int
             Epochs that the training has done.
-        arrays : sequence of float32
+        arrays : sequence of float arrays
             Weights and the optimizer's state, in an order that the caller knows.
 
         Raises

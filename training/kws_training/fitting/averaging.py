@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kws.arrays import Float32
 
@@ -53,7 +54,7 @@ class RunningAverage:
         """Return all that `restore` needs."""
         return [np.float32(self.steps) * np.ones(1, np.float32), *map(np.copy, self.weights)]
 
-    def restore(self, state: Sequence[Float32]) -> None:
+    def restore(self, state: Sequence[npt.NDArray[np.floating[Any]]]) -> None:
         """Go on from a state.
 
         Parameters
@@ -62,7 +63,7 @@ class RunningAverage:
             As `state` returned it.
         """
         self.steps = int(state[0][0])
-        self.weights = [array.copy() for array in state[1:]]
+        self.weights = [array.astype(np.float32) for array in state[1:]]
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

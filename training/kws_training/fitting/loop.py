@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from kws.arrays import Float32
 
@@ -197,7 +198,7 @@ class TrainingLoop:
         variables = [*self.model.variables, *self._moments()]
         return [*(np.asarray(v.numpy()) for v in variables), *self.average.state()]
 
-    def restore(self, state: Sequence[Float32]) -> None:
+    def restore(self, state: Sequence[npt.NDArray[np.floating[Any]]]) -> None:
         """Go on from a state of the same network.
 
         Parameters

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32, Int64
+from kws.arrays import Float32, Float64, Int64, UInt8
 
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker, word_extent
 from ..data.images import CLIP_FRAMES, WordImages, to_frames
 from ..networks.word_base import FEATURE_STRIDE
 from ..synthesis.phonemes import pronounce
 
-#: What is done to connected words: as to wake words (`wake.windows`), with fewer masks.
+#: How connected words are augmented: as wake words are (`wake_words.windows`), with fewer masks.
 AUGMENTATION = SpectralAugmentation(
     stretch=0.18,
     warp=0.15,
@@ -35,16 +35,18 @@ AUGMENTATION = SpectralAugmentation(
     reverberation=0.35,
     masks=0.2,
 )
-#: Frames that a word keeps of what is before and after it.
-BEFORE, AFTER = 4, 5
-#: Frames between the end of a word and the end of its window at least, and of a gap at most.
-ROOM, GAP = 6, 30
-#: Frames per column of the features.
-COLUMN = FEATURE_STRIDE
-#: Frames of a word that the first column has heard, at most.
+#: Frames that a word keeps of what is before it.
+BEFORE = 4
+#: Frames that a word keeps of what is after it.
+AFTER = 5
+#: Frames between the end of a word and the end of its window, at least.
+ROOM = 6
+#: Frames between two words, at most.
+MAX_GAP = 30
+#: Frames of a word that the first output frame has seen, at most.
 BEGUN = 14
-#: Images that are looked at together.
-TOGETHER = 2000
+#: Images in which words are located together.
+BATCH = 2000
 
 
 @dataclass(frozen=True)
@@ -54,33 +56,38 @@ class SpelledWords:
     Attributes
     ----------
     images : uint8 (n, 98, 40)
+        Grey levels of the word base's front end.
     first, last : int64 (n,)
-        Frames between which each is said.
+        First and last frame of each word.
     phonemes : list of tuple of int
-        Of each, as indices in ``signs``.
+        Phonemes of each word, as indices in ``signs``.
     weights : float64 (n,)
-        How often each is drawn; they add up to 1.
+        Probability with which each is drawn; they add up to 1.
     signs : tuple of str
+        The signs of the phonemes.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: UInt8
     first: Int64
     last: Int64
     phonemes: Sequence[tuple[int, ...]]
-    weights: npt.NDArray[np.float64]
+    weights: Float64
     signs: tuple[str, ...]
 
     @classmethod
-    def of(cls, words: WordImages, machines: npt.NDArray[np.bool_], share: float) -> SpelledWords:
-        """Look up how words are said; what is no word, or too fast to be written down, is left out.
+    def of(cls, words: WordImages, synthetic: npt.NDArray[np.bool_], share: float) -> SpelledWords:
+        """Look up the phonemes of words.
+
+        What is no word is left out, and a word with more phonemes than output frames.
 
         Parameters
         ----------
         words : WordImages
-        machines : bool (n,)
-            What is synthesized.
+            Words of people and synthesized ones.
+        synthetic : bool (n,)
+            Whether each is synthesized.
         share : float
-            Of what is drawn, so much is synthesized, if there is any.
+            Share of what is drawn that is synthesized, if there is any.
 
         Raises
         ------
@@ -92,31 +99,36 @@ class SpelledWords:
         signs = tuple(sorted({sign for one in said.values() for sign in one}))
         place = {sign: number for number, sign in enumerate(signs)}
         first, last = np.empty((2, len(words.images)), np.int64)
-        for start in range(0, len(words.images), TOGETHER):
-            part = slice(start, start + TOGETHER)
+        for start in range(0, len(words.images), BATCH):
+            part = slice(start, start + BATCH)
             first[part], last[part] = word_extent(to_frames(words.images[part]))
         first, last = np.maximum(first - BEFORE, 0), np.minimum(last + AFTER, CLIP_FRAMES - 1)
         spelled = [tuple(place[s] for s in said.get(word, ())) for word in words.words.tolist()]
         lengths = last - first + 1
-        kept = np.array(
-            [0 < columns(one) * COLUMN <= n for one, n in zip(spelled, lengths, strict=True)]
-        )
+        needed = np.array([output_frames(one) * FEATURE_STRIDE for one in spelled])
+        kept = (needed > 0) & (needed <= lengths)
         rows = np.flatnonzero(kept)
-        words, machines = words.where(kept), machines[rows]
+        words, synthetic = words.where(kept), synthetic[rows]
         _, kinds, counts = np.unique(words.words, return_inverse=True, return_counts=True)
         weights = np.zeros(len(rows))
-        both = machines.any() and not machines.all()
-        for group, part in ((machines, share), (~machines, 1 - share)):
+        both = synthetic.any() and not synthetic.all()
+        for group, group_share in ((synthetic, share), (~synthetic, 1 - share)):
             # rare words are drawn more often, as for the labels
             weights[group] = counts[kinds[group]] ** -0.5
-            weights[group] *= (part if both else 1.0) / max(weights[group].sum(), 1e-12)
+            weights[group] *= (group_share if both else 1.0) / max(weights[group].sum(), 1e-12)
         return cls(
             words.images, first[rows], last[rows], [spelled[n] for n in rows], weights, signs
         )
 
 
-def columns(phonemes: Sequence[int]) -> int:
-    """Return the columns that CTC needs at least to write phonemes down."""
+def output_frames(phonemes: Sequence[int]) -> int:
+    """Return the output frames that CTC needs to write phonemes down, at least.
+
+    Parameters
+    ----------
+    phonemes : sequence of int
+        Indices of the phonemes; two alike beside each other need a blank between them.
+    """
     return len(phonemes) + sum(one == other for one, other in pairwise(phonemes))
 
 
@@ -126,31 +138,40 @@ class ConnectedWords:
     Parameters
     ----------
     words : SpelledWords
+        Words whose phonemes are known.
     maker : WindowMaker
         Augments frames.
     frames : int
-        Of a window.
-    heard : int
-        Frames that the first column of the features has heard: what is said before is not
-        written down.
+        Number of frames of a window.
+    field : int
+        Frames that the first output frame of the features has seen: phonemes of what is said
+        before are no targets.
     """
 
-    def __init__(self, words: SpelledWords, maker: WindowMaker, frames: int, heard: int) -> None:
+    def __init__(self, words: SpelledWords, maker: WindowMaker, frames: int, field: int) -> None:
         self._words, self._maker, self._frames = words, maker, frames
-        # a word may have begun when the first column has heard its first sound
-        self._earliest = max(heard - BEGUN, 2 * ROOM)
-        self._most = (frames - heard) // COLUMN
+        # a word may have begun before the first output frame that has seen its first sound
+        self._earliest = max(field - BEGUN, 2 * ROOM)
+        self._most = (frames - field) // FEATURE_STRIDE
 
     def batch(
         self, rng: np.random.Generator, count: int
     ) -> tuple[Float32, npt.NDArray[np.int32], Float32]:
         """Make windows.
 
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            What is drawn.
+        count : int
+            Number of windows.
+
         Returns
         -------
         frames : float32 (count, frames, 1, bands)
+            ln(power).
         phonemes : int32 (count, most)
-            Filled up with -1.
+            Indices of the phonemes, filled up with -1.
         weights : float32 (count,)
             One divided by the number of phonemes.
         """
@@ -167,20 +188,20 @@ class ConnectedWords:
             said = words.phonemes[rows[one]]
             latest = length - ROOM - sizes[one]
             both = (*said, *words.phonemes[rows[other]])
-            fit = latest - sizes[other] > self._earliest and columns(both) <= self._most
-            if fit:
+            fits = latest - sizes[other] > self._earliest and output_frames(both) <= self._most
+            if fits:
                 latest -= sizes[other]
                 said = both
             at = int(rng.integers(self._earliest, max(latest, self._earliest) + 1))
             after = at + sizes[one]
             frames[number, at:after] = clips[one, begin[one] : end[one]]
-            if fit:
-                after += int(rng.integers(min(GAP, length - ROOM - sizes[other] - after) + 1))
+            if fits:
+                after += int(rng.integers(min(MAX_GAP, length - ROOM - sizes[other] - after) + 1))
                 frames[number, after : after + sizes[other]] = clips[
                     other, begin[other] : end[other]
                 ]
             elif rng.random() < 0.5:
-                # over before the first column, so that it is not written down
+                # it ends before the first output frame: its phonemes are no targets
                 over = int(rng.integers(self._earliest // 2, self._earliest - ROOM))
                 size = min(over, sizes[other])
                 frames[number, over - size : over] = clips[other, end[other] - size : end[other]]
@@ -191,7 +212,17 @@ class ConnectedWords:
 
 
 def ctc_loss(phonemes: Any, logits: Any, weights: Any) -> Any:
-    """Return the mean loss of phonemes (n, most) in logits (n, columns, signs + 1), blank last."""
+    """Return the mean CTC loss of phonemes.
+
+    Parameters
+    ----------
+    phonemes : int32 (n, most)
+        Indices of the phonemes, filled up with -1.
+    logits : float32 (n, output frames, signs + 1)
+        Logits of the phonemes, those of the blank last.
+    weights : float32 (n,)
+        How much each window counts.
+    """
     import tensorflow as tf
 
     there = tf.where(phonemes >= 0)

@@ -30,22 +30,33 @@ from ..progress import bar
 
 #: Dimensions of the projection.
 DIMENSIONS = 128
-#: How much the changes by noise count in what is whitened; the rest is all of speech.
+#: How much the changes by noise count in the covariance that is whitened; the rest is all speech.
 NUISANCE = 0.5
-#: Added to what is whitened, as a share of its mean variance.
+#: Ridge that is added to that covariance, as a share of its mean variance.
 RIDGE = 0.02
-#: Seconds of a recording that are heard, at most, and of silence before it.
-LONGEST, BEFORE = 4.0, 0.96
-#: Ratios of speech to noise, in dB, and levels of what is said in a room.
+#: Seconds of a recording that are heard, at most.
+LONGEST = 4.0
+#: Seconds of silence before and after it.
+SILENCE = 0.96
+#: Lowest and highest ratio of speech to noise, in dB.
 SNR = (5.0, 20.0)
+#: Lowest and highest level of speech in a room, in dB.
 GAIN = (-25.0, 0.0)
-#: Rooms that are simulated.
+#: Number of rooms that are simulated.
 ROOMS = 32
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """The columns of a recording, clean and changed, all in time with each other."""
+class RecordingFeatures:
+    """Features of a recording, clean and changed, all in time with each other.
+
+    Attributes
+    ----------
+    clean : float32 (output frames, channels)
+        Features of the recording as it is.
+    changed : tuple of float32 (output frames, channels)
+        Features of the same recording in noise, and far away in a room.
+    """
 
     clean: Float32
     changed: tuple[Float32, ...]
@@ -59,12 +70,20 @@ def with_enrolment(
     Parameters
     ----------
     base : ModelFile
-        Its weights, logits and thresholds stay as they are.
-    speech : sequence of float32 arrays
+        The word base; its weights, logits and thresholds stay as they are.
+    speech : sequence of float32 (samples,)
         Any speech, at the base's rate: words and sentences.
-    noise : sequence of float32 arrays
+    noise : sequence of float32 (samples,)
         Background noise, at the base's rate.
     seed : int
+        Seed of rooms, noise and levels.
+
+    Returns
+    -------
+    network : bytes
+        The network, with an output for its features.
+    metadata : Metadata
+        Its contract, with the projection beside it.
 
     Raises
     ------
@@ -90,32 +109,43 @@ def _hear(
     samples: Float32,
     noise: Sequence[Float32],
     rooms: Sequence[Float32],
-) -> _Heard:
-    """Hear a recording as it is, in noise, and far away in a room."""
+) -> RecordingFeatures:
+    """Return the features of a recording as it is, in noise, and far away in a room."""
     front_end = base.metadata.front_end
     rate = front_end.sample_rate
-    before = np.zeros(round(BEFORE * rate), np.float32)
+    before = np.zeros(round(SILENCE * rate), np.float32)
     window = np.concatenate([before, samples[: round(LONGEST * rate)], before])
     piece = noise_piece(rng, noise, len(window), tones_share=0.0)
     noisy = add_noise(window, piece, rng.uniform(*SNR))
-    far = reverberate(window, rooms[rng.integers(len(rooms))])
+    far = reverberate(window, rooms[int(rng.integers(len(rooms)))])
     far *= 10 ** (rng.uniform(*GAIN) / 20) / max(1.0, float(np.abs(far).max()))
     frames = [open_front_end(front_end, ear.frames).push(one) for one in (window, noisy, far)]
-    skip = round(BEFORE / front_end.hop_seconds) // (ear.frames // ear.columns)
-    columns = []
+    skip = round(SILENCE / front_end.hop_seconds) // (ear.frames // ear.columns)
+    features = []
     for one in frames:
         ear.reset()
         steps = range(0, len(one) - ear.frames + 1, ear.frames)
         heard = [ear.step(one[at : at + ear.frames]).copy() for at in steps]
-        columns.append(np.concatenate(heard)[skip:])
-    return _Heard(columns[0], tuple(columns[1:]))
+        features.append(np.concatenate(heard)[skip:])
+    return RecordingFeatures(features[0], tuple(features[1:]))
 
 
-def projection(heard: Sequence[_Heard]) -> npt.NDArray[np.float16]:
-    """Return the projection of features: float16 (1 + channels, `DIMENSIONS`)."""
-    clean = np.concatenate([one.clean for one in heard]).astype(np.float64)
+def projection(recordings: Sequence[RecordingFeatures]) -> npt.NDArray[np.float16]:
+    """Return the projection of features.
+
+    Parameters
+    ----------
+    recordings : sequence of RecordingFeatures
+        Features of many recordings.
+
+    Returns
+    -------
+    float16 (1 + channels, `DIMENSIONS`)
+        The projected mean, then the matrix.
+    """
+    clean = np.concatenate([one.clean for one in recordings]).astype(np.float64)
     changes = np.concatenate(
-        [changed - one.clean for one in heard for changed in one.changed]
+        [changed - one.clean for one in recordings for changed in one.changed]
     ).astype(np.float64)
     mean = clean.mean(axis=0)
     total = np.cov((clean - mean).T)
