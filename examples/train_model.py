@@ -12,9 +12,11 @@ from pathlib import Path
 
 from kws.modelfile import parse_model, write_model
 from kws_training.augmentation.recipe import read_recipe
-from kws_training.commands.train import Options, train
+from kws_training.commands.defaults import CommandOptions
+from kws_training.commands.train import train
 from kws_training.data.dataset import find_clips
 from kws_training.data.splits import split
+from kws_training.data.training_files import TrainingFiles
 from kws_training.data.unlabelled import find_background
 
 
@@ -23,14 +25,11 @@ def main(folder: str, output: str) -> None:
     clips = find_clips([Path(folder)])
     training, validation = split(clips, fraction=0.1)  # no speaker is on both sides
     trained = train(
-        (training, validation, []),
+        TrainingFiles(training, validation, noise=find_background([Path(folder)])),
         yamnet=None,  # the word base alone needs no weights of YAMNet
         base=None,  # the word base in the package
-        noise_paths=find_background([Path(folder)]),
-        negative_paths=[],
-        room_paths=[],
         augmentation=read_recipe("light"),
-        options=Options(extractor="words", copies=2, epochs=2),
+        options=CommandOptions(extractor="words", copies=2, epochs=2),
     )
     model = parse_model(trained.content, output)
     write_model(output, model.network, model.metadata)

@@ -89,11 +89,11 @@ def test_windows_of_every_clip(source, words, tmp_path):
     assert sorted(examples.clips.tolist()) == sorted([*range(9), *range(9), -1])
     assert examples.targets.shape == (19, 2)
     assert (examples.targets[-1] == 0).all()
-    (columns,) = examples.columns
-    assert isinstance(columns, np.memmap)
-    assert columns.dtype == np.uint8
-    assert columns.shape[0] == 19
-    assert 50 < columns.max() <= 255
+    (features,) = examples.features
+    assert isinstance(features, np.memmap)
+    assert features.dtype == np.uint8
+    assert features.shape[0] == 19
+    assert 50 < features.max() <= 255
     for row, clip in enumerate(examples.clips):
         wanted = {LABELS.index(source.clips[clip].label)} if clip >= 0 else {0}
         assert set(examples.targets[row].tolist()) <= wanted | {-1, 0, 1}
@@ -103,7 +103,7 @@ def test_windows_of_every_clip(source, words, tmp_path):
     assert (some.rows(slice(0, 2))[0] == all_rows).all()
 
 
-def test_columns_are_the_extractors_to_half_a_step(source, words, tmp_path):
+def test_features_are_the_extractors_to_half_a_step(source, words, tmp_path):
     examples = made(source, words, tmp_path, copies=1)
     for number in range(9):
         window, targets = source.window(number, 0, None)
@@ -128,7 +128,7 @@ def test_a_second_time_they_are_only_read(source, words, tmp_path):
     assert second.done == 0
     assert content(tmp_path) == kept
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == times
-    assert (again.columns[0] == examples.columns[0]).all()
+    assert (again.features[0] == examples.features[0]).all()
     assert again.scales == examples.scales
     assert (again.targets == examples.targets).all()
     assert (again.clips == examples.clips).all()
@@ -149,7 +149,7 @@ def test_damaged_ones_are_made_again(source, words, tmp_path):
     made(source, words, tmp_path)
     expected = content(tmp_path)
     (folder,) = tmp_path.iterdir()
-    for name, size in (("state.json", 7), ("columns_0.npy", 900)):
+    for name, size in (("state.json", 7), ("features_0.npy", 900)):
         (folder / name).write_bytes(expected[name][:size])
         progress = Counting()
         made(source, words, tmp_path, progress)
@@ -213,10 +213,10 @@ def test_rare_words_get_more_windows(recordings):
 
 
 @pytest.mark.parametrize("choice", ["yamnet", "words", "both"])
-def test_head_on_columns_is_the_head_on_frames(
+def test_head_on_features_is_the_head_on_frames(
     recordings, noise, words, made_yamnet, randomize, tmp_path, choice
 ):
-    """What was trained on cached columns is what is converted, but for 8 bits per column."""
+    """What was trained on cached features is what is converted, but for 8 bits per feature."""
     paths = list(words.branches) if choice != "yamnet" else []
     if choice != "words":
         paths.insert(0, yamnet_branch(read_yamnet(made_yamnet), 6))
@@ -230,15 +230,15 @@ def test_head_on_columns_is_the_head_on_frames(
     shape = WindowShape(step.result_field, step.stride, 3)
     source = WindowSource(*recordings, LABELS, shape, noise, [], extractor.front_end, 3)
     examples = made(source, extractor, tmp_path, copies=1)
-    on_columns = head_model(head, examples)
+    on_features = head_model(head, examples)
     on_frames = whole_model(network, shape.frames, extractor.shape)
-    randomize(on_columns, np.random.default_rng(0))
+    randomize(on_features, np.random.default_rng(0))
     windows = [source.window(number, 0, None)[0] for number in range(9)]
     frames = np.stack([log_mel(window, extractor.front_end) for window in windows])
     expected = np.asarray(
         on_frames(frames.reshape(9, shape.frames, *extractor.shape), training=False)
     )
-    found = np.asarray(on_columns(examples.rows(slice(0, 9)), training=False))
+    found = np.asarray(on_features(examples.rows(slice(0, 9)), training=False))
     assert found.shape == expected.shape == (9, 3, 4)
     assert np.ptp(expected) > 0.1
     # a column is off by half a step of 1/255 of its range; sums of many even out

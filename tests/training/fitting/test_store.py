@@ -19,11 +19,11 @@ def fill(store, start=0, count=3):
         store.scales = [0.5, 2.0]
     for batch in range(start, count):
         rows = range(2 * batch, 2 * batch + 2)
-        columns = [
+        features = [
             np.full((2, *shape[1:]), (batch + 1) * scale, np.float32)
             for shape, scale in zip(SHAPES, store.scales, strict=True)
         ]
-        store.write(batch, rows, columns, np.full((2, 2), batch))
+        store.write(batch, rows, features, np.full((2, 2), batch))
     return store.finish()
 
 
@@ -37,9 +37,9 @@ def test_what_is_written_is_what_is_read(tmp_path):
     fill(store)
     again = opened(tmp_path)
     assert (again.done, again.scales) == (3, [0.5, 2.0])
-    columns, scales, targets = again.finish()
+    features, scales, targets = again.finish()
     assert scales == (0.5, 2.0)
-    for array, shape in zip(columns, SHAPES, strict=True):
+    for array, shape in zip(features, SHAPES, strict=True):
         assert isinstance(array, np.memmap)
         assert array.shape == shape
         assert array[:, 0, 0].tolist() == [1, 1, 2, 2, 3, 3]
@@ -51,8 +51,8 @@ def test_values_are_rounded_and_bounded(tmp_path):
     store = opened(tmp_path)
     store.scales = [1.0, 1.0]
     values = np.array([-1.0, 0.4, 0.6, 254.6, 300.0], np.float32)[:, None] * np.ones(2)
-    columns = [np.broadcast_to(values, (2, 5, 2)), np.zeros((2, 3, 4))]
-    store.write(0, range(2), columns, np.zeros((2, 2), np.int64))
+    features = [np.broadcast_to(values, (2, 5, 2)), np.zeros((2, 3, 4))]
+    store.write(0, range(2), features, np.zeros((2, 2), np.int64))
     assert store.finish()[0][0][1, :, 0].tolist() == [0, 0, 1, 255, 255]
 
 
@@ -62,13 +62,13 @@ def test_an_interrupted_one_goes_on_after_its_last_note(tmp_path, monkeypatch):
     fill_until = 3
     store.scales = [0.5, 2.0]
     for batch in range(fill_until):
-        columns = [np.full((2, *shape[1:]), 9.0) for shape in SHAPES]
-        store.write(batch, range(2 * batch, 2 * batch + 2), columns, np.zeros((2, 2), np.int64))
+        features = [np.full((2, *shape[1:]), 9.0) for shape in SHAPES]
+        store.write(batch, range(2 * batch, 2 * batch + 2), features, np.zeros((2, 2), np.int64))
     again = opened(tmp_path)
     assert again.done == 2  # the third was not noted
     assert again.scales == [0.5, 2.0]
-    columns, _, _ = fill(again, start=2)
-    assert columns[0][:, 0, 0].tolist() == [18] * 4 + [3] * 2
+    features, _, _ = fill(again, start=2)
+    assert features[0][:, 0, 0].tolist() == [18] * 4 + [3] * 2
 
 
 DAMAGE = {
@@ -83,14 +83,14 @@ DAMAGE = {
     "a scale less": lambda f: (f / STATE).write_text('{"done": 3, "scales": [1]}'),
     "scale of 0": lambda f: (f / STATE).write_text('{"done": 3, "scales": [1, 0]}'),
     "scale NaN": lambda f: (f / STATE).write_text('{"done": 3, "scales": [1, NaN]}'),
-    "columns cut": lambda f: os.truncate(f / "columns_0.npy", 150),
-    "columns cut by one": lambda f: os.truncate(
-        f / "columns_1.npy", (f / "columns_1.npy").stat().st_size - 1
+    "features cut": lambda f: os.truncate(f / "features_0.npy", 150),
+    "features cut by one": lambda f: os.truncate(
+        f / "features_1.npy", (f / "features_1.npy").stat().st_size - 1
     ),
-    "columns empty": lambda f: os.truncate(f / "columns_1.npy", 0),
-    "columns gone": lambda f: (f / "columns_0.npy").unlink(),
-    "other columns": lambda f: np.save(f / "columns_0.npy", np.zeros((6, 5, 3), np.uint8)),
-    "other type": lambda f: np.save(f / "columns_0.npy", np.zeros((6, 5, 2), np.float32)),
+    "features empty": lambda f: os.truncate(f / "features_1.npy", 0),
+    "features gone": lambda f: (f / "features_0.npy").unlink(),
+    "other features": lambda f: np.save(f / "features_0.npy", np.zeros((6, 5, 3), np.uint8)),
+    "other type": lambda f: np.save(f / "features_0.npy", np.zeros((6, 5, 2), np.float32)),
     "objects": lambda f: np.save(f / "targets.npy", np.array([object()])),
     "targets cut": lambda f: os.truncate(f / "targets.npy", 140),
 }
@@ -106,8 +106,8 @@ def test_damaged_features_are_made_again(tmp_path, damage):
     for found, array in zip(fill(again)[0], expected, strict=True):
         assert (found == array).all()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "columns_0.npy",
-        "columns_1.npy",
+        "features_0.npy",
+        "features_1.npy",
         STATE,
         "targets.npy",
     ]
@@ -129,9 +129,9 @@ def test_the_least_recently_used_go_first(tmp_path, monkeypatch):
     fill(opened(tmp_path, "d"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "d", "mine"]
     monkeypatch.setattr(module, "MOST_BYTES", one // 2)
-    columns, _, _ = fill(opened(tmp_path, "e"))
+    features, _, _ = fill(opened(tmp_path, "e"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "mine"]
-    assert columns[0][:, 0, 0].tolist() == [1, 1, 2, 2, 3, 3]
+    assert features[0][:, 0, 0].tolist() == [1, 1, 2, 2, 3, 3]
 
 
 def test_what_was_stopped_at_once_is_removed_too(tmp_path, monkeypatch):

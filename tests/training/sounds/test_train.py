@@ -16,9 +16,9 @@ from kws_training.networks.extractor import YamnetTrunk
 from kws_training.networks.soundhead import Linear, SoundHead, fit_linear
 from kws_training.networks.streaming import step_model
 from kws_training.networks.yamnet_file import read_yamnet
-from kws_training.sounds.features import NEITHER, ColumnMaker
-from kws_training.sounds.thresholds import Heard, choose_and_state
-from kws_training.sounds.train import read_negatives
+from kws_training.sounds.data import read_negatives
+from kws_training.sounds.features import NEITHER, FeatureMaker
+from kws_training.sounds.thresholds import ClipScores, choose_and_state
 
 from ...conftest import kws_here as kws
 
@@ -257,7 +257,7 @@ def test_bad_arguments(sounds, made_yamnet, tmp_path, change, reason):
 @pytest.fixture(scope="module")
 def maker(made_yamnet):
     trunk = YamnetTrunk(read_yamnet(made_yamnet), TAP)
-    return trunk, ColumnMaker(trunk, [], [], Augmentation(), 0)
+    return trunk, FeatureMaker(trunk, [], [], Augmentation(), 0)
 
 
 def test_the_stream_equals_the_columns_of_training(maker):
@@ -339,7 +339,7 @@ def test_thresholds_are_stated_on_other_groups():
         posteriors = np.zeros((30, 3), np.float32)
         posteriors[:, 0] = 1
         posteriors[10:20] = [1 - a, a, 0]
-        return Heard(label, group, posteriors, 10, 20)
+        return ClipScores(label, group, posteriors, 10, 20)
 
     # in each group, a scores 0.9 where it is, and 0.65 where b is
     found = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..augmentation.recipe import read_recipe
+from ..commands.defaults import CommandOptions
+from ..data.training_files import TrainingFiles
 from ..networks.weights import find_yamnet
 from ..networks.word_base import read_base
 from ..networks.yamnet_file import read_yamnet
@@ -29,7 +31,7 @@ def run_commands(config: CommandConfig) -> Trained:
         If recordings or networks cannot be used.
     """
     clips = split_clips(config)
-    noise, negatives, rooms = find_sounds(config, clips[0])
+    files = TrainingFiles(*clips, *find_sounds(config, clips[0]))
     augmentation = read_recipe(config.recipe)
     # foreign files are refused before TensorFlow is loaded
     yamnet = None
@@ -39,17 +41,14 @@ def run_commands(config: CommandConfig) -> Trained:
     if config.extractor != "yamnet":
         read_base(config.base)
     import_tensorflow()
-    from ..commands.train import Options, train
+    from ..commands.train import train
 
     result = train(
-        clips,
+        files,
         yamnet,
         config.base,
-        noise,
-        negatives,
-        rooms,
         augmentation,
-        Options(
+        CommandOptions(
             extractor=config.extractor,
             tap=config.tap,
             copies=config.copies,

@@ -10,9 +10,11 @@ from kws.intervals import share_interval
 from ..augmentation.recipe import read_recipe
 from ..data.dataset import find_parts, labels_of
 from ..data.splits import hold_out
+from ..data.training_files import TrainingFiles
 from ..evaluation.results import ClipResult
 from ..networks.weights import find_yamnet
 from ..networks.yamnet_file import read_yamnet
+from ..sounds.defaults import SoundOptions
 from ..tensorflow_loading import import_tensorflow
 from .evaluate import class_lines
 from .train_config import SoundConfig
@@ -37,19 +39,16 @@ def run_sounds(config: SoundConfig) -> Trained:
         If recordings or weights cannot be used.
     """
     clips = split_clips(config) if config.fold_column is None else _folded(config)
-    noise, negatives, rooms = find_sounds(config, clips[0])
+    files = TrainingFiles(*clips, *find_sounds(config, clips[0]))
     augmentation = read_recipe(config.recipe)
     yamnet = find_yamnet(config.yamnet)
     read_yamnet(yamnet)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
-    from ..sounds.train import SoundOptions, train_sounds
+    from ..sounds.train import train
 
-    result = train_sounds(
-        clips,
+    result = train(
+        files,
         yamnet,
-        noise,
-        negatives,
-        rooms,
         augmentation,
         SoundOptions(
             tap=config.tap,

@@ -1,4 +1,4 @@
-"""Columns of augmented recordings: computed once, kept by content in memory-mapped files."""
+"""Features of augmented recordings: computed once, kept by content in memory-mapped files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32, Int16
+from kws.arrays import Float32, Int16, Int64, UInt8
 from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
 from kws.metadata import SILENCE
 from kws.pcm import to_float32
@@ -26,53 +26,70 @@ from ..networks.extractors import Extractor
 from ..networks.streaming import Whole
 from ..progress import Progress
 
-#: Changes with anything here that changes the columns of the same recordings.
+#: Changes with anything here that changes the features of the same recordings.
 VERSION = 2
 #: Windows that go through the extractor together.
 BATCH = 64
 #: Windows of made-up silence, relative to the others.
 SILENCE_SHARE = 0.06
-#: Share of the augmented windows in which the word is shown in part.
-CUT = 0.15
+#: Share of the augmented windows that hold only a part of the word.
+CUT_SHARE = 0.15
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Windows of a stream as columns of features, with the target of each result.
+    """Windows of a stream as features, with the target of each result.
 
     Attributes
     ----------
-    columns : tuple of uint8 (n, time, frequency, channels)
-        What each path of the extractor gives; multiply by its scale. Memory-mapped.
+    features : tuple of uint8 (n, time, frequency, channels)
+        What each branch of the extractor gives; multiply by its scale. Memory-mapped.
     scales : tuple of float
+        Value of a step of each branch's features.
     targets : int64 (n, results)
         Index of the label of each result; -1 where the word is neither in nor out.
     clips : int64 (n,)
         Number of the clip in each window; -1 for made-up silence.
     """
 
-    columns: tuple[npt.NDArray[np.uint8], ...]
+    features: tuple[UInt8, ...]
     scales: tuple[float, ...]
-    targets: npt.NDArray[np.int64]
-    clips: npt.NDArray[np.int64]
+    targets: Int64
+    clips: Int64
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def where(self, kept: npt.NDArray[np.bool_]) -> Examples:
-        """Return some of the windows, copied into memory."""
+        """Return some of the windows, copied into memory.
+
+        Parameters
+        ----------
+        kept : bool (n,)
+            Which windows.
+        """
         return Examples(
-            tuple(columns[kept] for columns in self.columns),
+            tuple(features[kept] for features in self.features),
             self.scales,
             self.targets[kept],
             self.clips[kept],
         )
 
-    def rows(self, rows: npt.NDArray[np.int64] | slice) -> list[Float32]:
-        """Return the columns of some windows, of each path."""
+    def rows(self, rows: Int64 | slice) -> list[Float32]:
+        """Return the features of some windows, of each branch.
+
+        Parameters
+        ----------
+        rows : int64 (m,) or slice
+            Which windows.
+
+        Returns
+        -------
+        list of float32 (m, time, frequency, channels)
+        """
         return [
-            columns[rows].astype(np.float32) * np.float32(scale)
-            for columns, scale in zip(self.columns, self.scales, strict=True)
+            features[rows].astype(np.float32) * np.float32(scale)
+            for features, scale in zip(self.features, self.scales, strict=True)
         ]
 
 
@@ -81,16 +98,22 @@ class WindowSource:
 
     Parameters
     ----------
-    clips, audio
-        As `read_clips` gives them.
+    clips : sequence of Clip
+        The recordings.
+    audio : sequence of int16 (samples,)
+        Their samples, 16 kHz.
     labels : tuple of str
+        The labels, silence and unknown first.
     shape : WindowShape
+        Shape of a window.
     noise : sequence of float32 arrays
         Recorded noise, 16 kHz.
     responses : sequence of float32 arrays
         Impulse responses of rooms, 16 kHz.
     front_end : LogMelConfig or JoinedConfig
+        What makes frames of a window.
     seed : int
+        Seed of all that is drawn.
     """
 
     def __init__(
@@ -119,8 +142,25 @@ class WindowSource:
 
     def window(
         self, number: int, copy: int, augmentation: Augmentation | None
-    ) -> tuple[Float32, npt.NDArray[np.int64]]:
-        """Make the window of one copy of one clip; the same arguments give the same window."""
+    ) -> tuple[Float32, Int64]:
+        """Make the window of one copy of one clip; the same arguments give the same window.
+
+        Parameters
+        ----------
+        number : int
+            Number of the clip.
+        copy : int
+            Number of the copy; 0 is the clip as recorded.
+        augmentation : Augmentation or None
+            What may happen to it; None for nothing.
+
+        Returns
+        -------
+        window : float32 (samples,)
+            The window, 16 kHz.
+        targets : int64 (results,)
+            Index of the label of each result; -1 where the word is neither in nor out.
+        """
         rng = np.random.default_rng((self.seed, number, copy))
         shape, length = self.shape, self.front_end.samples(self.shape.frames)
         samples = to_float32(self.audio[number])
@@ -129,7 +169,7 @@ class WindowSource:
             samples = samples[begin : begin + length]
         # all of the clip is seen by every result; at times, by some only, so that the network
         # learns what a word looks like that has not ended or has begun to leave
-        cut = copy > 0 and rng.random() < CUT
+        cut = copy > 0 and rng.random() < CUT_SHARE
         starts = (
             (shape.frames - shape.receptive_field) * YAMNET.hop,
             max(0, shape.receptive_field * YAMNET.hop - len(samples)),
@@ -153,8 +193,21 @@ class WindowSource:
             self.labels,
         )[0]
 
-    def silence(self, number: int) -> tuple[Float32, npt.NDArray[np.int64]]:
-        """Make a window without any word: noise at some level, rarely digital silence."""
+    def silence(self, number: int) -> tuple[Float32, Int64]:
+        """Make a window without any word: noise at some level, rarely digital silence.
+
+        Parameters
+        ----------
+        number : int
+            Number of the window: its seed.
+
+        Returns
+        -------
+        window : float32 (samples,)
+            The window, 16 kHz.
+        targets : int64 (results,)
+            Silence, for each result.
+        """
         rng = np.random.default_rng((self.seed, number, 10**6))
         window = noise_piece(rng, self.noise, self.front_end.samples(self.shape.frames))
         power = float(np.sqrt(np.mean(np.square(window)))) + 1e-9
@@ -168,6 +221,13 @@ def plan_copies(clips: Sequence[Clip], copies: int) -> list[tuple[int, int]]:
 
     Words that were recorded rarely give more, by the square root of their share, up to four times
     ``copies``; on average a clip gives ``copies``. The first copy of a clip is as recorded.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The recordings.
+    copies : int
+        Windows per clip, on average.
     """
     counts = Counter(clip.word for clip in clips)
     wanted = {word: count**-0.5 for word, count in counts.items()}
@@ -192,14 +252,18 @@ def compute(
     Parameters
     ----------
     source : WindowSource
+        Makes the windows.
     extractor : Extractor
+        The frozen network.
     copies : int
         Windows per clip, on average; the first is as recorded, the others are augmented.
     augmentation : Augmentation
+        What may happen to a recording.
     cache : Path
         Folder of the memory-mapped files. Their name is a digest of all that they depend on; a
         run that was interrupted goes on where it was.
     progress : callable
+        Shows how far the work is.
 
     Raises
     ------
@@ -245,13 +309,13 @@ def compute(
             seed = (source.seed, batch)
             frames[changed] = _perturb(seed, frames[changed], source.front_end, augmentation)
         outputs = model(frames.reshape(len(frames), shape.frames, *extractor.shape), training=False)
-        columns = [np.asarray(output) for output in keras.tree.flatten(outputs)]
-        if not store.scales:  # what has no bound gets some room
+        made = [np.asarray(output) for output in keras.tree.flatten(outputs)]
+        if not store.scales:  # features without a known bound may turn out half as large again
             store.scales = [
-                (path.ceiling or 1.5 * float(values.max()) or 1.0) / 255
-                for path, values in zip(extractor.branches, columns, strict=True)
+                (branch.ceiling or 1.5 * float(values.max()) or 1.0) / 255
+                for branch, values in zip(extractor.branches, made, strict=True)
             ]
-        store.write(batch, numbers, columns, targets)
+        store.write(batch, numbers, made, targets)
     clips = np.full(total, -1)
     clips[: len(plan)] = [clip for clip, _ in plan]
     return Examples(*store.finish(), clips)
@@ -273,7 +337,7 @@ def _perturb(
 def _digest(
     source: WindowSource, extractor: Extractor, copies: int, augmentation: Augmentation
 ) -> str:
-    """Return a digest of everything that the columns depend on."""
+    """Return a digest of everything that the features depend on."""
     import soundfile
     import soxr
 

@@ -1,16 +1,16 @@
-"""Trains a head on columns of features."""
+"""Trains a head on the features of training windows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kws.arrays import Float32
+from kws.arrays import Float32, Int64
 
 from ..fitting.loop import Batch, Descent, TrainingLoop, ahead
 from ..networks.head import ConvolutionalHead
@@ -21,22 +21,26 @@ Report = Callable[["Epoch"], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitConfig:
     """How a head is trained.
 
     Attributes
     ----------
     epochs : int
-        At most.
+        Passes over the training windows, at most.
     batch : int
+        Windows in a batch.
     label_smoothing : float
+        Share of the probability that is spread over all labels.
     mixup : float
-        Parameter of the Beta distribution (arXiv 1710.09412); 0 for none.
+        Parameter of the Beta distribution by which windows are mixed (arXiv 1710.09412); 0 for
+        none.
     least_steps : int
         Steps in an epoch, at least.
     patience : int
         Epochs without a better validation loss before training stops.
     descent : Descent
+        How weights are changed.
     """
 
     epochs: int = 5
@@ -50,7 +54,21 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave."""
+    """What one epoch gave.
+
+    Attributes
+    ----------
+    number : int
+        Number of the epoch, from 1.
+    of : int
+        Number of epochs, at most.
+    loss : float
+        Mean loss of its steps.
+    validation_loss : float
+        Cross-entropy of the validation clips.
+    validation_accuracy : float
+        Share of the validation clips that are named rightly.
+    """
 
     number: int
     of: int
@@ -59,22 +77,46 @@ class Epoch:
     validation_accuracy: float
 
 
-def class_weights(targets: npt.NDArray[np.int64], labels: int) -> Float32:
+def class_weights(targets: Int64, labels: int) -> Float32:
     """Return a weight per label: the inverse square root of its frequency, 1 on average.
 
     The full inverse would count each of ten recordings as much as a hundred others.
+
+    Parameters
+    ----------
+    targets : int64 (n, results)
+        Index of the label of each result; those below 0 do not count.
+    labels : int
+        Number of labels.
+
+    Returns
+    -------
+    float32 (labels,)
     """
     counts = np.bincount(targets[targets >= 0], minlength=labels).astype(np.float64)
     weights = 1.0 / np.sqrt(np.maximum(counts, 1.0))
     weights[counts == 0] = 0.0
     scale = (weights * counts).sum() / max(1.0, counts.sum())
-    return (weights / scale).astype(np.float32)
+    return np.asarray(weights / scale, np.float32)
 
 
 def clip_logits(model: Any, examples: Examples, batch: int = 256) -> Float32:
     """Return the mean logits of each window over its results that are trained on.
 
     In windows that are not cut, these are the results that saw all of the word.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model of `head_model`.
+    examples : Examples
+        Windows.
+    batch : int
+        Windows that go through the model together.
+
+    Returns
+    -------
+    float32 (n, labels)
     """
     out = []
     for start in range(0, len(examples), batch):
@@ -86,10 +128,18 @@ def clip_logits(model: Any, examples: Examples, batch: int = 256) -> Float32:
 
 
 def head_model(head: ConvolutionalHead, examples: Examples) -> Any:
-    """Build a head's model for windows: columns of each path in, logits out."""
+    """Build a head's model for windows: features of each branch in, logits out.
+
+    Parameters
+    ----------
+    head : ConvolutionalHead
+        The head, whose weights are shared.
+    examples : Examples
+        Windows, for their shape.
+    """
     import keras
 
-    inputs = [keras.Input(columns.shape[1:]) for columns in examples.columns]
+    inputs = [keras.Input(features.shape[1:]) for features in examples.features]
     return keras.Model(inputs, head(inputs, Whole()))
 
 
@@ -98,7 +148,7 @@ def fit(
     train: Examples,
     validation: Examples,
     labels: int,
-    recipe: Recipe,
+    config: FitConfig,
     seed: int,
     report: Report,
 ) -> Any:
@@ -107,34 +157,38 @@ def fit(
     Parameters
     ----------
     head : ConvolutionalHead
+        The head to train.
     train, validation : Examples
+        Windows to train and to validate with.
     labels : int
         Number of labels.
-    recipe : Recipe
+    config : FitConfig
+        How it is trained.
     seed : int
+        Seed of the order of the windows.
     report : callable
-        Told of every epoch.
+        Called after every epoch.
     """
     rng = np.random.default_rng(seed)
     model = head_model(head, train)
-    # a few recordings are gone through several times before anything is decided
-    passes = math.ceil(recipe.least_steps * recipe.batch / len(train))
-    per_epoch = math.ceil(passes * len(train) / recipe.batch)
-    loop = TrainingLoop(model, per_epoch * recipe.epochs, recipe.descent)
+    # an epoch goes through few recordings several times, so that it has enough steps
+    passes = math.ceil(config.least_steps * config.batch / len(train))
+    per_epoch = math.ceil(passes * len(train) / config.batch)
+    loop = TrainingLoop(model, per_epoch * config.epochs, config.descent)
     weights = class_weights(train.targets, labels)
     best, best_loss, since = loop.average.weights, np.inf, 0
-    for number in range(recipe.epochs):
+    for number in range(config.epochs):
         order = np.concatenate([rng.permutation(len(train)) for _ in range(passes)])
-        batches = _batches(rng, train, order, weights, recipe)
-        losses = [loop.step(b) for b in ahead(lambda source=batches: next(source), per_epoch)]
+        batches = _batches(rng, train, order, weights, config)
+        losses = [loop.step(b) for b in ahead(partial(next, batches), per_epoch)]
         with loop.average.applied():
             loss, accuracy = _validate(model, validation)
-        report(Epoch(number + 1, recipe.epochs, float(np.mean(losses)), loss, accuracy))
+        report(Epoch(number + 1, config.epochs, float(np.mean(losses)), loss, accuracy))
         if loss < best_loss:
             best, best_loss, since = [array.copy() for array in loop.average.weights], loss, 0
         else:
             since += 1
-            if since >= recipe.patience:
+            if since >= config.patience:
                 break
     model.set_weights(best)
     return model
@@ -143,28 +197,32 @@ def fit(
 def _batches(
     rng: np.random.Generator,
     train: Examples,
-    order: npt.NDArray[np.int64],
+    order: Int64,
     weights: Float32,
-    recipe: Recipe,
+    config: FitConfig,
 ) -> Iterator[Batch]:
     """Make the batches of an epoch, pairs of windows mixed (arXiv 1710.09412)."""
     labels = len(weights)
-    for start in range(0, len(order), recipe.batch):
-        rows = np.sort(order[start : start + recipe.batch])
-        columns = train.rows(rows)
+    for start in range(0, len(order), config.batch):
+        rows = np.sort(order[start : start + config.batch])
+        features = train.rows(rows)
         known = train.targets[rows]
         targets = np.eye(labels, dtype=np.float32)[np.maximum(known, 0)]
         weight = weights[np.maximum(known, 0)] * (known >= 0)
-        if recipe.mixup > 0:
-            share = rng.beta(recipe.mixup, recipe.mixup, (len(rows), 1, 1, 1))
-            share = np.maximum(share, 1 - share).astype(np.float32)
+        if config.mixup > 0:
+            drawn = rng.beta(config.mixup, config.mixup, (len(rows), 1, 1, 1))
+            share = np.asarray(np.maximum(drawn, 1 - drawn), np.float32)
             partner = rng.permutation(len(rows))
-            columns = [one * share + one[partner] * (1 - share) for one in columns]
-            share = share[:, :, 0]
-            targets = targets * share + targets[partner] * (1 - share)
+            features = [_mixed(one, partner, share) for one in features]
+            targets = _mixed(targets, partner, share[:, :, 0])
             weight = weight * (weight[partner] > 0)
-        smooth = recipe.label_smoothing
-        yield Batch(columns, [targets * (1 - smooth) + smooth / labels], [weight])
+        smooth = config.label_smoothing
+        yield Batch(features, [targets * (1 - smooth) + smooth / labels], [weight])
+
+
+def _mixed(array: Float32, partner: Int64, share: Float32) -> Float32:
+    """Mix each window with its partner."""
+    return np.asarray(array * share + array[partner] * (1 - share))
 
 
 def _validate(model: Any, validation: Examples) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32
+from kws.arrays import Float32, Int64
 from kws.metadata import OperatingPoint, SegmenterDefaults
 from kws.segmenter import Segmenter
 
@@ -17,19 +17,19 @@ CANDIDATES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a network that was not trained on a recording made of it.
+class ClipScores:
+    """The scores of a recording by a network that was not trained on it.
 
     Attributes
     ----------
     label : str
         What the recording is.
     group : str
-        Recordings of one group choose, or state, together: a fold, a speaker.
-    posteriors : float32 (columns, labels)
-        Of the recording as a stream.
+        A fold or a speaker: for its recordings the thresholds of all other groups are tested.
+    posteriors : float32 (output frames, labels)
+        Scores of the recording as a stream.
     start, end : float
-        Where in the stream the recording is, in columns.
+        Where in the stream the recording begins and ends, in output frames.
     """
 
     label: str
@@ -41,19 +41,31 @@ class Heard:
 
 @dataclass(frozen=True)
 class _Tally:
-    """Of one keyword at one threshold, per group: recordings, those missed, false accepts."""
+    """Counts of one keyword at one threshold, per group.
 
-    recordings: npt.NDArray[np.int64]
-    misses: npt.NDArray[np.int64]
-    false_accepts: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int64]
+    Attributes
+    ----------
+    recordings : int64 (groups,)
+        Recordings of the keyword.
+    misses : int64 (groups,)
+        Those of them that are not found.
+    false_accepts : int64 (groups,)
+        Segments of the keyword in other recordings.
+    frames : int64 (groups,)
+        Output frames of other recordings.
+    """
+
+    recordings: Int64
+    misses: Int64
+    false_accepts: Int64
+    frames: Int64
 
 
 def choose_and_state(
-    heard: Sequence[Heard],
+    scores: Sequence[ClipScores],
     labels: tuple[str, ...],
     defaults: SegmenterDefaults,
-    column_seconds: float,
+    frame_seconds: float,
 ) -> tuple[dict[str, float], tuple[OperatingPoint, ...]]:
     """Choose each keyword's threshold, and state what such a threshold gives on other groups.
 
@@ -64,13 +76,24 @@ def choose_and_state(
 
     Parameters
     ----------
-    heard : sequence of Heard
+    scores : sequence of ClipScores
+        Scores of recordings.
     labels : tuple of str
+        The labels of the network.
     defaults : SegmenterDefaults
-    column_seconds : float
+        How sounds are segmented; its thresholds are those to begin with.
+    frame_seconds : float
+        Seconds per output frame.
+
+    Returns
+    -------
+    thresholds : dict of str to float
+        Threshold of each keyword.
+    points : tuple of OperatingPoint
+        What such thresholds give on other groups.
     """
-    groups = sorted({one.group for one in heard})
-    tallies = _tally(heard, labels, defaults, column_seconds, groups)
+    groups = sorted({one.group for one in scores})
+    tallies = _tally(scores, labels, defaults, frame_seconds, groups)
     thresholds, points = {}, []
     for keyword, threshold in defaults.thresholds.items():
         of = tallies[keyword]
@@ -88,7 +111,7 @@ def choose_and_state(
             misses += int(best.misses[number])
             false_accepts += int(best.false_accepts[number])
         recordings = int(of[0].recordings.sum())
-        hours = int(of[0].columns.sum()) * column_seconds / 3600
+        hours = int(of[0].frames.sum()) * frame_seconds / 3600
         if hours <= 0:
             continue
         points.append(
@@ -112,10 +135,10 @@ def _choose(tallies: Sequence[_Tally], groups: npt.NDArray[np.bool_]) -> int:
 
 
 def _tally(
-    heard: Sequence[Heard],
+    scores: Sequence[ClipScores],
     labels: tuple[str, ...],
     defaults: SegmenterDefaults,
-    column_seconds: float,
+    frame_seconds: float,
     groups: Sequence[str],
 ) -> dict[str, list[_Tally]]:
     """Count for each keyword and candidate: a recording is found if a segment meets it.
@@ -129,11 +152,11 @@ def _tally(
     }
     for number, level in enumerate(CANDIDATES):
         trial = replace(defaults, thresholds=dict.fromkeys(defaults.thresholds, level))
-        segmenter = Segmenter(labels, trial, column_seconds)
-        for one in heard:
+        segmenter = Segmenter(labels, trial, frame_seconds)
+        for one in scores:
             group = groups.index(one.group)
             segmenter.reset()
-            segments = [s for column in one.posteriors for s in segmenter.update(column)]
+            segments = [s for frame in one.posteriors for s in segmenter.update(frame)]
             segments += segmenter.flush()
             for keyword in defaults.thresholds:
                 here = [s for s in segments if labels[s.label] == keyword]
@@ -144,5 +167,5 @@ def _tally(
                     tally.misses[group] += not met
                 else:
                     tally.false_accepts[group] += len(here)
-                    tally.columns[group] += len(one.posteriors)
+                    tally.frames[group] += len(one.posteriors)
     return tallies
