@@ -27,7 +27,7 @@ LABELS = (SILENCE, UNKNOWN, "fall", "rise")
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
     monkeypatch.setattr(features, "BATCH", 4)
-    monkeypatch.setattr(store, "NOTE_EVERY", 2)
+    monkeypatch.setattr(store, "RECORD_EVERY", 2)
 
 
 @pytest.fixture(scope="module")

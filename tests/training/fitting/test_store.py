@@ -57,7 +57,7 @@ def test_values_are_rounded_and_bounded(tmp_path):
 
 
 def test_an_interrupted_one_goes_on_after_its_last_note(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "NOTE_EVERY", 2)
+    monkeypatch.setattr(module, "RECORD_EVERY", 2)
     store = opened(tmp_path)
     fill_until = 3
     store.scales = [0.5, 2.0]
@@ -125,10 +125,10 @@ def test_the_least_recently_used_go_first(tmp_path, monkeypatch):
     (tmp_path / "mine" / "file").write_bytes(bytes(10**6))  # not of this module
     opened(tmp_path, "a")  # used again
     one = size_of(tmp_path / "a")
-    monkeypatch.setattr(module, "MOST_BYTES", 3 * one)  # not for a fourth
+    monkeypatch.setattr(module, "MAX_BYTES", 3 * one)  # not for a fourth
     fill(opened(tmp_path, "d"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "d", "mine"]
-    monkeypatch.setattr(module, "MOST_BYTES", one // 2)
+    monkeypatch.setattr(module, "MAX_BYTES", one // 2)
     features, _, _ = fill(opened(tmp_path, "e"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "mine"]
     assert features[0][:, 0, 0].tolist() == [1, 1, 2, 2, 3, 3]
@@ -137,7 +137,7 @@ def test_the_least_recently_used_go_first(tmp_path, monkeypatch):
 def test_what_was_stopped_at_once_is_removed_too(tmp_path, monkeypatch):
     opened(tmp_path, "stopped")  # no batch was noted
     os.utime(tmp_path / "stopped", (1000, 1000))
-    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    monkeypatch.setattr(module, "MAX_BYTES", 100)
     fill(opened(tmp_path, "next"))
     assert [path.name for path in tmp_path.iterdir()] == ["next"]
 

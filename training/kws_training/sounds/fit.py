@@ -11,8 +11,8 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int64
 from kws.frontend import YAMNET
 from kws.metadata import SILENCE
-from kws.segmenter import join_columns
 from kws.posteriors import softmax
+from kws.segmenter import join_columns
 
 from ..data.splits import share_of
 from ..evaluation.results import ClipResult

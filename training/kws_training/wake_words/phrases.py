@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.activity import LN_PER_DB, find_sound
-from kws.arrays import Float32, Float64, Int64, UInt8
+from kws.arrays import Float64, Int64, UInt8
 from kws.frontend import WORDS
 
 from ..data.images import to_frames
@@ -139,9 +139,7 @@ def find_phrase(image: UInt8, columns: Mapping[str, str]) -> PhraseClip | None:
         frames = to_frames(image)
         level = np.log(np.exp(frames).sum(axis=1))
         level = np.convolve(np.pad(level, 1, "edge"), np.ones(3) / 3, "valid")
-        place = find_sound(
-            level, RANGE * LN_PER_DB, GAP, "most", least=MIN_RANGE * LN_PER_DB
-        )
+        place = find_sound(level, RANGE * LN_PER_DB, GAP, "most", least=MIN_RANGE * LN_PER_DB)
     first, last = place
     if last - first + 1 < SHORTEST:
         return None
