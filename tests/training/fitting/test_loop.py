@@ -5,7 +5,13 @@ import threading
 import numpy as np
 import pytest
 
-from kws_training.fitting.loop import Batch, Descent, TrainingLoop, ahead
+from kws_training.fitting.loop import (
+    Batch,
+    Descent,
+    ParameterGroup,
+    TrainingLoop,
+    ahead,
+)
 
 
 def threads() -> set[threading.Thread]:
@@ -156,3 +162,24 @@ def test_averaged_weights_are_applied_for_a_while():
         assert (model.get_weights()[0] == loop.average.weights[0]).all()
         assert (model.get_weights()[0] != moment[0]).any()
     assert (model.get_weights()[0] == moment[0]).all()
+
+
+def test_a_frozen_group_joins_when_its_steps_are_over():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 4))
+    base, head = keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)
+    model = keras.Model(x, head(base(x)))
+    descent = Descent(learning_rate=0.05)
+    groups = [
+        ParameterGroup(head.trainable_variables, descent),
+        ParameterGroup(base.trainable_variables, descent, frozen_steps=3),
+    ]
+    loop = TrainingLoop(model, 6, descent, groups=groups)
+    begun = base.get_weights()
+    for number, batch in enumerate(batches(6)):
+        before = head.get_weights()
+        loop.step(batch)
+        assert (head.get_weights()[0] != before[0]).any()
+        assert (base.get_weights()[0] == begun[0]).all() == (number < 3)

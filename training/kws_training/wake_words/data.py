@@ -159,7 +159,7 @@ class WakeWordData:
         """Return the microphone profiles of the negatives, if no person says any of the phrases.
 
         Recordings of people come through microphones of their own: to give them the profiles of
-        others was no gain (EXPERIMENTS.md, "Microphones").
+        others was no gain (docs/experiments/microphones.md).
         """
         if any(one.people for one in self.wake_words):
             return None

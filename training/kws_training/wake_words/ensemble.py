@@ -1,7 +1,7 @@
 """Trains an ensemble of wake-word networks, and the one that ships from their mean.
 
 Networks differ in what they fire on by mistake, so that the mean of several is better than each
-(EXPERIMENTS.md, "Wake words"). A student learns from that mean, and is as small as one of them.
+(docs/experiments/wake_words.md). A student learns from that mean, and is as small as one of them.
 """
 
 from __future__ import annotations
@@ -204,7 +204,8 @@ def fit_student(
 def _base_rate(data: WakeWordData) -> float:
     """Return how fast the base may learn: the fewer recordings, the sooner it overfits.
 
-    With ten recordings of a phrase a fifth of the rate missed fewer of others (EXPERIMENTS.md).
+    With ten recordings of a phrase a fifth of the rate missed fewer of others
+    (docs/experiments/wake_words.md).
     """
     fewest = min(len(one.people) for one in data.wake_words)
     return FitConfig.base_rate * min(1.0, max(MIN_RATE_SHARE, fewest / CLIPS_FOR_FULL_RATE))

@@ -101,7 +101,7 @@ def vary_negatives(recordings: Sequence[UInt8], maker: WindowMaker, seed: int) -
     """Return recordings as other voices would say them: at other tempos, by other vocal tracts.
 
     A network fires several times less on recordings that it learned from than on others, and
-    about half as often on these (EXPERIMENTS.md).
+    about half as often on these (docs/experiments/wake_words.md).
 
     Parameters
     ----------

@@ -158,8 +158,8 @@ def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> T
     The first is counted: above it are as many events per hour in all recordings that were trained
     on, varied. The second is estimated: the tail of the scores of each source is continued, and
     the highest threshold of any source is taken. The model will listen to yet another source, and
-    sources differ by more than recordings that were trained on and others do (EXPERIMENTS.md,
-    "Thresholds").
+    sources differ by more than recordings that were trained on and others do
+    (docs/experiments/wake_words.md).
 
     Parameters
     ----------

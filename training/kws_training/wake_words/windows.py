@@ -15,7 +15,7 @@ from ..data.images import to_frames
 from .negatives import NegativeStream
 from .phrases import MARGIN, PhraseSet
 
-#: How windows are augmented: levels and noise as in EXPERIMENTS.md ("Wake words").
+#: How windows are augmented: levels and noise as in docs/experiments/wake_words.md.
 AUGMENTATION = SpectralAugmentation(
     stretch=0.18,
     warp=0.15,
@@ -27,7 +27,7 @@ AUGMENTATION = SpectralAugmentation(
     reverberation=0.4,
     masks=0.3,
 )
-#: How the windows of later rounds are augmented: with more noise (EXPERIMENTS.md).
+#: How the windows of later rounds are augmented: with more noise (docs/experiments/wake_words.md).
 NOISIER = replace(AUGMENTATION, snr=(-5.0, 25.0), noise=0.85)
 
 
