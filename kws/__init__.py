@@ -8,6 +8,7 @@
 
 from .detections import Classification, Detection
 from .errors import AudioError, KwsError, ModelError
+from .modelfile import ModelFile, read_model
 from .spotter import KeywordSpotter
 
 __version__ = "0.1.0"
@@ -19,5 +20,7 @@ __all__ = [
     "KeywordSpotter",
     "KwsError",
     "ModelError",
+    "ModelFile",
     "__version__",
+    "read_model",
 ]

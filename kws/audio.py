@@ -42,6 +42,16 @@ def recordings_below(folder: Path) -> list[Path]:
     """Return the recordings in a folder, at any depth, in the order of their paths.
 
     Hidden files are none: macOS keeps ``._word.wav`` beside the ``word.wav`` of other disks.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look, at any depth.
+
+    Returns
+    -------
+    list of Path
+        The recordings; none of a folder that is not there.
     """
     return [
         path
@@ -94,6 +104,11 @@ def read_recording(path: str | os.PathLike[str], max_seconds: float = LONGEST) -
         A WAV file that was cut off, or streamed without lengths, gives the samples it has.
     max_seconds : float
         Longer recordings are refused before memory is taken for them.
+
+    Returns
+    -------
+    Recording
+        Its samples, and their rate.
 
     Raises
     ------

@@ -32,6 +32,11 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
     content : bytes
         The whole file.
 
+    Returns
+    -------
+    dict
+        JSON values, by the keys that ``kws inspect --json`` prints.
+
     Raises
     ------
     ModelError
@@ -146,7 +151,18 @@ def _tensors(model: ModelFile) -> list[dict[str, Any]] | None:
 
 
 def front_end_in_words(part: LogMelConfig) -> str:
-    """Say in a sentence what a front end does."""
+    """Say in a sentence what a front end does.
+
+    Parameters
+    ----------
+    part : LogMelConfig
+        One front end.
+
+    Returns
+    -------
+    str
+        Bands, range, window, hop, compression.
+    """
     what = "magnitudes" if part.spectrum == "magnitude" else "powers"
     offset = f" + {part.offset:g}" if part.offset else ""
     return (
@@ -173,6 +189,11 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     values : dict
     network : bool
         Also list the tensors of the network.
+
+    Returns
+    -------
+    str
+        Lines, without a newline at the end.
     """
     lines: list[str] = []
 

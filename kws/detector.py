@@ -104,7 +104,7 @@ class Detector:
         Returns
         -------
         list of Event
-            In the order of the labels.
+            One for each keyword that was detected, in the order of the labels; most often none.
         """
         self._scores[self._step % self._window] = scores
         self._step += 1

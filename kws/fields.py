@@ -47,13 +47,37 @@ class FieldReader:
         self.where = where
 
     def get(self, key: str) -> Any:
-        """Return a value of any type."""
+        """Return a value of any type.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        object
+            The value.
+        """
         if key not in self.values:
             raise ModelError(f"{self.where}: key {key!r} is missing")
         return self.values[key]
 
     def number(self, key: str, low: float, high: float) -> float:
-        """Return a number from ``low`` to ``high``; an int stays an int."""
+        """Return a number from ``low`` to ``high``; an int stays an int.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        low, high : float
+            The number's range, both ends included.
+
+        Returns
+        -------
+        float
+            The number.
+        """
         value = self.get(key)
         good = isinstance(value, int | float) and not isinstance(value, bool)
         if not good or not low <= value <= high:  # NaN is in no range
@@ -61,42 +85,131 @@ class FieldReader:
         return float(value) if isinstance(value, float) else value
 
     def count(self, key: str, low: int, high: int) -> int:
-        """Return a whole number from ``low`` to ``high``."""
+        """Return a whole number from ``low`` to ``high``.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        low, high : int
+            The number's range, both ends included.
+
+        Returns
+        -------
+        int
+            The number.
+        """
         value = self.number(key, low, high)
         if not isinstance(value, int):
             raise ModelError(f"{self.where}: {key!r} must be a whole number, not {value!r}")
         return value
 
     def text(self, key: str) -> str:
-        """Return a text of 1 to `LONGEST_TEXT` characters."""
+        """Return a text of 1 to `LONGEST_TEXT` characters.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         value = self.get(key)
         if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
             raise ModelError(f"{self.where}: {key!r} must be a short text, not {value!r:.40}")
         return value
 
     def items(self, key: str, most: int) -> list[Any]:
-        """Return a list of at most ``most`` values of any type."""
+        """Return a list of at most ``most`` values of any type.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        most : int
+            Length of the longest list that is taken.
+
+        Returns
+        -------
+        list
+            The values, of any type.
+        """
         value = self.get(key)
         if not isinstance(value, list) or len(value) > most:
             raise ModelError(f"{self.where}: {key!r} must be a list of at most {most}")
         return value
 
     def group(self, key: str) -> FieldReader:
-        """Return a reader of the object that a field holds."""
+        """Return a reader of the object that a field holds.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        FieldReader
+            Its messages say where the object is.
+        """
         return FieldReader(self.get(key), f"{self.where}: {key}")
 
     def numbers(self, key: str, most: int, low: float, high: float) -> tuple[float, ...]:
-        """Return a list of at most ``most`` numbers from ``low`` to ``high``."""
+        """Return a list of at most ``most`` numbers from ``low`` to ``high``.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        most : int
+            Length of the longest list that is taken.
+        low, high : float
+            Range of each number, both ends included.
+
+        Returns
+        -------
+        tuple of float
+            The numbers.
+        """
         each = self._numbered(key, most)
         return tuple(each.number(name, low, high) for name in each.values)
 
     def counts(self, key: str, most: int, low: int, high: int) -> tuple[int, ...]:
-        """Return a list of at most ``most`` whole numbers from ``low`` to ``high``."""
+        """Return a list of at most ``most`` whole numbers from ``low`` to ``high``.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+        most : int
+            Length of the longest list that is taken.
+        low, high : int
+            Range of each number, both ends included.
+
+        Returns
+        -------
+        tuple of int
+            The numbers.
+        """
         each = self._numbered(key, most)
         return tuple(each.count(name, low, high) for name in each.values)
 
     def interval(self, key: str) -> tuple[float, float]:
-        """Return a pair of numbers from 0 to `HIGHEST_BOUND`."""
+        """Return a pair of numbers from 0 to `HIGHEST_BOUND`.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field.
+
+        Returns
+        -------
+        low, high : float
+            The pair, in the order of the file.
+        """
         pair = self.items(key, 2)
         bounds = FieldReader(dict(zip("ab", pair, strict=False)), f"{self.where}: {key}")
         return bounds.number("a", 0, HIGHEST_BOUND), bounds.number("b", 0, HIGHEST_BOUND)

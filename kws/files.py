@@ -18,6 +18,16 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     raised within leaves nothing behind, and an older file as it was. A device or a pipe is written
     as it is; of a link, what it leads to is replaced.
 
+    Parameters
+    ----------
+    path : Path
+        The file to write; a link is followed.
+
+    Yields
+    ------
+    binary stream
+        Takes the content; it can seek unless the path is a pipe.
+
     Raises
     ------
     OSError

@@ -75,6 +75,16 @@ class LogMelConfig:
     def from_dict(cls, values: dict[str, Any]) -> LogMelConfig:
         """Read a configuration from metadata.
 
+        Parameters
+        ----------
+        values : object
+            What the JSON of a model file holds.
+
+        Returns
+        -------
+        LogMelConfig
+            The front end, its values checked.
+
         Raises
         ------
         ModelError
@@ -92,7 +102,13 @@ class LogMelConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain JSON values."""
+        """Return the configuration as plain JSON values.
+
+        Returns
+        -------
+        dict
+            What `from_dict` reads, as JSON values.
+        """
         return asdict(self)
 
     @property
@@ -118,11 +134,33 @@ class LogMelConfig:
         return float(np.clip(np.log(self.offset), self.floor, self.ceiling))
 
     def frames(self, samples: int) -> int:
-        """Return the number of whole frames in so many samples."""
+        """Return the number of whole frames in so many samples.
+
+        Parameters
+        ----------
+        samples : int
+            Number of samples.
+
+        Returns
+        -------
+        int
+            0 where the first window is not full.
+        """
         return max(0, (samples - self.window) // self.hop + 1)
 
     def samples(self, frames: int) -> int:
-        """Return the number of samples under so many frames."""
+        """Return the number of samples under so many frames.
+
+        Parameters
+        ----------
+        frames : int
+            Number of frames.
+
+        Returns
+        -------
+        int
+            0 for no frames.
+        """
         return (frames - 1) * self.hop + self.window if frames > 0 else 0
 
 
@@ -181,7 +219,13 @@ class JoinedConfig:
             raise ModelError("front end: those that are joined need one sample_rate and one hop")
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return the configurations as plain JSON values."""
+        """Return the configurations as plain JSON values.
+
+        Returns
+        -------
+        dict
+            What `front_end_from` reads, as JSON values.
+        """
         return [part.to_dict() for part in self.parts]
 
     @property
@@ -225,11 +269,33 @@ class JoinedConfig:
         return np.concatenate([np.full(p.bands, p.silence, np.float32) for p in self.parts])
 
     def frames(self, samples: int) -> int:
-        """Return the number of whole frames in so many samples."""
+        """Return the number of whole frames in so many samples.
+
+        Parameters
+        ----------
+        samples : int
+            Number of samples.
+
+        Returns
+        -------
+        int
+            0 where the first window is not full.
+        """
         return max(0, (samples - self.window) // self.hop + 1)
 
     def samples(self, frames: int) -> int:
-        """Return the number of samples under so many frames."""
+        """Return the number of samples under so many frames.
+
+        Parameters
+        ----------
+        frames : int
+            Number of frames.
+
+        Returns
+        -------
+        int
+            0 for no frames.
+        """
         return (frames - 1) * self.hop + self.window if frames > 0 else 0
 
 
@@ -238,6 +304,16 @@ FrontEnd = LogMelConfig | JoinedConfig
 
 def front_end_from(values: Any) -> FrontEnd:
     """Read one front end, or a list of those that are joined, from metadata.
+
+    Parameters
+    ----------
+    values : object
+        What the JSON of a model file holds.
+
+    Returns
+    -------
+    LogMelConfig or JoinedConfig
+        The front end, its values checked.
 
     Raises
     ------
@@ -254,7 +330,18 @@ def front_end_from(values: Any) -> FrontEnd:
 
 
 def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Convert Hz to mel: ``1127 ln(1 + f / 700)`` (HTK; as in YAMNet's features.py)."""
+    """Convert Hz to mel: ``1127 ln(1 + f / 700)`` (HTK; as in YAMNet's features.py).
+
+    Parameters
+    ----------
+    hz : float or float64 (n,)
+        Frequency in hertz.
+
+    Returns
+    -------
+    float64 (n,)
+        The same on the mel scale.
+    """
     return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)
 
 
@@ -262,6 +349,16 @@ def mel_filters(config: LogMelConfig) -> Float32:
     """Return the triangular filters, linear in mel with peak 1, as float32 (fft // 2 + 1, bands).
 
     As TensorFlow's ``linear_to_mel_weight_matrix``: the constant (0 Hz) bin belongs to no filter.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        Bands, range and FFT of the front end.
+
+    Returns
+    -------
+    float32 (fft // 2 + 1, bands)
+        Weight of each bin of the spectrum in each band.
     """
     bins = mel(np.arange(config.fft // 2 + 1) * (config.sample_rate / config.fft))
     edges = np.linspace(mel(config.low_hz), mel(config.high_hz), config.bands + 2)
@@ -388,7 +485,18 @@ class JoinedLogMel:
         self._waiting = [np.empty((0, part.config.bands), np.float32) for part in self._parts]
 
     def push(self, samples: Float32) -> Float32:
-        """Take samples and return the frames that they complete: float32 (m, bands)."""
+        """Take samples and return the frames that they complete: float32 (m, bands).
+
+        Parameters
+        ----------
+        samples : float32 (n,)
+            Mono audio in -1 .. 1; any n.
+
+        Returns
+        -------
+        float32 (frames, bands)
+            The frames that the samples complete, the bands of all parts side by side.
+        """
         waiting = [
             np.concatenate([before, part.push(samples)])
             for before, part in zip(self._waiting, self._parts, strict=True)
@@ -399,7 +507,20 @@ class JoinedLogMel:
 
 
 def open_front_end(config: FrontEnd, block: int = BLOCK) -> LogMel | JoinedLogMel:
-    """Return the streaming front end of a configuration."""
+    """Return the streaming front end of a configuration.
+
+    Parameters
+    ----------
+    config : LogMelConfig or JoinedConfig
+        What to compute.
+    block : int
+        Frames are computed and returned in multiples of this number.
+
+    Returns
+    -------
+    LogMel or JoinedLogMel
+        The front end, at the beginning of a stream.
+    """
     if isinstance(config, JoinedConfig):
         return JoinedLogMel(config, block)
     return LogMel(config, block)

@@ -24,6 +24,11 @@ def rate_interval(count: int, hours: float) -> tuple[float, float]:
     hours : float
         In which they came, above 0.
 
+    Returns
+    -------
+    low, high : float
+        Events per hour.
+
     References
     ----------
     F. Garwood (1936), "Fiducial limits for the Poisson distribution", Biometrika 28.
@@ -37,6 +42,18 @@ def rate_bound(count: int, hours: float) -> float:
     """Return what a Poisson rate is below with 95 % confidence, per hour: 3.0 / hours for none.
 
     The one-sided bound of Garwood (1936); see `rate_interval`.
+
+    Parameters
+    ----------
+    count : int
+        Events.
+    hours : float
+        In which they came, above 0.
+
+    Returns
+    -------
+    float
+        Events per hour.
     """
     return _gamma_quantile(count + 1, CONFIDENCE) / hours
 
@@ -56,6 +73,11 @@ def chance_of_more(count: int, limit: float, clump: float = 1.0) -> float:
         Events in as many fresh hours as the threshold was chosen on.
     clump : float
         Variance over mean of the number of events, at least 1: so many come together.
+
+    Returns
+    -------
+    float
+        A probability, 0 .. 1.
     """
     more = math.floor(limit + 1e-9) + 1
     return _beta_below(more / clump, count / clump + 1, 0.5)
@@ -63,6 +85,18 @@ def chance_of_more(count: int, limit: float, clump: float = 1.0) -> float:
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
     """Return the exact 95 % interval of a share; 0 to 1 of nothing.
+
+    Parameters
+    ----------
+    count : int
+        How many have what is counted.
+    total : int
+        How many there are, at least ``count``.
+
+    Returns
+    -------
+    low, high : float
+        Shares, 0 .. 1.
 
     References
     ----------

@@ -41,7 +41,7 @@ class StreamingContract:
     receptive_field : int
         Front-end frames that one result depends on.
     input, output : str
-        Names of the tensors of the frames and of the logits (1, columns, labels).
+        Names of the tensors of the frames and of the logits (1, output frames, labels).
     states : tuple of (str, str)
         Names of each state's input tensor and of the output tensor that replaces it.
     """
@@ -109,7 +109,7 @@ class PrototypeContract:
     labels : tuple of int
         Number of the label that each prototype belongs to.
     offsets : tuple of int
-        How many columns back each column of a prototype is, from 0 on.
+        How many output frames back each output frame of a prototype is, from 0 on.
     slope : float
         Logit per unit of similarity.
     centres : tuple of float
@@ -250,7 +250,18 @@ class Metadata:
         return self.task != WAKE_WORDS
 
     def only(self, labels: tuple[str, ...]) -> Metadata:
-        """Return the contract of a model that knows only some of the labels."""
+        """Return the contract of a model that knows only some of the labels.
+
+        Parameters
+        ----------
+        labels : tuple of str
+            Those that are kept, in the order of the outputs.
+
+        Returns
+        -------
+        Metadata
+            With the thresholds and operating points of these labels alone.
+        """
         thresholds = {k: t for k, t in self.detector.thresholds.items() if k in labels}
         return replace(
             self,
@@ -261,17 +272,55 @@ class Metadata:
 
 
 def is_label(text: str) -> bool:
-    """Tell whether a text can be a label: 1 to 100 printable characters."""
+    """Tell whether a text can be a label: 1 to 100 printable characters.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    bool
+        Whether it can.
+    """
     return 0 < len(text) <= 100 and text.isprintable()
 
 
 def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the labels that are keywords: all but ``_silence_``, ``_unknown_`` and the like."""
+    """Return the labels that are keywords: all but ``_silence_``, ``_unknown_`` and the like.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        All labels of a model.
+
+    Returns
+    -------
+    tuple of str
+        The keywords, in the same order.
+    """
     return tuple(label for label in labels if not (label.startswith("_") and label.endswith("_")))
 
 
 def parse_metadata(reader: FieldReader) -> Metadata:
-    """Check everything but the schema and the digest."""
+    """Check everything but the schema and the digest.
+
+    Parameters
+    ----------
+    reader : FieldReader
+        Reads the object that `kws.json` holds.
+
+    Returns
+    -------
+    Metadata
+        The contract, without the arrays that the file holds beside it.
+
+    Raises
+    ------
+    ModelError
+        If a value is missing, has another type or range, or does not fit the others.
+    """
     task = reader.text("task")
     if task not in TASKS:
         raise ModelError(f"task {task!r} is not known (this version knows {', '.join(TASKS)})")
@@ -372,7 +421,20 @@ def _detector(
 
 
 def point_of(metadata: Metadata, keyword: str) -> OperatingPoint | None:
-    """Return what was measured of a keyword's own threshold, the most hours first; or None."""
+    """Return what was measured of a keyword's own threshold, the most hours first; or None.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        A model's contract.
+    keyword : str
+        One of its keywords.
+
+    Returns
+    -------
+    OperatingPoint or None
+        None where nothing was measured of the threshold that the model uses.
+    """
     threshold = metadata.detector.thresholds[keyword]
     at = [
         point
@@ -383,5 +445,16 @@ def point_of(metadata: Metadata, keyword: str) -> OperatingPoint | None:
 
 
 def unmeasured(metadata: Metadata) -> list[str]:
-    """Return the keywords whose threshold has no operating point of more than zero hours."""
+    """Return the keywords whose threshold has no operating point of more than zero hours.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        A model's contract.
+
+    Returns
+    -------
+    list of str
+        In the order of the labels.
+    """
     return [keyword for keyword in metadata.keywords if point_of(metadata, keyword) is None]

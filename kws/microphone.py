@@ -14,8 +14,12 @@ from .installing import install_extra
 
 _LIST = "see the devices with `kws listen --list-devices`"
 
-# PortAudio's error numbers (portaudio.h).
-_INVALID_RATE, _INVALID_CHANNELS, _UNAVAILABLE = -9997, -9998, -9985
+#: PortAudio's error number (portaudio.h) of a sample rate that the device does not have.
+_INVALID_RATE = -9997
+#: PortAudio's error number of a number of channels that the device does not have.
+_INVALID_CHANNELS = -9998
+#: PortAudio's error number of a device that another program uses, or that is gone.
+_UNAVAILABLE = -9985
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class InputDevice:
 
 def input_devices() -> list[InputDevice]:
     """Return the devices that can record; none is an empty list.
+
+    Returns
+    -------
+    list of InputDevice
+        In the order of their numbers.
 
     Raises
     ------
@@ -124,6 +133,16 @@ class ChunkQueue:
 
     def get(self, seconds: float) -> Float32 | None:
         """Return the next chunk, float32 (n,), or None at the end of the stream.
+
+        Parameters
+        ----------
+        seconds : float
+            Time to wait at most.
+
+        Returns
+        -------
+        float32 (n,) or None
+            The next chunk.
 
         Raises
         ------
@@ -286,6 +305,13 @@ class Microphone:
 
 def play(samples: Float32, sample_rate: int) -> None:
     """Play samples, float32 (n,), through the default loudspeaker, and wait for their end.
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        Mono audio in -1 .. 1.
+    sample_rate : int
+        Samples per second.
 
     Raises
     ------

@@ -59,6 +59,16 @@ class ModelFile:
 def read_model(path: str | Path) -> ModelFile:
     """Read and check a model file.
 
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    ModelFile
+        The network, and its contract.
+
     Raises
     ------
     ModelError
@@ -83,7 +93,20 @@ def read_model(path: str | Path) -> ModelFile:
 
 
 def parse_model(content: bytes, path: str) -> ModelFile:
-    """Check the content of a model file; see `read_model`."""
+    """Check the content of a model file; see `read_model`.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    path : str
+        Where it came from, for messages.
+
+    Returns
+    -------
+    ModelFile
+        The network, and its contract.
+    """
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path}: not a TFLite model: give a .tflite file that kws wrote")
     try:
@@ -126,6 +149,15 @@ def parse_model(content: bytes, path: str) -> ModelFile:
 def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
     """Write a network and its contract as one file, all of it or nothing.
 
+    Parameters
+    ----------
+    path : path
+        Where to write; a file that is there is replaced.
+    network : bytes
+        The flatbuffer of a TFLite network.
+    metadata : Metadata
+        Its contract.
+
     Raises
     ------
     ModelError
@@ -144,7 +176,20 @@ def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
 
 
 def pack(network: bytes, metadata: Metadata) -> bytes:
-    """Return the content of a model file; the same input gives the same bytes."""
+    """Return the content of a model file; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    network : bytes
+        The flatbuffer of a TFLite network.
+    metadata : Metadata
+        Its contract.
+
+    Returns
+    -------
+    bytes
+        What `parse_model` reads.
+    """
     values = {
         "schema": SCHEMA,
         "task": metadata.task,

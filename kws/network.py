@@ -18,6 +18,11 @@ from .prototypes import FEATURES, Matcher
 def interpreter_class() -> Any:
     """Return the TFLite interpreter that is installed: LiteRT's, or the older tflite-runtime's.
 
+    Returns
+    -------
+    type
+        A class whose instances take ``model_content``.
+
     Raises
     ------
     KwsError
@@ -199,8 +204,9 @@ class StreamingNetwork:
 
         Returns
         -------
-        float32 (columns, labels)
-            Logits of the newest columns, or with ``features`` these (columns, channels).
+        float32 (output frames, labels)
+            Logits of the newest output frames, or with ``features`` these, float32 (output
+            frames, channels).
 
         Raises
         ------

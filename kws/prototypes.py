@@ -32,28 +32,41 @@ class Projection:
         self.channels, self.dimensions = self._matrix.shape
 
     def __call__(self, features: Float32) -> Float32:
-        """Return columns (n, dimensions) of features (n, channels)."""
+        """Return output frames (n, dimensions) of features (n, channels)."""
         return np.asarray(features @ self._matrix - self._mean, np.float32)
 
 
-def windows(columns: Float32, offsets: Sequence[int]) -> Float32:
-    """Return for each column the columns that so many steps lie back, the first one repeated.
+def windows(frames: Float32, offsets: Sequence[int]) -> Float32:
+    """Return for each output frame those that lie so many back, the first one repeated.
 
     Parameters
     ----------
-    columns : float32 (n, dimensions)
+    frames : float32 (n, dimensions)
+        Projected features, one row for each output frame.
     offsets : sequence of int
+        How many output frames to look back, each 0 or more.
 
     Returns
     -------
     float32 (n, offsets, dimensions)
     """
-    rows = np.arange(len(columns))[:, None] - np.asarray(offsets)[None]
-    return np.asarray(columns[np.maximum(rows, 0)], np.float32)
+    rows = np.arange(len(frames))[:, None] - np.asarray(offsets)[None]
+    return np.asarray(frames[np.maximum(rows, 0)], np.float32)
 
 
 def unit(stretches: Float32) -> Float32:
-    """Return stretches (…, offsets, dimensions) of length 1 each."""
+    """Return stretches (…, offsets, dimensions) of length 1 each.
+
+    Parameters
+    ----------
+    stretches : float32 (..., offsets, dimensions)
+        Stretches of features.
+
+    Returns
+    -------
+    float32 (..., offsets, dimensions)
+        The same, each divided by its length; what is all but silent stays shorter.
+    """
     length = np.sqrt(np.sum(np.square(stretches), axis=(-2, -1), keepdims=True))
     return np.asarray(stretches / np.maximum(length, _SHORTEST), np.float32)
 
@@ -62,8 +75,8 @@ class Matcher:
     """Compares the latest features of a stream with prototypes.
 
     The logit of a label is ``slope * (similarity - centre)``, where the similarity is the highest
-    cosine between one of its prototypes and the columns of the features, projected, that lie
-    ``offsets`` back. No state but the latest columns.
+    cosine between one of its prototypes and the output frames of the features, projected, that lie
+    ``offsets`` back. No state but the latest output frames.
 
     Parameters
     ----------
@@ -120,21 +133,32 @@ class Matcher:
         self._centres = np.array(contract.centres, np.float32)
         self._slope = np.float32(contract.slope)
         self._offsets = np.array(contract.offsets)
-        # the latest columns, the newest last
+        # the latest output frames, the newest last
         self._columns = np.zeros((1 + contract.offsets[-1], wanted[2]), np.float32)
         self._stretch = np.zeros(wanted[1:], np.float32)
 
     @property
     def state(self) -> Float32:
-        """The columns that the next logits depend on, a copy."""
+        """The output frames that the next logits depend on, a copy."""
         return self._columns.copy()
 
     @state.setter
-    def state(self, columns: Float32) -> None:
-        self._columns[:] = columns
+    def state(self, frames: Float32) -> None:
+        self._columns[:] = frames
 
     def push(self, features: Float32) -> Float32:
-        """Take the newest features (columns, channels), return logits (columns, labels)."""
+        """Take the newest features, and return logits.
+
+        Parameters
+        ----------
+        features : float32 (output frames, channels)
+            The newest features of the network.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Logits.
+        """
         logits = np.empty((len(features), len(self._centres)), np.float32)
         newest = len(self._columns) - 1
         for number, column in enumerate(self._projection(features)):

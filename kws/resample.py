@@ -21,8 +21,10 @@ import numpy as np
 from .arrays import Float32, Float64
 from .errors import AudioError
 
-#: Sample rates that anything in this package takes, in Hz.
-LOWEST_RATE, HIGHEST_RATE = 4000, 384000
+#: Hertz; the lowest sample rate that anything in this package takes.
+LOWEST_RATE = 4000
+#: Hertz; the highest sample rate that anything in this package takes.
+HIGHEST_RATE = 384000
 
 #: Centre of the transition band, in lower Nyquist frequencies: the band is 0.9 to 1.0.
 _CUTOFF = 0.95
@@ -157,7 +159,18 @@ class Resampler:
         return rest
 
     def length(self, samples: int) -> int:
-        """Return how many output samples so many input samples make, flush included."""
+        """Return how many output samples so many input samples make, flush included.
+
+        Parameters
+        ----------
+        samples : int
+            Samples that go in.
+
+        Returns
+        -------
+        int
+            Samples that come out.
+        """
         return -(-samples * self._up // self._down)
 
 

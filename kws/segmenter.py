@@ -21,7 +21,7 @@ class Segment:
     score : float
         The highest smoothed score, 0 .. 1.
     start, end : float
-        In columns since the last reset: column n reaches from n to n + 1.
+        In output frames since the last reset: output frame n reaches from n to n + 1.
     """
 
     label: int
@@ -44,7 +44,7 @@ class _Track:
 
 
 class Segmenter:
-    """Finds, column by column, where sounds begin and end.
+    """Finds, output frame by output frame, where sounds begin and end.
 
     A sound is a stretch in which the smoothed score stays at or above the release level and
     reaches the threshold at least once (hysteresis). Stretches with a gap between them that is no
@@ -56,14 +56,15 @@ class Segmenter:
     labels : tuple of str
         All labels, in the order of the scores.
     defaults : SegmenterDefaults
+        Smoothing, release level, gap, least length, thresholds.
     column_seconds : float
-        Seconds from one column to the next.
+        Seconds from one output frame to the next.
     """
 
     def __init__(
         self, labels: tuple[str, ...], defaults: SegmenterDefaults, column_seconds: float
     ) -> None:
-        # rounded, so that 0.3 s are three columns of 0.1 s
+        # rounded, so that 0.3 s are three output frames of 0.1 s
         self._window = max(1, round(defaults.smoothing / column_seconds))
         self._gap = round(defaults.gap / column_seconds, 6)
         self._shortest = round(defaults.shortest / column_seconds, 6)
@@ -82,12 +83,17 @@ class Segmenter:
         self._tracks = [_Track(label, high, low) for label, high, low in self._levels]
 
     def update(self, scores: Float32) -> list[Segment]:
-        """Take the scores of one column and return the sounds that have surely ended.
+        """Take the scores of one output frame and return the sounds that have surely ended.
 
         Parameters
         ----------
         scores : float32 (labels,)
             Posteriors, 0 .. 1.
+
+        Returns
+        -------
+        list of Segment
+            Of any label; most often none.
         """
         self._scores[self._column % self._window] = scores
         smoothed = self._scores.mean(axis=0)
@@ -109,7 +115,13 @@ class Segmenter:
         return [self._placed(segment) for segment in found]
 
     def flush(self) -> list[Segment]:
-        """End the stream: return the sounds that go on or might have; the time runs on."""
+        """End the stream: return the sounds that go on or might have; the time runs on.
+
+        Returns
+        -------
+        list of Segment
+            Of any label.
+        """
         found = []
         for track in self._tracks:
             if track.start is not None:
@@ -118,7 +130,7 @@ class Segmenter:
         return [self._placed(segment) for segment in found]
 
     def _end(self, track: _Track) -> list[Segment]:
-        """End a stretch at this column: join it to the sound before it, if that is near."""
+        """End a stretch at this output frame: join it to the sound before it, if that is near."""
         start, found = track.start, []
         assert start is not None
         track.start = None
@@ -145,16 +157,16 @@ class Segmenter:
 
 
 def join_columns(posteriors: Float32, labels: tuple[str, ...]) -> Float32:
-    """Return one posterior per label for a clip: the mean of its columns, weighted by their sound.
+    """Return one posterior per label for a clip: the weighted mean of its output frames.
 
-    A column counts by the probability that it is not ``_silence_``: a bark in a clip that is
+    An output frame weighs the probability that it is not ``_silence_``: a bark in a clip that is
     otherwise quiet is a bark. (Attention pooling, arXiv 1711.00927, with that probability as the
-    attention.) A clip whose columns are all silent stays silence.
+    attention.) A clip whose output frames are all silent stays silence.
 
     Parameters
     ----------
-    posteriors : float32 (columns, labels)
-        At least one column.
+    posteriors : float32 (output frames, labels)
+        At least one output frame.
     labels : tuple of str
 
     Returns

@@ -60,7 +60,7 @@ class Selection:
         self._others = np.array(other)
 
     def __call__(self, logits: Float32) -> Float32:
-        """Return logits (columns, selected labels) of logits (columns, labels)."""
+        """Return logits (output frames, selected labels) of logits (output frames, labels)."""
         out = logits[:, self._kept]
         if not self._exclusive:
             return out

@@ -96,17 +96,43 @@ class KeywordSpotter:
 
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> KeywordSpotter:
-        """Load a model file; options as for the class."""
+        """Load a model file; options as for the class.
+
+        Parameters
+        ----------
+        path : path
+            A model file.
+        **options : object
+            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``.
+
+        Returns
+        -------
+        KeywordSpotter
+            At time 0 of a stream.
+        """
         return cls(read_model(path), **options)
 
     @classmethod
     def default(cls, model: str = COMMANDS, **options: Any) -> KeywordSpotter:
-        """Load a model in the package: ten English commands, or the smaller ``commands-small``."""
+        """Load a model in the package: ten English commands, or the smaller ``commands-small``.
+
+        Parameters
+        ----------
+        model : str
+            Name of a model in the package, see `kws.packaged.NAMES`.
+        **options : object
+            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``.
+
+        Returns
+        -------
+        KeywordSpotter
+            At time 0 of a stream.
+        """
         return cls(packaged_model(model), **options)
 
     @property
     def column_seconds(self) -> float:
-        """Time from one column of posteriors to the next."""
+        """Time from one output frame of posteriors to the next."""
         per_step = self._network.frames * self.metadata.front_end.hop_seconds
         return per_step / self._network.columns
 
@@ -117,12 +143,12 @@ class KeywordSpotter:
 
     @property
     def ending(self) -> Float32:
-        """The silence (n,) after which nothing of a stream is left to be found."""
+        """Digital silence, float32 (n,), after which nothing of a stream is left to be found."""
         seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds
         return np.zeros(round(seconds * self.sample_rate), np.float32)
 
     def reset(self) -> None:
-        """Start anew, at time 0, after endless silence."""
+        """Start anew, at time 0, after endless digital silence."""
         self._network.reset()
         self._log_mel.reset()
         self._decoder.reset()
@@ -139,6 +165,11 @@ class KeywordSpotter:
         ----------
         samples : int16 or float32 (n,)
             Mono audio at ``sample_rate``; float in -1 .. 1; any n.
+
+        Returns
+        -------
+        list of Detection
+            In the order in which they were decided; most often none.
 
         Raises
         ------
@@ -158,16 +189,28 @@ class KeywordSpotter:
         return detections
 
     def flush(self) -> list[Detection]:
-        """End the stream: follow it with silence until nothing of it is left to be found."""
+        """End the stream: follow it with digital silence until nothing of it is left to be found.
+
+        Returns
+        -------
+        list of Detection
+            What was still to be detected. `reset` starts the next stream.
+        """
         until = self._seconds
         return self._decoder.flush(self.process(self.ending), until)
 
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
-        """Return the posteriors of every column of a recording; the stream starts anew.
+        """Return the posteriors of every output frame of a recording; the stream starts anew.
+
+        Parameters
+        ----------
+        samples : int16 or float32 (n,)
+            A whole recording at ``sample_rate``.
 
         Returns
         -------
-        float32 (columns, labels)
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
         """
         samples = self._whole_at_rate(samples)
         logits = self._logits_at_rate(samples)
@@ -175,7 +218,7 @@ class KeywordSpotter:
         return self._decoder.posteriors(logits)
 
     def process_posteriors(self, samples: npt.NDArray[Any]) -> Float32:
-        """Take audio and return the posteriors of the columns that it completes.
+        """Take audio and return the posteriors of the output frames that it completes.
 
         What `process` decides by, for those who decide otherwise. One stream goes through one of
         the two, from `reset` to the end.
@@ -187,7 +230,8 @@ class KeywordSpotter:
 
         Returns
         -------
-        float32 (columns, labels)
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
         """
         samples = to_float(samples)
         if self._resampler is not None:
@@ -197,11 +241,22 @@ class KeywordSpotter:
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
 
-        A clip no longer than the network's receptive field is judged by the mean of the columns
-        that saw all of it; a longer one by the column in which a keyword was most certain. For
-        sounds, the clip is heard over and over, and all columns that saw nothing else are joined
-        (`segmenter.join_columns`). Of wake words, the one that a stream would detect, or
-        ``_unknown_``; each score is the highest of the stream.
+        Commands: a clip no longer than the network's receptive field is judged by the mean of the
+        output frames that saw all of it; a longer one by the output frame in which a keyword was
+        most certain. Sounds: the clip is repeated until the receptive field is full of it, and the
+        output frames that saw nothing else are joined (`kws.segmenter.join_columns`). Wake words:
+        the one that a stream would detect, or ``_unknown_``; each score is the highest of the
+        stream.
+
+        Parameters
+        ----------
+        samples : int16 or float32 (n,)
+            The whole clip, mono at ``sample_rate``.
+
+        Returns
+        -------
+        Classification
+            The clip's label, and the score of each.
         """
         found = self._decoder.classify(self._whole_at_rate(samples), self._logits_at_rate)
         self.reset()
@@ -220,7 +275,7 @@ class KeywordSpotter:
         return self._logits(self._log_mel.push(samples))
 
     def _logits(self, frames: Float32) -> Float32:
-        """Return the logits of all columns of some frames."""
+        """Return the logits of all output frames of some frames."""
         size = self._network.frames
         steps = [self._step(frames[i : i + size]) for i in range(0, len(frames), size)]
         if not steps:
@@ -228,6 +283,6 @@ class KeywordSpotter:
         return np.concatenate([step.copy() for step in steps])
 
     def _step(self, frames: Float32) -> Float32:
-        """Return the logits of the newest columns, of the keywords that matter."""
+        """Return the logits of the newest output frames, of the keywords that matter."""
         logits = self._network.step(frames)
         return logits if self._selection is None else self._selection(logits)

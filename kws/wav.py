@@ -111,6 +111,11 @@ def read_wav_header(file: BinaryIO, path: Path) -> WavHeader:
     path : Path
         For messages.
 
+    Returns
+    -------
+    WavHeader
+        The format of the samples, and how many bytes of them there should be.
+
     Raises
     ------
     AudioError
@@ -266,7 +271,18 @@ def _decode(data: bytes, tag: int, width: int) -> Float32:
 
 
 def mean_of_channels(frames: Float32) -> Float32:
-    """Return the mean of the channels: float32 (n,) of float32 (n, channels)."""
+    """Return the mean of the channels: float32 (n,) of float32 (n, channels).
+
+    Parameters
+    ----------
+    frames : float32 (n, channels)
+        Samples of every channel.
+
+    Returns
+    -------
+    float32 (n,)
+        Mono audio; a view where there is one channel.
+    """
     if frames.shape[1] == 1:
         return frames[:, 0]
     mean: Float32 = frames.mean(axis=1, dtype=np.float32)
@@ -275,6 +291,15 @@ def mean_of_channels(frames: Float32) -> Float32:
 
 def check_format(path: Path, sample_rate: int, channels: int) -> None:
     """Refuse a sample rate or a number of channels that no recording has.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    sample_rate : int
+        Samples per second.
+    channels : int
+        Number of channels.
 
     Raises
     ------
@@ -292,6 +317,17 @@ def check_format(path: Path, sample_rate: int, channels: int) -> None:
 
 def check_length(path: Path, frames: int, sample_rate: int, max_seconds: float) -> None:
     """Refuse a recording of so many samples per channel if it is longer than ``max_seconds``.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    frames : int
+        Samples of every channel.
+    sample_rate : int
+        Samples per second.
+    max_seconds : float
+        Longest recording that is taken.
 
     Raises
     ------

@@ -20,16 +20,16 @@ _AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class Trace:
-    """What a network says of a recording, column after column.
+    """The posteriors of a whole recording, one output frame after another.
 
     Attributes
     ----------
-    scores : float32 (columns, labels)
+    scores : float32 (output frames, labels)
         Posteriors, 0 .. 1, not smoothed.
     column_seconds : float
-        Time from one column to the next.
+        Time from one output frame to the next.
     seconds : float
-        Length of the recording, without the silence that flushed it.
+        Length of the recording, without the quiet that followed it to the end.
     exclusive : bool
         Whether the labels compete, as the task of the model says: see `kws.detector.Detector`.
     """
@@ -46,11 +46,11 @@ class Track:
 
     Attributes
     ----------
-    smoothed : float32 (columns,)
-    top : bool (columns,)
+    smoothed : float32 (output frames,)
+    top : bool (output frames,)
         Whether the keyword may be detected: it is the highest of all labels, or none compete.
     refractory : int
-        Columns after an event in which there is no other.
+        Output frames after an event in which there is no other.
     column_seconds : float
     seconds : float
         Length of the recording.
@@ -68,17 +68,33 @@ class Track:
         return self.seconds / 3600
 
     def columns(self, threshold: float) -> npt.NDArray[np.int64]:
-        """Return the columns (n,) in which the keyword is detected at a threshold."""
+        """Return the output frames (n,) in which the keyword is detected at a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Smoothed score from which the keyword is detected, 0 .. 1.
+
+        Returns
+        -------
+        int64 (n,)
+            Numbers of output frames, rising.
+        """
         return next(self.falling([threshold]))
 
     def falling(self, thresholds: Iterable[float]) -> Iterator[npt.NDArray[np.int64]]:
-        """Yield the columns (n,) in which the keyword is detected, for each of many thresholds.
+        """Yield the output frames in which the keyword is detected, for each of many thresholds.
 
         Parameters
         ----------
         thresholds : iterable of float
-            From high to low. Only columns with at least an eighth of a threshold are looked at,
-            and of each run of others the first, so that hours take no longer than their peaks.
+            From high to low. Only output frames with at least an eighth of a threshold are looked
+            at, and of each run of others the first, so that hours take no longer than their peaks.
+
+        Yields
+        ------
+        int64 (n,)
+            Numbers of output frames, rising; one array for each threshold.
         """
         level = np.float32(np.inf)
         for threshold in map(np.float32, thresholds):
@@ -93,26 +109,48 @@ class Track:
             yield _events(passed, fallen, self.refractory)
 
     def events(self, threshold: float) -> Float64:
-        """Return the times (n,) in seconds at which the keyword is detected at a threshold."""
+        """Return the times (n,) in seconds at which the keyword is detected at a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Smoothed score from which the keyword is detected, 0 .. 1.
+
+        Returns
+        -------
+        float64 (n,)
+            Seconds, rising.
+        """
         steps = self.columns(threshold) + 1
         return np.asarray(steps * self.column_seconds, np.float64)
 
     def count(self, threshold: float) -> int:
-        """Return how often the keyword is detected at a threshold."""
+        """Return how often the keyword is detected at a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Smoothed score from which the keyword is detected, 0 .. 1.
+
+        Returns
+        -------
+        int
+            Number of detections.
+        """
         return len(self.columns(threshold))
 
 
 def _events(
     passed: npt.NDArray[np.int64], fallen: npt.NDArray[np.int64], refractory: int
 ) -> npt.NDArray[np.int64]:
-    """Return the columns of events.
+    """Return the output frames of events.
 
     Parameters
     ----------
     passed, fallen : int64 (n,)
-        Columns in which the score is at least the threshold, and below half of it.
+        Output frames in which the score is at least the threshold, and below half of it.
     refractory : int
-        Columns.
+        Output frames.
     """
     found = [int(passed[0])] if len(passed) else []
     while found:
@@ -128,7 +166,7 @@ def _events(
 
 
 def trace(spotter: KeywordSpotter, samples: npt.NDArray[np.float32 | np.int16]) -> Trace:
-    """Run one recording through a model, as a stream with silence before and after it.
+    """Run one recording through a model, as a stream with digital silence before and after it.
 
     Parameters
     ----------
@@ -140,7 +178,7 @@ def trace(spotter: KeywordSpotter, samples: npt.NDArray[np.float32 | np.int16]) 
     Returns
     -------
     Trace
-        Of the columns that `KeywordSpotter.process` and `flush` see.
+        Of the output frames that `KeywordSpotter.process` and `flush` see.
     """
     return trace_blocks(spotter, [samples])
 
@@ -155,6 +193,11 @@ def trace_blocks(
     spotter : KeywordSpotter
     blocks : iterable of int16 or float32 (n,)
         The recording in pieces, of which one is in memory at a time.
+
+    Returns
+    -------
+    Trace
+        As of the whole recording at once.
     """
     spotter.reset()
     pieces, count = [], 0
@@ -183,6 +226,11 @@ def track(trace: Trace, labels: Sequence[str], defaults: DetectorDefaults, keywo
         Its smoothing and refractory period; not its thresholds.
     keyword : str
 
+    Returns
+    -------
+    Track
+        The keyword's score over the same output frames.
+
     Raises
     ------
     KwsError
@@ -206,7 +254,7 @@ def track(trace: Trace, labels: Sequence[str], defaults: DetectorDefaults, keywo
 
 
 def _smooth(scores: Float32, window: int) -> Iterator[Float32]:
-    """Yield the means of each column and those before it, some columns at a time.
+    """Yield the means of each output frame and those before it, some output frames at a time.
 
     The detector keeps the last scores in a ring and adds them in the order of the ring: so do we,
     since another order gives other last bits, and a score may be as high as a threshold.

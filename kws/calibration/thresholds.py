@@ -28,6 +28,11 @@ def thresholds_grid() -> Float64:
     """Return the thresholds that are tried, rising, evenly spread in their log-odds, then 1.
 
     Each is a float32, as the detector compares scores with it.
+
+    Returns
+    -------
+    float64 (n,)
+        Thresholds, above 0 and at most 1.
     """
     logits = np.arange(round((LOGITS[1] - LOGITS[0]) / LOGIT_STEP) + 1) * LOGIT_STEP + LOGITS[0]
     shares = 1 / (1 + np.exp(-logits))
@@ -37,9 +42,19 @@ def thresholds_grid() -> Float64:
 def lowest_useful(tracks: Sequence[Track]) -> float:
     """Return the threshold below which a detector would rarely be armed again.
 
-    It is when a score falls below half of the threshold. In recordings without the keyword 19 of
-    20 columns must, lest the detector miss most of what is said after the first event, and seem
-    quiet for that reason. At most 0.5.
+    A keyword is detected again only after its score has fallen below half of the threshold. In
+    recordings without the keyword 19 of 20 output frames must be below it, lest the detector miss
+    most of what is said after the first event, and seem quiet for that reason. At most 0.5.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Of recordings without the keyword.
+
+    Returns
+    -------
+    float
+        A threshold, 0 .. 0.5.
     """
     if not sum(len(track.smoothed) for track in tracks):
         return 0.0
@@ -154,6 +169,11 @@ def calibrate(tracks: Sequence[Track], keyword: str, false_accepts_per_hour: flo
     false_accepts_per_hour : float
         Above 0.
 
+    Returns
+    -------
+    Calibrated
+        The threshold, and what it gave on this audio.
+
     Raises
     ------
     KwsError
@@ -203,7 +223,7 @@ def _spread(tracks: Sequence[Track]) -> float:
     threshold = lowest_threshold(tracks, EVENTS)
     if threshold is None:
         return 0.0
-    # by columns: a stream has a few more of them than its recording is long
+    # by output frames: a stream has a few more of them than its recording is long
     ends = np.cumsum([len(track.smoothed) for track in tracks])
     found = np.concatenate(
         [
@@ -225,6 +245,18 @@ def calibrated(metadata: Metadata, found: Sequence[Calibrated]) -> Metadata:
 
     The operating points that the file had stay true and stay in it, but for those of an earlier
     calibration of the same keywords.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        A model's contract.
+    found : sequence of Calibrated
+        The new thresholds.
+
+    Returns
+    -------
+    Metadata
+        The same contract with these thresholds and their operating points.
     """
     detector = metadata.detector
     thresholds = {**detector.thresholds, **{one.keyword: one.threshold for one in found}}

@@ -57,7 +57,18 @@ class Decoder(ABC):
 
     @abstractmethod
     def posteriors(self, logits: Float32) -> Float32:
-        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        """Return the posteriors of logits, both float32 (output frames, labels).
+
+        Parameters
+        ----------
+        logits : float32 (output frames, labels)
+            What the network gave.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
+        """
 
     @abstractmethod
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:

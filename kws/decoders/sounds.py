@@ -38,7 +38,18 @@ class SoundDecoder(Decoder):
         self._segmenter.reset()
 
     def posteriors(self, logits: Float32) -> Float32:
-        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        """Return the posteriors of logits, both float32 (output frames, labels).
+
+        Parameters
+        ----------
+        logits : float32 (output frames, labels)
+            What the network gave.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
+        """
         return softmax(logits)
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
@@ -62,7 +73,7 @@ class SoundDecoder(Decoder):
         return detections
 
     def flush(self, found: list[Detection], seconds: float) -> list[Detection]:
-        """End the stream: sounds that go on end with it, those in the silence behind it are none.
+        """End the stream: sounds that go on end with it, what begins behind it is none.
 
         Parameters
         ----------
@@ -82,7 +93,7 @@ class SoundDecoder(Decoder):
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
         """Say which label a clip has: all output frames that saw nothing else are joined.
 
-        The clip is heard over and over, so that the network's receptive field is full of it; see
+        The clip is repeated, so that the network's receptive field is full of it; see
         `kws.segmenter.join_columns`.
 
         Parameters

@@ -168,7 +168,18 @@ class CommandDecoder(WordDecoder):
         self._spoken_until = 0.0
 
     def posteriors(self, logits: Float32) -> Float32:
-        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        """Return the posteriors of logits, both float32 (output frames, labels).
+
+        Parameters
+        ----------
+        logits : float32 (output frames, labels)
+            What the network gave.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
+        """
         return softmax(logits)
 
     def _locate(self, event: Event) -> Detection | None:
@@ -233,7 +244,18 @@ class WakeWordDecoder(WordDecoder):
     """Decodes wake words: each has a score of its own, and one may be said within another."""
 
     def posteriors(self, logits: Float32) -> Float32:
-        """Return the posteriors of logits, both float32 (output frames, labels)."""
+        """Return the posteriors of logits, both float32 (output frames, labels).
+
+        Parameters
+        ----------
+        logits : float32 (output frames, labels)
+            What the network gave.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Posteriors, 0 .. 1.
+        """
         return sigmoid(logits)
 
     def _locate(self, event: Event) -> Detection:

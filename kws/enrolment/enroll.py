@@ -1,7 +1,7 @@
 """A wake word from three to ten recordings: prototypes on the features of the word base.
 
-Nothing is trained. The base hears each recording; the columns of its features around the end of
-the phrase, projected and scaled to length 1, are averaged, and the mean is what a stream is
+Nothing is trained. The base computes features of each recording; their output frames around the
+end of the phrase, projected and scaled to length 1, are averaged, and the mean is what a stream is
 compared with (`kws.prototypes.Matcher`).
 """
 
@@ -32,18 +32,24 @@ from ..prototypes import FEATURES, Projection, unit, windows
 from ..resample import resample
 from .utterance import examine
 
-#: Recordings of a phrase: no fewer make a prototype, more are hardly worth their time.
-FEWEST, MOST = 3, 100
-#: A recording of one phrase is no longer, in seconds.
+#: Recordings of a phrase, at least: fewer make no prototype.
+FEWEST = 3
+#: Recordings of a phrase, at most: more are hardly worth their time.
+MOST = 100
+#: Seconds of the longest recording of one phrase.
 LONGEST_RECORDING = 30.0
-#: Columns of a prototype, in columns of 40 ms back from the last.
+#: What a prototype is made of: output frames of 40 ms that lie so many before the last one.
 OFFSETS = (0, 4, 8, 12, 16)
-#: The last column comes so many columns after the phrase's end: the features have seen all of it.
+#: Output frames from the phrase's end to the last one: by then the features have seen all of it.
 AFTER = 8
-#: Seconds that are heard before and after a phrase.
-BEFORE, BEHIND = 0.3, 0.5
-#: Recordings are moved by so many columns at most to fit the others, so many times.
-MOST_MOVED, ROUNDS = 6, 3
+#: Seconds that are heard before a phrase.
+BEFORE = 0.3
+#: Seconds that are heard after a phrase.
+BEHIND = 0.5
+#: Output frames that a recording is moved by to fit the others, at most.
+MOST_MOVED = 6
+#: Times that all recordings are moved.
+ROUNDS = 3
 #: Similarity at which a phrase's logit is 0. Chosen on 30 phrases (Arabic commands by 18 speakers)
 #: and 1.5 h of telephone calls, orders and single English words: 2.7 % of the recordings were
 #: missed, and half of the phrases had no false accept; the mean was 1.5 per hour, most of them
@@ -73,6 +79,7 @@ class Positive:
     Attributes
     ----------
     path : str
+        The recording's file.
     samples : float32 (n,)
         The phrase and a little around it, at the base's rate.
     end : float
@@ -94,8 +101,9 @@ class EnrolledPhrase:
     Attributes
     ----------
     label : str
+        The phrase.
     similarities : dict of str to float
-        Of each recording, to a prototype that was made without it.
+        Similarity of each recording, by its path, to a prototype that was made without it.
     """
 
     label: str
@@ -114,7 +122,9 @@ class Enrolled:
     Attributes
     ----------
     model : ModelFile
+        Ready to be written.
     phrases : tuple of EnrolledPhrase
+        How alike the recordings of each phrase are.
     """
 
     model: ModelFile
@@ -122,12 +132,30 @@ class Enrolled:
 
 
 def base_model() -> ModelFile:
-    """Return the word base in the package."""
+    """Return the word base in the package.
+
+    Returns
+    -------
+    ModelFile
+        It gives features.
+    """
     return packaged_model(WORDS)
 
 
 def read_positive(path: str | Path, sample_rate: int) -> Positive:
     """Read a recording of a phrase, and cut the phrase out.
+
+    Parameters
+    ----------
+    path : path
+        A recording, as for `kws.audio.read_recording`.
+    sample_rate : int
+        Samples per second of the base's front end.
+
+    Returns
+    -------
+    Positive
+        The phrase, with a little around it.
 
     Raises
     ------
@@ -147,12 +175,12 @@ def read_positive(path: str | Path, sample_rate: int) -> Positive:
 
 @dataclass
 class _AlignedFeatures:
-    """A recording as the base hears it.
+    """The features of a recording, and which of them stand for the phrase.
 
     Attributes
     ----------
-    stretches : float32 (columns, offsets, dimensions)
-        Of length 1, one that ends with each column.
+    stretches : float32 (output frames, offsets, dimensions)
+        Of length 1, one that ends with each output frame.
     last : int
         The one that stands for the phrase.
     """
@@ -173,7 +201,7 @@ class _AlignedFeatures:
 
 
 class _FeatureExtractor:
-    """Hears recordings with a word base."""
+    """Computes the features of recordings with a word base."""
 
     def __init__(self, base: ModelFile) -> None:
         arrays = base.metadata.arrays
@@ -188,8 +216,8 @@ class _FeatureExtractor:
         self.projection = Projection(arrays["projection.npy"])
         self.per_column = self._network.frames // self._network.columns
 
-    def hear(self, positive: Positive) -> _AlignedFeatures:
-        """Hear a recording, and some silence after it."""
+    def extract(self, positive: Positive) -> _AlignedFeatures:
+        """Return the features of a recording and of some digital silence after it."""
         self._network.reset()
         self._log_mel.reset()
         size, per_column = self._network.frames, self.per_column
@@ -218,6 +246,11 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
     recordings : mapping of str to sequence of Positive
         Of each phrase, `FEWEST` at least.
 
+    Returns
+    -------
+    Enrolled
+        The model, and how alike the recordings are.
+
     Raises
     ------
     EnrollError
@@ -239,10 +272,10 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
             )
     if not recordings:
         raise EnrollError("there are no recordings: give --positives a folder of them")
-    ear = _FeatureExtractor(base)
+    extractor = _FeatureExtractor(base)
     prototypes, phrases = [], []
     for label, positives in recordings.items():
-        heard = [ear.hear(positive) for positive in positives]
+        heard = [extractor.extract(positive) for positive in positives]
         _align(heard)
         similarities = {
             positive.path: float(_similarity(one.stretches, _without(heard, one)).max())
@@ -251,7 +284,7 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
         prototypes.append(unit(np.mean([one.take for one in heard], axis=0)))
         phrases.append(EnrolledPhrase(label, similarities))
     longest = max(positive.seconds for group in recordings.values() for positive in group)
-    metadata = _metadata(base, ear, prototypes, phrases, longest)
+    metadata = _metadata(base, extractor, prototypes, phrases, longest)
     return Enrolled(ModelFile("the enrolled model", base.network, metadata), tuple(phrases))
 
 
@@ -275,7 +308,7 @@ def _similarity(stretches: Float32, prototype: Float32) -> Float32:
 
 def _metadata(
     base: ModelFile,
-    ear: _FeatureExtractor,
+    extractor: _FeatureExtractor,
     prototypes: Sequence[Float32],
     phrases: Sequence[EnrolledPhrase],
     longest: float,
@@ -289,7 +322,7 @@ def _metadata(
         streaming=replace(
             streaming,
             output=FEATURES,
-            receptive_field=streaming.receptive_field + OFFSETS[-1] * ear.per_column,
+            receptive_field=streaming.receptive_field + OFFSETS[-1] * extractor.per_column,
         ),
         detector=DetectorDefaults(
             smoothing=0.0,
@@ -323,6 +356,11 @@ def _metadata(
 def check_label(label: str) -> None:
     """Refuse what cannot be a keyword.
 
+    Parameters
+    ----------
+    label : str
+        What is to become a keyword.
+
     Raises
     ------
     EnrollError
@@ -335,7 +373,20 @@ def check_label(label: str) -> None:
 
 
 def group(paths: Iterable[Path], label: str | None) -> dict[str, list[Path]]:
-    """Group recordings by phrase: the label, or else the name of the folder that each is in."""
+    """Group recordings by phrase: the label, or else the name of the folder that each is in.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Recordings.
+    label : str or None
+        The phrase that all of them hold; None where folders say it.
+
+    Returns
+    -------
+    dict of str to list of Path
+        The recordings of each phrase, in the order given.
+    """
     groups: dict[str, list[Path]] = {}
     for path in paths:
         groups.setdefault(path.resolve().parent.name if label is None else label, []).append(path)

@@ -53,7 +53,20 @@ class Take:
 
     @classmethod
     def of(cls, samples: Float32, sample_rate: int) -> Take:
-        """Judge a take of any rate."""
+        """Judge a take of any rate.
+
+        Parameters
+        ----------
+        samples : float32 (n,)
+            Mono audio in -1 .. 1.
+        sample_rate : int
+            Samples per second.
+
+        Returns
+        -------
+        Take
+            At `RATE`, with what is wrong with it.
+        """
         samples = resample(samples, sample_rate, RATE)
         utterance = examine(samples, RATE)
         problems = utterance.problems
@@ -70,7 +83,13 @@ class Take:
         return cls(samples, utterance, problems)
 
     def describe(self) -> str:
-        """Say what was heard."""
+        """Say what was heard.
+
+        Returns
+        -------
+        str
+            One line: length, peak and noise.
+        """
         heard = self.utterance
         return (
             f"{heard.seconds:.2f} s of sound, peak {heard.peak:.0f} dB, noise {heard.noise:.0f} dB"
@@ -109,13 +128,29 @@ class Folder:
         self._speaker = speaker
 
     def existing(self) -> int:
-        """Return how many recordings are there."""
+        """Return how many recordings are there.
+
+        Returns
+        -------
+        int
+            Number of files that are recordings by their names.
+        """
         if not self.path.is_dir():
             return 0
         return sum(one.suffix.lower() in AUDIO_SUFFIXES for one in self.path.iterdir())
 
     def save(self, take: Take) -> Path:
         """Write a take under the next free number, all of it or nothing.
+
+        Parameters
+        ----------
+        take : Take
+            What to write.
+
+        Returns
+        -------
+        Path
+            The new file.
 
         Raises
         ------
@@ -153,7 +188,22 @@ def _check_name(what: str, name: str) -> None:
 
 
 def pieces(chunks: Iterator[Float32], sample_rate: int, seconds: float) -> Iterator[Float32]:
-    """Cut a stream into takes; what is left at its end, shorter than a take, is left out."""
+    """Cut a stream into takes; what is left at its end, shorter than a take, is left out.
+
+    Parameters
+    ----------
+    chunks : iterator of float32 (n,)
+        The stream, in pieces of any length.
+    sample_rate : int
+        Samples per second.
+    seconds : float
+        Length of a take.
+
+    Yields
+    ------
+    float32 (n,)
+        A take, as soon as it is complete.
+    """
     size = round(seconds * sample_rate)
     held: list[Float32] = []
     count = 0
@@ -193,7 +243,13 @@ class Session:
     play: Callable[[Take], None]
 
     def run(self) -> int:
-        """Record until there are enough, or the person stops; return how many were kept."""
+        """Record until there are enough, or the person stops; return how many were kept.
+
+        Returns
+        -------
+        int
+            Number of recordings that were kept.
+        """
         kept = 0
         while kept < self.count:
             answer = self.ask(f"{kept + 1} of {self.count}: Enter records, s stops: ")

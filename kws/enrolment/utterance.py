@@ -65,7 +65,20 @@ class Utterance:
 
 
 def levels(samples: Float32, sample_rate: int) -> Float64:
-    """Return the level of every `FRAME`, the median of `MEDIAN`, in dB: float64 (frames,)."""
+    """Return the level of every `FRAME`, the median of `MEDIAN`, in dB: float64 (frames,).
+
+    Parameters
+    ----------
+    samples : float32 (n,)
+        Mono audio in -1 .. 1; at least one sample.
+    sample_rate : int
+        Samples per second.
+
+    Returns
+    -------
+    float64 (frames,)
+        Decibels of full scale.
+    """
     size = max(1, round(FRAME * sample_rate))
     starts = np.arange(0, len(samples), size)
     squares = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
@@ -86,6 +99,11 @@ def examine(samples: Float32, sample_rate: int) -> Utterance:
     samples : float32 (n,)
         At least one sample.
     sample_rate : int
+
+    Returns
+    -------
+    Utterance
+        Where the phrase is, how loud, and what is wrong.
     """
     level = levels(samples, sample_rate)
     top, noise = float(level.max()), float(background_level(level)[0])
