@@ -57,10 +57,6 @@ class WordDecoder(Decoder):
         history = max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
         self._levels = np.empty(-(-history // shape.frames) * shape.frames, np.float32)
         self._steps = 0
-        # of each label's latest detection: where it ended, in seconds, and how many frames after
-        # the word's beginning it was made
-        self._ends = np.zeros(len(metadata.labels))
-        self._delays = np.zeros(len(metadata.labels), np.int64)
         self.reset()
 
     def reset(self) -> None:
@@ -68,8 +64,6 @@ class WordDecoder(Decoder):
         self._detector.reset()
         self._levels[:] = self._silence
         self._steps = 0
-        self._ends[:] = 0.0
-        self._delays[:] = 0
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
@@ -95,47 +89,19 @@ class WordDecoder(Decoder):
         for posteriors in self.posteriors(logits):
             for event in self._detector.update(posteriors, self._said_again):
                 detection = self._locate(event)
-                if detection is None:
-                    continue
-                detections.append(detection)
-                self._ends[event.label] = detection.end
-                if not event.again:
-                    begun = round(detection.start / self._front_end.hop_seconds)
-                    delay = self._steps * self._shape.frames - begun
-                    self._delays[event.label] = min(delay, LONGEST_DELAY)
+                if detection is not None:
+                    detections.append(detection)
         return detections
 
     def _said_again(self, label: int) -> bool:
         """Return whether a keyword was said again while its score stayed high.
 
-        The network remembers a word for longer than people pause between two. So the sound
-        decides: after the last detection it was quiet for more than `GAP` frames, then something
-        began that is as loud as a word, and the score is still high when as much of this has been
-        heard as it took to detect the keyword before.
+        Parameters
+        ----------
+        label : int
+            Number of the keyword's label.
         """
-        since = self._frames_since(self._last_end(label))
-        if since <= GAP:
-            return False
-        levels = self._latest_levels()
-        heard = min(self._longest, since)
-        first, last = loudest_stretch(levels, heard, self._decibel)
-        quiet_before = first - (len(levels) - heard)
-        return bool(
-            quiet_before > GAP
-            and last - first + 1 >= SHORTEST
-            and len(levels) - first >= int(self._delays[label])
-            and levels[first : last + 1].max()
-            >= levels[-self._longest :].max() - AGAIN_RANGE * self._decibel
-        )
-
-    def _last_end(self, label: int) -> float:
-        """Return when the word ended before which a label's next one cannot begin, in seconds."""
-        return float(self._ends[label])
-
-    def _frames_since(self, seconds: float) -> int:
-        """Return how many frames ago a time was."""
-        position = self._steps * self._shape.frames
-        return round(position - seconds / self._front_end.hop_seconds)
+        return False
 
     @abstractmethod
     def _locate(self, event: Event) -> Detection | None:
@@ -160,12 +126,15 @@ class CommandDecoder(WordDecoder):
 
     def __init__(self, metadata: Metadata, shape: StepShape, defaults: DetectorDefaults) -> None:
         self._spoken_until = 0.0  # seconds: end of the latest word
+        # frames from a keyword's beginning to its latest detection
+        self._delays = np.zeros(len(metadata.labels), np.int64)
         super().__init__(metadata, shape, defaults)
 
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
         super().reset()
         self._spoken_until = 0.0
+        self._delays[:] = 0
 
     def posteriors(self, logits: Float32) -> Float32:
         """Return the posteriors of logits, both float32 (output frames, labels).
@@ -197,10 +166,41 @@ class CommandDecoder(WordDecoder):
             return None
         detection = self._detection(event, first, last)
         self._spoken_until = detection.end
+        if not event.again:
+            begun = round(detection.start / self._front_end.hop_seconds)
+            delay = self._steps * self._shape.frames - begun
+            self._delays[event.label] = min(delay, LONGEST_DELAY)
         return detection
 
-    def _last_end(self, label: int) -> float:
-        return self._spoken_until
+    def _said_again(self, label: int) -> bool:
+        """Return whether a keyword was said again while its score stayed high.
+
+        The network of commands hears clips with the word anywhere in them, so that it remembers a
+        word for longer than people pause between two. (That of wake words learns that a phrase
+        ends with its window, and forgets it at once.) So the sound
+        decides: after the last detection it was quiet for more than `GAP` frames, then something
+        began that is as loud as a word, and the score is still high when as much of this has been
+        heard as it took to detect the keyword before.
+        """
+        since = self._frames_since(self._spoken_until)
+        if since <= GAP:
+            return False
+        levels = self._latest_levels()
+        heard = min(self._longest, since)
+        first, last = loudest_stretch(levels, heard, self._decibel)
+        quiet_before = first - (len(levels) - heard)
+        return bool(
+            quiet_before > GAP
+            and last - first + 1 >= SHORTEST
+            and len(levels) - first >= int(self._delays[label])
+            and levels[first : last + 1].max()
+            >= levels[-self._longest :].max() - AGAIN_RANGE * self._decibel
+        )
+
+    def _frames_since(self, seconds: float) -> int:
+        """Return how many frames ago a time was."""
+        position = self._steps * self._shape.frames
+        return round(position - seconds / self._front_end.hop_seconds)
 
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
         """Say which label a clip has.

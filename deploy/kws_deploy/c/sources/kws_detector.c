@@ -128,6 +128,7 @@ static void loudest_stretch(const kws_detector *self, int longest, int *first, i
     }
 }
 
+#if KWS_EXCLUSIVE
 static double loudest(const kws_detector *self, int first, int last)
 {
     double most = level(self, first);
@@ -137,21 +138,10 @@ static double loudest(const kws_detector *self, int first, int last)
     return most;
 }
 
-/* End of the word, in samples, before which a label's next one cannot begin. */
-static int64_t last_end(const kws_detector *self, int label)
+/* Frames since the end of the last detection; halves to even. */
+static int64_t frames_since(const kws_detector *self)
 {
-#if KWS_EXCLUSIVE
-    (void)label;
-    return self->spoken_until;
-#else
-    return self->ends[label];
-#endif
-}
-
-/* Frames since then; halves to even. */
-static int64_t frames_since(const kws_detector *self, int64_t end)
-{
-    const int64_t samples = self->steps * KWS_STEP_FRAMES * KWS_HOP - end;
+    const int64_t samples = self->steps * KWS_STEP_FRAMES * KWS_HOP - self->spoken_until;
     int64_t frames = samples / KWS_HOP, rest = samples % KWS_HOP;
     if (rest < 0) {
         rest += KWS_HOP;
@@ -165,7 +155,7 @@ static int64_t frames_since(const kws_detector *self, int64_t end)
  * it has been heard as it took to detect the keyword before. */
 static int said_again(const kws_detector *self, int label)
 {
-    const int64_t since = frames_since(self, last_end(self, label));
+    const int64_t since = frames_since(self);
     const int heard = since < KWS_LONGEST_FRAMES ? (int)since : KWS_LONGEST_FRAMES;
     int first, last;
     if (since <= GAP) {
@@ -178,6 +168,7 @@ static int said_again(const kws_detector *self, int label)
                loudest(self, KWS_LEVEL_FRAMES - KWS_LONGEST_FRAMES, KWS_LEVEL_FRAMES - 1) -
                    AGAIN_RANGE;
 }
+#endif
 
 /* Say where the word is; returns 0 if it was detected already. */
 static int locate(kws_detector *self, kws_detection *found)
@@ -185,7 +176,7 @@ static int locate(kws_detector *self, kws_detection *found)
     int first, last, longest = KWS_LONGEST_FRAMES;
 #if KWS_EXCLUSIVE
     /* the same sound is not two keywords: this one is in what followed the last one */
-    const int64_t since = frames_since(self, self->spoken_until);
+    const int64_t since = frames_since(self);
     if (since < SHORTEST) {
         return 0;
     }
@@ -206,8 +197,6 @@ static int locate(kws_detector *self, kws_detection *found)
     found->end = (origin + last) * KWS_HOP + KWS_WINDOW;
 #if KWS_EXCLUSIVE
     self->spoken_until = found->end;
-#else
-    self->ends[found->label] = found->end;
 #endif
     return 1;
 }
@@ -235,10 +224,16 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
             (KWS_EXCLUSIVE && n != best)) {
             continue;
         }
+#if KWS_EXCLUSIVE
         const int again = !self->armed[n];
         if (again && !said_again(self, n)) {
             continue;
         }
+#else
+        if (!self->armed[n]) {
+            continue;
+        }
+#endif
         self->armed[n] = 0;
         self->blocked_until[n] = self->columns + KWS_REFRACTORY_COLUMNS;
         found[count].label = n;
@@ -246,10 +241,12 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
         if (!locate(self, &found[count])) {
             continue;
         }
+#if KWS_EXCLUSIVE
         if (!again) {
             const int64_t delay = self->steps * KWS_STEP_FRAMES - found[count].start / KWS_HOP;
             self->delays[n] = delay < LONGEST_DELAY ? (int32_t)delay : LONGEST_DELAY;
         }
+#endif
         count++;
     }
     return count;

@@ -25,11 +25,9 @@ typedef struct {
     uint8_t armed[KWS_LABELS];
     int8_t levels[KWS_LEVEL_FRAMES]; /* a ring: loudest band of the last frames */
     int64_t columns, steps;
-    int32_t delays[KWS_LABELS]; /* frames from a word's beginning to its last detection */
 #if KWS_EXCLUSIVE
-    int64_t spoken_until; /* end of the last detection, in samples */
-#else
-    int64_t ends[KWS_LABELS]; /* the same for each label */
+    int32_t delays[KWS_LABELS]; /* frames from a word's beginning to its last detection */
+    int64_t spoken_until;       /* end of the last detection, in samples */
 #endif
 } kws_detector;
 
