@@ -47,11 +47,12 @@ from support.installed import distribution_bytes, installed_bytes
 from support.origin import origin
 from support.script import ROOT, check_json, copy, status_of
 
-from kws.audio import load_audio, recordings_below
+from kws.audio import load_audio
 from kws.bench.machine import read_machine
 from kws.bench.report import size
 from kws.bench.result import write_result
 from kws.errors import AudioError
+from kws.folders import recordings_below
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 from kws.pcm import to_int16

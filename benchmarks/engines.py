@@ -38,11 +38,12 @@ from support.installed import installed_bytes
 from support.origin import on_machine, origin
 from support.script import check_json, status_of
 
-from kws.audio import load_audio, recordings_below
+from kws.audio import load_audio
 from kws.bench.machine import read_machine, read_state
 from kws.bench.report import duration, size
 from kws.bench.result import write_result
 from kws.errors import AudioError
+from kws.folders import recordings_below
 from kws.pcm import to_int16
 
 RATE = 16000

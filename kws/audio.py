@@ -32,34 +32,6 @@ from .wav import (
     wav_blocks,
 )
 
-#: Suffixes of the files taken for recordings in a folder.
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
-)
-
-
-def recordings_below(folder: Path) -> list[Path]:
-    """Return the recordings in a folder, at any depth, in the order of their paths.
-
-    Hidden files are none: macOS keeps ``._word.wav`` beside the ``word.wav`` of other disks.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to look, at any depth.
-
-    Returns
-    -------
-    list of Path
-        The recordings; none of a folder that is not there.
-    """
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-    ]
-
-
 #: Longest recording taken by default, in seconds: a file that says more is most likely broken.
 LONGEST = 4 * 3600.0
 #: The same where a recording is read in pieces, so that only time is lost on it.
@@ -344,6 +316,8 @@ def _format_name(magic: bytes) -> str | None:
         b"FORM": "AIFF",
         b"caff": "CAF",
         b".snd": "AU",
+        b"riff": "W64",
+        b"NIST": "SPHERE",
     }
     if magic[:4] in names:
         return names[magic[:4]]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..audio import recordings_below
 from ..calibration.thresholds import calibrated
 from ..console import note, quiet
 from ..errors import AudioError, KwsError
+from ..folders import recordings_below
 from ..metadata import DetectorDefaults
 from ..modelfile import ModelFile, write_model
 from ..packaged import find_model

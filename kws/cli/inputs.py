@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
-from ..audio import load_audio, read_stream, recordings_below
+from ..audio import load_audio, read_stream
 from ..console import note
 from ..errors import AudioError
+from ..folders import recordings_below
 from .verb import BAD_INPUT
 
 #: Audio is pushed in chunks of this length, as it would come from a microphone.

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
-from ..audio import AUDIO_SUFFIXES
 from ..errors import KwsError
 from ..files import whole_file
+from ..folders import AUDIO_SUFFIXES
 from ..metadata import is_label
 from ..pcm import to_int16
 from ..resample import resample

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kws.audio import (
-    AUDIO_SUFFIXES,
     Recording,
     load_audio,
     read_recording,
@@ -449,11 +448,6 @@ def test_load_audio_has_the_rate_asked_for(tmp_path: Path) -> None:
     wanted = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) * 0.5
     assert got.dtype == np.float32
     np.testing.assert_allclose(got[200:-200], wanted[200:-200], atol=1e-3)
-
-
-def test_suffixes_are_lower_case() -> None:
-    assert {".wav", ".flac", ".ogg", ".opus", ".mp3"} <= AUDIO_SUFFIXES
-    assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in AUDIO_SUFFIXES)
 
 
 def test_recording_is_immutable() -> None:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws import KeywordSpotter
-from kws.audio import load_audio, recordings_below
+from kws.audio import load_audio
 from kws.errors import ModelError
+from kws.folders import recordings_below
 from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, log_mel, mel_filters
 from kws.packaged import packaged_model
 from kws_deploy.c.front_end import TABLES, band_weights, front_end_sources, quantize

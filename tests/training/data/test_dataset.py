@@ -235,3 +235,10 @@ def test_the_same_people_as_the_file_names_say(shared):
     assert all(clip.speaker == said[clip.path] for clip in named)
     assert not any(clip.alone for clip in clips)
     assert {clip.columns["licence"] for clip in clips} == {"CC BY 4.0"}
+
+
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    make(tmp_path, *(f"data/yes/{n}.wav" for n in range(10)), *(f"disk/{n}.wav" for n in range(20)))
+    (tmp_path / "data/no").symlink_to("../disk")
+    (tmp_path / "data/yes/above").symlink_to("..")
+    assert Counter(clip.word for clip in find_clips([tmp_path / "data"])) == {"yes": 10, "no": 20}

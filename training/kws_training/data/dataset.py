@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kws.audio import AUDIO_SUFFIXES
 from kws.errors import KwsError
+from kws.folders import recordings_below
 from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
 
 from .manifest import Manifest, Row, find_manifest, read_manifest, read_text
@@ -229,7 +229,7 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
         ]
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder: give one with a sub-folder per keyword")
-    paths = list(recordings_in_subfolders(folder))
+    paths = [path for path in recordings_below(folder) if path.parent != folder]
     if not paths:
         raise DataError(
             f"{folder}: no recordings in sub-folders: one sub-folder per keyword is needed"
@@ -409,28 +409,6 @@ def is_aside(word: str) -> bool:
         True for names in underscores other than ``_silence_`` and ``_unknown_``.
     """
     return not keywords_of((word,)) and word not in (SILENCE, UNKNOWN)
-
-
-def recordings_in_subfolders(folder: Path) -> Iterable[Path]:
-    """Find the recordings in the sub-folders of a folder, in a stable order.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; recordings in itself are left out.
-
-    Yields
-    ------
-    Path
-        Each recording; hidden files are left out.
-    """
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        if Path(parent) == folder:
-            continue
-        for name in sorted(names):
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                yield Path(parent) / name
 
 
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:

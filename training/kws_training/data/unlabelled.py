@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kws.audio import AUDIO_SUFFIXES, recordings_below
+from kws.folders import AUDIO_SUFFIXES, read_folder, recordings_below
 from kws.metadata import UNKNOWN
 
 from .dataset import (
@@ -15,7 +15,6 @@ from .dataset import (
     compile_speaker_rule,
     is_aside,
     is_manifest,
-    recordings_in_subfolders,
     recordings_of_manifest,
     rows_below,
 )
@@ -48,8 +47,9 @@ def find_background(folders: Sequence[Path]) -> list[Path]:
                 path for path, row in recordings_of_manifest(folder, known) if is_aside(row.label)
             ]
         else:
+            inside = read_folder(folder).recordings
             found += [
-                path for path in recordings_in_subfolders(folder) if is_aside(path.parent.name)
+                path for path in inside if path.parent != folder and is_aside(path.parent.name)
             ]
     return found
 
