@@ -192,7 +192,7 @@ def test_an_adapter_without_the_keyword_says_so(environments, words):
 def test_engines_give_a_score_per_hop(environments, tmp_path, engine, phrase, hop):
     python = VENVS / engine / "bin" / "python"
     if not python.is_file():
-        pytest.skip(f"no environment of {engine} in {VENVS}: see benchmarks/README.md, KWS_ENGINES")
+        pytest.skip(f"no environment of {engine} in {VENVS}: see docs/benchmarks.md, KWS_ENGINES")
     import soundfile
 
     samples, _ = soundfile.read(DEMO, dtype="int16")

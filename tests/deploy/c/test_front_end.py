@@ -280,7 +280,7 @@ def test_two_streams_and_reset(build) -> None:
     assert done.returncode == 0
     frames, size = map(int, done.stdout.split())
     assert frames == WORDS.frames(32000)
-    # as the README says: samples, transform, and the number of samples held
+    # as docs/c_export.md says: samples, transform, and the number of samples held
     assert size == 2 * WORDS.window + 4 * WORDS.fft + 8
 
 

@@ -369,7 +369,7 @@ def test_negatives_are_cut_into_pieces(tmp_path):
 @pytest.mark.data
 @pytest.mark.slow
 def test_real_sounds(shared, tmp_path):
-    """The figure of the README, by the command of the README."""
+    """The figure of docs/results.md, by its command."""
     output = tmp_path / "sounds.tflite"
     result = kws(
         "train",

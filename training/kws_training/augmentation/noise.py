@@ -3,7 +3,7 @@
 A wake word must not be confused with the noise of places that nobody recorded for training. A few
 minutes of noise heard again and again are learned by heart. The same noise through other rooms and
 microphones, two noises at once, and made-up sounds with onsets, tones and rhythms are not
-(EXPERIMENTS.md, "Wake words").
+(`docs/experiments/wake_words.md`).
 """
 
 from __future__ import annotations

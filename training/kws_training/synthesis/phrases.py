@@ -213,7 +213,7 @@ def negative_texts(text: str, seed: int, language: str = "en") -> list[str]:
 
     Texts that differ by a sound or two are not among them. The same few voices would say both, and
     a network that tells them apart by what is special to a machine is strict with people, too
-    (measured in training/EXPERIMENTS.md). `confusables` makes such texts.
+    (measured: `docs/experiments/wake_words.md`). `confusables` makes such texts.
 
     Parameters
     ----------
