@@ -1,6 +1,7 @@
 """Recordings with labels: words, speakers, splits."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -242,3 +243,38 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "data/no").symlink_to("../disk")
     (tmp_path / "data/yes/above").symlink_to("..")
     assert Counter(clip.word for clip in find_clips([tmp_path / "data"])) == {"yes": 10, "no": 20}
+
+
+@pytest.mark.parametrize(
+    "row", ["yes/1.wav;anna", "yes\\1.wav;anna", "yes/1.wav\tanna", "yes/1.wav,anna"]
+)
+def test_manifests_of_spreadsheets_name_the_speaker(tmp_path, row):
+    make(tmp_path, "yes/1.wav", "no/2.wav")
+    delimiter = next(one for one in ";\t," if one in row)
+    (tmp_path / "manifest.csv").write_text(f"path{delimiter}speaker\n{row}\n")
+    assert {clip.speaker for clip in find_clips([tmp_path])} == {"anna", "no/2.wav"}
+
+
+def test_a_manifest_that_names_none_of_the_recordings_is_mentioned(tmp_path, capsys):
+    make(tmp_path, "yes/1.wav", "no/2.wav")
+    (tmp_path / "manifest.csv").write_text("path,speaker\ndata/yes/1.wav,anna\n")
+    assert all(clip.alone for clip in find_clips([tmp_path]))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "names none of the 2 recordings" in line
+    assert line.endswith("such as no/2.wav")
+
+
+def test_a_manifest_spells_a_folder_with_other_code_points(tmp_path):
+    make(tmp_path, "Tu\u0308r/1.wav", "yes/2.wav")
+    (tmp_path / "manifest.csv").write_text("path,speaker\nT\u00fcr/1.wav,anna\n")
+    assert {clip.speaker for clip in find_clips([tmp_path])} == {"anna", "yes/2.wav"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["manifest_semi.csv", "manifest_win.csv"])
+def test_manifests_of_the_cases(tmp_path, shared, name):
+    table = (shared / "cases" / name).read_text("utf-8-sig").replace("\\", "/").splitlines()
+    paths = [re.split("[;,]", line)[0] for line in table[1:]]
+    make(tmp_path, *paths)
+    (tmp_path / "manifest.csv").write_bytes((shared / "cases" / name).read_bytes())
+    assert {clip.speaker for clip in find_clips([tmp_path])} == {"anna", "ben"}

@@ -50,7 +50,11 @@ def test_path_alone_is_enough(tmp_path):
     [
         ("", "line 1: no column 'path' in an empty file"),
         ("file,label\na.wav,a\n", "line 1: no column 'path' in file, label"),
-        ("path;label\na.wav;a\n", "line 1: no column 'path' in path;label"),
+        ("file;label\na.wav;a\n", "line 1: no column 'path' in file;label"),
+        ("path;label\na.wav;a\nb.wav\n", "line 3: 1 fields, but line 1 names 2 columns"),
+        ("path\nC:\\yes\\a.wav\n", "line 2: C:\\yes\\a.wav is absolute"),
+        ("path\n\\\\server\\a.wav\n", "line 2: \\\\server\\a.wav is absolute"),
+        ("path\nyes\\..\\..\\a.wav\n", "line 2: yes\\..\\..\\a.wav leaves the folder"),
         ("path,label,label\n", "line 1: two columns 'label'"),
         ("path,label\na.wav,a\nb.wav\n", "line 3: 1 fields, but line 1 names 2 columns"),
         ("path,label\na.wav,a,b\n", "line 2: 3 fields"),
@@ -144,3 +148,73 @@ def test_table_of_another_kind(tmp_path):
     assert list(read_table(path, ("fold",))) == [(2, {"filename": "a.wav", "fold": "1"})]
     with pytest.raises(ManifestError, match="no column 'category'"):
         list(read_table(path, ("category",)))
+
+
+SAID = {"yes/1.wav": ("yes", "anna"), "no/2.wav": ("no", "ben")}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label,speaker\nyes/1.wav,yes,anna\nno/2.wav,no,ben\n",
+        "path;label;speaker\r\nyes/1.wav;yes;anna\r\nno/2.wav;no;ben\r\n",
+        'sep=;\r\nlabel;path;speaker\r\nyes;yes/1.wav;anna\r\nno;"no/2.wav";ben\r\n',
+        "path\tlabel\tspeaker\nyes/1.wav\tyes\tanna\nno/2.wav\tno\tben\n",
+        "Path|Label|Speaker\nyes/1.wav|yes|anna\nno/2.wav|no|ben\n",
+        "path,label,speaker\nyes\\1.wav,yes,anna\n.\\no\\2.wav,no,ben\n",
+        "Path ;LABEL;Speaker\nyes\\1.wav;yes;anna\nno\\2.wav;no;ben\n",
+    ],
+)
+def test_manifests_as_programs_write_them(tmp_path, text, encoding):
+    path = write(tmp_path, text.encode(encoding))
+    rows = read_manifest(path).rows
+    assert {name: (row.label, row.speaker) for name, row in rows.items()} == SAID
+    assert find_manifest(tmp_path, {}).rows == rows
+
+
+def test_a_backslash_in_the_name_of_a_file_stays(tmp_path):
+    write(tmp_path, b"x", "yes\\1.wav")
+    assert list(read_manifest(write(tmp_path, "path\nyes\\1.wav\n")).rows) == ["yes\\1.wav"]
+
+
+@pytest.mark.parametrize("text", ["file;speaker\n1.wav;anna\n", "", b"\xff\x00\x81\n", '"a\n'])
+def test_a_manifest_that_is_not_used_is_named_once(tmp_path, text, capsys):
+    path = write(tmp_path, text)
+    known = {}
+    assert find_manifest(tmp_path, known) is find_manifest(tmp_path, known) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kws: {path}: is not used")
+
+
+def test_a_manifest_in_another_encoding_is_refused_by_name(tmp_path):
+    path = write(tmp_path, "path;speaker\n1.wav;Jörg\n".encode("latin-1"))
+    with pytest.raises(ManifestError, match="line 2: not UTF-8"):
+        find_manifest(tmp_path, {})
+    assert path.exists()
+
+
+def test_times_with_a_comma_for_the_point(tmp_path, capsys):
+    path = write(tmp_path, "path;start;end\na.wav;0,5;1,25\nb.wav;;2\n")
+    columns = [row.columns for row in read_manifest(path).rows.values()]
+    assert columns == [{"start": "0.5", "end": "1.25"}, {"start": "", "end": "2"}]
+    path = write(tmp_path, 'path,start,end\na.wav,"0,5",1.25\n')
+    assert [row.columns["start"] for row in read_manifest(path).rows.values()] == ["0.5"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("soon;2", "start is 'soon', which is no time"),
+        ("-1;2", "start is '-1'"),
+        ("1;nan", "end is 'nan'"),
+        ("1.000,5;2000", "start is '1.000,5'"),
+        ("2;1,5", "start 2 is not before end 1.5"),
+    ],
+)
+def test_times_that_are_none_are_named(tmp_path, row, what, capsys):
+    path = write(tmp_path, f"path;start;end\na.wav;0;1\nb.wav;{row}\n")
+    read_manifest(path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kws: {path}: line 3: {what}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kws.console import note
 from kws.errors import KwsError
 from kws.folders import recordings_below
 from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
@@ -234,7 +236,7 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
         raise DataError(
             f"{folder}: no recordings in sub-folders: one sub-folder per keyword is needed"
         )
-    rows = rows_below(folder, known)
+    rows = rows_of(folder, paths, known)
     splits = _official_splits(folder)
     found = []
     for path in paths:
@@ -243,7 +245,7 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
             continue
         # the lists name .wav files; a copy in another format is the same recording
         split = None if splits is None else splits.get(below.rpartition(".")[0], "train")
-        found.append(_Found(path, word, below, rows.get(below), split))
+        found.append(_Found(path, word, below, rows.get(path), split))
     return found
 
 
@@ -302,20 +304,25 @@ def recordings_of_manifest(path: Path, known: dict[Path, Manifest]) -> list[tupl
     return found
 
 
-def rows_below(folder: Path, known: dict[Path, Manifest]) -> dict[str, Row]:
+def rows_of(folder: Path, paths: Sequence[Path], known: dict[Path, Manifest]) -> dict[Path, Row]:
     """Find the rows of the nearest manifest for the recordings of a folder.
+
+    A manifest that names none of them is mentioned on stderr: its paths are relative to something
+    else. One name in two Unicode spellings is the same name.
 
     Parameters
     ----------
     folder : Path
         The folder of recordings.
+    paths : sequence of Path
+        The recordings, each below the folder.
     known : dict of Path to Manifest
         Manifests that were read already, by path; what is read is added.
 
     Returns
     -------
-    dict of str to Row
-        The rows by their path below the folder; empty without a manifest.
+    dict of Path to Row
+        The rows by recording; empty without a manifest.
 
     Raises
     ------
@@ -325,13 +332,21 @@ def rows_below(folder: Path, known: dict[Path, Manifest]) -> dict[str, Row]:
     manifest = find_manifest(folder, known)
     if manifest is None:
         return {}
-    inside = folder.resolve().relative_to(manifest.folder.resolve()).as_posix() + "/"
-    inside = inside.removeprefix("./")
-    return {
-        name.removeprefix(inside): row
-        for name, row in manifest.rows.items()
-        if name.startswith(inside)
-    }
+    inside = folder.resolve().relative_to(manifest.folder.resolve())
+    names = {unicodedata.normalize("NFC", name): row for name, row in manifest.rows.items()}
+    found = {}
+    for path in paths:
+        name = (inside / path.relative_to(folder)).as_posix()
+        row = manifest.rows.get(name) or names.get(unicodedata.normalize("NFC", name))
+        if row is not None:
+            found[path] = row
+    if paths and not found:
+        first = (inside / paths[0].relative_to(folder)).as_posix()
+        note(
+            f"kws: {manifest.path}: names none of the {len(paths)} recordings in {folder}: its "
+            f"paths must be relative to its own folder, such as {first}"
+        )
+    return found
 
 
 def _official_splits(folder: Path) -> dict[str, str] | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from kws.console import note
 from kws.errors import KwsError
 
 #: Name of the file that is looked for.
@@ -24,6 +28,18 @@ MAX_ROWS = 1_000_000
 MAX_COLUMNS = 100
 #: Characters of the longest field of a manifest.
 MAX_FIELD = 10_000
+#: What may be between the fields. A spreadsheet writes semicolons where numbers have a comma, and
+#: tabs where it is asked for text.
+DELIMITERS = (",", ";", "\t", "|")
+#: Columns whose meaning is known: capitals do not matter in their names.
+KNOWN_COLUMNS = frozenset({"path", "label", "speaker", "start", "end"})
+
+#: Byte order marks of UTF-16: what spreadsheets call Unicode text.
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: First line that says what is between the fields.
+_SEPARATOR_LINE = re.compile(r"sep=(.?)", re.IGNORECASE)
+#: Drive that an absolute path on Windows begins with.
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class ManifestError(KwsError):
@@ -79,10 +95,14 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest: a CSV with a column ``path`` and any others.
 
+    Backslashes in a path are slashes, unless a file has them in its name. A time in the columns
+    ``start`` and ``end`` may have a comma for its point. Times that are none are named on stderr,
+    and not used.
+
     Parameters
     ----------
     path : Path
-        The file: a CSV with a column ``path``.
+        The file: a CSV with a column ``path``, as `read_table` takes it.
 
     Returns
     -------
@@ -96,7 +116,9 @@ def read_manifest(path: Path) -> Manifest:
         or a path is missing, absolute, leaves the folder or comes twice with different values.
     """
     rows: dict[str, Row] = {}
+    wrong: list[str] = []
     for line, values in read_table(path, ("path",)):
+        wrong += [f"line {line}: {what}" for what in _mend_times(values)]
         name = _relative(path, line, values.pop("path"))
         label = values.pop("label", "").strip()
         row = Row(line, name, label, values.get("speaker", "").strip(), values)
@@ -107,14 +129,39 @@ def read_manifest(path: Path) -> Manifest:
                 f"{path}: line {line}: {name} is also in line {first.line}, with other values: "
                 "keep one of them"
             )
+    if wrong:
+        more = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
+        note(f"kws: {path}: {wrong[0]}: the time is not used{more}: give seconds, such as 0.5")
     return Manifest(path, rows)
+
+
+def _mend_times(values: dict[str, str]) -> list[str]:
+    """Give times of a row a point for their comma, in place; return what is wrong with them."""
+    times, wrong = [], []
+    for name in ("start", "end"):
+        text = values.get(name, "").strip()
+        if not text:
+            continue
+        if re.fullmatch(r"[0-9]+,[0-9]+", text):
+            values[name] = text = text.replace(",", ".")
+        try:
+            time = float(text)
+        except ValueError:
+            time = math.nan
+        if 0 <= time < math.inf:
+            times.append(time)
+        else:
+            wrong.append(f"{name} is {text[:50]!r}, which is no time")
+    if len(times) == 2 and times[0] >= times[1]:
+        wrong.append(f"start {times[0]:g} is not before end {times[1]:g}")
+    return wrong
 
 
 def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
     """Find the nearest manifest that names recordings of a folder: in it, or up to three above.
 
     Links in the folder's own path are followed first; a file of that name without a column
-    ``path`` is another thing and passed over.
+    ``path`` is another thing: that is said on stderr, and the search goes on.
 
     Parameters
     ----------
@@ -137,9 +184,18 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
     for above in (folder, *list(folder.parents)[:LEVELS]):
         path = above / MANIFEST
         if path not in known:
-            if not path.is_file() or "path" not in _header(path):
+            if not path.is_file():
                 continue
-            known[path] = read_manifest(path)
+            columns = _columns(path)
+            if "path" in columns:
+                known[path] = read_manifest(path)
+            else:
+                there = ", ".join(columns)[:200] or "its first line"
+                note(
+                    f"kws: {path}: is not used, since {there!r} has no column 'path': name the "
+                    "recordings in one, or the file otherwise"
+                )
+                known[path] = Manifest(path, {})
         inside = "" if above == folder else folder.relative_to(above).as_posix() + "/"
         if any(name.startswith(inside) for name in known[path].rows):
             return known[path]
@@ -152,7 +208,9 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
     Parameters
     ----------
     path : Path
-        The file.
+        The file, in UTF-8 or in UTF-16 with a byte order mark. Of `DELIMITERS` the one is between
+        its fields that gives its first line the columns that are wanted; the line may be preceded
+        by ``sep=;``, which spreadsheets write. Names of `KNOWN_COLUMNS` may have capitals.
     wanted : sequence of str
         Columns that must be there.
 
@@ -168,9 +226,13 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
     ManifestError
         If the file cannot be read, is too large, is not UTF-8 or no CSV, or lacks a column.
     """
-    reader = _reader(path, read_text(path))
+    text = read_text(path)
+    delimiter = _delimiter(text, wanted)
+    reader = _reader(path, text, delimiter)
     _, header = next(reader, (1, []))
-    header = [name.strip() for name in header]
+    if _SEPARATOR_LINE.fullmatch(delimiter.join(header).strip()):
+        _, header = next(reader, (2, []))
+    header = [_column_name(name) for name in header]
     for name in wanted:
         if name not in header:
             there = ", ".join(header)[:200] or "an empty file"
@@ -224,25 +286,53 @@ def read_text(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise ManifestError(f"{path}: larger than {MAX_BYTES >> 20} MiB: split the file")
     try:
+        if content.startswith(_UTF16):
+            return content.decode("utf-16")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ManifestError(f"{path}: line {line}: not UTF-8: save the file as UTF-8") from None
 
 
-def _header(path: Path) -> list[str]:
-    """Return the names in the first line of a file; none if it is no CSV."""
+def _column_name(text: str) -> str:
+    """Return the name of a column, as its own code looks it up."""
+    name = text.strip()
+    return name.lower() if name.lower() in KNOWN_COLUMNS else name
+
+
+def _columns(path: Path) -> list[str]:
+    """Return the names in the first line of a file that may be a manifest; none if it is no CSV."""
     try:
         with path.open("rb") as file:
-            line = file.readline(MAX_COLUMNS * MAX_FIELD).decode("utf-8-sig")
-        return [name.strip() for name in next(csv.reader([line]), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
+            content = file.read(MAX_COLUMNS * MAX_FIELD)
+    except OSError:
+        return []
+    text = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig", "replace")
+    return _first_line(text, _delimiter(text, ("path",)))
+
+
+def _first_line(text: str, delimiter: str) -> list[str]:
+    """Return the names in the first line of a table; none if it is no CSV."""
+    first, _, rest = text.partition("\n")
+    if _SEPARATOR_LINE.fullmatch(first.strip()):
+        first = rest.partition("\n")[0]
+    try:
+        return [_column_name(name) for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except csv.Error:
         return []
 
 
-def _reader(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+def _delimiter(text: str, wanted: Sequence[str]) -> str:
+    """Return what is between the fields of a table: a comma unless something else fits."""
+    for delimiter in DELIMITERS:
+        if set(wanted) <= set(_first_line(text, delimiter)):
+            return delimiter
+    return DELIMITERS[0]
+
+
+def _reader(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV that are not blank, each with the number of its last line."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         for fields in reader:
             if fields:
@@ -258,11 +348,22 @@ def _relative(manifest: Path, line: int, text: str) -> str:
         raise ManifestError(f"{where}: the path is missing")
     if "\0" in text:
         raise ManifestError(f"{where}: the path has a zero character in it")
-    path = PurePosixPath(text)
-    if path.is_absolute():
+    if "\\" in text and not _is_there(manifest.parent / text):
+        path = PurePosixPath(text.replace("\\", "/"))
+    else:
+        path = PurePosixPath(text)
+    if path.is_absolute() or _DRIVE.match(text):
         raise ManifestError(
             f"{where}: {text} is absolute: make it relative to the folder of the manifest"
         )
     if ".." in path.parts:
         raise ManifestError(f"{where}: {text} leaves the folder of the manifest: move it in")
     return path.as_posix()
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is such a file; there is none whose name is too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

@@ -16,7 +16,7 @@ from .dataset import (
     is_aside,
     is_manifest,
     recordings_of_manifest,
-    rows_below,
+    rows_of,
 )
 from .manifest import Manifest, Row
 
@@ -112,8 +112,8 @@ def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path
     DataError, ManifestError
     """
     paths = find_recordings([folder])
-    rows = rows_below(folder, known) if folder.is_dir() else {}
-    return [(path, rows.get(path.relative_to(folder).as_posix())) for path in paths]
+    rows = rows_of(folder, paths, known) if folder.is_dir() else {}
+    return [(path, rows.get(path)) for path in paths]
 
 
 def find_speech(folders: Sequence[Path]) -> list[Clip]:
