@@ -41,6 +41,8 @@ LONGEST_STREAMED = 100 * 3600.0
 _LARGEST = 1e4
 #: Samples of all channels that soundfile decodes at once.
 _AT_ONCE = 1 << 18
+#: Bytes of a FLAC file up to the end of what its first block says of the whole.
+_FLAC_HEADER = 42
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def read_recording(path: str | os.PathLike[str], max_seconds: float = LONGEST) -
     path : path
         A WAV file (integers of 8 to 32 bits, floats of 32 or 64), or with the package soundfile
         also FLAC, OGG (Vorbis, Opus), MP3, AIFF and WAV in other codecs. Channels are averaged.
-        A WAV file that was cut off, or streamed without lengths, gives the samples it has.
+        A WAV file that was cut off or streamed without lengths gives the samples it has, and so
+        does a FLAC file whose encoder was stopped or wrote to a pipe.
     max_seconds : float
         Longer recordings are refused before memory is taken for them.
 
@@ -352,6 +355,14 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
     except OSError:  # the package is there, the library that it loads is not
         raise AudioError(f"{path}: {name} needs libsndfile: apt install libsndfile1") from None
 
+    class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+        """A file that is read from its beginning to its end."""
+
+        def seekable(self) -> bool:
+            # Else soundfile seeks to where it is after every read, and FLAC of unknown length
+            # cannot seek.
+            return False
+
     def undecodable(error: Exception) -> AudioError:
         reason = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
         return AudioError(f"{path}: cannot be decoded as {name} ({reason}): convert it to WAV")
@@ -359,11 +370,17 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
     def blocks() -> Iterator[Float32]:
         at_once = max(1, _AT_ONCE // sound.channels)
         frames = 0
-        while True:
+        cut_off = False
+        while not cut_off:
+            # What is not overwritten was not decoded: an error does not tell how far it came.
+            buffer = np.full((at_once, sound.channels), np.nan, np.float32)
             try:
-                block = sound.read(at_once, dtype="float32", always_2d=True)
+                block = sound.read(out=buffer)
             except soundfile.SoundFileError as error:
-                raise undecodable(error) from None
+                cut_off = unfinished and file.tell() == os.fstat(file.fileno()).st_size
+                if not cut_off:
+                    raise undecodable(error) from None
+                block = buffer[: at_once - int(np.count_nonzero(np.isnan(buffer[:, 0])))]
             if not len(block):
                 break
             frames += len(block)
@@ -376,8 +393,10 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
 
     # By its number, not by name: soundfile takes names that end in .raw for headerless.
     file = stack.enter_context(path.open("rb", buffering=0))
+    unfinished = _is_unfinished_flac(file.read(_FLAC_HEADER))
+    file.seek(0)
     try:
-        sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
+        sound = stack.enter_context(ForwardFile(file.fileno(), closefd=False))
     except soundfile.SoundFileError as error:
         raise undecodable(error) from None
     check_format(path, sound.samplerate, sound.channels)
@@ -386,3 +405,17 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
     if sound.frames < 1 << 48:
         check_length(path, sound.frames, sample_rate, max_seconds)
     return _Opened(sample_rate, None, blocks())
+
+
+def _is_unfinished_flac(header: bytes) -> bool:
+    """Return whether the encoder of a FLAC file could not come back to its header at the end.
+
+    Parameters
+    ----------
+    header : bytes
+        The first `_FLAC_HEADER` bytes of the file.
+    """
+    if header[:4] != b"fLaC" or len(header) < _FLAC_HEADER:
+        return False
+    frames = int.from_bytes(header[21:26], "big") & (1 << 36) - 1
+    return frames == 0 or not any(header[26:42])  # the length, the digest of all samples

@@ -656,3 +656,62 @@ def test_no_recording_has_no_pieces(tmp_path: Path, content: bytes) -> None:
         file.writeframes(bytes(64000))
     with pytest.raises(AudioError, match="more than 1 s"):
         next(stream_audio(path, 16000, max_seconds=1.0))
+
+
+# --- FLAC whose encoder did not come back to the header ----------------------------------------
+
+
+def flac(samples: np.ndarray, length: bool = True, digest: bool = True) -> bytes:
+    """Encode FLAC, and take out what an encoder writes into the header at the end."""
+    soundfile = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16000, format="FLAC")
+    data = bytearray(file.getvalue())
+    if not length:  # the lower 36 bits of eight bytes
+        data[21] &= 0xF0
+        data[22:26] = bytes(4)
+    if not digest:
+        data[26:42] = bytes(16)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("count", [1, 4096, 40_000, 300_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_flac_of_unknown_length(tmp_path: Path, count: int, channels: int) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (count, channels))
+    whole = read_recording(written(tmp_path, flac(samples), "whole.flac")).samples
+    path = written(tmp_path, flac(samples, length=False, digest=False), "streamed.flac")
+    assert len(whole) == count
+    np.testing.assert_array_equal(read_recording(path).samples, whole)
+    np.testing.assert_array_equal(load_audio(path, 16000), whole)
+    np.testing.assert_array_equal(np.concatenate([*stream_audio(path, 16000)]), whole)
+    assert "more than" in refusal(path, max_seconds=count / 16000 / 2)
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("lost", [1, 100, 9000, 40_000])
+def test_flac_of_an_encoder_that_was_stopped(tmp_path: Path, lost: int, length: bool) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 40_000)
+    data = flac(samples, length, digest=False)[:-lost]
+    got = read_recording(written(tmp_path, data, "a.flac")).samples
+    frame = 4096  # samples that libFLAC puts into one frame, which is decoded whole or not
+    assert len(got) % frame == 0
+    assert 0.9 * len(data) / (len(data) + lost) * len(samples) - frame < len(got) < len(samples)
+    np.testing.assert_allclose(got, samples[: len(got)], atol=1e-4)
+
+
+def test_flac_that_was_damaged_later_is_refused(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 400_000)
+    cut = flac(samples)[:-9000]  # its encoder ended well
+    assert "cannot be decoded as FLAC" in refusal(written(tmp_path, cut, "cut.flac"))
+    damaged = bytearray(flac(samples, length=False, digest=False))
+    damaged[20_000:30_000] = bytes(10_000)
+    assert "cannot be decoded as FLAC" in refusal(written(tmp_path, damaged, "damaged.flac"))
+
+
+@pytest.mark.data
+def test_flac_that_was_written_to_a_pipe(shared: Path) -> None:
+    pytest.importorskip("soundfile")
+    recording = read_recording(shared / "cases" / "flac_streamed_without_length.flac")
+    assert recording.seconds == 1.0
+    assert recording.samples.std() > 0.01
