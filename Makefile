@@ -29,7 +29,7 @@ test-device: $(DEVICE_VENV)/.kws-test-device ## the tests of the device side, on
 	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.kws-test ## all tests, the slow ones too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.kws-test ## ruff and mypy
 	$(BIN)/ruff check .

@@ -52,7 +52,13 @@ remove_root() {
     rm -rf --one-file-system "$ROOT"
   fi
 }
-trap remove_root EXIT
+# shellcheck disable=SC2317  # the trap calls it
+finish() {
+  remove_root
+  # nothing of the checkout is root's who began as a user, with sudo
+  chown --recursive --reference "$CHECKOUT" "$CHECKOUT/build"
+}
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 remove_root # what a run that was killed has left
@@ -64,7 +70,8 @@ if [ ! -f "$ARCHIVE" ]; then
   if ! command -v debootstrap >/dev/null; then
     command -v apt-get >/dev/null || fail "needs debootstrap, and there is no apt-get to install it"
     { apt-get update && apt-get install -y debootstrap debian-archive-keyring; } \
-      >"$LOGS/debootstrap.log" 2>&1 || fail "debootstrap cannot be installed: $(tail -n 1 "$LOGS/debootstrap.log")"
+      >"$LOGS/debootstrap.log" 2>&1 ||
+      fail "debootstrap cannot be installed: $(tail -n 1 "$LOGS/debootstrap.log")"
   fi
   MIRROR=${KWS_ROOT_MIRROR:-}
   if [ -z "$MIRROR" ] && grep -q '^ID=debian' /etc/os-release; then
@@ -85,7 +92,10 @@ tar --extract --file "$ARCHIVE" --directory "$ROOT"
 
 # --- the checkout, and from the outside only what reaches the package index ---
 
-git -c safe.directory='*' clone --quiet "$CHECKOUT" "$ROOT/kws" || fail "git cannot clone $CHECKOUT"
+# git takes nothing from another user's checkout but where it is told so, and only by such a file
+printf '[safe]\n\tdirectory = *\n' >"$CACHE/gitconfig"
+GIT_CONFIG_GLOBAL=$CACHE/gitconfig git clone --quiet "$CHECKOUT" "$ROOT/kws" ||
+  fail "git cannot clone $CHECKOUT"
 mount -t proc proc "$ROOT/proc" || fail "no right to mount /proc"
 mount --rbind /dev "$ROOT/dev" || fail "no right to mount /dev"
 mount --make-rslave "$ROOT/dev"

@@ -1,5 +1,6 @@
 """A student learns made-up words from images and a teacher, and is pruned."""
 
+import json
 from importlib import resources
 
 import numpy as np
@@ -124,6 +125,55 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "pruned-8-8" in result.stdout
     assert len(read_model(output).network) < len(read_model(folder / "student.tflite").network)
+
+
+@pytest.mark.slow
+def test_figures_for_programs(data, tmp_path):
+    """Distilled for a board, by two keywords, and pruned; both print one JSON object."""
+    folders = ("--data", data / "words", "--noise", data / "noise", "--epochs", 1, "--json")
+    student = tmp_path / "float.tflite"
+    keywords = ",".join(LABELS[2:4])
+    result = run(
+        tmp_path,
+        *("distill", DEFAULT, *folders, "--keywords", keywords, "--budget-ms", 5),
+        *("--board", "pi4", "--output", tmp_path / "student.tflite", "--float", student),
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["bytes"] == (tmp_path / "student.tflite").stat().st_size
+    assert [one["model"] for one in found["teachers"]] == [str(DEFAULT)]
+    assert found["distilled"].keys() == found["without_teacher"].keys()
+    assert read_model(student).metadata.labels == LABELS[:4]
+
+    output = tmp_path / "pruned.tflite"
+    result = run(tmp_path, "prune", student, "--keep", 0.5, *folders, "--output", output)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    before, after = found["networks"]
+    assert before["name"] == "before"
+    assert after["weights"] < before["weights"]
+    assert found["model"] == str(output)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "said"),
+    [
+        (DEFAULT, ["--keep", "0.5", "--epochs", "0"], "--epochs must be at least 1"),
+        (DEFAULT, ["--keep", "much"], "--keep"),
+        (DEFAULT, ["--keep", "1.5"], "--keep 1.5: must be between 0 and 1"),
+        (DEFAULT, ["--keep", "0.999"], "channels"),
+        (DEFAULT, ["--keep", "0.5", "--data", "nowhere"], "nowhere: no such file or folder"),
+        (DEFAULT, [], "--keep"),
+        ("nowhere.tflite", ["--keep", "0.5"], "nowhere.tflite"),
+    ],
+)
+def test_what_cannot_be_pruned(data, tmp_path, model, arguments, said):
+    output = tmp_path / "pruned.tflite"
+    folders = ("--data", data / "words", "--noise", data / "noise")
+    result = run(tmp_path, "prune", model, *folders, "--output", output, *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr.splitlines()[-1]
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,11 @@ def test_errors_are_a_line_and_status_2(data, streams, tmp_path):
         (("evaluate", MODEL, *streams[:2], "--negatives", tmp_path), "no recordings"),
         (("sweep", MODEL, *streams, "--snr", "loud"), "'loud' is no number"),
         (("sweep", MODEL, *streams, "--rt60", "9"), "9 is not in 0 to 1.5"),
+        (("sweep", MODEL, *streams, "--gain", "clean"), "'clean' is no number"),
+        (("sweep", MODEL, *streams, "--gain", ",".join(map(str, range(21)))), "at most 20 values"),
+        (("sweep", MODEL, *streams, "--minutes", "0"), "must be above 0"),
+        (("sweep", MODEL, *streams, "--report", data), "is no report of kws"),
+        (("sweep", tmp_path / "no.tflite", *streams), "no.tflite"),
         (("sweep", MODEL), "--positives"),
     ):
         done = kws(*arguments)
@@ -186,6 +191,21 @@ def test_sweep(data, streams, tmp_path):
     for name in Links(page).names:
         assert (tmp_path / "sweep" / name).is_file(), name
     assert "sweep1-dark.png" in page
+
+
+def test_sweep_for_people(data, streams):
+    noise = ("--noise", data / "quiet", "--snr=clean,-20", "--gain=-70,0", "--minutes", "0.1")
+    done = kws("sweep", MODEL, *streams, *noise)
+    assert done.returncode == 0, done.stderr
+    left, no = done.stdout.strip().split("\n\n")
+    assert left.startswith("left: missed, % (false accepts per hour), at threshold ")
+    assert no.startswith("no: missed, ")
+    _, columns, *rows = left.splitlines()
+    assert len(columns.split("dB")) == 2  # without noise, and in noise of -20 dB
+    assert len(rows) == 2
+    missed = [[float(one) for one in re.findall(r"([\d.]+) \(", row)] for row in rows]
+    assert missed[0] == [100.0, 100.0]  # below the noise of the microphone
+    assert missed[1] == [0.0, 100.0]
 
 
 def test_what_a_stopped_sweep_has_measured_is_kept(data, streams, monkeypatch, capsys):
