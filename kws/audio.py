@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Float32
+from .channels import mix_channels
 from .errors import AudioError
 from .installing import install_extra
 from .pcm import to_float32
@@ -27,7 +28,6 @@ from .wav import (
     check_format,
     check_length,
     count_wav_frames,
-    mean_of_channels,
     read_wav_header,
     wav_blocks,
 )
@@ -74,9 +74,10 @@ def read_recording(path: str | os.PathLike[str], max_seconds: float = LONGEST) -
     ----------
     path : path
         A WAV file (integers of 8 to 32 bits, floats of 32 or 64), or with the package soundfile
-        also FLAC, OGG (Vorbis, Opus), MP3, AIFF and WAV in other codecs. Channels are averaged.
-        A WAV file that was cut off or streamed without lengths gives the samples it has, and so
-        does a FLAC file whose encoder was stopped or wrote to a pipe.
+        also FLAC, OGG (Vorbis, Opus), MP3, AIFF and WAV in other codecs. Channels are averaged;
+        where one is another upside down, one is taken (`kws.channels`). A WAV file that was cut
+        off or streamed without lengths gives the samples it has, and so does a FLAC file whose
+        encoder was stopped or wrote to a pipe.
     max_seconds : float
         Longer recordings are refused before memory is taken for them.
 
@@ -385,9 +386,7 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
                 break
             frames += len(block)
             check_length(path, frames, sample_rate, max_seconds)
-            with np.errstate(over="ignore", invalid="ignore"):
-                mono = mean_of_channels(block)
-            yield mono
+            yield block
         if frames == 0:
             raise AudioError(f"{path}: has no samples: record or copy it again")
 
@@ -404,7 +403,7 @@ def _open_with_soundfile(path: Path, name: str, max_seconds: float, stack: ExitS
     # Some headers do not know the length (libsndfile then says 2**63 - 1).
     if sound.frames < 1 << 48:
         check_length(path, sound.frames, sample_rate, max_seconds)
-    return _Opened(sample_rate, None, blocks())
+    return _Opened(sample_rate, None, mix_channels(blocks(), sound.channels, sample_rate))
 
 
 def _is_unfinished_flac(header: bytes) -> bool:

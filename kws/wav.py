@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from .arrays import Float32, Int16
+from .channels import mix_channels
 from .errors import AudioError
 from .resample import HIGHEST_RATE, LOWEST_RATE
 
@@ -215,13 +216,18 @@ def wav_blocks(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> It
     Yields
     ------
     float32 (n,)
-        The mean of the channels, -1 .. 1; n is at least 1.
+        The channels as one (`kws.channels`), -1 .. 1; n is at least 1.
 
     Raises
     ------
     AudioError
         If the file becomes shorter while it is read.
     """
+    return mix_channels(_decoded(file, path, header, frames), header.channels, header.sample_rate)
+
+
+def _decoded(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> Iterator[Float32]:
+    """Yield the samples of all channels, float32 (n, channels)."""
     width = _sample_width(header, path)
     at_once = max(1, _BYTES_AT_ONCE // (width * header.channels))
     while frames > 0:
@@ -230,10 +236,7 @@ def wav_blocks(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> It
         if got == 0:
             raise AudioError(f"{path}: became shorter while it was read: copy it again")
         whole_frames = data[: got * width * header.channels]
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported later
-            samples = _decode(whole_frames, header.tag, width)
-            block = mean_of_channels(samples.reshape(got, header.channels))
-        yield block
+        yield _decode(whole_frames, header.tag, width).reshape(got, header.channels)
         frames -= got
 
 
@@ -255,7 +258,8 @@ def _sample_width(header: WavHeader, path: Path) -> int:
 def _decode(data: bytes, tag: int, width: int) -> Float32:
     """Return little-endian samples as float32 in -1 .. 1."""
     if tag == _FLOAT:
-        return np.frombuffer(data, f"<f{width}").astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported later
+            return np.frombuffer(data, f"<f{width}").astype(np.float32)
     if width == 1:  # the one size without a sign
         unsigned = np.frombuffer(data, np.uint8).astype(np.float32)
         unsigned -= 128
@@ -268,25 +272,6 @@ def _decode(data: bytes, tag: int, width: int) -> Float32:
     floats = np.frombuffer(data, f"<i{width}").astype(np.float32)
     floats *= np.float32(1 / (1 << (8 * width - 1)))
     return floats
-
-
-def mean_of_channels(frames: Float32) -> Float32:
-    """Return the mean of the channels: float32 (n,) of float32 (n, channels).
-
-    Parameters
-    ----------
-    frames : float32 (n, channels)
-        Samples of every channel.
-
-    Returns
-    -------
-    float32 (n,)
-        Mono audio; a view where there is one channel.
-    """
-    if frames.shape[1] == 1:
-        return frames[:, 0]
-    mean: Float32 = frames.mean(axis=1, dtype=np.float32)
-    return mean
 
 
 def check_format(path: Path, sample_rate: int, channels: int) -> None:
