@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..calibration.thresholds import calibrated
 from ..console import note, quiet
-from ..errors import AudioError, KwsError, ModelError
+from ..errors import KwsError, ModelError
 from ..metadata import DetectorDefaults
 from ..modelfile import ModelFile, write_model
 from ..packaged import find_model, is_packaged
@@ -59,7 +59,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..calibration.scores import trace_blocks, track
+    from ..calibration.scores import track
     from ..calibration.thresholds import calibrate
     from ..spotter import KeywordSpotter
 
@@ -75,10 +75,8 @@ def _run(options: argparse.Namespace) -> int:
     check_output(output)
     with quiet():
         spotter = KeywordSpotter(model)
-    ambient = Ambient(options.ambient, spotter.sample_rate)
-    heard = trace_blocks(spotter, ambient.blocks())
-    if not ambient.files:
-        raise AudioError("none of the recordings could be read: nothing was calibrated")
+    ambient = Ambient(options.ambient)
+    heard = ambient.trace(spotter)
     labels = model.metadata.labels
     found = [
         calibrate(

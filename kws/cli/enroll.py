@@ -138,7 +138,7 @@ def _calibrate(model: ModelFile, names: list[str], rate: float) -> tuple[ModelFi
     """Set the thresholds by ambient audio, as far as it tells; also say what they rest on."""
     from dataclasses import replace
 
-    from ..calibration.scores import trace_blocks, track
+    from ..calibration.scores import track
     from ..calibration.thresholds import calibrate, threshold_for
     from ..intervals import rate_bound
     from ..spotter import KeywordSpotter
@@ -148,10 +148,7 @@ def _calibrate(model: ModelFile, names: list[str], rate: float) -> tuple[ModelFi
     assert isinstance(defaults, DetectorDefaults)  # enroll makes no other
     with quiet():
         spotter = KeywordSpotter(model)
-    ambient = Ambient(names, spotter.sample_rate)
-    heard = trace_blocks(spotter, ambient.blocks())
-    if not ambient.files:
-        raise AudioError("--ambient: none of the recordings could be read")
+    heard = Ambient(names).trace(spotter)
     hours = heard.seconds / 3600
     try:
         found = [

@@ -138,3 +138,28 @@ def test_a_calibrated_contract_can_be_read_again(model: ModelFile):
     assert read.operating_points[-1].threshold == 0.9
     assert read.operating_points[-1].miss_rate is None
     assert read.operating_points[-1].miss_rate_interval == (0.0, 1.0)
+
+
+def test_hours_of_nothing_promise_nothing(copy: Path, tmp_path: Path):
+    before = copy.read_bytes()
+    (tmp_path / "zeros").mkdir()
+    write_wav(tmp_path / "zeros" / "a.wav", np.zeros(600 * RATE, np.float32))
+    done = kws("calibrate", copy, "--ambient", tmp_path / "zeros", "--false-accepts-per-hour", 20)
+    assert done.returncode != 0
+    assert "nothing but digital silence" in done.stderr
+    assert copy.read_bytes() == before
+
+
+def test_a_recording_that_is_given_twelve_times_counts_once(copy: Path, tmp_path: Path):
+    before = copy.read_bytes()
+    folder = tmp_path / "again"
+    folder.mkdir()
+    samples = np.random.default_rng(0).normal(0, 0.003, 60 * RATE)
+    for number in range(12):
+        write_wav(folder / f"{number:02}.wav", samples)
+    done = kws("calibrate", copy, "--ambient", folder, "--false-accepts-per-hour", 20)
+    assert done.returncode != 0
+    assert "0.02 h of audio are too short" in done.stderr
+    assert "0.18 h of the audio repeat what was heard before" in done.stderr
+    assert f"skipped: {folder}/11.wav: was heard before" in done.stderr
+    assert copy.read_bytes() == before

@@ -182,3 +182,49 @@ def test_judging_counts_by_hand():
     # the curve agrees with the points
     at = np.searchsorted(-a.curve.thresholds, -half.threshold)
     assert (a.curve.false_accepts[at], a.curve.misses[at]) == (1, 1)
+
+
+def test_each_second_of_negatives_counts_once_and_silence_never(spotter, tmp_path):
+    rng = np.random.default_rng(0)
+    speech = rng.normal(0, 0.05, 20 * RATE)
+    for name, samples in (
+        ("a", speech),
+        ("b", speech),
+        ("c", np.concatenate([rng.normal(0, 0.05, 10 * RATE), speech[: 10 * RATE]])),
+        ("d", np.zeros(30 * RATE)),
+    ):
+        soundfile.write(tmp_path / f"{name}.wav", samples, RATE)
+    paths = [tmp_path / f"{name}.wav" for name in "abcd"]
+    heard = score_negatives(spotter, paths, CLEAN, 0, quietly)
+    assert 30 <= heard.seconds < 36
+    assert {one.path.stem for one in heard.recordings} == {"a", "c", "d"}
+    reasons = {skip.path.stem: skip.reason for skip in heard.skipped}
+    assert reasons["b"] == "20.00 s of it were heard before: they count once"
+    assert "heard before" in reasons["c"]
+    assert "nothing but digital silence" in reasons["d"]
+    assert "a" not in reasons
+    with pytest.raises(DataError, match="nothing but digital silence"):
+        score_negatives(spotter, paths[3:], CLEAN, 0, quietly)
+
+
+def test_places_are_those_of_the_recording_where_some_of_it_is_left_out(spotter, tmp_path):
+    rng = np.random.default_rng(0)
+    old, new = rng.normal(0, 0.05, 20 * RATE), rng.normal(0, 0.05, 10 * RATE)
+    for name, samples in (("a", old), ("b", np.concatenate([old, new]))):
+        soundfile.write(tmp_path / f"{name}.wav", samples, RATE)
+    heard = score_negatives(spotter, [tmp_path / "a.wav", tmp_path / "b.wav"], CLEAN, 0, quietly)
+    last = heard.recordings[-1]
+    assert last.path.stem == "b"
+    assert 14 < last.offset <= 20
+    path, within = heard.place(last.at + 2)
+    assert (path.stem, within) == ("b", pytest.approx(last.offset + 2))
+
+
+def test_a_recording_of_a_keyword_counts_once(spotter, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / name)
+    positives = [Positive(tmp_path / name, "yes") for name in ("a.wav", "b.wav")]
+    heard = score_positives(spotter, positives, CLEAN, 0, quietly)
+    assert [one.positive.path.name for one in heard.positives] == ["a.wav"]
+    (skip,) = heard.skipped
+    assert skip.reason == f"is the same as {tmp_path / 'a.wav'}: it counts once"

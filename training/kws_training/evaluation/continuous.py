@@ -10,6 +10,7 @@ import numpy as np
 
 from kws.arrays import Float32, Float64
 from kws.audio import load_audio, stream_audio
+from kws.calibration.hours import HoursCounter, UnheardPart
 from kws.calibration.scores import Trace, Track, trace_blocks
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
@@ -17,6 +18,7 @@ from kws.spotter import KeywordSpotter
 from ..augmentation.background import coloured_noise
 from ..data.clips import word_span
 from ..data.dataset import DataError, Skipped
+from ..data.digest import digest_of
 from ..progress import Progress
 from .conditions import RATE, Condition
 from .positives import LONGEST_POSITIVE, Positive
@@ -77,10 +79,13 @@ class PlacedRecording:
         The recording.
     at : float
         Where it begins, in seconds of the stream.
+    offset : float
+        Seconds of the recording before that, where what was heard before is left out.
     """
 
     path: Path
     at: float
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ class StreamScores:
     recordings : tuple of PlacedRecording
         All recordings in it, in the order of time.
     seconds : float
-        Length of the recordings together, without the noise between them.
+        Length of the recordings together, without the noise between them. Of negatives each second
+        counts once, and digital silence does not (`kws.calibration.hours`).
     skipped : tuple of Skipped
         Recordings that could not be used, and why.
     """
@@ -124,7 +130,8 @@ class StreamScores:
         """
         starts = [one.at for one in self.recordings]
         number = max(0, int(np.searchsorted(starts, at, "right")) - 1)
-        return self.recordings[number].path, max(0.0, at - starts[number])
+        recording = self.recordings[number]
+        return recording.path, max(0.0, at - recording.at) + recording.offset
 
 
 def score_positives(
@@ -160,6 +167,7 @@ def score_positives(
         If none of the recordings could be used.
     """
     placed: list[PlacedPositive] = []
+    known: dict[str, Path] = {}
     skipped: list[Skipped] = []
     lengths: list[float] = []
 
@@ -177,6 +185,9 @@ def score_positives(
                     )
                 if not samples.any():
                     raise AudioError(f"{positive.path}: is nothing but digital silence")
+                first = known.setdefault(digest_of(samples), positive.path)
+                if first != positive.path:
+                    raise AudioError(f"{positive.path}: is the same as {first}: it counts once")
             except AudioError as error:
                 skipped.append(Skipped.because(positive.path, error))
                 continue
@@ -222,6 +233,8 @@ def score_negatives(
 ) -> StreamScores:
     """Run recordings without a keyword through a model, as one stream, piece by piece.
 
+    What was heard before, in another recording or in the same, is left out.
+
     Parameters
     ----------
     spotter : KeywordSpotter
@@ -249,7 +262,7 @@ def score_negatives(
     """
     recordings: list[PlacedRecording] = []
     skipped: list[Skipped] = []
-    lengths: list[float] = []
+    hours = HoursCounter(RATE)
 
     def blocks() -> Iterator[Float32]:
         samples = 0
@@ -258,17 +271,27 @@ def score_negatives(
                 return
             rng = np.random.default_rng((seed, number))
             before = samples
+            counted, repeated = hours.seconds, hours.repeated_seconds
             try:
-                for piece in _pieces(stream_audio(paths[number], RATE)):
-                    if samples == before:
-                        recordings.append(PlacedRecording(paths[number], samples / RATE))
-                    yield _faint(rng, condition.apply(rng, piece))
-                    samples += len(piece)
-                    lengths.append(len(piece) / RATE)
+                following = -1
+                for part in _pieces(hours.unheard(stream_audio(paths[number], RATE))):
+                    if part.offset != following:
+                        place = PlacedRecording(paths[number], samples / RATE, part.offset / RATE)
+                        recordings.append(place)
+                    yield _faint(rng, condition.apply(rng, part.samples))
+                    samples += len(part.samples)
+                    following = part.offset + len(part.samples)
                     if samples >= most_seconds * RATE:
                         break
             except AudioError as error:
                 skipped.append(Skipped.because(paths[number], error))
+            repeated = hours.repeated_seconds - repeated
+            if repeated:
+                reason = f"{repeated:.2f} s of it were heard before: they count once"
+                skipped.append(Skipped(paths[number], reason))
+            elif samples > before and hours.seconds == counted:
+                reason = "is nothing but digital silence: it is no time without a keyword"
+                skipped.append(Skipped(paths[number], reason))
             if samples > before:
                 gap = round(SHORT_GAP * RATE)
                 yield _faint(rng, np.zeros(gap, np.float32))
@@ -277,7 +300,12 @@ def score_negatives(
     trace = trace_blocks(spotter, blocks())
     if not recordings:
         raise DataError(_unusable(len(paths), skipped))
-    return StreamScores(trace, (), tuple(recordings), sum(lengths), tuple(skipped))
+    if not hours.seconds:
+        raise DataError(
+            f"{recordings[0].path}: nothing but digital silence, as in all of the {len(paths)} "
+            "recordings: it is no time without a keyword"
+        )
+    return StreamScores(trace, (), tuple(recordings), hours.seconds, tuple(skipped))
 
 
 def _unusable(count: int, skipped: Sequence[Skipped]) -> str:
@@ -286,16 +314,26 @@ def _unusable(count: int, skipped: Sequence[Skipped]) -> str:
     return f"none of the {count} recordings could be used: {first.path}: {first.reason}"
 
 
-def _pieces(blocks: Iterable[Float32]) -> Iterator[Float32]:
-    """Join blocks of any length to pieces of `PIECE`, whose level noise is measured against."""
-    held: list[Float32] = []
-    for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= PIECE * RATE:
-            yield np.concatenate(held)
-            held = []
+def _pieces(parts: Iterable[UnheardPart]) -> Iterator[UnheardPart]:
+    """Join parts to pieces of `PIECE`, whose level noise is measured against, where they follow."""
+    held: list[UnheardPart] = []
+    count = 0
+    for part in parts:
+        if held and part.offset != held[0].offset + count:
+            yield _joined(held)
+            held, count = [], 0
+        held.append(part)
+        count += len(part.samples)
+        if count >= PIECE * RATE:
+            yield _joined(held)
+            held, count = [], 0
     if held:
-        yield np.concatenate(held)
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[UnheardPart]) -> UnheardPart:
+    """Join parts that follow one another."""
+    return UnheardPart(parts[0].offset, np.concatenate([part.samples for part in parts]))
 
 
 def _faint(rng: np.random.Generator, samples: Float32) -> Float32:
