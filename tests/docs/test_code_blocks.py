@@ -76,6 +76,7 @@ MODELS = (
 QUICK = {
     "train": ["--epochs", "1", "--copies", "1"],
     "pretrain": ["--epochs", "1", "--synthesize", "0"],
+    "sweep": ["--snr", "clean"],
 }
 QUICK_WAKE_WORD = ["--steps", "20", "--ensemble", "1", "--synthesize", "0"]
 
