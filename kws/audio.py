@@ -23,11 +23,15 @@ from .channels import mix_channels
 from .errors import AudioError
 from .installing import install_extra
 from .pcm import to_float32
+from .pipe import Pipe
 from .resample import Resampler, resample
 from .wav import (
+    WAV_MAGIC,
     check_format,
     check_length,
     count_wav_frames,
+    find_wav,
+    piped_wav_blocks,
     read_wav_header,
     wav_blocks,
 )
@@ -39,6 +43,26 @@ LONGEST_STREAMED = 100 * 3600.0
 
 #: No recording has such samples: they are integers that were never scaled to -1 .. 1.
 _LARGEST = 1e4
+#: Formats that soundfile reads, by the first four bytes of their files.
+_FORMATS = {
+    b"fLaC": "FLAC",
+    b"OggS": "OGG",
+    b"RF64": "RF64",
+    b"RIFX": "RIFX",
+    b"FORM": "AIFF",
+    b"caff": "CAF",
+    b".snd": "AU",
+    b"riff": "W64",
+    b"NIST": "SPHERE",
+}
+#: Formats that come through a pipe by mistake, by their first bytes. MP3 without tags is not among
+#: them: its first bytes may be samples.
+_CONTAINERS = {
+    b"RIFF": "RIFF",
+    **_FORMATS,
+    b"ID3": "MP3",
+    b"\x1aE\xdf\xa3": "WebM or Matroska",
+}
 #: Samples of all channels that soundfile decodes at once.
 _AT_ONCE = 1 << 18
 #: Bytes of a FLAC file up to the end of what its first block says of the whole.
@@ -210,17 +234,19 @@ def load_audio(path: str | os.PathLike[str], sample_rate: int) -> Float32:
 def read_stream(
     stream: BinaryIO, block_seconds: float = 0.08, sample_rate: int = 16000
 ) -> Iterator[Float32]:
-    """Read raw audio from a pipe as it arrives: 16-bit little-endian integers, mono.
+    """Read audio from a pipe as it arrives: 16-bit little-endian integers, mono, or a WAV file.
 
     Parameters
     ----------
     stream : binary stream
         Such as ``sys.stdin.buffer``. Where it has ``read1`` (any buffered stream), or is
-        unbuffered, samples are given out as soon as they come.
+        unbuffered, samples are given out as soon as they come. Where it begins as a WAV file, its
+        header says the rate, the channels and the kind of numbers; they are made mono at
+        ``sample_rate``. Further WAV files may follow.
     block_seconds : float
         Length of the longest chunk.
     sample_rate : int
-        Samples per second of the stream; only sets the size of that chunk.
+        Samples per second of the result. Raw audio has this rate already.
 
     Yields
     ------
@@ -230,25 +256,64 @@ def read_stream(
     Raises
     ------
     AudioError
-        If reading fails or the pipe is in non-blocking mode.
+        If reading fails, the pipe is in non-blocking mode, or what comes is neither raw audio nor a
+        WAV file that is read here.
     """
+    pipe = Pipe(stream)
     size = 2 * max(1, round(block_seconds * sample_rate))
-    read = getattr(stream, "read1", stream.read)
+    magic = _first_bytes(pipe, size)
+    if magic[:4] in WAV_MAGIC and magic[8:] == b"WAVE":
+        yield from _stream_wav(pipe, block_seconds, sample_rate)
+        return
+    name = _container(magic)
+    if name is not None:
+        raise AudioError(
+            f"audio stream: is {name}, neither PCM nor WAV: give the file by its name, or decode "
+            "it first (ffmpeg -i FILE -f wav -)"
+        )
     odd = b""
-    while True:
-        try:
-            data: bytes | None = read(size)
-        except OSError as error:
-            raise AudioError(f"audio stream: cannot be read: {error.strerror or error}") from None
-        if data is None:
-            raise AudioError("audio stream: is in non-blocking mode: open it in blocking mode")
-        if not data:
-            return
+    while data := pipe.some(size):
         data = odd + data
         whole = len(data) // 2 * 2
         odd = data[whole:]
         if whole:
             yield to_float32(np.frombuffer(data, "<i2", whole // 2))
+
+
+def _first_bytes(pipe: Pipe, size: int) -> bytes:
+    """Return the first 12 bytes of a pipe, or fewer that tell already that it is PCM.
+
+    They are still to be read. It is waited for more only while they may belong to a known format,
+    since samples are wanted as soon as they come.
+    """
+    head = b""
+    while len(head) < 12 and any(head[: len(magic)] == magic[: len(head)] for magic in _CONTAINERS):
+        more = pipe.some(size)
+        if not more:
+            break
+        head += more
+    pipe.give_back(head)
+    return head[:12]
+
+
+def _stream_wav(pipe: Pipe, block_seconds: float, sample_rate: int) -> Iterator[Float32]:
+    """Yield the samples of WAV files in a pipe, float32 (n,), at the rate asked for."""
+    path = Path("audio stream")
+    while find_wav(pipe):
+        header = read_wav_header(pipe, path)
+        if header.codec is not None:
+            raise AudioError(
+                f"{path}: is WAV with {header.codec}: give the file by its name, or pipe PCM"
+            )
+        resampler = Resampler(header.sample_rate, sample_rate)
+        for block in piped_wav_blocks(pipe, path, header, block_seconds):
+            _check_samples(block, path)
+            samples = resampler.push(block)
+            if len(samples):
+                yield samples
+        samples = resampler.flush()
+        if len(samples):
+            yield samples
 
 
 def to_float(samples: npt.NDArray[Any]) -> Float32:
@@ -312,22 +377,18 @@ def _open(file: BinaryIO, path: Path, max_seconds: float, stack: ExitStack) -> _
 
 def _format_name(magic: bytes) -> str | None:
     """Return the name of a format that soundfile reads, from the first bytes of a file."""
-    names = {
-        b"fLaC": "FLAC",
-        b"OggS": "OGG",
-        b"RF64": "RF64",
-        b"RIFX": "RIFX",
-        b"FORM": "AIFF",
-        b"caff": "CAF",
-        b".snd": "AU",
-        b"riff": "W64",
-        b"NIST": "SPHERE",
-    }
-    if magic[:4] in names:
-        return names[magic[:4]]
+    if magic[:4] in _FORMATS:
+        return _FORMATS[magic[:4]]
     # An MPEG frame begins with 11 ones, and layer 0 is reserved.
     frame = len(magic) > 1 and magic[0] == 0xFF and magic[1] & 0xE0 == 0xE0 and magic[1] & 0x06
     return "MP3" if magic[:3] == b"ID3" or frame else None
+
+
+def _container(magic: bytes) -> str | None:
+    """Return the name of a format that is neither raw audio nor WAV, from its first bytes."""
+    if magic[4:8] == b"ftyp":
+        return "MP4"
+    return next((name for first, name in _CONTAINERS.items() if magic.startswith(first)), None)
 
 
 def _check_samples(samples: Float32, path: Path) -> None:

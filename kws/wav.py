@@ -10,13 +10,14 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from .arrays import Float32, Int16
 from .channels import mix_channels
 from .errors import AudioError
+from .pipe import Pipe
 from .resample import HIGHEST_RATE, LOWEST_RATE
 
 #: Chunks of a file that are looked through for its samples: a gigabyte of zeros would be 10**8.
@@ -25,6 +26,8 @@ _MOST_CHUNKS = 1000
 _BYTES_AT_ONCE = 1 << 18
 #: Bytes of a format chunk that are read: the extensible form has 40.
 _FORMAT_BYTES = 40
+#: The first four bytes of a WAV file: RF64 is for those that may become longer than 4 GiB.
+WAV_MAGIC = (b"RIFF", b"RF64")
 #: Format tag of integers.
 _PCM = 0x0001
 #: Format tag of floats.
@@ -42,6 +45,19 @@ _CODECS = {
     0x0031: "GSM",
     0x0055: "MP3",
 }
+#: Lengths of samples that stand for an unknown one, as programs write them that cannot come back to
+#: the header: 0, about 2 GiB, and about 4 GiB. Each program has its own.
+_UNKNOWN = (range(1), range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
+
+
+class ForwardReader(Protocol):
+    """What a header is read from: a binary file, or a pipe, which only goes forwards."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer at the end."""
+
+    def seek(self, offset: int, whence: int, /) -> object:
+        """Skip so many bytes, with ``os.SEEK_CUR``."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,11 @@ class WavHeader:
             return None
         return _CODECS.get(self.tag, f"codec 0x{self.tag:04x}")
 
+    @property
+    def size_is_known(self) -> bool:
+        """Whether ``size`` is a length: else the header was written before it was known."""
+        return not any(self.size in sizes for sizes in _UNKNOWN)
+
 
 def write_wav(file: Path | BinaryIO, samples: Int16, sample_rate: int) -> None:
     """Write mono audio as a WAV file of 16-bit integers, which every program reads.
@@ -101,7 +122,32 @@ def write_wav(file: Path | BinaryIO, samples: Int16, sample_rate: int) -> None:
         writer.writeframes(samples.astype("<i2").tobytes())
 
 
-def read_wav_header(file: BinaryIO, path: Path) -> WavHeader:
+def find_wav(pipe: Pipe) -> bool:
+    """Go to where a WAV file begins in a pipe: at its first byte, or behind another's samples.
+
+    Parameters
+    ----------
+    pipe : Pipe
+        At the beginning of a file or of a chunk. It is left behind the file's first 12 bytes
+        (``RIFF``, a length, ``WAVE``); the chunks before it are dropped.
+
+    Returns
+    -------
+    bool
+        False if none comes.
+    """
+    for _ in range(_MOST_CHUNKS):
+        chunk = pipe.read(8)
+        if len(chunk) < 8:
+            break
+        if chunk[:4] in WAV_MAGIC:
+            return pipe.read(4) == b"WAVE"
+        size = int.from_bytes(chunk[4:], "little")
+        pipe.seek(size + size % 2)
+    return False
+
+
+def read_wav_header(file: ForwardReader, path: Path) -> WavHeader:
     """Read a WAV file up to where its samples begin.
 
     Parameters
@@ -184,13 +230,13 @@ def count_wav_frames(file: BinaryIO, path: Path, header: WavHeader) -> int:
     start = file.tell()
     end = os.fstat(file.fileno()).st_size
     size = header.size
-    if size == 0:
+    if not header.size_is_known:
         # Streamed without lengths, or truly empty: then the length of the whole file is right.
         file.seek(4)
         whole = int.from_bytes(file.read(4), "little") + 8
         file.seek(start)
-        streamed = abs(whole - end) > 1
-        size = end - start if streamed else 0
+        if abs(whole - end) > 1:
+            size = end - start
         if size == 0:
             raise AudioError(f"{path}: has no samples: record it again")
     frames = min(size, end - start) // (width * header.channels)
@@ -238,6 +284,55 @@ def _decoded(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> Iter
         whole_frames = data[: got * width * header.channels]
         yield _decode(whole_frames, header.tag, width).reshape(got, header.channels)
         frames -= got
+
+
+def piped_wav_blocks(
+    pipe: Pipe, path: Path, header: WavHeader, block_seconds: float
+) -> Iterator[Float32]:
+    """Yield the samples of a WAV file that comes through a pipe as mono audio, as they come.
+
+    Parameters
+    ----------
+    pipe : Pipe
+        Where its samples begin.
+    path : Path
+        For messages.
+    header : WavHeader
+        The file's header, without a codec. Where it does not know the length, all that comes
+        counts.
+    block_seconds : float
+        Length of the longest block.
+
+    Returns
+    -------
+    iterator of float32 (n,)
+        The channels as one (`kws.channels`), -1 .. 1; n is at least 1.
+
+    Raises
+    ------
+    AudioError
+        If the samples have a size that WAV files do not have, or the pipe cannot be read.
+    """
+    width = _sample_width(header, path)
+    frame = width * header.channels
+    at_once = frame * max(1, round(block_seconds * header.sample_rate))
+
+    def decoded() -> Iterator[Float32]:
+        left = header.size if header.size_is_known else None
+        odd = b""
+        while data := pipe.some(at_once if left is None else min(at_once, left)):
+            if left is not None:
+                left -= len(data)
+            data = odd + data
+            whole = len(data) // frame * frame
+            odd = data[whole:]
+            if whole:
+                yield _decode(data[:whole], header.tag, width).reshape(-1, header.channels)
+            if left == 0:
+                pipe.seek(header.size % 2)  # chunks are padded to an even size
+                break
+
+    return mix_channels(decoded(), header.channels, header.sample_rate)
 
 
 def _sample_width(header: WavHeader, path: Path) -> int:

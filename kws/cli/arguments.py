@@ -16,6 +16,8 @@ from ..packaged import NAMES, WORDS
 MODEL_HELP = f"a model file, or the name of one in the package: {', '.join(NAMES)}"
 #: The same for arguments that want a word base, which knows words in general.
 BASE_HELP = f"a word base that kws pretrain wrote; {WORDS}, the one in the package, if left out"
+#: What an argument for the sample rate of a pipe says.
+RATE_HELP = "sample rate of the PCM in a pipe; WAV says its own"
 
 
 def per_hour(text: str) -> float:
@@ -185,7 +187,7 @@ def add_rate(parser: argparse.ArgumentParser) -> None:
     parser : argparse.ArgumentParser
         Of the verb.
     """
-    parser.add_argument("--rate", type=int, default=16000, help="sample rate of the PCM in a pipe")
+    parser.add_argument("--rate", type=int, default=16000, help=RATE_HELP)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="clips, or folders of them; - reads 16-bit mono PCM from a pipe",
+        help="clips, or folders of them; - reads 16-bit mono PCM or WAV from a pipe",
     )
     add_model(parser)
     add_json(parser)

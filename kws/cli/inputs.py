@@ -1,4 +1,4 @@
-"""What the verbs read: recordings, folders of recordings, and PCM from a pipe."""
+"""What the verbs read: recordings, folders of recordings, and PCM or WAV from a pipe."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def each_recording(names: list[str], work: Callable[[str], None]) -> int:
 
 
 def piped(rate: int) -> Iterator[Float32]:
-    """Yield chunks of the 16-bit PCM that comes through standard input.
+    """Yield chunks of the 16-bit PCM, or of the WAV file, that comes through standard input.
 
     Parameters
     ----------
     rate : int
-        Sample rate of the PCM, in Hz.
+        Sample rate, in Hz: of PCM, and what WAV is resampled to.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def piped(rate: int) -> Iterator[Float32]:
         If standard input is closed.
     """
     if sys.stdin is None:
-        raise AudioError("-: standard input is closed: pipe 16-bit mono PCM into it")
+        raise AudioError("-: standard input is closed: pipe 16-bit mono PCM or WAV into it")
     return read_stream(sys.stdin.buffer, CHUNK_SECONDS, rate)
 
 
@@ -122,7 +122,7 @@ def chunks(name: str, rate: int) -> Iterator[Float32]:
     name : str
         Path of a recording; ``-`` for a pipe.
     rate : int
-        Sample rate, in Hz: of the PCM in a pipe, and what a recording is resampled to.
+        Sample rate, in Hz: of PCM in a pipe, and what all else is resampled to.
 
     Yields
     ------
@@ -144,7 +144,7 @@ def whole_pipe(rate: int) -> Float32:
     Parameters
     ----------
     rate : int
-        Sample rate of the PCM, in Hz.
+        Sample rate, in Hz: of PCM, and what WAV is resampled to.
 
     Returns
     -------
@@ -163,5 +163,5 @@ def whole_pipe(rate: int) -> Float32:
         if seconds > LONGEST_PIPED:
             raise AudioError(f"-: more than {LONGEST_PIPED:g} s is no clip: use kws spot -")
     if not pieces:
-        raise AudioError("-: nothing came through the pipe: 16-bit mono PCM is needed")
+        raise AudioError("-: nothing came through the pipe: 16-bit mono PCM or WAV is needed")
     return np.concatenate(pieces)

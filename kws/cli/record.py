@@ -12,6 +12,7 @@ from ..audio import read_stream
 from ..console import note
 from ..enrolment.record import RATE, Folder, RecordError, Session, Take, pieces
 from ..errors import AudioError
+from .arguments import RATE_HELP
 from .verb import BAD_INPUT, Verb
 
 #: Seconds that a microphone needs after it was opened.
@@ -44,9 +45,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stdin",
         action="store_true",
-        help="take 16-bit mono PCM from a pipe, one recording after the other, and keep the good",
+        help="take 16-bit mono PCM or WAV from a pipe, one recording after the other, and keep the "
+        "good",
     )
-    parser.add_argument("--rate", type=int, default=RATE, help="sample rate of the PCM in a pipe")
+    parser.add_argument("--rate", type=int, default=RATE, help=RATE_HELP)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -62,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _from_pipe(options: argparse.Namespace, folder: Folder) -> int:
     if sys.stdin is None or sys.stdin.isatty():
-        raise AudioError("-: no pipe: with --stdin, pipe 16-bit mono PCM into it")
+        raise AudioError("-: no pipe: with --stdin, pipe 16-bit mono PCM or WAV into it")
     if not RATE // 4 <= options.rate <= 192000:
         raise RecordError(f"--rate {options.rate}: must be {RATE // 4} to 192000")
     kept = number = 0

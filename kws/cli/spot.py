@@ -15,7 +15,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="recordings of any length, or folders of them; - reads 16-bit mono PCM from a pipe",
+        help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
+        "pipe",
     )
     add_model(parser)
     add_json(parser)

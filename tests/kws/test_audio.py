@@ -715,3 +715,121 @@ def test_flac_that_was_written_to_a_pipe(shared: Path) -> None:
     recording = read_recording(shared / "cases" / "flac_streamed_without_length.flac")
     assert recording.seconds == 1.0
     assert recording.samples.std() > 0.01
+
+
+# --- files that come through a pipe ------------------------------------------------------------
+
+
+def piped(*pieces: bytes, rate: int = 16000) -> np.ndarray:
+    """Return what `read_stream` makes of a pipe that gives these pieces."""
+    stream = io.BufferedReader(Pieces(list(pieces)))
+    parts = list(read_stream(stream, sample_rate=rate))
+    assert all(part.dtype == np.float32 and len(part) for part in parts)
+    return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+def unread(*pieces: bytes) -> str:
+    with pytest.raises(AudioError) as caught:
+        piped(*pieces)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("size", [None, 0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
+@pytest.mark.parametrize(
+    ("tag", "bits", "channels"),
+    [(PCM, 8, 1), (PCM, 16, 2), (PCM, 24, 2), (PCM, 32, 1), (FLOAT, 32, 3), (FLOAT, 64, 2)],
+)
+def test_a_wav_file_in_a_pipe_is_the_file(
+    tmp_path: Path, size: int | None, tag: int, bits: int, channels: int
+) -> None:
+    frames = np.random.default_rng(0).uniform(-1, 1, (3001, channels))
+    data = encoded(frames.ravel(), tag, bits)
+    known = len(data) if size is None else size
+    head = b"RIFF" + struct.pack("<I", known) + b"WAVE" + chunk(b"LIST", b"abc")
+    head += chunk(b"fmt ", fmt(tag, channels, 44100, bits))
+    content = head + b"data" + struct.pack("<I", known) + data
+    expected = load_audio(written(tmp_path, content), 16000)
+    np.testing.assert_allclose(piped(content), expected, atol=2e-6)
+    pieces = [content[at : at + 97] for at in range(0, len(content), 97)]
+    np.testing.assert_allclose(piped(*pieces), expected, atol=2e-6)
+
+
+def test_chunks_behind_the_samples_are_no_samples(tmp_path: Path) -> None:
+    one = riff(chunk(b"fmt ", fmt(bits=8)), chunk(b"data", b"\x90" * 801), chunk(b"LIST", b"x" * 7))
+    np.testing.assert_array_equal(piped(one), np.full(801, 16 / 128, np.float32))
+    other = wav(int16(TONE), fmt(rate=48000))
+    both = piped(one + other)
+    np.testing.assert_array_equal(both[:801], piped(one))
+    np.testing.assert_array_equal(both[801:], piped(other))
+    assert len(both) == 801 + -(-len(TONE) // 3)
+
+
+def test_what_looks_like_a_wav_file_at_first_is_raw() -> None:
+    for data in (b"R", b"RI", b"RIFx" + bytes(20), b"IDxx", b"fL", b"\x1aE\xdf\xa4" + bytes(10)):
+        expected = np.frombuffer(data[: len(data) // 2 * 2], "<i2") / np.float32(32768)
+        np.testing.assert_array_equal(piped(data), expected)
+        np.testing.assert_array_equal(piped(*(bytes([byte]) for byte in data)), expected)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"fLaC", "FLAC"),
+        (b"OggS", "OGG"),
+        (b"ID3\x04", "MP3"),
+        (b"RIFF\x10\0\0\0AVI LIST", "RIFF"),
+        (b"\0\0\0\x20ftypM4A ", "MP4"),
+        (b"\x1aE\xdf\xa3", "WebM or Matroska"),
+    ],
+)
+def test_other_formats_in_a_pipe_are_named(data: bytes, name: str) -> None:
+    line = unread(data + bytes(50))
+    assert line.startswith(f"audio stream: is {name}, neither PCM nor WAV: ")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (wav(b"\0" * 50, fmt(MU_LAW, bits=8)), "is WAV with mu-law"),
+        (wav(int16(TONE), fmt(channels=0)), "has 0 channels"),
+        (wav(int16(TONE), fmt(rate=0)), "sample rate 0 Hz"),
+        (wav(int16(TONE), fmt(bits=40)), "integers of 40 bits"),
+        (riff(chunk(b"fmt ", fmt())), "no 'data' chunk"),
+        (wav(int16(TONE))[:30], "header is cut off"),
+        (wav(struct.pack("<f", np.nan), fmt(FLOAT, bits=32)), "NaN or infinite samples at 1"),
+        (wav(struct.pack("<f", 1e5), fmt(FLOAT, bits=32)), "samples are not in -1 .. 1"),
+    ],
+)
+def test_a_damaged_wav_file_in_a_pipe(data: bytes, words: str) -> None:
+    line = unread(data)
+    assert words in line
+    assert line.startswith("audio stream: ")
+
+
+def test_a_wav_file_in_a_live_pipe_is_heard_at_once() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stream:
+        chunks = read_stream(stream, block_seconds=1.0)
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            watchdog = threading.Timer(5, pipe.close)  # so that a reader that waits for more fails
+            watchdog.start()
+            pipe.write(wav(b"")[:-4] + b"\xff" * 4 + struct.pack("<3h", 1, -2, 3) + b"\x05")
+            assert (next(chunks) * 32768).tolist() == [1, -2, 3]
+            pipe.write(b"\x00" + struct.pack("<h", 6))
+            assert (next(chunks) * 32768).tolist() == [5, 6]
+            watchdog.cancel()
+        assert list(chunks) == []
+
+
+@pytest.mark.parametrize("size", [0x7FFFF000, 0xFFFFFFFF])
+def test_a_streamed_file_is_read_beyond_the_length_that_stands_for_none(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a file of more than 2 or 4 GiB, with a shorter length for none."""
+    monkeypatch.setattr("kws.wav._UNKNOWN", (range(100, 101),))
+    data = wav(int16(TONE)).replace(
+        b"data" + struct.pack("<I", 2 * len(TONE)), b"data" + struct.pack("<I", 100)
+    )
+    data = data[:4] + struct.pack("<I", size) + data[8:]
+    assert len(read_recording(written(tmp_path, data)).samples) == len(TONE)

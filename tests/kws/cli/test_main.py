@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import struct
 import subprocess
 import sys
 import wave
@@ -17,6 +18,8 @@ from kws.cli.verb import BAD_INPUT
 from kws.errors import AudioError
 from kws.microphone import input_devices
 from kws.modelfile import ModelFile, pack, parse_model
+from kws.resample import resample
+from kws.spotter import KeywordSpotter
 
 from ...conftest import kws_here
 from ..conftest import RATE, Demo
@@ -197,8 +200,6 @@ def test_each_file_begins_at_time_zero(demo_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
 def test_spot_a_pipe(demo_path: Path, demo: Demo, rate: int) -> None:
-    from kws.resample import resample
-
     samples = resample(demo.samples, RATE, rate)
     pcm = np.round(samples * 32767).astype("<i2").tobytes()
     done = kws("spot", "--json", "--rate", str(rate), "-", stdin=pcm)
@@ -213,6 +214,30 @@ def test_spot_a_pipe(demo_path: Path, demo: Demo, rate: int) -> None:
                 one["keyword"] == other["keyword"] and abs(one["start"] - other["start"]) <= 0.1
                 for other in others
             )
+
+
+def test_a_wav_file_in_a_pipe(demo: Demo) -> None:
+    """44.1 kHz stereo, whose header does not know the length: no sample of it is raw PCM."""
+    samples = resample(demo.samples[: 8 * RATE], RATE, 44100)
+    pcm = np.round(np.stack([samples, samples], axis=1) * 32767).astype("<i2").tobytes()
+    header = struct.pack("<4sI8sIHHIIHH", b"RIFF", 0, b"WAVEfmt ", 16, 1, 2, 44100, 176400, 4, 16)
+    done = kws("spot", "--json", "-", stdin=header + b"data\xff\xff\xff\xff" + pcm)
+    assert (done.returncode, done.stderr) == (0, b"")
+    spotter = KeywordSpotter.default()
+    expected = spotter.process(demo.samples[: 8 * RATE]) + spotter.flush()
+    found = [json.loads(line) for line in lines(done.stdout)]
+    assert found
+    assert [one["keyword"] for one in found] == [one.keyword for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert abs(one["start"] - other.start) <= 0.1
+
+
+def test_a_file_in_a_pipe_that_is_neither_pcm_nor_wav() -> None:
+    for verb in ("spot", "classify"):
+        done = kws(verb, "-", stdin=b"fLaC" + bytes(1000))
+        assert (done.returncode, done.stdout) == (BAD_INPUT, b"")
+        (line,) = lines(done.stderr)
+        assert "audio stream: is FLAC, neither PCM nor WAV" in line
 
 
 @pytest.mark.parametrize("pcm", [b"", b"\0", b"\0" * 64_001])
@@ -266,6 +291,8 @@ def test_classify_a_pipe(noise: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     of_file = json.loads(kws("classify", "--json", noise).stdout)
     assert json.loads(done.stdout) == {**of_file, "file": "-"}
+    with_header = kws("classify", "--json", "-", stdin=noise.read_bytes())
+    assert (with_header.stdout, with_header.stderr) == (done.stdout, b"")
     empty = kws("classify", "-", stdin=b"")
     assert (empty.returncode, empty.stdout) == (BAD_INPUT, b"")
     assert b"nothing came through the pipe" in empty.stderr

@@ -1,5 +1,6 @@
 """Recording a phrase: from a pipe as a process, and with the decisions of a person."""
 
+import io
 import os
 import pty
 import select
@@ -16,6 +17,8 @@ import pytest
 from kws.audio import load_audio
 from kws.enrolment.record import RATE, Folder, RecordError, Session, Take, pieces
 from kws.errors import KwsError
+from kws.pcm import to_int16
+from kws.wav import write_wav
 
 from .test_utterance import recording
 
@@ -70,6 +73,20 @@ def test_good_takes_are_kept_and_bad_ones_named(tmp_path: Path):
     with wave.open(str(folder / "002.wav")) as file:
         assert file.getparams()[:4] == (1, 2, RATE, len(GOOD))
     np.testing.assert_allclose(load_audio(folder / "002.wav", RATE), GOOD, atol=1e-4)
+
+
+def test_wav_files_in_a_pipe(tmp_path: Path):
+    files = io.BytesIO()
+    for take in (GOOD, GOOD):
+        file = io.BytesIO()
+        twice = np.repeat(to_int16(take), 2)  # 32 kHz, near enough
+        write_wav(file, twice, 2 * RATE)
+        files.write(file.getvalue())
+    done = record("--label", "go", "--output", tmp_path, "--stdin", stdin=files.getvalue())
+    assert done.returncode == 0
+    assert names(tmp_path / "go") == ["001.wav", "002.wav"]
+    for name in names(tmp_path / "go"):
+        np.testing.assert_allclose(load_audio(tmp_path / "go" / name, RATE), GOOD, atol=0.1)
 
 
 def test_existing_recordings_are_kept_and_numbering_goes_on(tmp_path: Path):
