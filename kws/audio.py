@@ -6,7 +6,6 @@ What a header says is never trusted: memory is bounded by the file's own size.
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from .arrays import Float32
 from .channels import mix_channels
 from .errors import AudioError
 from .installing import install_extra
-from .pcm import to_float32
+from .pcm import FULL_SCALE, LARGEST_FLOAT, to_float32
 from .pipe import Pipe
 from .resample import Resampler, resample
 from .wav import (
@@ -41,8 +40,6 @@ LONGEST = 4 * 3600.0
 #: The same where a recording is read in pieces, so that only time is lost on it.
 LONGEST_STREAMED = 100 * 3600.0
 
-#: No recording has such samples: they are integers that were never scaled to -1 .. 1.
-_LARGEST = 1e4
 #: Formats that soundfile reads, by the first four bytes of their files.
 _FORMATS = {
     b"fLaC": "FLAC",
@@ -332,7 +329,8 @@ def to_float(samples: npt.NDArray[Any]) -> Float32:
     Raises
     ------
     AudioError
-        If the array has another type or shape, or a number is NaN or infinite.
+        If the array has another type or shape, a number is NaN or infinite, or floats are at the
+        scale of integers: beyond `kws.pcm.LARGEST_FLOAT`.
     """
     if not isinstance(samples, np.ndarray):
         kind = type(samples).__name__
@@ -345,15 +343,15 @@ def to_float(samples: npt.NDArray[Any]) -> Float32:
         return to_float32(samples)
     if samples.dtype != np.float32 and samples.dtype != np.float64:
         raise AudioError(f"samples: type {samples.dtype} is not int16 or float32: convert it")
-    # The sum of squares is one pass without temporaries, and not finite if any sample is not.
-    # It also overflows for large finite samples; those are rare enough to look twice.
+    # The sum of squares is one pass without temporaries. It is not finite if any sample is not, and
+    # is large if any sample is; loud chunks have a large one too, and are looked at twice.
     with np.errstate(over="ignore", invalid="ignore"):
         floats = np.ascontiguousarray(samples, np.float32)
         power = np.dot(floats, floats)
-    if not math.isfinite(power):
-        bad = floats.size - int(np.count_nonzero(np.isfinite(floats)))
-        if bad:
+    if not power <= LARGEST_FLOAT**2 and not _in_range(floats):
+        if bad := _not_finite(floats):
             raise AudioError(f"samples: NaN or infinite at {bad} positions: check the source")
+        raise AudioError(_unscaled(floats))
     return floats
 
 
@@ -393,16 +391,31 @@ def _container(magic: bytes) -> str | None:
 
 def _check_samples(samples: Float32, path: Path) -> None:
     """Refuse NaN, infinity and unscaled integers."""
-    # Minimum and maximum make no temporaries, and are NaN if any sample is.
-    if samples.min() >= -_LARGEST and samples.max() <= _LARGEST:
+    if _in_range(samples):
         return
-    bad = samples.size - int(np.count_nonzero(np.isfinite(samples)))
-    if bad:
+    if bad := _not_finite(samples):
         raise AudioError(
             f"{path}: contains NaN or infinite samples at {bad} positions: export it again"
         )
-    raise AudioError(
-        f"{path}: samples are not in -1 .. 1 (up to {np.abs(samples).max():.3g}): scale them"
+    raise AudioError(f"{path}: {_unscaled(samples)}")
+
+
+def _in_range(samples: Float32) -> bool:
+    """Return whether samples are finite and at the scale of -1 .. 1."""
+    # Minimum and maximum make no temporaries, and are NaN if any sample is.
+    return bool(samples.min() >= -LARGEST_FLOAT and samples.max() <= LARGEST_FLOAT)
+
+
+def _not_finite(samples: Float32) -> int:
+    """Return how many samples are NaN or infinite."""
+    return samples.size - int(np.count_nonzero(np.isfinite(samples)))
+
+
+def _unscaled(samples: Float32) -> str:
+    """Say that samples were never scaled, and what to do."""
+    return (
+        f"samples are not in -1 .. 1 (up to {np.abs(samples).max():.3g}), but at the scale of "
+        f"integers: divide 16-bit ones by {FULL_SCALE}"
     )
 
 

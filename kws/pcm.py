@@ -10,6 +10,10 @@ from .arrays import Float32, Int16
 FULL_SCALE = 32768
 #: Floats are multiplied by this, so that 1 becomes the highest integer.
 HIGHEST = 32767
+#: Floats beyond this are integers that were never divided by `FULL_SCALE`. Float recordings and
+#: mixes may go beyond 1, but hardly beyond this (24 dB above full scale); 16-bit integers do in a
+#: quiet room already (66 dB below full scale).
+LARGEST_FLOAT = 16.0
 
 
 def to_float32(samples: Int16) -> Float32:

@@ -174,7 +174,8 @@ class KeywordSpotter:
         Raises
         ------
         AudioError
-            If the samples have another type or shape, or are not finite.
+            If the samples have another type or shape, are not finite, or are floats at the scale of
+            integers.
         """
         samples = to_float(samples)
         pushed = len(samples) / self.sample_rate

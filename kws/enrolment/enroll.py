@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
-from ..audio import read_recording
+from ..audio import read_recording, to_float
 from ..errors import AudioError, KwsError, ModelError
 from ..frontend import open_front_end
 from ..metadata import (
@@ -86,12 +86,20 @@ class Positive:
         Where in ``samples`` the phrase ends, in seconds.
     seconds : float
         Length of the phrase.
+
+    Raises
+    ------
+    AudioError
+        If the samples are no mono audio in -1 .. 1.
     """
 
     path: str
     samples: Float32
     end: float
     seconds: float
+
+    def __post_init__(self) -> None:
+        to_float(self.samples)  # refuses what is no audio in -1 .. 1
 
 
 @dataclass(frozen=True)

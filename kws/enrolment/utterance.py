@@ -8,6 +8,7 @@ import numpy as np
 
 from ..activity import background_level, find_sound
 from ..arrays import Float32, Float64
+from ..audio import to_float
 
 #: Seconds of a frame, which has one level.
 FRAME = 0.01
@@ -104,7 +105,13 @@ def examine(samples: Float32, sample_rate: int) -> Utterance:
     -------
     Utterance
         Where the phrase is, how loud, and what is wrong.
+
+    Raises
+    ------
+    AudioError
+        If the samples are no mono audio in -1 .. 1.
     """
+    samples = to_float(samples)
     level = levels(samples, sample_rate)
     top, noise = float(level.max()), float(background_level(level)[0])
     first, last = find_sound(level, RANGE, round(PAUSE / FRAME), "loudest")

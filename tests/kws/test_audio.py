@@ -582,11 +582,31 @@ def test_to_float_refuses_what_is_not_finite(bad: float, dtype: type) -> None:
         to_float(samples)
 
 
-def test_to_float_takes_large_finite_numbers() -> None:
-    samples = np.full(4, 3e38, np.float32)  # their squares are infinite
-    assert to_float(samples) is samples
-    with pytest.raises(AudioError, match="at 1 positions"):
-        to_float(np.array([0.0, 1e300]))
+def test_to_float_takes_what_goes_beyond_one() -> None:
+    for samples in (np.full(4, 4.0, np.float32), np.full(10**5, -15.9, np.float32)):
+        assert to_float(samples) is samples
+
+
+@pytest.mark.parametrize("largest", [-32768, 8000, 128, 16.1, 3e38])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_to_float_refuses_integers_that_were_not_scaled(largest: float, dtype: type) -> None:
+    samples = np.zeros(1280, dtype)
+    samples[700] = largest  # the squares of some are infinite
+    with pytest.raises(AudioError) as caught:
+        to_float(samples)
+    line = str(caught.value)
+    assert line.startswith(f"samples are not in -1 .. 1 (up to {abs(largest):.3g})")
+    assert "divide 16-bit ones by 32768" in line
+    if largest == 3e38:
+        with pytest.raises(AudioError, match="at 1 positions"):
+            to_float(np.array([0.0, 1e300]))
+
+
+@pytest.mark.parametrize("largest", [100, 8000])
+def test_a_file_of_integers_that_were_not_scaled(tmp_path: Path, largest: float) -> None:
+    data = encoded(np.array([0.5, -largest, 3.0]), FLOAT, 32)
+    path = written(tmp_path, wav(data, fmt(FLOAT, bits=32)))
+    assert refusal(path).startswith(f"FILE: samples are not in -1 .. 1 (up to {largest:.3g})")
 
 
 @pytest.mark.parametrize(

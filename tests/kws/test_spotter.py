@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import kws
 from kws import AudioError, Detection, KeywordSpotter, ModelError
 from kws.audio import load_audio
+from kws.calibration.scores import trace
 from kws.decoders.words import loudest_stretch
 from kws.detector import Event
 from kws.modelfile import ModelFile
@@ -120,13 +121,22 @@ def test_rates_that_are_none(rate: int) -> None:
         np.zeros(10, np.int32),
         np.array([0, np.nan], np.float32),
         np.array([np.inf], np.float32),
+        np.array([0, 8000], np.float32),
+        np.array([0, -32768.0]),
         [0.0, 0.1],
     ],
 )
 def test_samples_that_are_none(spotter: KeywordSpotter, samples: object) -> None:
     sound = babble(2)
     expected = spotter.posteriors(sound)
-    for method in (spotter.process, spotter.posteriors, spotter.classify):
+    methods = (
+        spotter.process,
+        spotter.process_posteriors,
+        spotter.posteriors,
+        spotter.classify,
+        lambda samples: trace(spotter, samples),
+    )
+    for method in methods:
         with pytest.raises(AudioError):
             method(samples)  # type: ignore[operator]
     assert (spotter.posteriors(sound) == expected).all()

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from kws.enrolment.enroll import Positive
+from kws.enrolment.record import Take
 from kws.enrolment.utterance import Utterance, examine
+from kws.errors import AudioError
 
 RATE = 16000
 
@@ -77,3 +80,13 @@ def test_one_sample():
     found = examine(np.full(1, 0.5, np.float32), RATE)
     assert isinstance(found, Utterance)
     assert "too short" in found.problems[0]
+
+
+def test_samples_at_the_scale_of_integers_are_refused():
+    unscaled = 32768 * recording(0.6, 1.2, 2)
+    with pytest.raises(AudioError, match="divide 16-bit ones by 32768"):
+        examine(unscaled, RATE)
+    with pytest.raises(AudioError, match="divide 16-bit ones by 32768"):
+        Take.of(unscaled, RATE)
+    with pytest.raises(AudioError, match="divide 16-bit ones by 32768"):
+        Positive("a.wav", unscaled, 1.2, 0.6)
