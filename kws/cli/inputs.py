@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
-from ..audio import load_audio, read_stream
+from ..audio import read_stream, stream_audio
 from ..console import note
 from ..errors import AudioError
 from ..folders import recordings_below
@@ -117,6 +118,8 @@ def piped(rate: int) -> Iterator[Float32]:
 def chunks(name: str, rate: int) -> Iterator[Float32]:
     """Yield a recording, or what comes through a pipe for ``-``, in pieces of `CHUNK_SECONDS`.
 
+    A recording of any length is read as it is used: memory does not grow with it.
+
     Parameters
     ----------
     name : str
@@ -128,14 +131,19 @@ def chunks(name: str, rate: int) -> Iterator[Float32]:
     ------
     Float32 (n,)
         A piece of the audio, -1 .. 1.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read; damage far inside is found after the pieces before it.
     """
     if name == "-":
         yield from piped(rate)
         return
-    samples = load_audio(name, rate)
     size = round(CHUNK_SECONDS * rate)
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]
+    for block in stream_audio(name, rate, max_seconds=math.inf):
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
 
 
 def whole_pipe(rate: int) -> Float32:

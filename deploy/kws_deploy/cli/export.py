@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from kws.arrays import Float32
 from kws.cli.arguments import MODEL_HELP, check_output
@@ -121,14 +124,14 @@ def _recordings(paths: list[Path], sample_rate: int) -> list[Float32]:
     KwsError
         If there are none, or none can be read.
     """
-    from kws.audio import load_audio
+    from kws.audio import stream_audio
     from kws_training.data.unlabelled import find_recordings
 
     found = find_recordings(paths)
     recordings = []
     for path in found[:: max(1, len(found) // MOST_RECORDINGS)]:
         try:
-            recordings.append(load_audio(path, sample_rate)[: LONGEST * sample_rate])
+            recordings.append(_beginning(stream_audio(path, sample_rate), LONGEST * sample_rate))
         except AudioError as error:
             note(f"skipped: {error}")
         if len(recordings) == MOST_RECORDINGS:
@@ -136,6 +139,17 @@ def _recordings(paths: list[Path], sample_rate: int) -> list[Float32]:
     if not recordings:
         raise KwsError(f"{paths[0]}: no recording could be read: give others by --audio")
     return recordings
+
+
+def _beginning(blocks: Iterable[Float32], count: int) -> Float32:
+    """Return the first samples of a recording that comes in pieces, however long it is."""
+    pieces: list[Float32] = []
+    for block in blocks:
+        pieces.append(block[:count])
+        count -= len(block)
+        if count <= 0:
+            break
+    return np.concatenate(pieces)
 
 
 EXPORT = Verb(

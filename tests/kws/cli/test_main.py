@@ -8,12 +8,14 @@ import shlex
 import struct
 import subprocess
 import sys
+import tracemalloc
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kws.cli.inputs import chunks
 from kws.cli.verb import BAD_INPUT
 from kws.errors import AudioError
 from kws.microphone import input_devices
@@ -214,6 +216,58 @@ def test_spot_a_pipe(demo_path: Path, demo: Demo, rate: int) -> None:
                 one["keyword"] == other["keyword"] and abs(one["start"] - other["start"]) <= 0.1
                 for other in others
             )
+
+
+def hole(path: Path, seconds: int) -> Path:
+    """Make a silent recording, 48 kHz stereo, that takes no room on the disk."""
+    size = 4 * 48000 * seconds
+    with path.open("wb") as file:
+        file.write(struct.pack("<4sI8s", b"RIFF", size + 36, b"WAVEfmt "))
+        file.write(struct.pack("<IHHIIHH", 16, 1, 2, 48000, 192000, 4, 16))
+        file.write(struct.pack("<4sI", b"data", size))
+        file.truncate(44 + size)
+    return path
+
+
+def test_a_long_recording_is_read_piece_by_piece(tmp_path: Path) -> None:
+    path = str(hole(tmp_path / "long.wav", 5 * 60))
+    tracemalloc.start()
+    try:
+        count = sum(map(len, chunks(path, RATE)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 5 * 60 * RATE
+    assert peak < 8e6  # the whole would be 19 MB at 16 kHz, 115 MB before
+
+
+def test_no_recording_is_too_long(tmp_path: Path) -> None:
+    path = str(hole(tmp_path / "long.wav", 6 * 3600))
+    assert len(next(chunks(path, RATE))) == 1280
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_memory_does_not_grow_with_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Five hours of 48 kHz stereo: the most memory that a process ever had, against a minute's."""
+    code = (
+        "import resource, sys\n"
+        "from kws.cli.main import main\n"
+        "assert main(['spot', sys.argv[1]]) == 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    kilobytes = []
+    for seconds in (60, 5 * 3600):
+        path = hole(tmp_path / "a.wav", seconds)
+        done = subprocess.run(
+            [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+        )
+        kilobytes.append(int(done.stdout))
+    with capsys.disabled():
+        print(f"\nresident: {kilobytes[0]} kB after a minute, {kilobytes[1]} kB after five hours")
+    assert kilobytes[1] - kilobytes[0] < 8000
 
 
 def test_a_wav_file_in_a_pipe(demo: Demo) -> None:
