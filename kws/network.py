@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -186,6 +186,19 @@ class StreamingNetwork:
     def silence(self) -> tuple[npt.NDArray[Any], ...]:
         """The states that endless silence leaves behind, in the order of the contract."""
         return tuple(self._silence)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied and pickled: the interpreter's memory cannot be.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            "a StreamingNetwork cannot be copied or pickled, since its interpreter belongs to this "
+            "process: make another from the same ModelFile"
+        )
 
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -155,6 +156,20 @@ class KeywordSpotter:
         if self._resampler is not None:
             self._resampler.reset()
         self._seconds = 0.0
+        self._in_stream = False
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied and pickled: the interpreter's memory cannot be.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            "a KeywordSpotter cannot be copied or pickled, since its interpreter belongs to this "
+            "process: make another with KeywordSpotter.load or KeywordSpotter(model)"
+        )
 
     def process(self, samples: npt.NDArray[Any]) -> list[Detection]:
         """Take audio and return the detections that it completes.
@@ -182,6 +197,7 @@ class KeywordSpotter:
         if self._resampler is not None:
             samples = self._resampler.push(samples)
         self._seconds += pushed
+        self._in_stream = True
         frames = self._log_mel.push(samples)
         detections: list[Detection] = []
         for start in range(0, len(frames), self._network.frames):
@@ -198,10 +214,14 @@ class KeywordSpotter:
             What was still to be detected. `reset` starts the next stream.
         """
         until = self._seconds
-        return self._decoder.flush(self.process(self.ending), until)
+        found = self._decoder.flush(self.process(self.ending), until)
+        self._in_stream = False
+        return found
 
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
-        """Return the posteriors of every output frame of a recording; the stream starts anew.
+        """Return the posteriors of every output frame of a recording.
+
+        The stream starts anew, at time 0; a RuntimeWarning says so where one was under way.
 
         Parameters
         ----------
@@ -237,6 +257,7 @@ class KeywordSpotter:
         samples = to_float(samples)
         if self._resampler is not None:
             samples = self._resampler.push(samples)
+        self._in_stream = True
         return self._decoder.posteriors(self._logits(self._log_mel.push(samples)))
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
@@ -248,6 +269,8 @@ class KeywordSpotter:
         output frames that saw nothing else are joined (`kws.segmenter.join_columns`). Wake words:
         the one that a stream would detect, or ``_unknown_``; each score is the highest of the
         stream.
+
+        The stream starts anew, at time 0; a RuntimeWarning says so where one was under way.
 
         Parameters
         ----------
@@ -264,8 +287,15 @@ class KeywordSpotter:
         return found
 
     def _whole_at_rate(self, samples: npt.NDArray[Any]) -> Float32:
-        """Return a whole recording at the model's rate."""
+        """Return a whole recording at the model's rate; it ends the stream."""
         samples = to_float(samples)
+        if self._in_stream:
+            warnings.warn(
+                "a whole clip ends the stream that was under way, and its clock is 0 again: give "
+                "clips to a KeywordSpotter of their own, or call flush or reset before",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         if self._resampler is None:
             return samples
         self._resampler.reset()

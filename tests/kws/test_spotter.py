@@ -5,7 +5,11 @@ What is said is the demo recording where it is; the rest of the tests needs no s
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
+import warnings
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from kws.calibration.scores import trace
 from kws.decoders.words import loudest_stretch
 from kws.detector import Event
 from kws.modelfile import ModelFile
+from kws.network import StreamingNetwork
 from kws.packaged import packaged_model
 
 from .conftest import RATE, Demo, bytes_held
@@ -165,6 +170,7 @@ def test_posteriors_add_up_to_one(spotter: KeywordSpotter) -> None:
     np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:a whole clip ends the stream")
 def test_posteriors_do_not_hang_on_what_was_before(spotter: KeywordSpotter) -> None:
     one, other = babble(2, seed=1), babble(3, seed=2)
     expected = spotter.posteriors(one)
@@ -172,6 +178,7 @@ def test_posteriors_do_not_hang_on_what_was_before(spotter: KeywordSpotter) -> N
     assert (spotter.posteriors(one) == expected).all()
 
 
+@pytest.mark.filterwarnings("ignore:a whole clip ends the stream")
 def test_posteriors_and_classify_leave_a_new_stream(eager: KeywordSpotter) -> None:
     sound = babble(4)
     eager.reset()
@@ -181,6 +188,42 @@ def test_posteriors_and_classify_leave_a_new_stream(eager: KeywordSpotter) -> No
         method(babble(3, seed=5))
         assert eager.process(sound) == expected
         eager.reset()
+
+
+@pytest.mark.parametrize("take", ["process", "process_posteriors"])
+def test_a_clip_in_mid_stream_says_that_it_ends_the_stream(
+    spotter: KeywordSpotter, take: str
+) -> None:
+    sound = babble(1)
+    for method in (spotter.posteriors, spotter.classify):
+        spotter.reset()
+        with warnings.catch_warnings():  # nothing to say before a stream, and after one
+            warnings.simplefilter("error")
+            method(sound)
+            method(sound)
+            getattr(spotter, take)(sound)
+            spotter.flush()
+            method(sound)
+            getattr(spotter, take)(sound)
+            spotter.reset()
+            method(sound)
+            getattr(spotter, take)(sound)
+        with pytest.warns(RuntimeWarning, match="its clock is 0 again") as caught:
+            method(sound)
+        assert [Path(one.filename).name for one in caught] == ["test_spotter.py"]
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_spotter_cannot_be_copied_or_pickled(
+    spotter: KeywordSpotter, model: ModelFile, how: Callable[[object], object]
+) -> None:
+    for one in (spotter, StreamingNetwork(model)):
+        with pytest.raises(TypeError) as caught:
+            how(one)
+        line = str(caught.value)
+        assert line.startswith(f"a {type(one).__name__} cannot be copied or pickled")
+        assert "make another" in line
+        assert "\n" not in line
 
 
 def test_posteriors_of_nothing(spotter: KeywordSpotter) -> None:
@@ -240,6 +283,7 @@ def test_reset_is_a_new_spotter(eager: KeywordSpotter) -> None:
     assert spotted(eager, sound) == first
 
 
+@pytest.mark.filterwarnings("ignore:a whole clip ends the stream")
 def test_instances_share_nothing(spotter: KeywordSpotter) -> None:
     other = KeywordSpotter.default()
     sound = babble(3)
