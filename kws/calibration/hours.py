@@ -10,8 +10,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Float32, Int64
 from ..errors import KwsError
@@ -157,10 +159,32 @@ def without_silence(recording: Float32, sample_rate: int) -> Float32:
     >>> without_silence(np.array([1, 0, 0, 0, 0, 1, 0], np.float32), 3)
     array([1., 1., 0.], dtype=float32)
     """
-    starts = np.flatnonzero(np.diff(recording, prepend=np.float32(np.nan)))
-    runs = np.diff(starts, append=len(recording))
-    long = runs > round(LONGEST_PAUSE * sample_rate)
-    return recording[np.repeat(~long, runs)] if long.any() else recording
+    long = in_long_runs(recording, round(LONGEST_PAUSE * sample_rate))
+    return recording[~long] if long.any() else recording
+
+
+def in_long_runs(values: npt.NDArray[Any], longest: int) -> npt.NDArray[np.bool_]:
+    """Tell which values are in a run of one value that is longer than allowed.
+
+    Parameters
+    ----------
+    values : array (n,)
+        Samples, or whether frames have sound.
+    longest : int
+        Values of the longest run that is allowed.
+
+    Returns
+    -------
+    bool (n,)
+
+    Examples
+    --------
+    >>> in_long_runs(np.array([1, 0, 0, 0, 2, 2]), 2)
+    array([False,  True,  True,  True, False, False])
+    """
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    runs = np.diff(starts, append=len(values))
+    return np.repeat(runs > longest, runs)
 
 
 class _Comparison:

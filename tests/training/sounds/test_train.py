@@ -358,8 +358,9 @@ def test_thresholds_are_stated_on_other_groups():
 
 
 def test_negatives_are_cut_into_pieces(tmp_path):
+    rng = np.random.default_rng(0)
     for name, seconds in (("short", 1), ("long", 12), ("longer", 13)):
-        soundfile.write(tmp_path / f"{name}.wav", np.full(seconds * RATE, 0.1), RATE)
+        soundfile.write(tmp_path / f"{name}.wav", rng.normal(0, 0.1, seconds * RATE), RATE)
     (tmp_path / "damaged.wav").write_bytes(b"")
     part = read_negatives(sorted(tmp_path.iterdir()))
     assert [len(audio) / RATE for audio in part.audio] == [5, 7, 5, 5, 3, 1]

@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def read_found(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]]:
-    """Read the recordings that were found, with a progress bar.
+    """Read the recordings that were found, with a progress bar; each counts once.
 
     Parameters
     ----------
@@ -120,15 +120,20 @@ def read_found(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Ski
     Raises
     ------
     DataError
-        If none could be read.
+        If none could be used.
     """
     from ..data.clips import read_clips
+    from ..data.recordings import ClipSet, repeated
     from ..progress import bar
 
-    clips, audio, skipped = read_clips(found, bar)
-    if not clips:
-        raise DataError(f"none of the {len(found)} recordings could be read: {skipped[0].reason}")
-    return clips, audio, skipped
+    read = ClipSet(*read_clips(found, bar))
+    read = read.without(repeated(read.clips, read.audio))
+    if not read.clips:
+        first = read.skipped[0]
+        raise DataError(
+            f"none of the {len(found)} recordings could be used: {first.path}: {first.reason}"
+        )
+    return read.clips, read.audio, read.skipped
 
 
 def class_lines(report: ClipReport) -> list[str]:

@@ -14,7 +14,7 @@ from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses
 from ..cache import cache_folder
 from ..data.dataset import Clip, DataError, Skipped, labels_of
-from ..data.recordings import ClipSet, Negatives, digest_of_clips, read_noise
+from ..data.recordings import ClipSet, Negatives, digest_of_clips, read_noise, without_repeated
 from ..data.training_files import TrainingFiles
 from ..progress import bar
 
@@ -83,7 +83,8 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> Comm
     """
     given = (files.training, files.validation, files.held_out)
     labels = labels_of([clip for part in given for clip in part])
-    parts = [ClipSet.read(part) for part in given]
+    read = [ClipSet.read(part) for part in given]
+    parts = without_repeated(dict(zip(("training", "validation", "test"), read, strict=True)))
     training, validation, held_out = parts
     noise, skipped = read_noise(files.noise)
     negatives = Negatives.read(files.negatives)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kws.arrays import Float32, Int16
 from kws.audio import load_audio
+from kws.calibration.hours import HoursCounter, without_silence
 from kws.errors import AudioError
 from kws.frontend import YAMNET
 from kws.metadata import SILENCE, UNKNOWN
@@ -73,10 +76,109 @@ class ClipSet:
             found.skipped + [Skipped(found.clips[n].path, reason) for n in sorted(silent)],
         )
 
+    def without(self, reasons: Sequence[str]) -> ClipSet:
+        """Leave clips out.
+
+        Parameters
+        ----------
+        reasons : sequence of str
+            Why each clip is left out; empty for those that stay.
+
+        Returns
+        -------
+        ClipSet
+            The clips that stay; the others are skipped.
+        """
+        rows = [n for n, reason in enumerate(reasons) if not reason]
+        left_out = [
+            Skipped(clip.path, reason)
+            for clip, reason in zip(self.clips, reasons, strict=True)
+            if reason
+        ]
+        return ClipSet(
+            [self.clips[n] for n in rows],
+            [self.audio[n] for n in rows],
+            self.skipped + left_out,
+        )
+
     def __add__(self, other: ClipSet) -> ClipSet:
         return ClipSet(
             self.clips + other.clips, self.audio + other.audio, self.skipped + other.skipped
         )
+
+
+def repeated(
+    clips: Sequence[Clip], audio: Sequence[Int16], sides: Sequence[str] | None = None
+) -> list[str]:
+    """Find recordings that are there more than once, under two labels or on two sides of a split.
+
+    Recordings of ``_silence_`` may be alike.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The recordings.
+    audio : sequence of int16 (n,)
+        The samples of each.
+    sides : sequence of str, optional
+        What each clip is for. On one side a recording may be there more than once. Without it
+        each counts once.
+
+    Returns
+    -------
+    list of str
+        Of each clip why it must be left out; empty for the others. Under two labels none of them
+        stays, as nobody knows which is right; on two sides the first stays.
+    """
+    digests = [digest_of(samples) for samples in audio]
+    first: dict[str, int] = {}
+    other_label: dict[str, int] = {}
+    for number, (clip, digest) in enumerate(zip(clips, digests, strict=True)):
+        if clip.label == SILENCE:
+            continue
+        if clips[first.setdefault(digest, number)].label != clip.label:
+            other_label.setdefault(digest, number)
+    reasons = []
+    for number, (clip, digest) in enumerate(zip(clips, digests, strict=True)):
+        of = first.get(digest, number)
+        if clip.label == SILENCE:
+            reasons.append("")
+        elif digest in other_label:
+            other = clips[of] if clips[of].label != clip.label else clips[other_label[digest]]
+            reasons.append(
+                f"is the same recording as {other.path}, but of {clip.label!r} and not of "
+                f"{other.label!r}: keep it under the label that is right"
+            )
+        elif of == number or (sides is not None and sides[of] == sides[number]):
+            reasons.append("")
+        elif sides is None:
+            reasons.append(f"is the same recording as {clips[of].path}: it counts once")
+        else:
+            reasons.append(
+                f"is the same recording as {clips[of].path}, which is for {sides[of]}: it cannot "
+                f"be for {sides[number]} too"
+            )
+    return reasons
+
+
+def without_repeated(parts: Mapping[str, ClipSet]) -> list[ClipSet]:
+    """Leave out recordings that are in an earlier part too, or under two labels.
+
+    Parameters
+    ----------
+    parts : mapping of str to ClipSet
+        The clips of each part, by what they are for.
+
+    Returns
+    -------
+    list of ClipSet
+        The parts without them; they are skipped.
+    """
+    clips = [clip for part in parts.values() for clip in part.clips]
+    audio = [samples for part in parts.values() for samples in part.audio]
+    sides = [name for name, part in parts.items() for _ in part.clips]
+    reasons = iter(repeated(clips, audio, sides))
+    return [part.without([next(reasons) for _ in part.clips]) for part in parts.values()]
 
 
 def digest_of_clips(sets: Sequence[ClipSet], noise: Sequence[Float32] = ()) -> str:
@@ -128,7 +230,10 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
 def read_speech(
     paths: Sequence[Path], what: str, skipped: list[Skipped]
 ) -> Iterator[tuple[Path, Int16]]:
-    """Read recordings at 16 kHz, one after the other.
+    """Read recordings at 16 kHz, one after the other, each second of audio once.
+
+    What an earlier recording has too, and digital silence of more than a second, is left out
+    (`kws.calibration.hours`).
 
     Parameters
     ----------
@@ -146,14 +251,24 @@ def read_speech(
     audio : int16 (n,)
         Its samples at 16 kHz.
     """
+    hours = HoursCounter(YAMNET.sample_rate)
     for number in bar(iter(range(len(paths))), len(paths), what):
         path = paths[number]
         try:
-            audio = to_int16(load_audio(path, YAMNET.sample_rate))
+            audio = load_audio(path, YAMNET.sample_rate)
         except AudioError as error:
             skipped.append(Skipped.because(path, error))
             continue
-        yield path, audio
+        parts = [part.samples for part in hours.unheard([audio])]
+        if not parts:
+            skipped.append(Skipped(path, "was heard before: it counts once"))
+            continue
+        new = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        sound = without_silence(new, YAMNET.sample_rate)
+        if not sound.any():
+            skipped.append(Skipped(path, "is nothing but digital silence: record it again"))
+            continue
+        yield path, to_int16(sound)
 
 
 def seconds_of(audio: Int16) -> list[Int16]:

@@ -18,7 +18,7 @@ from ..augmentation.augment import Augmentation
 from ..augmentation.rooms import find_responses
 from ..cache import cache_folder
 from ..data.dataset import Clip, DataError, Skipped, labels_of
-from ..data.recordings import ClipSet, read_noise, read_speech
+from ..data.recordings import ClipSet, read_noise, read_speech, repeated
 from ..data.splits import share_of
 from ..data.training_files import TrainingFiles
 from ..progress import bar
@@ -87,6 +87,8 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, options: SoundOpti
     """
     clips = ClipSet.read([*files.training, *files.validation])
     held_out = ClipSet.read(files.held_out)
+    validation = {clip.path for clip in files.validation}
+    clips, held_out = _without_repeated(clips, held_out, validation, options.folds)
     noise, skipped = read_noise(files.noise)
     negatives = read_negatives(files.negatives)
     responses, unused = find_responses(augmentation, files.rooms, options.seed, cache_folder(), bar)
@@ -97,7 +99,6 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, options: SoundOpti
         for label in labels_of([*known, Clip(Path(), SILENCE, SILENCE, "")])
         if label != UNKNOWN or any(clip.label == UNKNOWN for clip in known)
     )
-    validation = {clip.path for clip in files.validation}
     rounds = _rounds(clips.clips, negatives.clips, validation, options.folds)
     _check_rounds(known, labels, rounds)
     note(
@@ -105,6 +106,20 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, options: SoundOpti
         f"{len(held_out.clips)} held out, {len(skipped)} skipped; labels: {', '.join(labels)}"
     )
     return SoundData(labels, clips, negatives, held_out, rounds, noise, responses, tuple(skipped))
+
+
+def _without_repeated(
+    clips: ClipSet, held_out: ClipSet, validation: set[Path], folds: str | None
+) -> tuple[ClipSet, ClipSet]:
+    """Leave out recordings that are in two folds, in two parts, or under two labels."""
+    if folds is None:
+        sides = ["validation" if clip.path in validation else "training" for clip in clips.clips]
+    else:
+        sides = [f"{folds} {clip.columns.get(folds, '')}" for clip in clips.clips]
+    sides += ["test"] * len(held_out.clips)
+    reasons = repeated(clips.clips + held_out.clips, clips.audio + held_out.audio, sides)
+    count = len(clips.clips)
+    return clips.without(reasons[:count]), held_out.without(reasons[count:])
 
 
 def read_negatives(paths: Sequence[Path]) -> ClipSet:

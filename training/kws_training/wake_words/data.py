@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from kws.arrays import Float32, UInt8
+from kws.calibration.hours import LONGEST_PAUSE, in_long_runs
 from kws.console import note
 from kws.frontend import WORDS
 
@@ -213,6 +214,8 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     others, left_out = _without(others, heard)
     if left_out:
         note(f"{left_out} of the negatives are among the positives: left out")
+    others, repeats = _heard_once(others)
+    skipped += repeats
     wake_words = []
     for one, part in zip(sources.wake_words, heard, strict=True):
         found, unused = _find(part)
@@ -281,6 +284,26 @@ def _without(negatives: FrameSet, positives: Sequence[FrameSet]) -> tuple[FrameS
     known = {image.tobytes() for heard in positives for image in heard.images}
     rows = [n for n, image in enumerate(negatives.images) if image.tobytes() not in known]
     return negatives.where(rows), len(negatives.images) - len(rows)
+
+
+def _heard_once(negatives: FrameSet) -> tuple[FrameSet, list[Skipped]]:
+    """Leave out negatives that are there already, and long digital silence: neither is an hour."""
+    first: dict[bytes, int] = {}
+    repeats: list[Skipped] = []
+    rows, images = [], []
+    longest = round(LONGEST_PAUSE / WORDS.hop_seconds)
+    for number, image in enumerate(negatives.images):
+        of = first.setdefault(image.tobytes(), number)
+        if of != number:
+            reason = f"is the same recording as {negatives.clips[of].path}: it counts once"
+            repeats.append(Skipped(negatives.clips[number].path, reason))
+            continue
+        sound = np.asarray(image.any(axis=1))
+        kept = sound | ~in_long_runs(sound, longest)
+        rows.append(number)
+        images.append(image if kept.all() else image[kept])
+    chosen = negatives.where(rows)
+    return FrameSet(chosen.clips, images, chosen.skipped), repeats
 
 
 def _split_negatives(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]:
