@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ def check_output(path: Path) -> None:
 
 
 def names(text: str) -> list[str]:
-    """Parse names between commas.
+    """Parse names between commas. A name with a comma in it is quoted: ``"yes, please",no``.
 
     Parameters
     ----------
@@ -91,8 +92,14 @@ def names(text: str) -> list[str]:
     -------
     list of str
         Without spaces around them, and without empty ones.
+
+    Examples
+    --------
+    >>> names('"yes, please", no')
+    ['yes, please', 'no']
     """
-    return [name.strip() for name in text.split(",") if name.strip()]
+    found = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True), [])
+    return [name.strip() for name in found if name.strip()]
 
 
 class _OldSpelling(argparse.Action):
@@ -158,7 +165,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--keywords",
         type=names,
         metavar="A,B,…",
-        help="those of the model's keywords that matter; the others count as unknown words",
+        help="those of the model's keywords that matter; the others count as unknown words; quote "
+        "one that has a comma: '\"yes, please\",no'",
     )
 
 

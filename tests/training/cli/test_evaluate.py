@@ -140,3 +140,45 @@ def test_worse_at_one_word(shared, tmp_path):
     done = kws("evaluate", MODEL, "--data", tmp_path / "data", "--report", tmp_path / "report")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report" / "index.html").is_file()
+
+
+def test_labels_that_do_not_fit_are_said(tmp_path):
+    rng = np.random.default_rng(0)
+    for word in ("Yes", "NO ", "stop"):
+        (tmp_path / "data" / word).mkdir(parents=True)
+        soundfile.write(tmp_path / "data" / word / "1.wav", rng.normal(0, 0.01, 16000), 16000)
+    done = kws("evaluate", MODEL, "--data", tmp_path / "data", "--json")
+    assert done.returncode == 0, done.stderr
+    classes = json.loads(done.stdout)["classes"]
+    counts = {label: one["clips"] for label, one in classes.items()}
+    assert {label: n for label, n in counts.items() if n} == {"yes": 1, "no": 1, "stop": 1}
+    assert "'Yes' is taken for the label 'yes'" in done.stderr
+    assert "'NO ' is taken for the label 'no'" in done.stderr
+    # words that are no keyword at all are unknown words, which is said
+    for word in ("Yes", "NO ", "stop"):
+        (tmp_path / "data" / word).rename(tmp_path / "data" / f"{word.strip()}_2")
+    done = kws("evaluate", MODEL, "--data", tmp_path / "data")
+    assert "none of the words NO_2, Yes_2, stop_2 is a keyword of the model" in done.stderr
+
+
+def test_a_recording_twice_counts_once(tmp_path):
+    samples = np.random.default_rng(0).normal(0, 0.01, 16000)
+    for name in ("yes/1.wav", "yes/2.wav", "no/3.wav", "stop/4.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        level = 0.5 if name == "stop/4.wav" else 1
+        soundfile.write(tmp_path / name, level * samples, 16000)
+    done = kws("evaluate", MODEL, "--data", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "of 1 clips" in done.stdout
+    assert "3.wav: is the same recording as" in done.stdout
+    assert "but of 'no' and not of 'yes'" in done.stdout
+
+
+def test_a_keyword_with_a_comma_can_be_named(tmp_path):
+    model = relabelled(tmp_path / "m.tflite", yes="yes, please")
+    (tmp_path / "data" / "yes, please").mkdir(parents=True)
+    samples = np.random.default_rng(0).normal(0, 0.01, 16000)
+    soundfile.write(tmp_path / "data" / "yes, please" / "1.wav", samples, 16000)
+    done = kws("evaluate", model, "--data", tmp_path / "data", "--keywords", '"yes, please",no')
+    assert done.returncode == 0, done.stderr
+    assert "yes, please" in done.stdout

@@ -278,3 +278,46 @@ def test_manifests_of_the_cases(tmp_path, shared, name):
     make(tmp_path, *paths)
     (tmp_path / "manifest.csv").write_bytes((shared / "cases" / name).read_bytes())
     assert {clip.speaker for clip in find_clips([tmp_path])} == {"anna", "ben"}
+
+
+@pytest.mark.parametrize("other", ["Yes", "YES", "yes ", " yes"])
+def test_spellings_of_a_word_are_one_label(tmp_path, capsys, other):
+    make(tmp_path, "yes/1.wav", "yes/2.wav", f"{other}/3.wav", "no/4.wav")
+    assert Counter(clip.label for clip in find_clips([tmp_path])) == {"yes": 3, "no": 1}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "are taken for one label, 'yes'" in line
+    assert other in line
+
+
+def test_unicode_forms_of_a_word_are_one_label(tmp_path, capsys):
+    make(tmp_path, "Tu\u0308r/1.wav", "T\u00fcr/2.wav", "nein/3.wav")
+    assert {clip.label for clip in find_clips([tmp_path])} == {"T\u00fcr", "nein"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'Tu\\u0308r' and 'T\\xfcr' are taken for one label" in line
+    make(tmp_path / "one", "Tu\u0308r/1.wav")  # alone it is composed, and nothing is joined
+    assert [clip.label for clip in find_clips([tmp_path / "one"])] == ["T\u00fcr"]
+    assert capsys.readouterr().err == ""
+
+
+def test_words_are_spelled_as_the_keywords(tmp_path, capsys):
+    make(tmp_path, "Yes/1.wav", "No/2.wav", "Bed/3.wav", "_Unknown_/4.wav", "Tu\u0308r/5.wav")
+    clips = find_clips([tmp_path], ["yes", "no", "T\u00fcr"])
+    assert Counter(clip.label for clip in clips) == {
+        "yes": 1,
+        "no": 1,
+        "T\u00fcr": 1,
+        "_unknown_": 2,
+    }
+    said = capsys.readouterr().err
+    assert "kws: 'Yes' is taken for the label 'yes'\n" in said
+    assert "'Bed'" not in said
+    # keywords that differ in capitals only are two
+    clips = find_clips([tmp_path], ["yes", "Yes"])
+    assert [clip.label for clip in clips if clip.path.stem == "1"] == ["Yes"]
+
+
+def test_labels_of_a_manifest_are_joined_with_those_of_folders(tmp_path):
+    make(tmp_path, "a/yes/1.wav", "b/2.wav")
+    (tmp_path / "b" / "list.csv").write_text("path,label\n2.wav,Yes\n")
+    clips = find_clips([tmp_path / "a", tmp_path / "b" / "list.csv"])
+    assert len({clip.label for clip in clips}) == 1

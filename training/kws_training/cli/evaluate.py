@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kws.arrays import Int16
 from kws.cli.arguments import MODEL_HELP, names
 from kws.cli.verb import Verb
+from kws.metadata import SILENCE, UNKNOWN
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
@@ -58,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     from kws.console import note
 
     from ..evaluation.evaluate import Evaluation, judge_clips, known_clips, open_model
-    from ..evaluation.groups import check_column, group_results, useful_columns
+    from ..evaluation.groups import check_column, first_names, group_results, useful_columns
     from ..progress import bar
     from ..reports.report import check_folder, write_report
 
@@ -68,6 +69,12 @@ def _run(options: argparse.Namespace) -> int:
     model = find_model(options.model)
     spotter = open_model(model, keywords=options.keywords)
     found = find_clips(options.data, spotter.keywords, options.speaker_rule)
+    words = sorted({clip.word for clip in found} - {SILENCE, UNKNOWN})
+    if words and not set(words) & set(spotter.keywords):
+        note(
+            f"kws: none of the words {first_names(words)} is a keyword of the model, which knows "
+            f"{first_names(spotter.keywords)}: all are judged as unknown words"
+        )
     found, left_out = known_clips(found, spotter.metadata.labels)
     if options.group_by is not None:
         check_column(found, options.group_by)

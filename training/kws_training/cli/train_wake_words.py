@@ -157,7 +157,7 @@ def _keywords(texts: Sequence[str]) -> list[str]:
                 f"--wake-word {keyword!r:.100}: must be 1 to 100 printable characters, and not "
                 "in underscores"
             )
-    if len(set(keywords)) < len(keywords) or len(keywords) > MOST_PHRASES:
+    if len({plain(one) for one in keywords}) < len(keywords) or len(keywords) > MOST_PHRASES:
         raise KwsError(f"--wake-word: at most {MOST_PHRASES} different phrases")
     return keywords
 

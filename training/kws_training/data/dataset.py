@@ -15,6 +15,7 @@ from kws.folders import recordings_below
 from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
 
 from .manifest import Manifest, Row, find_manifest, read_manifest, read_text
+from .spelling import one_spelling, tidy
 
 #: Who speaks, from the file name: Speech Commands names its files ``<speaker>_nohash_<n>``, and in
 #: its test set ``<word>_<speaker>_nohash_<n>`` under ``_unknown_``; its speakers are 8 hexadecimal
@@ -151,6 +152,8 @@ def find_parts(
     """Find labelled recordings as `find_clips` does, in several lists of folders.
 
     The speakers of all lists are named together, so that one person has one name in all of them.
+    So are the words: spellings that differ in capitals, Unicode form or spaces at the ends are one,
+    that of the keyword if it is one; what was joined is said on stderr.
 
     Parameters
     ----------
@@ -177,11 +180,16 @@ def find_parts(
     known: dict[Path, Manifest] = {}
     found = [[one for folder in part for one in _find(folder, known)] for part in parts]
     names = _names_by_manifest(rule, known)
+    labels = [SILENCE, UNKNOWN, *(keywords or ())]
+    words = [one.word for part in found for one in part]
+    spellings, notes = one_spelling(words, labels)
+    for line in notes:
+        note(f"kws: {line}")
     clips: list[list[Clip]] = []
     for part in found:
         clips.append([])
         for recording in part:
-            word, row = recording.word, recording.row
+            word, row = spellings[recording.word], recording.row
             match = rule.search(recording.path.name)
             speaker = match.group(1) if match else None
             if speaker is None and speaker_rule is None and row is not None and row.speaker:
@@ -423,7 +431,8 @@ def is_aside(word: str) -> bool:
     bool
         True for names in underscores other than ``_silence_`` and ``_unknown_``.
     """
-    return not keywords_of((word,)) and word not in (SILENCE, UNKNOWN)
+    word = tidy(word)
+    return not keywords_of((word,)) and word.lower() not in (SILENCE, UNKNOWN)
 
 
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 
 def plain(text: str) -> str:
@@ -31,3 +33,87 @@ def plain(text: str) -> str:
         for char in unicodedata.normalize("NFKC", text).casefold()
     )
     return " ".join("".join(kept).split())
+
+
+def tidy(text: str) -> str:
+    """Return the name of a word in composed Unicode (NFC), without spaces at its ends.
+
+    Parameters
+    ----------
+    text : str
+        The name of a folder, or a label.
+
+    Returns
+    -------
+    str
+        The same name, in the one spelling that programs compare.
+
+    Examples
+    --------
+    >>> tidy(" Tu\u0308r ") == "T\u00fcr"
+    True
+    """
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def one_spelling(
+    words: Iterable[str], fixed: Sequence[str] = ()
+) -> tuple[dict[str, str], list[str]]:
+    """Give words that differ only in capitals, Unicode form or spaces at their ends one spelling.
+
+    Parameters
+    ----------
+    words : iterable of str
+        The words as they are written, each as often as it is there.
+    fixed : sequence of str
+        Labels whose spelling counts, such as those of a model. Two of them may differ in capitals
+        only: then each word is the one that it is spelled as.
+
+    Returns
+    -------
+    spellings : dict of str to str
+        For each word how it is spelled: as in ``fixed``, else as most are.
+    notes : list of str
+        What was joined, a sentence for each.
+
+    Examples
+    --------
+    >>> one_spelling(["Yes", "yes", "yes", "No "], ["no"])[0]
+    {'Yes': 'yes', 'yes': 'yes', 'No ': 'no'}
+    """
+    counts = Counter(words)
+    groups: dict[str, list[str]] = {}
+    for word in counts:
+        groups.setdefault(_key(word), []).append(word)
+    known: dict[str, list[str]] = {}
+    for label in fixed:
+        known.setdefault(_key(label), []).append(label)
+    spellings: dict[str, str] = {}
+    notes = []
+    for key, group in groups.items():
+        labels = known.get(key, [])
+        if len(labels) > 1:
+            spellings |= {word: word if word in labels else tidy(word) for word in group}
+            continue
+        chosen = labels[0] if labels else tidy(max(group, key=lambda word: (counts[word], word)))
+        spellings |= dict.fromkeys(group, chosen)
+        others = [word for word in group if word != chosen]
+        if labels and others:
+            notes.append(f"{_shown(others, chosen)} is taken for the label {chosen!r}")
+        elif len(group) > 1:
+            notes.append(
+                f"{_shown(group, chosen)} are taken for one label, {chosen!r}: if they are two "
+                "words, rename one"
+            )
+    return {word: spellings[word] for word in counts}, notes
+
+
+def _key(word: str) -> str:
+    """Return what words have in common that are one word."""
+    return unicodedata.normalize("NFC", tidy(word).casefold())
+
+
+def _shown(words: Sequence[str], chosen: str) -> str:
+    """List words; by their code points where they would look alike."""
+    alike = any(tidy(word) == tidy(chosen) and word != chosen for word in words)
+    return " and ".join(ascii(word) if alike else repr(word) for word in sorted(words))
