@@ -1,5 +1,6 @@
 """Features on disk: written once, read again, remade when damaged, removed when there are many."""
 
+import errno
 import json
 import os
 
@@ -157,3 +158,22 @@ def test_state_is_readable(tmp_path):
     fill(opened(tmp_path))
     state = json.loads((tmp_path / ("k" * 20) / STATE).read_text())
     assert state == {"done": 3, "scales": [0.5, 2.0]}
+
+
+def test_a_cache_that_cannot_be_written_is_no_matter_of_room(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(KwsError) as caught:
+        Store(tmp_path / "file" / "cache", "k", [(10, 10, 10)], (10, 3))
+    line = str(caught.value)
+    assert line.startswith(f"{tmp_path / 'file' / 'cache'}: features cannot be written to it")
+    assert "KWS_CACHE" in line
+    assert "room" not in line
+
+
+def test_little_that_does_not_fit_is_not_said_to_be_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(KwsError, match=r"no room for 2\.0 MB of features"):
+        Store(tmp_path, "k", [(2000, 10, 100)], (10, 3))

@@ -1,5 +1,8 @@
 """From Keras to TFLite: the same numbers, states that fit, a file that is small."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -109,3 +112,28 @@ def test_names_are_short_and_nothing_else_is_named(converted):
 def test_int8_needs_calibration(step):
     with pytest.raises(ConversionError, match="calibrate"):
         convert(step, "int8", None)
+
+
+@pytest.fixture
+def full(tmp_path, monkeypatch):
+    """A temporary folder that nothing can be written to."""
+    path = tmp_path / "full"
+    path.touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+def test_a_full_temporary_folder_loses_no_training(step, frames, converted, full, monkeypatch):
+    monkeypatch.setenv("KWS_CACHE", str(full.parent / "cache"))
+    assert convert(step, "int8", frames[:2]).network == converted["int8"].network
+    assert tempfile.tempdir == str(full)
+    assert list((full.parent / "cache").iterdir()) == []
+
+
+def test_no_room_for_the_converter_is_said(step, frames, full, monkeypatch):
+    monkeypatch.setenv("KWS_CACHE", str(full))
+    monkeypatch.setattr(Path, "cwd", lambda: full)
+    with pytest.raises(ConversionError, match=r"no room for .* MB of the converter's files") as one:
+        convert(step, "int8", frames[:2])
+    assert "TMPDIR" in str(one.value)
+    assert "\n" not in str(one.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,10 @@ MAX_BYTES = 12 * 10**9
 RECORD_EVERY = 16
 #: File that holds how many batches are done, and the scales.
 STATE = "state.json"
+#: What the system says of a folder that is not the user's to write to, however much room it has.
+_CLOSED = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
+)
 
 
 class Store:
@@ -70,10 +75,16 @@ class Store:
                 _make_room(cache, size)
                 found = self._make(files)
         except OSError as error:
+            if error.errno in _CLOSED:
+                raise KwsError(
+                    f"{cache}: features cannot be written to it ({error.strerror}): set KWS_CACHE "
+                    "to a folder that can be written"
+                ) from None
+            size = sum(int(np.prod(shape)) for shape in shapes)
+            shown = f"{size / 1e9:.1f} GB" if size >= 10**8 else f"{size / 1e6:.1f} MB"
             raise KwsError(
-                f"{cache}: no room for {sum(int(np.prod(s)) for s in shapes) / 1e9:.1f} GB of "
-                f"features ({error.strerror}): set KWS_CACHE to a larger folder, or ask for fewer "
-                "--copies"
+                f"{cache}: no room for {shown} of features ({error.strerror}): set KWS_CACHE to a "
+                "larger folder, or ask for fewer --copies"
             ) from None
         *self._features, self._targets = found
         self._last = self.done

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,8 +17,15 @@ from kws.errors import KwsError
 from kws.metadata import StreamingContract
 from kws.network import interpreter_class
 
+from ..cache import cache_folder
 from .streaming import StepModel
 from .tflite_objects import write_flatbuffer
+
+#: Bytes of the converter's files besides the weights of a network: its graph and what debuggers
+#: read.
+FEWEST_BYTES = 4_000_000
+#: How many times its size the converter writes a network, at most.
+COPIES_WRITTEN = 3
 
 Precision = Literal["float32", "int8"]
 
@@ -75,7 +85,7 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
         converter.representative_dataset = lambda: _calibrate(step, names, calibration)
-    with quiet():
+    with _temporary_room(step), quiet():
         content = converter.convert()
     network = _tidy(content, names, _results(names))
     contract = StreamingContract(
@@ -87,6 +97,40 @@ def convert(step: StepModel, precision: Precision, calibration: Float32 | None) 
     )
     _check_states(network, contract)
     return Converted(network, contract)
+
+
+@contextlib.contextmanager
+def _temporary_room(step: StepModel) -> Iterator[None]:
+    """Let the converter write its files where there is room for them.
+
+    It writes the network to the temporary folder. If that is full, it goes another way without a
+    word, which fails with an error that says nothing, when the training is over. So the cache and
+    the present folder are tried too.
+    """
+    needed = COPIES_WRITTEN * (FEWEST_BYTES + 4 * step.model.count_params())
+    before = tempfile.tempdir
+    tried = []
+    for place in (None, cache_folder(), Path.cwd()):
+        try:
+            # None is what the system says; it raises an error if that cannot be written to
+            folder = Path(tempfile.gettempdir()) if place is None else place
+            folder.mkdir(parents=True, exist_ok=True)
+            tried.append(str(folder))
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(needed))
+        except OSError:
+            continue
+        break
+    else:
+        raise ConversionError(
+            f"{', '.join(tried) or 'the temporary folder'}: no room for {needed / 1e6:.0f} MB of "
+            "the converter's files: make room, or set TMPDIR to a folder that has it"
+        )
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _results(names: list[str]) -> list[str]:
