@@ -93,6 +93,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
             "tensors": tensors,
         },
         "prototypes": None if metadata.prototypes is None else vars(metadata.prototypes),
+        "warping": None if metadata.warping is None else vars(metadata.warping),
         "arrays": [
             {
                 "name": name,
@@ -223,6 +224,9 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     if values["prototypes"] is not None:
         number = len(values["prototypes"]["labels"])
         row("prototypes", f"{number}, compared with the network's features")
+    if values["warping"] is not None:
+        points = ", ".join(map(str, values["warping"]["points"]))
+        row("sequences", f"of {points} points, compared with the network's features")
     if network and tensors is not None:
         lines += ["", *_tensor_lines(tensors)]
     lines += ["", *_point_lines(values)]

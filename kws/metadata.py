@@ -28,6 +28,8 @@ MOST_PROTOTYPES = 1000
 MOST_OFFSETS = 32
 #: Output frames that one of them may lie back, at most.
 MOST_BACK = 250
+#: Points of the sequence of one phrase, at most.
+MOST_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,25 @@ class PrototypeContract:
 
     labels: tuple[int, ...]
     offsets: tuple[int, ...]
+    slope: float
+    centres: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class WarpingContract:
+    """How features become logits of enrolled phrases: see `kws.warping.WarpingMatcher`.
+
+    Attributes
+    ----------
+    points : tuple of int
+        Number of points of each label's sequence, at least 2.
+    slope : float
+        Logit per unit of similarity.
+    centres : tuple of float
+        Similarity at which each label's logit is 0.
+    """
+
+    points: tuple[int, ...]
     slope: float
     centres: tuple[float, ...]
 
@@ -224,6 +245,8 @@ class Metadata:
     provenance : dict
         Recipe, digests of data and weights, versions: for people, never read by the runtime.
     prototypes : PrototypeContract or None
+        Of a file that an earlier `kws enroll` wrote: the network's output is features.
+    warping : WarpingContract or None
         Of a file that `kws enroll` wrote: the network's output is features.
     arrays : dict of str to array
         Entries of the file beside ``kws.json``: some of `ARRAYS`.
@@ -237,6 +260,7 @@ class Metadata:
     operating_points: tuple[OperatingPoint, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     prototypes: PrototypeContract | None = None
+    warping: WarpingContract | None = None
     arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -248,6 +272,11 @@ class Metadata:
     def exclusive(self) -> bool:
         """Whether the labels compete: one of them at a time, by softmax."""
         return self.task != WAKE_WORDS
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether phrases were enrolled: the network gives features, the runtime the logits."""
+        return self.prototypes is not None or self.warping is not None
 
     def only(self, labels: tuple[str, ...]) -> Metadata:
         """Return the contract of a model that knows only some of the labels.
@@ -386,6 +415,9 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         prototypes=_prototypes(reader.group("prototypes"), len(labels), task)
         if "prototypes" in reader.values
         else None,
+        warping=_warping(reader.group("warping"), len(labels), task)
+        if "warping" in reader.values
+        else None,
     )
 
 
@@ -396,6 +428,17 @@ def _prototypes(reader: FieldReader, labels: int, task: str) -> PrototypeContrac
     return PrototypeContract(
         labels=reader.counts("labels", MOST_PROTOTYPES, 0, labels - 1),
         offsets=reader.counts("offsets", MOST_OFFSETS, 0, MOST_BACK),
+        slope=reader.number("slope", 0, 1e4),
+        centres=reader.numbers("centres", labels, -10, 10),
+    )
+
+
+def _warping(reader: FieldReader, labels: int, task: str) -> WarpingContract:
+    """Check how features are compared with the sequences of phrases."""
+    if task != WAKE_WORDS:
+        raise ModelError(f"warping: is for the task {WAKE_WORDS}, not {task}")
+    return WarpingContract(
+        points=reader.counts("points", labels, 2, MOST_POINTS),
         slope=reader.number("slope", 0, 1e4),
         centres=reader.numbers("centres", labels, -10, 10),
     )

@@ -32,7 +32,7 @@ METADATA_NAME = "kws.json"
 MAX_FILE_BYTES = 64 * 2**20
 MAX_METADATA_BYTES = 2**20
 #: Arrays that a file may hold beside the network, each as NumPy writes it, and their dimensions.
-ARRAYS = {"projection.npy": 2, "prototypes.npy": 3}
+ARRAYS = {"projection.npy": 2, "prototypes.npy": 3, "sequences.npy": 2}
 MAX_ARRAY_BYTES = 4 * 2**20
 #: What reading an entry of a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
@@ -206,6 +206,8 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
     }
     if metadata.prototypes is not None:
         values["prototypes"] = vars(metadata.prototypes)
+    if metadata.warping is not None:
+        values["warping"] = vars(metadata.warping)
     if metadata.arrays:
         values["arrays"] = sorted(metadata.arrays)
     stream = io.BytesIO()

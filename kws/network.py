@@ -13,6 +13,7 @@ from .errors import KwsError, ModelError
 from .installing import install_packages
 from .modelfile import ModelFile
 from .prototypes import FEATURES, Matcher
+from .warping import WarpingMatcher
 
 
 def interpreter_class() -> Any:
@@ -89,16 +90,18 @@ class StreamingNetwork:
                 f"{model.path}: the network takes {list(frames['shape'])}, but kws.json says "
                 f"{contract.frames} frames of {front_end.bands} bands"
             )
-        self._matcher: Matcher | None = None
-        self._flat = features or model.metadata.prototypes is not None
+        self._matcher: Matcher | WarpingMatcher | None = None
+        self._flat = features or model.metadata.enrolled
         if self._flat:
             if len(logits["shape"]) != 4 or logits["shape"][2] != 1:
                 raise ModelError(
                     f"{model.path}: {logits['name']} of the network is {list(logits['shape'])}: "
-                    "these are no features to compare with prototypes"
+                    "these are no features to compare phrases with"
                 )
             if not features:
-                self._matcher = Matcher(model, int(logits["shape"][3]))
+                warped = model.metadata.warping is not None
+                matcher = WarpingMatcher if warped else Matcher
+                self._matcher = matcher(model, int(logits["shape"][3]))
         elif len(logits["shape"]) != 3 or logits["shape"][2] != len(model.metadata.labels):
             raise ModelError(
                 f"{model.path}: the network gives {list(logits['shape'])}, but kws.json has "
@@ -179,7 +182,7 @@ class StreamingNetwork:
         for _ in range(-(-receptive_field // self.frames)):
             self.step(silence)
         if self._matcher is not None:
-            self._columns = self._matcher.state
+            self._matched = self._matcher.state
         return [state.copy() for state, _ in self._states]
 
     @property
@@ -200,12 +203,36 @@ class StreamingNetwork:
             "process: make another from the same ModelFile"
         )
 
+    def begun(self, output_frame: int, label: int) -> int:
+        """Return how long ago an enrolled phrase began that ends now.
+
+        Parameters
+        ----------
+        output_frame : int
+            Number of the output frame, of the latest step, with which the phrase ends.
+        label : int
+            Number of the phrase.
+
+        Returns
+        -------
+        int
+            Output frames from the phrase's beginning to its end.
+
+        Raises
+        ------
+        ModelError
+            If the model has no enrolled phrases that tell when they began.
+        """
+        if not isinstance(self._matcher, WarpingMatcher):
+            raise ModelError(f"{self._path}: has no enrolled phrases that tell when they began")
+        return self._matcher.begun(output_frame, label)
+
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""
         for (state, _), value in zip(self._states, self._silence, strict=True):
             state[...] = value
         if self._matcher is not None:
-            self._matcher.state = self._columns
+            self._matcher.state = self._matched
 
     def step(self, frames: Float32) -> Float32:
         """Take one step.

@@ -1,8 +1,9 @@
-"""Wake words from prototypes: how alike the latest features are to those of some recordings."""
+"""Wake words from prototypes of how they end: what earlier versions of `kws enroll` wrote.
+
+What `kws enroll` makes now is in `kws.warping`.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,24 +35,6 @@ class Projection:
     def __call__(self, features: Float32) -> Float32:
         """Return output frames (n, dimensions) of features (n, channels)."""
         return np.asarray(features @ self._matrix - self._mean, np.float32)
-
-
-def windows(frames: Float32, offsets: Sequence[int]) -> Float32:
-    """Return for each output frame those that lie so many back, the first one repeated.
-
-    Parameters
-    ----------
-    frames : float32 (n, dimensions)
-        Projected features, one row for each output frame.
-    offsets : sequence of int
-        How many output frames to look back, each 0 or more.
-
-    Returns
-    -------
-    float32 (n, offsets, dimensions)
-    """
-    rows = np.arange(len(frames))[:, None] - np.asarray(offsets)[None]
-    return np.asarray(frames[np.maximum(rows, 0)], np.float32)
 
 
 def unit(stretches: Float32) -> Float32:

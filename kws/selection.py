@@ -59,6 +59,21 @@ class Selection:
         other = [n for n, one in enumerate(labels) if one == UNKNOWN or one not in self.labels]
         self._others = np.array(other)
 
+    def number(self, label: int) -> int:
+        """Return the number that a label has in the model.
+
+        Parameters
+        ----------
+        label : int
+            Its number among those that are left.
+
+        Returns
+        -------
+        int
+            Its number among all labels of the model.
+        """
+        return int(self._kept[label])
+
     def __call__(self, logits: Float32) -> Float32:
         """Return logits (output frames, selected labels) of logits (output frames, labels)."""
         out = logits[:, self._kept]

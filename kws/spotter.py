@@ -91,7 +91,8 @@ class KeywordSpotter:
             else None
         )
         shape = StepShape(self._network.frames, self._network.columns)
-        self._decoder = decoder_for(self.metadata, shape)
+        warped = self.metadata.warping is not None
+        self._decoder = decoder_for(self.metadata, shape, self._begun if warped else None)
         self._seconds = 0.0  # of audio that was taken
         self.reset()
 
@@ -312,6 +313,11 @@ class KeywordSpotter:
         if not steps:
             return np.zeros((0, len(self.metadata.labels)), np.float32)
         return np.concatenate([step.copy() for step in steps])
+
+    def _begun(self, output_frame: int, label: int) -> int:
+        """Return how many output frames ago an enrolled phrase began, of those that matter."""
+        number = label if self._selection is None else self._selection.number(label)
+        return self._network.begun(output_frame, number)
 
     def _step(self, frames: Float32) -> Float32:
         """Return the logits of the newest output frames, of the keywords that matter."""

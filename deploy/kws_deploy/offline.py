@@ -89,7 +89,7 @@ def stream_against_whole(
         as long as a step.
     """
     metadata = model.metadata
-    flat = metadata.prototypes is not None  # its logits are the runtime's, its features are not
+    flat = metadata.enrolled  # its logits are the runtime's, its features are not
     with quiet():
         stream = StreamingNetwork(model, features=flat)
         whole = _Whole(model, FEATURES if flat else metadata.streaming.output, stream.frames)

@@ -176,7 +176,7 @@ def _compare(
     model: ModelFile, content: bytes, recordings: Sequence[Float32], precision: str, runtime: Any
 ) -> OnnxCheck:
     """Run streams by the runtime and by onnxruntime, as the file says and as it is by default."""
-    flat = model.metadata.prototypes is not None
+    flat = model.metadata.enrolled
     with quiet():
         network = StreamingNetwork(model, features=flat)
     output = FEATURES if flat else model.metadata.streaming.output

@@ -70,7 +70,6 @@ def _run(options: argparse.Namespace) -> int:
     check_output(options.output)
     from ..enrolment.enroll import (
         BASIS,
-        CENTRE,
         base_model,
         check_label,
         enroll,
@@ -98,11 +97,13 @@ def _run(options: argparse.Namespace) -> int:
         model, basis = _calibrate(model, options.ambient, options.false_accepts_per_hour)
     write_model(options.output, model.network, model.metadata)
     for phrase in enrolled.phrases:
+        for uneven, reason in phrase.uneven.items():
+            note(f"kws: left out: {uneven}: {reason}")
         for unlike in phrase.unlike:
             note(
                 f"kws: {unlike}: is little like the other recordings of {phrase.label!r} "
-                f"({phrase.similarities[unlike]:.2f}, {CENTRE:.2f} is needed): listen to it, "
-                "and leave it out if it is another phrase or badly recorded"
+                f"({phrase.similarities[unlike]:.2f}, {phrase.centre:.2f} is needed): listen to "
+                "it, and leave it out if it is another phrase or badly recorded"
             )
     if options.json:
         print(json.dumps(_to_dict(enrolled, model, basis, options.output), indent=1))
@@ -111,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
             alike = sorted(phrase.similarities.values())
             print(
                 f"{phrase.label}: {len(alike)} recordings, likeness to each other {alike[0]:.2f} "
-                f"to {alike[-1]:.2f}, {CENTRE:.2f} is needed"
+                f"to {alike[-1]:.2f}, {phrase.centre:.2f} is needed"
             )
         print(basis)
         print(f"wrote {options.output} ({options.output.stat().st_size / 1000:.0f} kB)")
@@ -190,6 +191,7 @@ def _to_dict(enrolled: Enrolled, model: ModelFile, basis: str, output: Path) -> 
                 "recordings": len(phrase.similarities),
                 "similarities": {k: round(v, 4) for k, v in phrase.similarities.items()},
                 "unlike": phrase.unlike,
+                "left_out": phrase.uneven,
             }
             for phrase in enrolled.phrases
         ],

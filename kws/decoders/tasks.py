@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..metadata import Metadata, SegmenterDefaults
 from .base import Decoder, StepShape
 from .sounds import SoundDecoder
-from .words import CommandDecoder, WakeWordDecoder
+from .words import CommandDecoder, EnrolledDecoder, WakeWordDecoder
 
 
-def decoder_for(metadata: Metadata, shape: StepShape) -> Decoder:
+def decoder_for(
+    metadata: Metadata, shape: StepShape, begun: Callable[[int, int], int] | None = None
+) -> Decoder:
     """Return the decoder of a model's task.
 
     Parameters
@@ -17,6 +21,9 @@ def decoder_for(metadata: Metadata, shape: StepShape) -> Decoder:
         The model's contract, with the thresholds to decide by.
     shape : StepShape
         The sizes of the network's steps.
+    begun : callable, optional
+        Tells when an enrolled phrase began, as for `EnrolledDecoder`; unless given the sound
+        tells.
 
     Returns
     -------
@@ -28,4 +35,6 @@ def decoder_for(metadata: Metadata, shape: StepShape) -> Decoder:
         return SoundDecoder(metadata, shape, defaults)
     if metadata.exclusive:
         return CommandDecoder(metadata, shape, defaults)
+    if begun is not None:
+        return EnrolledDecoder(metadata, shape, defaults, begun)
     return WakeWordDecoder(metadata, shape, defaults)

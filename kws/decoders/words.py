@@ -19,6 +19,12 @@ from .base import Decoder, StepShape
 RANGE = 25
 #: Frames from one that is sound to the next, at most, within a word.
 GAP = 15
+#: Frames from one that is sound to the next, at most, within a phrase of several words: people
+#: pause between words for up to 0.4 s.
+PHRASE_GAP = 40
+#: Frames before the one that an enrolled phrase is found to begin with, of which some may belong
+#: to the phrase: its sequence is coarser than the sound.
+MARGIN = 8
 #: Frames of a word that follows another, at least.
 SHORTEST = 10
 #: Decibels; a word that is said again is at most so far below the loudest sound of late. Clicks
@@ -86,7 +92,8 @@ class WordDecoder(Decoder):
         np.maximum.reduce(frames[:, : self._bands], axis=1, out=levels)
         self._steps += 1
         detections = []
-        for posteriors in self.posteriors(logits):
+        for number, posteriors in enumerate(self.posteriors(logits)):
+            self._decided = number
             for event in self._detector.update(posteriors, self._said_again):
                 detection = self._locate(event)
                 if detection is not None:
@@ -260,7 +267,10 @@ class WakeWordDecoder(WordDecoder):
 
     def _locate(self, event: Event) -> Detection:
         # "computer" may be detected within "hey computer": nothing before it is left out
-        first, last = loudest_stretch(self._latest_levels(), self._longest, self._decibel)
+        several = len(self._metadata.labels[event.label].split()) > 1
+        first, last = loudest_stretch(
+            self._latest_levels(), self._longest, self._decibel, PHRASE_GAP if several else GAP
+        )
         return self._detection(event, first, last)
 
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
@@ -293,8 +303,41 @@ class WakeWordDecoder(WordDecoder):
         return Classification(best, scores[best], scores)
 
 
+class EnrolledDecoder(WakeWordDecoder):
+    """Decodes enrolled phrases: the network's matcher tells when each of them began.
+
+    Parameters
+    ----------
+    metadata, shape, defaults
+        As for `WakeWordDecoder`.
+    begun : callable
+        Takes the number of an output frame of the present step and that of a label; returns how
+        many output frames before it the phrase began.
+    """
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        shape: StepShape,
+        defaults: DetectorDefaults,
+        begun: Callable[[int, int], int],
+    ) -> None:
+        super().__init__(metadata, shape, defaults)
+        self._begun = begun
+
+    def _locate(self, event: Event) -> Detection:
+        since = self._begun(self._decided, event.label)
+        after = self._shape.output_frames - self._decided  # with the one that is decided on
+        frames = (since + after) * self._shape.frames_per_output + MARGIN
+        levels = self._latest_levels()
+        frames = min(frames, len(levels), self._longest)
+        # all sound since then is the phrase, whatever the pauses within it
+        first, last = loudest_stretch(levels, frames, self._decibel, frames)
+        return self._detection(event, first, last)
+
+
 def loudest_stretch(
-    levels: Float64, longest: int, logarithms_per_decibel: float
+    levels: Float64, longest: int, logarithms_per_decibel: float, gap: int = GAP
 ) -> tuple[int, int]:
     """Find the stretch of sound around the loudest of the latest frames.
 
@@ -306,19 +349,21 @@ def loudest_stretch(
         Most frames in the stretch.
     logarithms_per_decibel : float
         Size of a decibel in ``levels``.
+    gap : int
+        Frames from one that is sound to the next, at most.
 
     Returns
     -------
     first, last : int
         Numbers of the stretch's frames. It reaches from the loudest frame, on both sides, to where
         the level stays `RANGE` decibels below it, or near the quiet tenth of all frames, for more
-        than `GAP` frames.
+        than ``gap`` frames.
     """
     window = levels[-longest:]
     first, last = find_sound(
         window,
         RANGE * logarithms_per_decibel,
-        GAP,
+        gap,
         "loudest",
         background=background_level(levels),
     )

@@ -1,8 +1,8 @@
-"""A wake word from three to ten recordings: prototypes on the features of the word base.
+"""A wake word from three to ten recordings, by the features of the word base.
 
-Nothing is trained. The base computes features of each recording; their output frames around the
-end of the phrase, projected and scaled to length 1, are averaged, and the mean is what a stream is
-compared with (`kws.prototypes.Matcher`).
+Nothing is trained. The base computes features of each recording. Their output frames from the
+beginning of the phrase to its end, projected and scaled to length 1, are aligned and averaged, and
+a stream is compared with the average (`kws.warping.WarpingMatcher`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from ..metadata import (
     WAKE_WORDS,
     DetectorDefaults,
     Metadata,
-    PrototypeContract,
+    WarpingContract,
     is_label,
     keywords_of,
 )
 from ..modelfile import ModelFile
 from ..network import StreamingNetwork
 from ..packaged import WORDS, packaged_model
-from ..prototypes import FEATURES, Projection, unit, windows
+from ..prototypes import FEATURES, Projection
 from ..resample import resample
+from ..warping import MOST_ADVANCE, unit_frames
+from .average import Recording, average
 from .utterance import examine
 
 #: Recordings of a phrase, at least: fewer make no prototype.
@@ -38,29 +40,32 @@ FEWEST = 3
 MOST = 100
 #: Seconds of the longest recording of one phrase.
 LONGEST_RECORDING = 30.0
-#: What a prototype is made of: output frames of 40 ms that lie so many before the last one.
-OFFSETS = (0, 4, 8, 12, 16)
-#: Output frames from the phrase's end to the last one: by then the features have seen all of it.
+#: Output frames of 40 ms from the phrase's end to the last one that stands for it: by then the
+#: features have seen all of it.
 AFTER = 8
 #: Seconds that are heard before a phrase.
 BEFORE = 0.3
 #: Seconds that are heard after a phrase.
 BEHIND = 0.5
-#: Output frames that a recording is moved by to fit the others, at most.
-MOST_MOVED = 6
-#: Times that all recordings are moved.
-ROUNDS = 3
-#: Similarity at which a phrase's logit is 0. Chosen on 30 phrases (Arabic commands by 18 speakers)
-#: and 1.5 h of telephone calls, orders and single English words: 2.7 % of the recordings were
-#: missed, and half of the phrases had no false accept; the mean was 1.5 per hour, most of them
-#: single words that sound alike. With the word base that learned phonemes since: 2.7 % again, and
-#: no false accept for half of them; 3.3 per hour (2.8 before), of more single words. One
-#: similarity for all did about as well as any measure of how other speech resembles the phrase.
-CENTRE = 0.58
+#: Digital silence after the latest end of a phrase, in output frames: a recording may be aligned
+#: with the others later than where its sound ends.
+SILENT_FRAMES = 12
+#: A recording is like the others in length if it is at least this part of their median length ...
+SHORTEST_PART = 0.6
+#: ... and at most this.
+LONGEST_PART = 1.6
+#: Similarity at which the logit of a very long phrase would be 0. This and the next were chosen on
+#: 60 phrases of one and of two words (Arabic commands by 30 speakers) and on hours of orders,
+#: sentences and single English words, so that a phrase of one word has about 0.2 false accepts per
+#: hour of these, as the one threshold for all phrases had before.
+CENTRE = 0.37
+#: What is added to it, divided by the square root of the number of points: other speech is by
+#: chance more like a short phrase than like a long one.
+CENTRE_OF_A_POINT = 0.6
 #: What the threshold rests on, until there is audio of the user's own.
 BASIS = (
-    "threshold: one for all phrases, chosen on other phrases and other speech: a first guess that "
-    "promises no rate; kws calibrate, or --ambient, sets it by your own audio"
+    "threshold: by the phrase's length, chosen on other phrases and other speech: a first guess "
+    "that promises no rate; kws calibrate, or --ambient, sets it by your own audio"
 )
 #: Logit per unit of similarity.
 SLOPE = 20.0
@@ -111,16 +116,22 @@ class EnrolledPhrase:
     label : str
         The phrase.
     similarities : dict of str to float
-        Similarity of each recording, by its path, to a prototype that was made without it.
+        Similarity of each recording, by its path, to the average of the others.
+    centre : float
+        Similarity from which a recording is detected.
+    uneven : dict of str to str
+        Why recordings were left out whose length is unlike that of the others, by path.
     """
 
     label: str
     similarities: dict[str, float]
+    centre: float
+    uneven: dict[str, str]
 
     @property
     def unlike(self) -> list[str]:
         """The recordings that the others would not detect."""
-        return [path for path, value in self.similarities.items() if value < CENTRE]
+        return [path for path, value in self.similarities.items() if value < self.centre]
 
 
 @dataclass(frozen=True)
@@ -181,33 +192,6 @@ def read_positive(path: str | Path, sample_rate: int) -> Positive:
     return Positive(str(path), samples[first:last], end, utterance.seconds)
 
 
-@dataclass
-class _AlignedFeatures:
-    """The features of a recording, and which of them stand for the phrase.
-
-    Attributes
-    ----------
-    stretches : float32 (output frames, offsets, dimensions)
-        Of length 1, one that ends with each output frame.
-    last : int
-        The one that stands for the phrase.
-    """
-
-    stretches: Float32
-    last: int
-
-    @property
-    def take(self) -> Float32:
-        """The stretch (offsets, dimensions) that stands for the phrase."""
-        return np.asarray(self.stretches[self.last], np.float32)
-
-    def near(self, prototype: Float32, first: int) -> int:
-        """Return the stretch most like a prototype, of those around the first choice."""
-        start = max(0, first - MOST_MOVED)
-        nearby = _similarity(self.stretches[start : first + MOST_MOVED + 1], prototype)
-        return start + int(nearby.argmax())
-
-
 class _FeatureExtractor:
     """Computes the features of recordings with a word base."""
 
@@ -224,13 +208,15 @@ class _FeatureExtractor:
         self.projection = Projection(arrays["projection.npy"])
         self.per_column = self._network.frames // self._network.columns
 
-    def extract(self, positive: Positive) -> _AlignedFeatures:
+    def extract(self, positive: Positive) -> Recording:
         """Return the features of a recording and of some digital silence after it."""
         self._network.reset()
         self._log_mel.reset()
         size, per_column = self._network.frames, self.per_column
-        last = int(positive.end / (self._front_end.hop_seconds * per_column)) + AFTER
-        steps = 1 + (last + 2 * MOST_MOVED) * per_column // size
+        per_second = 1 / (self._front_end.hop_seconds * per_column)
+        last = int(positive.end * per_second) + AFTER
+        begin = int(max(0.0, positive.end - positive.seconds) * per_second)
+        steps = 1 + (last + SILENT_FRAMES) * per_column // size
         padded = np.zeros(self._front_end.samples(steps * size), np.float32)
         kept = positive.samples[: len(padded)]
         padded[: len(kept)] = kept
@@ -241,7 +227,7 @@ class _FeatureExtractor:
                 for at in range(0, len(frames) - size + 1, size)
             ]
         )
-        return _AlignedFeatures(unit(windows(columns, OFFSETS)), last)
+        return Recording(unit_frames(columns), begin, last)
 
 
 def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enrolled:
@@ -281,48 +267,52 @@ def enroll(base: ModelFile, recordings: Mapping[str, Sequence[Positive]]) -> Enr
     if not recordings:
         raise EnrollError("there are no recordings: give --positives a folder of them")
     extractor = _FeatureExtractor(base)
-    prototypes, phrases = [], []
+    sequences, phrases = [], []
     for label, positives in recordings.items():
-        heard = [extractor.extract(positive) for positive in positives]
-        _align(heard)
-        similarities = {
-            positive.path: float(_similarity(one.stretches, _without(heard, one)).max())
-            for positive, one in zip(positives, heard, strict=True)
-        }
-        prototypes.append(unit(np.mean([one.take for one in heard], axis=0)))
-        phrases.append(EnrolledPhrase(label, similarities))
+        alike, uneven = _alike_in_length(label, positives)
+        sequence, similarities = average([extractor.extract(positive) for positive in alike])
+        sequences.append(sequence)
+        paths = [positive.path for positive in alike]
+        centre = CENTRE + CENTRE_OF_A_POINT / float(np.sqrt(len(sequence)))
+        named = dict(zip(paths, similarities, strict=True))
+        phrases.append(EnrolledPhrase(label, named, centre, uneven))
     longest = max(positive.seconds for group in recordings.values() for positive in group)
-    metadata = _metadata(base, extractor, prototypes, phrases, longest)
+    metadata = _metadata(base, extractor, sequences, phrases, longest)
     return Enrolled(ModelFile("the enrolled model", base.network, metadata), tuple(phrases))
 
 
-def _align(heard: Sequence[_AlignedFeatures]) -> None:
-    """Move each recording to where it is most like the others: ends are heard at other times."""
-    first = [one.last for one in heard]
-    for _ in range(ROUNDS):
-        for one, start in zip(heard, first, strict=True):
-            one.last = one.near(_without(heard, one), start)
-
-
-def _without(heard: Sequence[_AlignedFeatures], one: _AlignedFeatures) -> Float32:
-    """Return the prototype of all recordings but one."""
-    return unit(np.mean([other.take for other in heard if other is not one], axis=0))
-
-
-def _similarity(stretches: Float32, prototype: Float32) -> Float32:
-    """Return the cosines (n,) of stretches and a prototype, all of length 1."""
-    return np.asarray(np.tensordot(stretches, prototype, 2), np.float32)
+def _alike_in_length(
+    label: str, positives: Sequence[Positive]
+) -> tuple[list[Positive], dict[str, str]]:
+    """Leave out the recordings that are much shorter or longer than the others, and say so."""
+    usual = float(np.median([positive.seconds for positive in positives]))
+    alike, uneven = [], {}
+    for positive in positives:
+        if SHORTEST_PART * usual <= positive.seconds <= LONGEST_PART * usual:
+            alike.append(positive)
+            continue
+        uneven[positive.path] = (
+            f"{positive.seconds:.2f} s of sound where the others of {label!r} have {usual:.2f} s: "
+            "listen to it, and record it again if part of the phrase is missing"
+        )
+    if len(alike) < FEWEST:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in uneven.items())
+        raise EnrollError(
+            f"{label}: {len(alike)} recordings of like length, {FEWEST} are needed: {reasons}"
+        )
+    return alike, uneven
 
 
 def _metadata(
     base: ModelFile,
     extractor: _FeatureExtractor,
-    prototypes: Sequence[Float32],
+    sequences: Sequence[Float32],
     phrases: Sequence[EnrolledPhrase],
     longest: float,
 ) -> Metadata:
     labels = tuple(phrase.label for phrase in phrases)
     streaming = base.metadata.streaming
+    slowest = MOST_ADVANCE * max(len(sequence) - 1 for sequence in sequences)
     return Metadata(
         task=WAKE_WORDS,
         labels=labels,
@@ -330,7 +320,7 @@ def _metadata(
         streaming=replace(
             streaming,
             output=FEATURES,
-            receptive_field=streaming.receptive_field + OFFSETS[-1] * extractor.per_column,
+            receptive_field=streaming.receptive_field + slowest * extractor.per_column,
         ),
         detector=DetectorDefaults(
             smoothing=0.0,
@@ -338,15 +328,14 @@ def _metadata(
             longest=min(10.0, 1.25 * longest + 0.2),
             thresholds=dict.fromkeys(labels, 0.5),
         ),
-        prototypes=PrototypeContract(
-            labels=tuple(range(len(labels))),
-            offsets=OFFSETS,
+        warping=WarpingContract(
+            points=tuple(len(sequence) for sequence in sequences),
             slope=SLOPE,
-            centres=(CENTRE,) * len(phrases),
+            centres=tuple(round(phrase.centre, 4) for phrase in phrases),
         ),
         arrays={
             "projection.npy": base.metadata.arrays["projection.npy"],
-            "prototypes.npy": np.stack(prototypes).astype(np.float32),
+            "sequences.npy": np.concatenate(list(sequences)).astype(np.float32),
         },
         provenance={
             "made_by": "kws enroll",

@@ -16,8 +16,9 @@ FRAME = 0.01
 MEDIAN = 5
 #: Decibels; sound this far below the loudest belongs to no phrase.
 RANGE = 35.0
-#: Seconds of a pause within a phrase, at most.
-PAUSE = 0.3
+#: Seconds of a pause within a phrase, at most: that between two words, and the closure of a stop
+#: beside it.
+PAUSE = 0.5
 #: Seconds of the shortest phrase.
 SHORTEST = 0.15
 #: Seconds of the longest phrase.

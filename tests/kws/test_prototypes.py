@@ -10,29 +10,55 @@ import numpy as np
 import pytest
 
 from kws import KeywordSpotter
-from kws.enrolment.enroll import OFFSETS, Enrolled, base_model, enroll
+from kws.enrolment.enroll import base_model
 from kws.errors import ModelError
-from kws.metadata import Metadata, PrototypeContract
+from kws.frontend import log_mel
+from kws.metadata import DetectorDefaults, Metadata, PrototypeContract
 from kws.modelfile import ModelFile, pack, parse_model, read_model
+from kws.network import StreamingNetwork
 from kws.posteriors import sigmoid
-from kws.prototypes import Matcher, Projection, unit, windows
+from kws.prototypes import FEATURES, Matcher, Projection, unit
 
 from .conftest import RATE, Demo
-from .enrolment.test_enroll import takes_of
 
 CHANNELS, DIMENSIONS = 6, 4
 CONTRACT = PrototypeContract((0, 0, 1), (0, 2, 3), 10.0, (0.5, 0.25))
 
 
-@pytest.fixture(scope="module")
-def enrolled(demo: Demo) -> Enrolled:
-    words = {word.keyword: takes_of(demo, word) for word in demo.words[:2]}
-    return enroll(base_model(), words)
+OFFSETS = (0, 4, 8, 12, 16)
 
 
 @pytest.fixture(scope="module")
-def file(enrolled: Enrolled) -> bytes:
-    return pack(enrolled.model.network, enrolled.model.metadata)
+def enrolled(demo: Demo) -> ModelFile:
+    """Return a model of two words, as `kws enroll` made it before it matched whole phrases."""
+    base = base_model()
+    network = StreamingNetwork(base, features=True)
+    frames = log_mel(demo.samples[: 6 * RATE], base.metadata.front_end)
+    steps = range(0, len(frames) - network.frames + 1, network.frames)
+    features = np.concatenate([network.step(frames[at : at + network.frames]) for at in steps])
+    projected = Projection(base.metadata.arrays["projection.npy"])(features)
+    words = demo.words[:2]
+    ends = [round(word.end / 0.04) + 8 for word in words]
+    defaults = DetectorDefaults(0.0, 1.0, 2.0, {word.keyword: 0.5 for word in words})
+    metadata = replace(
+        base.metadata,
+        task="wake-words",
+        labels=tuple(word.keyword for word in words),
+        operating_points=(),
+        detector=defaults,
+        streaming=replace(base.metadata.streaming, output=FEATURES),
+        prototypes=PrototypeContract((0, 1), OFFSETS, 20.0, (0.58, 0.58)),
+        arrays={
+            "projection.npy": base.metadata.arrays["projection.npy"],
+            "prototypes.npy": np.stack([projected[end - np.array(OFFSETS)] for end in ends]),
+        },
+    )
+    return replace(base, metadata=metadata)
+
+
+@pytest.fixture(scope="module")
+def file(enrolled: ModelFile) -> bytes:
+    return pack(enrolled.network, enrolled.metadata)
 
 
 def made_up(model: ModelFile) -> ModelFile:
@@ -82,20 +108,17 @@ def test_a_state_that_is_put_back_goes_on_from_there(model: ModelFile):
     np.testing.assert_array_equal(matcher.push(features[4:]), first)
 
 
-def test_windows_look_back_and_units_are_of_length_one():
-    columns = np.arange(12, dtype=np.float32).reshape(6, 2)
-    stretches = windows(columns, (0, 2))
-    assert stretches[5].tolist() == [[10, 11], [6, 7]]
-    assert stretches[1].tolist() == [[2, 3], [0, 1]]
-    np.testing.assert_allclose(np.linalg.norm(unit(stretches)[1:].reshape(5, -1), axis=1), 1)
+def test_units_are_of_length_one():
+    stretches = np.arange(1, 13, dtype=np.float32).reshape(3, 2, 2)
+    np.testing.assert_allclose(np.linalg.norm(unit(stretches).reshape(3, -1), axis=1), 1)
     assert not unit(np.zeros((1, 2, 2), np.float32)).any()
 
 
 # --- a whole model ---
 
 
-def test_the_spotter_finds_the_words_and_no_others(enrolled: Enrolled, demo: Demo):
-    spotter = KeywordSpotter(enrolled.model)
+def test_the_spotter_finds_the_words_and_no_others(enrolled: ModelFile, demo: Demo):
+    spotter = KeywordSpotter(enrolled)
     found = [*spotter.process(demo.samples), *spotter.flush()]
     wanted = demo.words[:2]
     assert [one.keyword for one in found] == [word.keyword for word in wanted]
@@ -105,9 +128,9 @@ def test_the_spotter_finds_the_words_and_no_others(enrolled: Enrolled, demo: Dem
 
 
 @pytest.mark.parametrize("size", [1, 160, 777, 16000])
-def test_chunks_do_not_matter(enrolled: Enrolled, demo: Demo, size: int):
+def test_chunks_do_not_matter(enrolled: ModelFile, demo: Demo, size: int):
     samples = demo.samples[: (1 if size == 1 else 4) * RATE]
-    spotter = KeywordSpotter(enrolled.model)
+    spotter = KeywordSpotter(enrolled)
     whole = spotter.process_posteriors(samples)
     spotter.reset()
     parts = [
@@ -117,8 +140,8 @@ def test_chunks_do_not_matter(enrolled: Enrolled, demo: Demo, size: int):
     np.testing.assert_array_equal(spotter.posteriors(samples), whole)
 
 
-def test_the_stream_begins_after_silence(enrolled: Enrolled, demo: Demo):
-    spotter = KeywordSpotter(enrolled.model)
+def test_the_stream_begins_after_silence(enrolled: ModelFile, demo: Demo):
+    spotter = KeywordSpotter(enrolled)
     silence = np.zeros(4 * RATE, np.float32)
     late = spotter.posteriors(np.concatenate([silence, demo.samples[: 2 * RATE]]))
     soon = spotter.posteriors(demo.samples[: 2 * RATE])
@@ -128,13 +151,13 @@ def test_the_stream_begins_after_silence(enrolled: Enrolled, demo: Demo):
     np.testing.assert_array_equal(spotter.process_posteriors(demo.samples[: 2 * RATE]), soon)
 
 
-def test_the_file_gives_the_model_back(enrolled: Enrolled, file: bytes, tmp_path: Path):
+def test_the_file_gives_the_model_back(enrolled: ModelFile, file: bytes, tmp_path: Path):
     path = tmp_path / "wake.tflite"
     path.write_bytes(file)
     again = read_model(path)
-    metadata = enrolled.model.metadata
+    metadata = enrolled.metadata
     assert again.metadata == metadata
-    assert again.network == enrolled.model.network
+    assert again.network == enrolled.network
     for name, array in metadata.arrays.items():
         np.testing.assert_array_equal(again.metadata.arrays[name], array)
     assert pack(again.network, again.metadata) == file
@@ -187,9 +210,9 @@ def contract(**changes: object) -> Callable[[Metadata], dict[str, object]]:
     ],
 )
 def test_what_does_not_fit_is_refused(
-    enrolled: Enrolled, change: Callable[[Metadata], dict[str, object]], complaint: str
+    enrolled: ModelFile, change: Callable[[Metadata], dict[str, object]], complaint: str
 ):
-    assert complaint in refusal(enrolled.model, **change(enrolled.model.metadata))
+    assert complaint in refusal(enrolled, **change(enrolled.metadata))
 
 
 def with_entry(file: bytes, name: str, content: bytes) -> bytes:
@@ -238,9 +261,9 @@ def test_any_flipped_byte_of_an_array_is_found(file: bytes):
             parse_model(bytes(damaged), "bad")
 
 
-def test_scores_are_the_sigmoid_of_the_logits(enrolled: Enrolled, demo: Demo):
-    contract = enrolled.model.metadata.prototypes
+def test_scores_are_the_sigmoid_of_the_logits(enrolled: ModelFile, demo: Demo):
+    contract = enrolled.metadata.prototypes
     assert contract is not None
-    scores = KeywordSpotter(enrolled.model).posteriors(demo.samples)
+    scores = KeywordSpotter(enrolled).posteriors(demo.samples)
     assert scores.min() >= sigmoid(np.float32(contract.slope * (-1 - max(contract.centres))))
     assert scores.max() > 0.5

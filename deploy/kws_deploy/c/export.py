@@ -94,7 +94,7 @@ def c_sources(model: ModelFile) -> dict[str, str]:
             f"{model.path}: its task is {metadata.task}: export to C is for commands and "
             "wake-words; run sounds with kws spot"
         )
-    if metadata.prototypes is not None:
+    if metadata.enrolled:
         raise ModelError(
             f"{model.path}: keywords that were enrolled are compared in float and not exported "
             "to C: train the phrase with kws train --wake-word, from the same recordings"

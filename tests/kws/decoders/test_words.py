@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 
 from kws.activity import find_sound
 from kws.audio import load_audio
+from kws.decoders.base import StepShape
+from kws.decoders.words import WakeWordDecoder
+from kws.metadata import DetectorDefaults
+from kws.packaged import packaged_model
 from kws.spotter import KeywordSpotter
 
 from ..conftest import RATE, Demo, Word
@@ -120,3 +125,29 @@ def test_real_voices_say_a_word_once(spotter: KeywordSpotter, shared: Path) -> N
             doubled += found > 1
     assert heard_once > 150
     assert doubled <= 1
+
+
+# --- phrases of several words ---
+
+
+@pytest.mark.parametrize(("label", "start"), [("hey device", 0.5), ("device", 1.2)])
+def test_a_phrase_of_two_words_begins_with_its_first(label: str, start: float) -> None:
+    """Two bursts of sound, 0.3 s of quiet between; the score is high after the second."""
+    base = packaged_model("words").metadata
+    metadata = replace(
+        base,
+        task="wake-words",
+        labels=(label,),
+        operating_points=(),
+        detector=DetectorDefaults(0.0, 1.0, 2.0, {label: 0.5}),
+    )
+    decoder = WakeWordDecoder(metadata, StepShape(10, 1), metadata.detector)
+    frames = np.full((200, base.front_end.bands), -10.0, np.float32)
+    frames[50:90] = 5.0
+    frames[120:160] = 6.0
+    found = []
+    for at in range(0, 200, 10):
+        logits = np.full((1, 1), 5.0 if at == 160 else -5.0, np.float32)
+        found += decoder.update(frames[at : at + 10], logits)
+    assert [(one.keyword, one.start) for one in found] == [(label, pytest.approx(start))]
+    assert found[0].end == pytest.approx(1.6, abs=0.05)

@@ -3,6 +3,7 @@
 import json
 import re
 import wave
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,20 @@ import pytest
 
 from kws import KeywordSpotter
 from kws.audio import load_audio
-from kws.enrolment.enroll import EnrollError, Positive, base_model, enroll, read_positive
+from kws.detections import Detection
+from kws.enrolment.enroll import (
+    BEFORE,
+    BEHIND,
+    Enrolled,
+    EnrollError,
+    Positive,
+    base_model,
+    enroll,
+    read_positive,
+)
+from kws.enrolment.utterance import examine
 from kws.errors import AudioError
-from kws.modelfile import pack, read_model
+from kws.modelfile import ModelFile, pack, read_model
 from kws.packaged import packaged_model
 
 from ...conftest import kws_here as kws
@@ -44,9 +56,35 @@ def write(path: Path, samples: np.ndarray) -> Path:
 
 def takes_of(demo: Demo, word: Word, count: int = 5) -> list[Positive]:
     return [
-        Positive(f"{word.keyword} {number}", take, word.end - word.start + 0.3, 0.5)
+        cut_out(take, f"{word.keyword} {number}")
         for number, take in enumerate(variants(demo, word, count))
     ]
+
+
+def sounds(path: Path) -> np.ndarray:
+    """Return a word of a recording, without the quiet around it."""
+    samples = load_audio(path, RATE)
+    found = examine(samples, RATE)
+    return samples[round(found.start * RATE) : round(found.end * RATE)]
+
+
+def joined(words: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """Return words said one after the other, with short pauses, in a quiet room."""
+    rng = np.random.default_rng(seed)
+    parts = [np.zeros(RATE // 2)]
+    for word in words:
+        parts += [word, np.zeros(round(rng.uniform(0.03, 0.12) * RATE))]
+    stream = np.concatenate([*parts, np.zeros(RATE // 2)])
+    stream *= 0.4 / np.abs(stream).max()
+    return (stream + rng.normal(0, 3e-4, len(stream))).astype(np.float32)
+
+
+def cut_out(samples: np.ndarray, path: str = "") -> Positive:
+    """Return the phrase in a recording that is good enough, as `read_positive` does of a file."""
+    found = examine(samples, RATE)
+    first = max(0, round((found.start - BEFORE) * RATE))
+    last = round((found.end + BEHIND) * RATE)
+    return Positive(path, samples[first:last], found.end - first / RATE, found.seconds)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +112,7 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path, demo_path: Path,
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert re.match(r"hey you: 5 recordings, likeness to each other 0\.\d\d to 0\.\d\d", lines[0])
-    assert lines[1].startswith("threshold: one for all phrases, chosen on other phrases")
+    assert lines[1].startswith("threshold: by the phrase's length, chosen on other phrases")
     assert lines[2].startswith(f"wrote {output} (")
     metadata = read_model(output).metadata
     assert metadata.labels == ("hey you",)
@@ -208,7 +246,112 @@ def test_limits(demo: Demo, tmp_path: Path):
         read_positive(write(tmp_path / "long.wav", np.zeros(31 * RATE)), RATE)
 
 
+# --- phrases of several words ---
+
+
+def spoken(demo: Demo, numbers: tuple[int, ...], pause: float, speed: float = 1.0) -> np.ndarray:
+    """Words of the demo one after the other, with quiet before, between and after them."""
+    quiet = np.zeros(round(pause * RATE))
+    parts = [np.zeros(RATE // 2)]
+    for number in numbers:
+        word = demo.words[number]
+        samples = demo.samples[round(word.start * RATE) : round(word.end * RATE)]
+        at = np.arange(0, len(samples) - 1, speed)
+        parts += [np.interp(at, np.arange(len(samples)), samples), quiet]
+    stream = np.concatenate([*parts, np.zeros(RATE)])
+    return (stream + 3e-4 * np.random.default_rng(1).normal(size=len(stream))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def two_words(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of five recordings of a phrase of two words, at five tempos."""
+    folder = tmp_path_factory.mktemp("phrases") / "two words"
+    for number in range(5):
+        take = spoken(demo, (1, 3), 0.1 + 0.05 * number, 0.92 + 0.04 * number)
+        write(folder / f"{number:03d}.wav", take)
+    return folder
+
+
+def found_by(model: ModelFile, samples: np.ndarray) -> list[Detection]:
+    spotter = KeywordSpotter(model)
+    return spotter.process(samples) + spotter.flush()
+
+
+def enrolled_on(*paths: Path) -> Enrolled:
+    return enroll(base_model(), {"two words": [read_positive(path, RATE) for path in paths]})
+
+
+def test_a_phrase_is_found_whole_and_from_its_beginning(two_words: Path, demo: Demo):
+    model = enrolled_on(*sorted(two_words.iterdir())).model
+    for pause in (0.05, 0.2, 0.4):
+        (found,) = found_by(model, spoken(demo, (1, 3), pause, 1.02))
+        assert found.start == pytest.approx(0.5, abs=0.15)
+        first, second = demo.words[1], demo.words[3]
+        seconds = (first.end - first.start + second.end - second.start) / 1.02 + pause
+        assert found.end == pytest.approx(0.5 + seconds, abs=0.15)
+
+
+@pytest.mark.parametrize("words", [(3,), (1,), (3, 1), (3, 3)])
+def test_part_of_a_phrase_is_not_the_phrase(two_words: Path, demo: Demo, words: tuple[int, ...]):
+    model = enrolled_on(*sorted(two_words.iterdir())).model
+    assert found_by(model, spoken(demo, words, 0.2, 1.02)) == []
+
+
+def test_a_recording_of_half_the_phrase_is_left_out_and_named(
+    two_words: Path, tmp_path: Path, demo: Demo
+):
+    half = write(tmp_path / "half.wav", spoken(demo, (3,), 0.1))
+    output = tmp_path / "wake.tflite"
+    positives = ("--positives", two_words, half, "--label", "two words")
+    done = kws("enroll", "--json", *positives, "--output", output)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert re.match(
+        rf"kws: left out: {re.escape(str(half))}: 0\.\d\d s of sound where the others of "
+        r"'two words' have \d\.\d\d s: ",
+        line,
+    )
+    (keyword,) = json.loads(done.stdout)["keywords"]
+    assert keyword["recordings"] == 5
+    assert [*keyword["left_out"]] == [str(half)]
+    with pytest.raises(EnrollError, match=r"^two words: 2 recordings of like length, 3 are needed"):
+        enrolled_on(*sorted(two_words.iterdir())[:2], half)
+
+
+def test_the_end_of_a_phrase_alone_is_not_detected(shared: Path):
+    cases = shared / "cases"
+    model = enrolled_on(*sorted((cases / "enroll_yes_no").iterdir())).model
+    (found,) = found_by(model, load_audio(cases / "full_yes_no.wav", RATE))
+    assert found.start == pytest.approx(0.55, abs=0.1)
+    assert found_by(model, load_audio(cases / "only_no.wav", RATE)) == []
+
+
 # --- people ---
+
+
+def test_phrases_of_two_words_by_many_people(shared: Path):
+    """Two words by each of twelve speakers: at least 85 % of the phrases, at most 5 % of parts."""
+    folder = shared / "audio" / "arabic_speech_commands"
+    pairs = [("close", "next"), ("open", "start"), ("stop", "close"), ("start", "open")]
+    speakers = sorted({path.name.split("_")[0] for path in folder.glob("*/open/*")})[1::2][:12]
+    whole = whole_found = parts = parts_found = 0
+    for number, speaker in enumerate(speakers):
+        pair = pairs[number % len(pairs)]
+        words = [
+            [sounds(path) for path in sorted(folder.glob(f"*/{word}/{speaker}_*"))] for word in pair
+        ]
+        takes = [*zip(*words, strict=True)]
+        assert len(takes) == 10
+        positives = [cut_out(joined(take, seed)) for seed, take in enumerate(takes[:5])]
+        model = enroll(base_model(), {"phrase": positives}).model
+        for seed, take in enumerate(takes[5:]):
+            whole += 1
+            whole_found += bool(found_by(model, joined(take, seed)))
+            for part in take:
+                parts += 1
+                parts_found += bool(found_by(model, joined((part,), seed)))
+    assert whole_found >= 0.85 * whole
+    assert parts_found <= 0.05 * parts
 
 
 def test_other_recordings_of_a_speaker_are_found(shared: Path):

@@ -40,6 +40,12 @@ def test_a_pause_belongs_to_the_phrase():
     assert (found.start, found.end) == pytest.approx((0.5, 1.6), abs=0.05)
 
 
+def test_a_pause_between_two_words_belongs_to_the_phrase():
+    samples = recording(0.5, 0.9, 3) + recording(1.3, 1.8, 3, level=0.1)
+    found = examine(samples, RATE)
+    assert (found.start, found.end) == pytest.approx((0.5, 1.8), abs=0.05)
+
+
 def test_what_comes_long_after_does_not():
     samples = recording(0.5, 1.0, 3) + recording(2.0, 2.4, 3, level=0.1)
     found = examine(samples, RATE)
