@@ -7,7 +7,7 @@ arithmetic, so their frames are equal bit for bit, whatever the sizes of the chu
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +40,9 @@ class LogMelConfig:
         Added before the logarithm: ``log(mel + offset)``.
     floor, ceiling : float
         The logarithm is clipped to this range.
+    dc_frames : int
+        Frames by which a DC offset of the samples is told: the part of the mean that so many frames
+        have in common is removed, 0 to 256. With 0 nothing is removed.
     """
 
     sample_rate: int
@@ -53,6 +56,7 @@ class LogMelConfig:
     offset: float
     floor: float
     ceiling: float
+    dc_frames: int = 0
 
     def __post_init__(self) -> None:
         checks = (
@@ -66,6 +70,7 @@ class LogMelConfig:
             (self.spectrum in ("magnitude", "power"), "spectrum must be magnitude or power"),
             (0 <= self.offset <= 1, "offset must be 0 to 1"),
             (-80 <= self.floor < self.ceiling <= 80, "-80 <= floor < ceiling <= 80"),
+            (0 <= self.dc_frames <= 256, "dc_frames must be 0 to 256"),
         )
         for holds, rule in checks:
             if not holds:
@@ -91,11 +96,14 @@ class LogMelConfig:
             If a key is missing or unknown, or a value has the wrong type or range.
         """
         known = {field.name: field.type for field in fields(cls)}
-        for key in known.keys() - values.keys():
+        optional = {field.name for field in fields(cls) if field.default is not MISSING}
+        for key in known.keys() - values.keys() - optional:
             raise ModelError(f"front end: key {key!r} is missing")
         for key in values.keys() - known.keys():
             raise ModelError(f"front end: unknown key {key!r:.40}")
         for key, kind in known.items():
+            if key not in values:
+                continue
             wanted: Any = {"int": int, "float": (int, float)}.get(str(kind), str)
             if not isinstance(values[key], wanted) or isinstance(values[key], bool):
                 raise ModelError(f"front end: {key!r} has the wrong type: {values[key]!r:.40}")
@@ -107,9 +115,28 @@ class LogMelConfig:
         Returns
         -------
         dict
-            What `from_dict` reads, as JSON values.
+            What `from_dict` reads, as JSON values. ``dc_frames`` is left out where it is 0, so that
+            versions of kws which do not know it read the file.
         """
-        return asdict(self)
+        values = asdict(self)
+        if self.dc_frames == 0:
+            del values["dc_frames"]
+        return values
+
+    def fits(self, other: FrontEnd) -> bool:
+        """Return whether a network that takes the frames of one front end can take the other's.
+
+        Parameters
+        ----------
+        other : LogMelConfig or JoinedConfig
+            The other front end.
+
+        Returns
+        -------
+        bool
+            True if nothing but the removal of a DC offset differs.
+        """
+        return isinstance(other, LogMelConfig) and replace(other, dc_frames=self.dc_frames) == self
 
     @property
     def first(self) -> LogMelConfig:
@@ -180,6 +207,10 @@ YAMNET = LogMelConfig(
     ceiling=10.0,
 )
 
+#: Frames by which the word base and what is made from it tell a DC offset: half a second. In fewer
+#: a word's own slow movements look like one, and scores change where there is no offset.
+DC_FRAMES = 50
+
 #: The front end of the log-mel images of Speech Commands (grey = 9.95 ln(power of int16) - 60.8,
 #: clipped to 0 .. 255), in units of ln(power of samples in -1 .. 1): ln(power) is less by
 #: 2 ln(32768), and grey 0 and 255 become the floor and the ceiling.
@@ -195,6 +226,7 @@ WORDS = LogMelConfig(
     offset=0.0,
     floor=-14.6839,
     ceiling=10.9442,
+    dc_frames=DC_FRAMES,
 )
 
 
@@ -370,6 +402,85 @@ def mel_filters(config: LogMelConfig) -> Float32:
     return np.ascontiguousarray(filters, np.float32)
 
 
+def hann(length: int) -> Float32:
+    """Return the periodic Hann window.
+
+    Parameters
+    ----------
+    length : int
+        Number of samples.
+
+    Returns
+    -------
+    float32 (length,)
+        Weight of each sample, 0 to 1.
+    """
+    ramp = np.arange(length) / length
+    return (0.5 - 0.5 * np.cos(2 * np.pi * ramp)).astype(np.float32)
+
+
+def constant_spectrum(config: LogMelConfig) -> npt.NDArray[np.complex128]:
+    """Return the spectrum of a constant under the window, divided by its 0 Hz bin.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        Window and FFT of the front end.
+
+    Returns
+    -------
+    complex128 (fft // 2 + 1,)
+        The first is 1; all are 0 for a window of one sample, whose only weight is 0.
+    """
+    bins = np.fft.rfft(hann(config.window).astype(np.float64), config.fft)
+    return bins / (bins[0].real or 1.0)
+
+
+class SharedMean:
+    """The DC offset of a stream: what the means of its latest frames have in common.
+
+    That is the mean nearest to zero, or zero where signs differ. Sound without an offset swings
+    around zero, so that nothing is removed and its frames stay as they are, bit for bit. Where a
+    stream is muted or the offset ends, the removal ends with the same frame. At the beginning of a
+    stream only the frames so far count, so that there a part of low sound is removed too.
+
+    Parameters
+    ----------
+    frames : int
+        Number of frames, at least 1.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all means."""
+        self._latest: npt.NDArray[np.float64] | None = None
+
+    def push(self, means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Take the means of frames and return the offset in each.
+
+        Parameters
+        ----------
+        means : float64 (n,)
+            Mean of each frame's samples.
+
+        Returns
+        -------
+        float64 (n,)
+            Between 0 and the frame's mean.
+        """
+        if self._latest is None:
+            self._latest = np.full(self._frames - 1, means[0])
+        latest = np.concatenate([self._latest, means])
+        self._latest = latest[len(means) :]
+        last = np.lib.stride_tricks.sliding_window_view(latest, self._frames)
+        offsets: npt.NDArray[np.float64] = np.maximum(last.min(axis=1), 0.0)
+        offsets += np.minimum(last.max(axis=1), 0.0)
+        return offsets
+
+
 class LogMel:
     """Streaming log-mel spectrogram.
 
@@ -389,8 +500,7 @@ class LogMel:
         first, last = (int(heard[0]), int(heard[-1])) if heard.size else (0, -1)
         self._parts = slice(2 * first, 2 * last + 2)  # real and imaginary, in turn
         self._filters = filters[first : last + 1]
-        ramp = np.arange(config.window) / config.window
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * ramp)).astype(np.float32)
+        self._window = hann(config.window)
         self._span = config.samples(block)  # samples under one block
         self._advance = block * config.hop  # samples from one block to the next
         self._buffer = np.zeros(self._span, np.float32)
@@ -409,11 +519,15 @@ class LogMel:
         self._low = np.float32(max(np.exp(config.floor), 1e-30))
         self._floor, self._ceiling = np.float32(config.floor), np.float32(config.ceiling)
         self._offset = np.float32(config.offset)
+        self._shared = SharedMean(config.dc_frames) if config.dc_frames else None
+        self._constant = constant_spectrum(config)
         self._held = 0
 
     def reset(self) -> None:
         """Forget all samples."""
         self._held = 0
+        if self._shared is not None:
+            self._shared.reset()
 
     def push(self, samples: Float32) -> Float32:
         """Take samples and return the frames that they complete.
@@ -448,6 +562,11 @@ class LogMel:
         """Write the log-mel frames of the full buffer into ``out`` (block, bands)."""
         np.multiply(self._frames, self._window, out=self._windowed)
         bins = np.fft.rfft(self._padded, **self._fft_options)
+        if self._shared is not None:
+            # the 0 Hz bin is the mean of the samples under the window, up to a factor
+            offsets = self._shared.push(bins[:, 0].real)
+            if offsets.any():
+                bins -= np.multiply.outer(offsets, self._constant)
         parts = bins.view(np.float64)[:, self._parts]
         np.multiply(parts, parts, out=self._squares, casting="same_kind")
         np.add(self._real, self._imaginary, out=self._spectrum)

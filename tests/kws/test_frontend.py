@@ -23,6 +23,7 @@ from kws.frontend import (
     JoinedLogMel,
     LogMel,
     LogMelConfig,
+    SharedMean,
     front_end_from,
     log_mel,
     mel_filters,
@@ -52,8 +53,15 @@ def reference(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
     n = np.arange(config.window)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * n / config.window)  # periodic Hann
     rows = []
+    means: list[float] = []
     for start in range(0, len(samples) - config.window + 1, config.hop):
-        part = samples[start : start + config.window].astype(np.float64) * window
+        part = samples[start : start + config.window].astype(np.float64)
+        if config.dc_frames:
+            means.append(float((part * window).sum() / window.sum()))
+            latest = means[-config.dc_frames :]
+            signs = {math.copysign(1.0, mean) for mean in latest}
+            part = part - (min(latest, key=abs) if len(signs) == 1 else 0.0)
+        part = part * window
         spectrum = np.abs(np.fft.fft(part, config.fft))[: config.fft // 2 + 1]
         if config.spectrum == "power":
             spectrum = spectrum**2
@@ -189,6 +197,103 @@ def test_reset_forgets() -> None:
     assert (stream.push(samples) == fresh).all()
 
 
+# --- a DC offset ---
+
+#: YAMNet's front end without the offset.
+CENTRED = dataclasses.replace(YAMNET, dc_frames=50)
+
+
+def faint_noise() -> np.ndarray:
+    return np.random.default_rng(3).normal(size=16000) * 1e-3
+
+
+@pytest.mark.parametrize("offset", [-0.3, -0.02, 0.0, 0.1, 0.9])
+@pytest.mark.parametrize("name", ["noise", "loud noise", "sweep"])
+def test_an_offset_is_removed_as_defined(name: str, offset: float) -> None:
+    samples = (sounds()[name] + offset).astype(np.float32)
+    for config in (CENTRED, dataclasses.replace(CENTRED, dc_frames=1)):
+        got, expected = log_mel(samples, config), reference(samples, config)
+        np.testing.assert_allclose(got, expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("config", [CENTRED, WORDS], ids=["yamnet", "words"])
+@pytest.mark.parametrize("offset", [-0.3, -0.02, 0.1, 0.9])
+def test_frames_of_faint_sound_keep_their_level_on_an_offset(
+    config: LogMelConfig, offset: float
+) -> None:
+    plain = log_mel(faint_noise().astype(np.float32), config)
+    moved = log_mel((faint_noise() + offset).astype(np.float32), config)
+    # what float32 rounds is all that is left of the offset
+    assert np.abs(moved - plain).mean() < 0.05
+    if config is WORDS or abs(offset) > 0.05:  # YAMNet's bands begin at 125 Hz
+        without = dataclasses.replace(config, dc_frames=0)
+        apart = log_mel((faint_noise() + offset).astype(np.float32), without) - plain
+        assert apart[:, 0].mean() > 0.5
+
+
+@pytest.mark.parametrize("offset", [-1.0, -0.1, 1 / 32768, 0.3])
+def test_a_constant_is_silence(offset: float) -> None:
+    frames = log_mel(np.full(16000, offset, np.float32), WORDS)
+    assert (frames == np.float32(WORDS.floor)).all()
+
+
+def test_without_an_offset_frames_are_the_same_bits() -> None:
+    time = np.arange(16000) / 16000
+    hum = 0.1 * np.sin(2 * np.pi * 50 * time) + 0.01 * np.sin(2 * np.pi * 7 * time)
+    samples = np.concatenate([np.zeros(480), faint_noise(), hum]).astype(np.float32)
+    without = dataclasses.replace(WORDS, dc_frames=0)
+    assert (log_mel(samples, WORDS) == log_mel(samples, without)).all()
+
+
+def test_an_offset_that_ends_or_begins_is_removed_again() -> None:
+    noise = faint_noise().astype(np.float32)
+    samples = np.concatenate([noise + np.float32(0.1), noise, noise - np.float32(0.2)])
+    got = log_mel(samples, WORDS)
+    plain = log_mel(np.concatenate([noise] * 3), WORDS)
+    apart = np.abs(got - plain).mean(axis=1)
+    edges = (100, 200)
+    settled = np.ones(len(apart), bool)
+    settled[edges[0] - 3 : edges[0] + 3] = False
+    settled[edges[1] - 3 : edges[1] + WORDS.dc_frames + 1] = False
+    assert apart[settled].mean() < 0.05
+    mute = np.concatenate([noise + np.float32(0.1), np.zeros(16000, np.float32)])
+    assert (log_mel(mute, WORDS)[100:] == np.float32(WORDS.floor)).all()
+
+
+def test_chunks_give_the_same_bits_on_an_offset() -> None:
+    samples = (np.random.default_rng(0).normal(size=40000) * 0.02 + 0.1).astype(np.float32)
+    once = LogMel(WORDS).push(samples)
+    for size in (1, 7, 160, 1280, 4096):
+        stream = LogMel(WORDS)
+        stream.push(samples[:9999] + np.float32(0.5))
+        stream.reset()  # forgets the offset before
+        many = [stream.push(samples[i : i + size]) for i in range(0, len(samples), size)]
+        assert (np.concatenate(many) == once).all()
+    assert (log_mel(samples, WORDS)[: len(once)] == once).all()
+
+
+def test_the_mean_that_frames_share() -> None:
+    shared = SharedMean(3)
+    assert shared.push(np.array([0.5, 0.2])).tolist() == [0.5, 0.2]
+    assert shared.push(np.array([0.3, 0.4, 0.6, -0.1])).tolist() == [0.2, 0.2, 0.3, 0.0]
+    assert shared.push(np.array([-0.2, -0.3, 0.0])).tolist() == [0.0, -0.1, 0.0]
+    shared.reset()
+    assert shared.push(np.array([-0.3])).tolist() == [-0.3]
+
+
+def test_files_of_before_keep_the_offset() -> None:
+    values = WORDS.to_dict()
+    assert values.pop("dc_frames") == WORDS.dc_frames > 0
+    before = LogMelConfig.from_dict(values)
+    assert before.dc_frames == 0
+    assert before.to_dict() == values
+    assert WORDS.fits(before)
+    assert before.fits(WORDS)
+    assert not WORDS.fits(dataclasses.replace(before, hop=80))
+    assert not WORDS.fits(BOTH)
+    assert "dc_frames" not in YAMNET.to_dict()  # is Google's
+
+
 # --- lengths and silence ---
 
 
@@ -250,6 +355,7 @@ def configs(draw: st.DrawFn) -> LogMelConfig:
         offset=draw(st.floats(0, 1)),
         floor=floor,
         ceiling=draw(st.floats(floor, 80, exclude_min=True)),
+        dc_frames=draw(st.integers(0, 256)),
     )
 
 
@@ -330,6 +436,9 @@ def test_unknown_key() -> None:
         ("offset", math.nan),
         ("bands", 10**400),
         ("low_hz", 10**400),
+        ("dc_frames", -1),
+        ("dc_frames", 257),
+        ("dc_frames", 1.0),
     ],
 )
 def test_out_of_range(key: str, value: object) -> None:

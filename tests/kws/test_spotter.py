@@ -358,6 +358,27 @@ def test_constant_offset(spotter: KeywordSpotter, level: float) -> None:
 # --- times ---
 
 
+@pytest.mark.parametrize("name", ["commands", "commands-small"])
+@pytest.mark.parametrize("offset", [-0.1, 0.02, 0.1, 0.3])
+def test_faint_words_on_a_dc_offset(demo: Demo, name: str, offset: float) -> None:
+    """A microphone's constant offset costs none of the words that are found without it."""
+    spotter = KeywordSpotter.default(name)
+    faint = demo.samples * np.float32(10 ** (-30 / 20))
+
+    def words_found(samples: np.ndarray) -> set[str]:
+        found = spotted(spotter, samples)
+        return {
+            word.keyword
+            for word in demo.words
+            for one in found
+            if one.keyword == word.keyword and one.start < word.end and word.start < one.end
+        }
+
+    without = words_found(faint)
+    assert len(without) >= 8
+    assert words_found(faint + np.float32(offset)) >= without
+
+
 def test_demo_keywords_and_times(spotter: KeywordSpotter, demo: Demo) -> None:
     """Half of the words at least, each once, where they are; and little that is none."""
     found = spotted(spotter, demo.samples)

@@ -26,7 +26,7 @@ def hears(teacher: ModelFile, front_end: LogMelConfig) -> bool:
     front_end : LogMelConfig
         The student's front end.
     """
-    return teacher.metadata.front_end == front_end
+    return front_end.fits(teacher.metadata.front_end)
 
 
 class FrameTeacher:

@@ -114,6 +114,17 @@ def spread(config: LogMelConfig, low: float, high: float) -> Case:
 WORD_BASE = Case(WORDS, 0.10050234943628311, 18)
 YAMNETS = spread(YAMNET, -7.0, 7.0)
 FINE = Case(dataclasses.replace(WORDS, floor=-20.0), 0.05, 90)
+#: YAMNet's and others without their DC offset, which the word base's front end removes anyhow.
+WITHOUT_DC = [
+    spread(dataclasses.replace(YAMNET, dc_frames=50), -7.0, 7.0),
+    Case(LogMelConfig(16000, 7, 3, 8, 2, 0.0, 8000.0, "power", 0.0, -30.0, 5.0, 7), 0.12, 90),
+    Case(
+        LogMelConfig(48000, 1200, 480, 2048, 80, 0.0, 24000.0, "magnitude", 1e-3, -7.0, 9.0, 1),
+        0.05,
+        9,
+    ),
+    Case(LogMelConfig(16000, 1, 1, 16, 1, 0.0, 8000.0, "power", 0.5, -8.0, 5.0, 3), 0.1, 0),
+]
 #: Others: rate, window, hop, FFT, bands, range, spectrum, offset, floor, ceiling; scale, zero.
 OTHERS = [
     Case(LogMelConfig(*numbers), scale, zero)
@@ -210,6 +221,9 @@ def sounds() -> dict[str, np.ndarray]:
         "a constant": np.full(16000, -32768),
         "speech after silence": np.where(np.arange(16000) < 4000, 0, demo()[:16000]),
         "speech at -60 dB": np.rint(demo()[:16000] / 1000),
+        "speech at -30 dB on an offset": np.rint(demo()[:16000] / 32 + 3277),
+        "loud speech on an offset": np.clip(demo()[:16000] - 9830.0, -32768, 32767),
+        "an offset that ends": np.where(np.arange(16000) < 9000, 6000, demo()[:16000] // 8),
     }
 
 
@@ -251,14 +265,39 @@ def test_other_front_ends(build, case: Case) -> None:
     agree(build(case), np.rint(samples / 300).astype(np.int16), case, 0.999)
 
 
+@pytest.mark.parametrize("case", WITHOUT_DC, ids=lambda case: f"{case.config.fft}")
+@pytest.mark.parametrize("offset", [655, -3277, 9830])
+def test_removes_an_offset_as_python_does(build, case: Case, offset: int) -> None:
+    samples = demo()[: max(20000, 20 * case.config.window)]
+    moved = np.clip(np.rint(samples / 32) + offset, -32768, 32767).astype(np.int16)
+    # on a large offset float32 rounds Python's windowed samples more than C its integers
+    agree(build(case), moved, case, 0.998)
+
+
+def test_an_offset_hardly_changes_frames(build) -> None:
+    program = build(WORD_BASE)
+    faint = np.rint(demo()[:48000] / 32)
+    before = program(faint).astype(int)
+    for offset in (655, 3277, -9830):
+        apart = np.abs(program(faint + offset) - before)
+        assert (apart <= 1).mean() > 0.9
+
+
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), loudness=st.integers(0, 15), steps=st.booleans())
-def test_equals_python_on_anything(build, seed: int, loudness: int, steps: bool) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    loudness=st.integers(0, 15),
+    steps=st.booleans(),
+    offset=st.integers(-32768, 32767),
+)
+def test_equals_python_on_anything(
+    build, seed: int, loudness: int, steps: bool, offset: int
+) -> None:
     rng = np.random.default_rng(seed)
     samples = rng.integers(-32768, 32768, 4000)
     if steps:  # pieces that are held, jump, and are silent
         samples = np.repeat(samples[:400] * rng.integers(0, 2, 400), 10)
-    samples = (samples >> loudness).astype(np.int16)
+    samples = np.clip((samples >> loudness) + offset, -32768, 32767).astype(np.int16)
     for case in (WORD_BASE, YAMNETS):
         agree(build(case), samples, case, 0.98)
 
@@ -280,8 +319,8 @@ def test_two_streams_and_reset(build) -> None:
     assert done.returncode == 0
     frames, size = map(int, done.stdout.split())
     assert frames == WORDS.frames(32000)
-    # as docs/c_export.md says: samples, transform, and the number of samples held
-    assert size == 2 * WORDS.window + 4 * WORDS.fft + 8
+    # as docs/c_export.md says: samples, transform, sums of the latest frames, and two counts
+    assert size == 2 * WORDS.window + 4 * WORDS.fft + 4 * WORDS.dc_frames + 16
 
 
 def test_is_what_the_spotter_hears(build) -> None:
@@ -312,14 +351,18 @@ def test_is_what_the_spotter_hears(build) -> None:
 
 # the largest transform, the smallest, and both kinds of spectrum
 @pytest.mark.parametrize(
-    "case", [WORD_BASE, YAMNETS, OTHERS[4], OTHERS[6]], ids=lambda c: f"{c.config.fft}"
+    "case",
+    [WORD_BASE, YAMNETS, OTHERS[4], OTHERS[6], *WITHOUT_DC],
+    ids=lambda c: f"{c.config.fft}",
 )
 def test_sanitizers_find_nothing(build, case: Case) -> None:
     options = ["-O1", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
     program = build(case, *options)
     square = sounds()["full-scale square"]
     noise = sounds()["full-scale noise"]
-    samples = np.concatenate([np.full(3000, -32768), square, noise, np.sign(noise), demo()[:8000]])
+    samples = np.concatenate(
+        [np.full(3000, -32768), np.full(3000, 32767), square, noise, np.sign(noise), demo()[:8000]]
+    )
     samples = samples[: 20 * case.config.window + 10000].astype(np.int16)
     np.testing.assert_array_equal(program(samples, 0, 1, 700), build(case)(samples))
 

@@ -388,7 +388,7 @@ def read_base(path: Path | None = None) -> Base:
     """
     model = find_model(path, default=PACKAGED)
     shape = _read_shape(model)
-    if model.metadata.front_end != WORDS:
+    if not WORDS.fits(model.metadata.front_end):
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
     try:
         weights, ceiling = _convolutions(model.network, _sizes(shape, model))

@@ -5,6 +5,8 @@
  *              times the window, so that 1.0 shifted up is 2^28;
  *   transform  a real one of KWS_FRONT_END_FFT points by a complex one of half as many, in place:
  *              one exact radix-4 stage, then radix-2 stages that halve, rounded once each;
+ *   offset     what the 0 Hz bins of the latest frames have in common is that of a constant, and the
+ *              spectrum of this constant is taken away;
  *   energies   of the bins below the bands, 64 bits, or their roots with 16 more bits;
  *   bands      neighbouring triangles add up to 1: a bin gives one band its share, the next the rest;
  *   logarithm  to base 2 with 24 bits behind the point, by a table and a straight line between.
@@ -184,10 +186,37 @@ static uint64_t root(uint64_t value)
 }
 #endif
 
+#if KWS_FRONT_END_DC_FRAMES
+/* Takes the 0 Hz bin of samples that were shifted up, |bin| <= 2^30, and returns the part of it that
+ * is an offset: the nearest to zero of the latest frames, or zero where their signs differ. It is
+ * thus between 0 and the bin, so that no bin's modulus grows beyond 2^30 when its share is taken
+ * away: the mean distance to a number between 0 and the mean is the largest at one of the two. */
+static int32_t shared(kws_front_end *self, int32_t bin, int shift)
+{
+    const int32_t sum = (bin + (((int32_t)1 << shift) >> 1)) >> shift;
+    int32_t least = sum, most = sum;
+    size_t n;
+    if (self->oldest == KWS_FRONT_END_DC_FRAMES) { /* at the beginning the frames so far count */
+        for (n = 0; n < KWS_FRONT_END_DC_FRAMES; n++) {
+            self->sums[n] = sum;
+        }
+        self->oldest = 0;
+    }
+    self->sums[self->oldest] = sum;
+    self->oldest = self->oldest + 1 < KWS_FRONT_END_DC_FRAMES ? self->oldest + 1 : 0;
+    for (n = 0; n < KWS_FRONT_END_DC_FRAMES; n++) {
+        least = self->sums[n] < least ? self->sums[n] : least;
+        most = self->sums[n] > most ? self->sums[n] : most;
+    }
+    return (least > 0 ? least : most < 0 ? most : 0) * ((int32_t)1 << shift);
+}
+#endif
+
 /* Returns the energy of bin k of the real signal, 0 < k < POINTS, from the transform of its pairs:
  * X[k] = E + exp(-2 pi i k / FFT) O, where E and O are the transforms of the even and odd samples.
- * The window's mean is a half, so that |E| and |O| <= 2^29 and |X| <= 2^30. */
-static uint64_t energy(const int32_t *z, size_t k)
+ * The window's mean is a half, so that |E| and |O| <= 2^29 and |X| <= 2^30.
+ * Of a constant whose 0 Hz bin is offset the spectrum is taken away. */
+static uint64_t energy(const int32_t *z, size_t k, int32_t offset)
 {
     const int32_t *p = z + 2 * k, *q = z + 2 * (POINTS - k);
     const int32_t even_r = p[0] + q[0], even_i = p[1] - q[1]; /* 2 E */
@@ -196,6 +225,15 @@ static uint64_t energy(const int32_t *z, size_t k)
     turn(k, &c, &s);
     r = high((int64_t)even_r * INT64_C(0x80000000) + product(odd_r, c) + product(odd_i, s));
     i = high((int64_t)even_i * INT64_C(0x80000000) + product(odd_i, c) - product(odd_r, s));
+#if KWS_FRONT_END_DC_FRAMES
+    if (offset != 0) {
+        const int32_t *constant = kws_front_end_constant + 2 * (k - KWS_FRONT_END_FIRST_BIN);
+        r -= high(2 * product(offset, constant[0]));
+        i -= high(2 * product(offset, constant[1]));
+    }
+#else
+    (void)offset;
+#endif
 #if KWS_FRONT_END_MAGNITUDE
     return root((uint64_t)(product(r, r) + product(i, i)));
 #else
@@ -247,18 +285,25 @@ static void make_frame(kws_front_end *self, int8_t *frame)
     const uint32_t *weight = kws_front_end_weights;
     size_t edge, k = KWS_FRONT_END_FIRST_BIN;
     uint64_t rest = 0;
+    int32_t offset = 0;
     if (shift < 0) {
+#if KWS_FRONT_END_DC_FRAMES
+        shared(self, 0, 0);
+#endif
         memset(frame, KWS_FRONT_END_SILENCE, KWS_FRONT_END_BANDS);
         return;
     }
     load(self->spectrum, self->samples, shift);
     transform(self->spectrum);
+#if KWS_FRONT_END_DC_FRAMES
+    offset = shared(self, self->spectrum[0] + self->spectrum[1], shift);
+#endif
     /* between two edges, band `edge` rises and the one before it falls */
     for (edge = 0; edge <= KWS_FRONT_END_BANDS; edge++) {
         uint64_t rising = 0, falling = rest;
         unsigned bins = kws_front_end_bins[edge];
         for (; bins > 0; bins--) {
-            const uint64_t whole = energy(self->spectrum, k++);
+            const uint64_t whole = energy(self->spectrum, k++, offset);
             const uint64_t part = share(whole, *weight++);
             rising += part;
             falling += whole - part;
@@ -273,6 +318,9 @@ static void make_frame(kws_front_end *self, int8_t *frame)
 void kws_front_end_reset(kws_front_end *self)
 {
     self->held = 0;
+#if KWS_FRONT_END_DC_FRAMES
+    self->oldest = KWS_FRONT_END_DC_FRAMES;
+#endif
 }
 
 int kws_front_end_push(kws_front_end *self, const int16_t **samples, size_t *count, int8_t *frame)

@@ -24,6 +24,10 @@ typedef struct {
     size_t held;                           /* samples that are waiting for their frame */
     int16_t samples[KWS_FRONT_END_WINDOW];
     int32_t spectrum[KWS_FRONT_END_FFT];   /* real and imaginary parts, in turn */
+#if KWS_FRONT_END_DC_FRAMES
+    int32_t sums[KWS_FRONT_END_DC_FRAMES]; /* of the samples under the window, latest frames */
+    size_t oldest;                         /* of these; KWS_FRONT_END_DC_FRAMES: there is none */
+#endif
 } kws_front_end;
 
 /* Begins a stream. Must be called before the first samples. */
