@@ -194,7 +194,11 @@ def made(words, speech, word_images, make_word, tmp_path_factory):
         shutil.copytree(words, folder / name)
         (folder / name / "rise").rename(folder / name / "lights")
         (folder / name / "fall").rename(folder / name / "music")
-        shutil.copytree(folder / name / "lights", folder / name / "hey device")
+        (folder / name / "hey device").mkdir()
+        for speaker in range(10):
+            for take in range(3):
+                path = folder / name / "hey device" / f"speaker{speaker}_nohash_{take}.wav"
+                soundfile.write(path, make_word("rise", rng), 16000)
     for name, word in (("hey", "rise"), ("stop", "fall"), ("said", "rise")):
         shutil.copytree(words / word, folder / name)
     for name in ("speech", "other_speech"):
