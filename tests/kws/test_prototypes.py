@@ -137,6 +137,7 @@ def test_chunks_do_not_matter(enrolled: ModelFile, demo: Demo, size: int):
         spotter.process_posteriors(samples[at : at + size]) for at in range(0, len(samples), size)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+    spotter.reset()
     np.testing.assert_array_equal(spotter.posteriors(samples), whole)
 
 
