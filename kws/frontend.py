@@ -7,6 +7,7 @@ arithmetic, so their frames are equal bit for bit, whatever the sizes of the chu
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -456,7 +457,8 @@ class SharedMean:
 
     def reset(self) -> None:
         """Forget all means."""
-        self._latest: npt.NDArray[np.float64] | None = None
+        self._seen = 0
+        self._same_sign: deque[float] = deque(maxlen=self._frames)
 
     def push(self, means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Take the means of frames and return the offset in each.
@@ -471,13 +473,17 @@ class SharedMean:
         float64 (n,)
             Between 0 and the frame's mean.
         """
-        if self._latest is None:
-            self._latest = np.full(self._frames - 1, means[0])
-        latest = np.concatenate([self._latest, means])
-        self._latest = latest[len(means) :]
-        last = np.lib.stride_tricks.sliding_window_view(latest, self._frames)
-        offsets: npt.NDArray[np.float64] = np.maximum(last.min(axis=1), 0.0)
-        offsets += np.minimum(last.max(axis=1), 0.0)
+        offsets = np.zeros(len(means))
+        same = self._same_sign
+        # plain numbers: a few frames at a time take numpy longer
+        for index, mean in enumerate(means.tolist()):
+            self._seen += 1
+            if mean == 0 or (same and (mean > 0) != (same[-1] > 0)):
+                same.clear()
+            if mean != 0:
+                same.append(mean)
+            if len(same) == min(self._seen, self._frames):
+                offsets[index] = min(same) if mean > 0 else max(same)
         return offsets
 
 
