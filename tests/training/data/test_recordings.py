@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_training.data.dataset import Clip, Skipped
+from kws_training.cli.detection import noise_of
+from kws_training.data.dataset import Clip, DataError, Skipped
 from kws_training.data.recordings import (
     ClipSet,
     Negatives,
+    read_noise,
     read_speech,
     repeated,
     without_repeated,
@@ -99,3 +101,16 @@ def test_negatives_are_in_one_part_however_often_they_are_there(speech: list[Pat
     parts = (negatives.training, negatives.development, negatives.test)
     assert sum(bool(one.clips) for one in parts) == 1
     assert sum(len(audio) for one in parts for audio in one.audio) == 20 * RATE
+
+
+def test_digital_silence_is_no_noise(speech: list[Path]) -> None:
+    noise, skipped = read_noise(speech)
+    assert [len(one) / RATE for one in noise] == [20, 20, 30]  # five seconds of silence are cut out
+    (skip,) = skipped
+    assert skip.path == speech[3]
+    assert "digital silence" in skip.reason
+
+
+def test_a_folder_of_silent_noise_is_refused(speech: list[Path]) -> None:
+    with pytest.raises(DataError, match="no noise"):
+        noise_of(speech[3:])

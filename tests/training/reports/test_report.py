@@ -15,7 +15,7 @@ from kws_training.data.dataset import Clip, Skipped
 from kws_training.evaluation.evaluate import Evaluation, count_results
 from kws_training.evaluation.groups import group_results
 from kws_training.evaluation.results import ClipResult
-from kws_training.reports.card import model_card
+from kws_training.reports.card import code, model_card
 from kws_training.reports.report import ReportError, check_folder, write_report
 
 MODEL = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflite"
@@ -144,7 +144,8 @@ def test_labels_paths_and_provenance_are_not_trusted(tmp_path):
     card = (tmp_path / "report" / "card.md").read_text(encoding="utf-8")
     assert "\a" not in card
     assert "\u202e" not in card
-    rows = [line for line in card.splitlines() if line.startswith("| `<script>")]
+    assert "<script" not in card
+    rows = [line for line in card.splitlines() if line.startswith("| <code>&lt;script&gt;")]
     assert rows  # of its class and of its operating point
     for row in rows:
         assert row.count("`") % 2 == 0
@@ -241,3 +242,10 @@ def test_a_report_that_fails_leaves_the_older_one(tmp_path):
         write_report(folder, one, audio_of(one)[:3], one.report.to_dict())
     assert (folder / "index.html").read_text(encoding="utf-8") == before
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_label_is_no_markup_in_a_card():
+    assert code("<script>alert(1)</script>|`") == (
+        "<code>&lt;script&gt;alert(1)&lt;/script&gt;\\|&#x27;</code>"
+    )
+    assert code("yes") == "`yes`"

@@ -198,6 +198,11 @@ def noise_of(folders: list[Path]) -> list[Float32]:
     -------
     list of Float32 (n,)
         Samples at 16 kHz, -1 .. 1.
+
+    Raises
+    ------
+    DataError
+        If none of the recordings could be used.
     """
     from kws.console import note
 
@@ -206,6 +211,8 @@ def noise_of(folders: list[Path]) -> list[Float32]:
     noise, skipped = read_noise(find_recordings(folders))
     for skip in skipped:
         note(f"skipped: {skip.path}: {skip.reason}")
+    if folders and not noise:
+        raise DataError(f"{folders[0]}: no noise: none of the recordings could be used")
     return noise
 
 

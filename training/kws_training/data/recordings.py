@@ -206,6 +206,8 @@ def digest_of_clips(sets: Sequence[ClipSet], noise: Sequence[Float32] = ()) -> s
 def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
     """Read recordings of noise. Those that cannot be used are listed, and the work goes on.
 
+    Digital silence of more than a second is cut out: a piece of it would leave a clip clean.
+
     Parameters
     ----------
     paths : sequence of Path
@@ -221,9 +223,15 @@ def read_noise(paths: Sequence[Path]) -> tuple[list[Float32], list[Skipped]]:
     noise, skipped = [], []
     for path in paths:
         try:
-            noise.append(load_audio(path, YAMNET.sample_rate))
+            samples = load_audio(path, YAMNET.sample_rate)
         except AudioError as error:
             skipped.append(Skipped.because(path, error))
+            continue
+        sound = without_silence(samples, YAMNET.sample_rate)
+        if sound.any():
+            noise.append(sound)
+        else:
+            skipped.append(Skipped(path, "is nothing but digital silence, which is no noise"))
     return noise, skipped
 
 

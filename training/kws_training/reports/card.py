@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -143,6 +144,8 @@ def code(text: str) -> str:
         Markdown.
     """
     plain = printable(text).replace("`", "'").replace("|", "\\|").strip()
+    if set(plain) & set("<>&"):  # not every program that shows a card leaves code as it is
+        return f"<code>{html.escape(plain)}</code>"
     return f"`{plain or ' '}`"
 
 

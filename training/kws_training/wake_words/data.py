@@ -24,7 +24,7 @@ from ..data.splits import share_of
 from ..synthesis.engines import installed
 from ..synthesis.phrases import synthesized_phrase
 from .defaults import WakeWordOptions
-from .phrases import PhraseClip, PhraseSet, find_phrase
+from .phrases import LONGEST, PhraseClip, PhraseSet, find_phrase
 
 #: Recordings of a phrase from which some are kept apart, to state misses on.
 MIN_CLIPS_TO_HOLD_OUT = 20
@@ -219,6 +219,13 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     wake_words = []
     for one, part in zip(sources.wake_words, heard, strict=True):
         found, unused = _find(part)
+        long = [clip.path for clip, phrase in found if phrase.last - phrase.first + 1 >= LONGEST]
+        if long:
+            note(
+                f"{one.keyword}: {len(long)} recordings have more than "
+                f"{LONGEST * WORDS.hop_seconds:g} s of sound, such as {long[0]}: only the end is "
+                "learned; cut out the phrase, or give its start and end in manifest.csv"
+            )
         skipped += unused
         speakers = _held_out_speakers([clip for clip, _ in found], options.hold_out)
         phrases, other_phrases = _synthesize(one.keyword, options)
