@@ -30,6 +30,9 @@ SHORTEST = 10
 #: Decibels; a word that is said again is at most so far below the loudest sound of late. Clicks
 #: after a word are quieter.
 AGAIN_RANGE = 12
+#: Frames; what is shorter may be a click, and counts only if it is as long as four fifths of the
+#: word before.
+CLICK = 15
 #: Frames of a word that is said again which are heard before it is detected, at most: the first
 #: time a faint word may have taken longer, until the pause after it.
 LONGEST_DELAY = 60
@@ -133,8 +136,9 @@ class CommandDecoder(WordDecoder):
 
     def __init__(self, metadata: Metadata, shape: StepShape, defaults: DetectorDefaults) -> None:
         self._spoken_until = 0.0  # seconds: end of the latest word
-        # frames from a keyword's beginning to its latest detection
+        # of each keyword, in frames: from its beginning to its detection, and its length
         self._delays = np.zeros(len(metadata.labels), np.int64)
+        self._lengths = np.zeros(len(metadata.labels), np.int64)
         super().__init__(metadata, shape, defaults)
 
     def reset(self) -> None:
@@ -142,6 +146,7 @@ class CommandDecoder(WordDecoder):
         super().reset()
         self._spoken_until = 0.0
         self._delays[:] = 0
+        self._lengths[:] = 0
 
     def posteriors(self, logits: Float32) -> Float32:
         """Return the posteriors of logits, both float32 (output frames, labels).
@@ -174,9 +179,11 @@ class CommandDecoder(WordDecoder):
         detection = self._detection(event, first, last)
         self._spoken_until = detection.end
         if not event.again:
-            begun = round(detection.start / self._front_end.hop_seconds)
+            hop, window = self._front_end.hop_seconds, self._front_end.window_seconds
+            begun, ended = round(detection.start / hop), round((detection.end - window) / hop)
             delay = self._steps * self._shape.frames - begun
             self._delays[event.label] = min(delay, LONGEST_DELAY)
+            self._lengths[event.label] = ended - begun + 1
         return detection
 
     def _said_again(self, label: int) -> bool:
@@ -196,9 +203,10 @@ class CommandDecoder(WordDecoder):
         heard = min(self._longest, since)
         first, last = loudest_stretch(levels, heard, self._decibel)
         quiet_before = first - (len(levels) - heard)
+        shortest = max(SHORTEST, min(CLICK, (4 * int(self._lengths[label]) + 4) // 5))
         return bool(
             quiet_before > GAP
-            and last - first + 1 >= SHORTEST
+            and last - first + 1 >= shortest
             and len(levels) - first >= int(self._delays[label])
             and levels[first : last + 1].max()
             >= levels[-self._longest :].max() - AGAIN_RANGE * self._decibel

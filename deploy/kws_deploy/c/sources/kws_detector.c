@@ -10,8 +10,14 @@
 #define SHORTEST 10
 /* Most frames of quiet within a word. */
 #define GAP 15
+#if !KWS_EXCLUSIVE
+/* The same within a phrase of several words. */
+#define PHRASE_GAP 40
+#endif
 /* A word that is said again is at most this far below the loudest sound of late: 12 dB. */
 #define AGAIN_RANGE (12.0 * KWS_DECIBEL)
+/* What is shorter may be a click, and counts only if it is four fifths of the word before. */
+#define CLICK 15
 /* Most frames of it that are heard before it is detected. */
 #define LONGEST_DELAY 60
 
@@ -99,7 +105,7 @@ static double quiet_tenth(const kws_detector *self)
 
 /* Find the stretch of sound around the loudest of the latest frames: it reaches, on both sides, to
  * where the level stays 25 dB below it, or near the quiet tenth of the frames, for 0.15 s. */
-static void loudest_stretch(const kws_detector *self, int longest, int *first, int *last)
+static void loudest_stretch(const kws_detector *self, int longest, int gap, int *first, int *last)
 {
     const int begin = KWS_LEVEL_FRAMES - longest;
     int peak = begin, n;
@@ -112,7 +118,7 @@ static void loudest_stretch(const kws_detector *self, int longest, int *first, i
     *first = *last = peak;
     for (n = peak; n >= begin; n--) {
         if (level(self, n) > limit) {
-            if (*first - n > GAP) {
+            if (*first - n > gap) {
                 break;
             }
             *first = n;
@@ -120,7 +126,7 @@ static void loudest_stretch(const kws_detector *self, int longest, int *first, i
     }
     for (n = peak; n < KWS_LEVEL_FRAMES; n++) {
         if (level(self, n) > limit) {
-            if (n - *last > GAP) {
+            if (n - *last > gap) {
                 break;
             }
             *last = n;
@@ -157,12 +163,14 @@ static int said_again(const kws_detector *self, int label)
 {
     const int64_t since = frames_since(self);
     const int heard = since < KWS_LONGEST_FRAMES ? (int)since : KWS_LONGEST_FRAMES;
-    int first, last;
+    int first, last, shortest = (4 * self->lengths[label] + 4) / 5;
+    shortest = shortest < CLICK ? shortest : CLICK;
+    shortest = shortest > SHORTEST ? shortest : SHORTEST;
     if (since <= GAP) {
         return 0;
     }
-    loudest_stretch(self, heard, &first, &last);
-    return first - (KWS_LEVEL_FRAMES - heard) > GAP && last - first + 1 >= SHORTEST &&
+    loudest_stretch(self, heard, GAP, &first, &last);
+    return first - (KWS_LEVEL_FRAMES - heard) > GAP && last - first + 1 >= shortest &&
            KWS_LEVEL_FRAMES - first >= self->delays[label] &&
            loudest(self, first, last) >=
                loudest(self, KWS_LEVEL_FRAMES - KWS_LONGEST_FRAMES, KWS_LEVEL_FRAMES - 1) -
@@ -173,7 +181,7 @@ static int said_again(const kws_detector *self, int label)
 /* Say where the word is; returns 0 if it was detected already. */
 static int locate(kws_detector *self, kws_detection *found)
 {
-    int first, last, longest = KWS_LONGEST_FRAMES;
+    int first, last, longest = KWS_LONGEST_FRAMES, gap = GAP;
 #if KWS_EXCLUSIVE
     /* the same sound is not two keywords: this one is in what followed the last one */
     const int64_t since = frames_since(self);
@@ -181,8 +189,10 @@ static int locate(kws_detector *self, kws_detection *found)
         return 0;
     }
     longest = since < longest ? (int)since : longest;
+#else
+    gap = strchr(kws_labels[found->label], ' ') ? PHRASE_GAP : GAP;
 #endif
-    loudest_stretch(self, longest, &first, &last);
+    loudest_stretch(self, longest, gap, &first, &last);
 #if KWS_EXCLUSIVE
     if (since < KWS_LONGEST_FRAMES &&
         (last - first + 1 < SHORTEST ||
@@ -245,6 +255,8 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
         if (!again) {
             const int64_t delay = self->steps * KWS_STEP_FRAMES - found[count].start / KWS_HOP;
             self->delays[n] = delay < LONGEST_DELAY ? (int32_t)delay : LONGEST_DELAY;
+            self->lengths[n] =
+                (int32_t)((found[count].end - KWS_WINDOW - found[count].start) / KWS_HOP + 1);
         }
 #endif
         count++;

@@ -26,7 +26,8 @@ typedef struct {
     int8_t levels[KWS_LEVEL_FRAMES]; /* a ring: loudest band of the last frames */
     int64_t columns, steps;
 #if KWS_EXCLUSIVE
-    int32_t delays[KWS_LABELS]; /* frames from a word's beginning to its last detection */
+    int32_t delays[KWS_LABELS];  /* frames from a word's beginning to its detection */
+    int32_t lengths[KWS_LABELS]; /* its frames */
     int64_t spoken_until;       /* end of the last detection, in samples */
 #endif
 } kws_detector;
