@@ -115,8 +115,9 @@ def test_it_goes_on_from_another_base(word_images, noise_bank, tiny_base, tmp_pa
     assert further.shape == SHAPE  # that of the base, whatever is asked for
     assert further.model.metadata.keywords == ("fall", "rise")
     assert further.model.metadata.provenance["start_sha256"] == start.digest
-    moved = np.abs(further.weights[0][0] - start.weights[0][0]).max()
-    assert 0 < moved < 0.5 * np.abs(start.weights[0][0]).max()  # an epoch from there, not anew
+    # an epoch from there, not anew: of a new network the mean weight would move by more than itself
+    moved = np.abs(further.weights[0][0] - start.weights[0][0]).mean()
+    assert 0 < moved < 0.5 * np.abs(start.weights[0][0]).mean()
 
 
 # --- the command ---
