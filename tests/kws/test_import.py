@@ -43,8 +43,9 @@ after = {{name.partition(".")[0] for name in sys.modules}}
 import json
 print(json.dumps(sorted(after - before - set(sys.stdlib_module_names))))
 """
+    # -P: a folder of the name kws where this is run is not the package
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, timeout=60, cwd="/"
+        [sys.executable, "-P", "-c", script], capture_output=True, check=True, timeout=60, cwd="/"
     )
     names = set(json.loads(done.stdout))
     return {name for name in names if not name.startswith("_")}
