@@ -191,10 +191,20 @@ class CommandDecoder(WordDecoder):
 
         The network of commands hears clips with the word anywhere in them, so that it remembers a
         word for longer than people pause between two. (That of wake words learns that a phrase
-        ends with its window, and forgets it at once.) So the sound
-        decides: after the last detection it was quiet for more than `GAP` frames, then something
-        began that is as loud as a word, and the score is still high when as much of this has been
-        heard as it took to detect the keyword before.
+        ends with its window, and forgets it at once.) So the sound decides: after the last
+        detection it was quiet for more than `GAP` frames, then something began that is as loud as
+        a word, and the score is still high when as much of this has been heard as it took to
+        detect the keyword before.
+
+        Parameters
+        ----------
+        label : int
+            Number of the keyword's label.
+
+        Returns
+        -------
+        bool
+            Whether the keyword counts as said again.
         """
         since = self._frames_since(self._spoken_until)
         if since <= GAP:
