@@ -313,7 +313,7 @@ def is_label(text: str) -> bool:
     bool
         Whether it can.
     """
-    return 0 < len(text) <= 100 and text.isprintable()
+    return 0 < len(text) <= LONGEST_LABEL and text.isprintable()
 
 
 def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:

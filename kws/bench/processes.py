@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -166,23 +165,6 @@ def _last_line(errors: IO[str]) -> str:
 
 def _model_bytes(path: str) -> int:
     return len(model_content(path or None))
-
-
-def start_median(entry: dict[str, Any]) -> float | None:
-    """Return the median time to the first posterior of an entry.
-
-    Parameters
-    ----------
-    entry : dict
-        Of a result of `kws bench`.
-
-    Returns
-    -------
-    float or None
-        Seconds; None if nothing was measured.
-    """
-    starts = entry.get("start")
-    return statistics.median(starts) if starts else None
 
 
 def install_bytes() -> dict[str, int]:

@@ -18,8 +18,6 @@ from .word_base import FEATURE_STRIDE, Base
 from .yamnet_file import YamnetWeights
 
 Choice = Literal["yamnet", "words", "both"]
-#: Names of the extractors, as the command line has them.
-CHOICES: tuple[Choice, ...] = ("yamnet", "words", "both")
 
 
 @dataclass(frozen=True)
