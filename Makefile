@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-device test-slow lint docs package minimal-root models words commands clean help
+.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root models words commands clean help
 
 demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
@@ -22,13 +22,17 @@ demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 
 # Files of tests side by side: TensorFlow uses one core and a half, and many tests start processes.
 test: $(VENV)/.kws-test lint ## lint, and all tests but the slow ones; ends with what was skipped and why
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not reach" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # In an environment of its own, without TensorFlow.
 test-device: $(DEVICE_VENV)/.kws-test-device ## the tests of the device side, on what a device has; one minute
-	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(DEVICE_VENV)/bin/python -m pytest tests/kws -m "not slow and not reach" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-slow: $(VENV)/.kws-test ## all tests, the slow ones too
+# One after the other: a browser and a broker have little patience on a busy machine.
+test-reach: $(VENV)/.kws-test-reach ## the tests against other systems: a browser, a broker, compilers, emulators
+	$(BIN)/python -m pytest -m reach
+
+test-slow: $(VENV)/.kws-test-reach ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.kws-test ## ruff and mypy
@@ -92,6 +96,10 @@ $(VENV)/.kws: pyproject.toml
 
 $(VENV)/.kws-test: pyproject.toml $(VENV)/.kws
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint]'
+	touch $@
+
+$(VENV)/.kws-test-reach: pyproject.toml $(VENV)/.kws-test
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[test-reach]'
 	touch $@
 
 $(VENV)/.kws-docs: pyproject.toml $(VENV)/.kws

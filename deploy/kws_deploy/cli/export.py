@@ -1,155 +1,71 @@
-"""The verb export: a model in C for microcontrollers, or in ONNX."""
+"""The verb export: a model in another form, for another runtime."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
-from kws.arrays import Float32
-from kws.cli.arguments import MODEL_HELP, check_output
+from kws.cli.arguments import MODEL_HELP
 from kws.cli.verb import Verb
-from kws.console import note, quiet
-from kws.errors import AudioError, KwsError
-from kws.modelfile import ModelFile
+from kws.errors import KwsError
 from kws.packaged import find_model
 
-#: Recordings that an ONNX file is checked on, and seconds of each, at most.
-MOST_RECORDINGS = 20
-LONGEST = 30
+from .forms.c import C
+from .forms.form import MOST_RECORDINGS
+from .forms.onnx import ONNX
+
+#: All forms, in the order of ``kws export --help``.
+FORMS = {form.name: form for form in (C, ONNX)}
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "--to",
-        choices=("c", "onnx"),
+        choices=tuple(FORMS),
         required=True,
-        help="C99 for microcontrollers, a folder; or one ONNX file",
+        help="; ".join(f"{form.name}: {form.summary}" for form in FORMS.values()),
     )
     parser.add_argument(
         "--output",
         type=Path,
         required=True,
         metavar="DIR|FILE",
-        help="for c a folder: a new one, or an earlier export, which is replaced; for onnx a file",
+        help="a file or a folder, as the form is; a folder is new, or an earlier export, which is "
+        "replaced",
     )
+    parser.add_argument("--json", action="store_true", help="what was written as one JSON object")
+    checked = [form.name for form in FORMS.values() if form.checked]
     parser.add_argument(
         "--audio",
         type=Path,
         nargs="+",
         action="extend",
         metavar="FILE",
-        help="for onnx: recordings, or folders of them, on which onnxruntime must give the same; "
-        f"{MOST_RECORDINGS} of them are heard",
+        help=f"for {', '.join(checked)}: recordings, or folders of them, on which the export must "
+        f"give the same; {MOST_RECORDINGS} of them are heard",
     )
-    parser.add_argument(
-        "--float",
-        action="store_true",
-        dest="as_float",
-        help="for onnx: dequantize an int8 network first: three times the size, and every runtime "
-        "gives the same",
-    )
-    parser.add_argument("--json", action="store_true", help="what was written as one JSON object")
+    for form in FORMS.values():
+        form.configure(parser.add_argument_group(f"--to {form.name}"))
+
+
+def _options_of(name: str) -> list[argparse.Action]:
+    """Return the options that a form alone takes."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group()
+    FORMS[name].configure(group)
+    return group._group_actions
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    model = find_model(options.model)
-    if options.to == "c":
-        return _export_c(options, model)
-    return _export_onnx(options, model)
-
-
-def _export_c(options: argparse.Namespace, model: ModelFile) -> int:
-    if options.audio or options.as_float:
-        raise KwsError("--audio and --float go with --to onnx")
-    from ..c.export import export_c
-
-    with quiet():  # the interpreter's notes
-        files = export_c(model, options.output)
-    if options.json:
-        print(json.dumps({"to": "c", "files": [str(path) for path in files]}, indent=1))
-    else:
-        print(f"wrote {len(files)} files to {options.output}:")
-        for path in files:
-            print(f"  {path.name:24} {path.stat().st_size:9,} bytes")
-    return 0
-
-
-def _export_onnx(options: argparse.Namespace, model: ModelFile) -> int:
-    if not options.audio:
-        raise KwsError("--to onnx needs --audio: recordings on which the file is checked")
-    check_output(options.output)
-    from ..onnx import export_onnx
-
-    recordings = _recordings(options.audio, model.metadata.front_end.sample_rate)
-    found = export_onnx(model, options.output, recordings, as_float=options.as_float)
-    unlike = found.optimized > found.tolerance
-    if options.json:
-        values = {
-            "to": "onnx",
-            "file": str(options.output),
-            "bytes": found.size,
-            "precision": found.precision,
-            "largest_difference": found.largest,
-            "tolerance": found.tolerance,
-            "largest_difference_by_default": found.optimized,
-            "recordings": found.recordings,
-            "steps": found.steps,
-        }
-        print(json.dumps(values, indent=1))
-    else:
-        print(
-            f"wrote {options.output} ({found.size / 1000:.0f} kB, {found.precision}): onnxruntime "
-            f"differs by {found.largest:.2g} at most in {found.steps} steps of {found.recordings} "
-            f"recordings ({found.tolerance:.2g} allowed)"
-        )
-    if unlike:
-        note(
-            f"as onnxruntime is by default, its int8 kernels for this machine differ by "
-            f"{found.optimized:.2g}: set graph_optimization_level to ORT_ENABLE_BASIC, or export "
-            "with --float"
-        )
-    return 0
-
-
-def _recordings(paths: list[Path], sample_rate: int) -> list[Float32]:
-    """Read some of the recordings; those that cannot be used are named.
-
-    Raises
-    ------
-    KwsError
-        If there are none, or none can be read.
-    """
-    from kws.audio import stream_audio
-    from kws_training.data.unlabelled import find_recordings
-
-    found = find_recordings(paths)
-    recordings = []
-    for path in found[:: max(1, len(found) // MOST_RECORDINGS)]:
-        try:
-            recordings.append(_beginning(stream_audio(path, sample_rate), LONGEST * sample_rate))
-        except AudioError as error:
-            note(f"skipped: {error}")
-        if len(recordings) == MOST_RECORDINGS:
-            break
-    if not recordings:
-        raise KwsError(f"{paths[0]}: no recording could be read: give others by --audio")
-    return recordings
-
-
-def _beginning(blocks: Iterable[Float32], count: int) -> Float32:
-    """Return the first samples of a recording that comes in pieces, however long it is."""
-    pieces: list[Float32] = []
-    for block in blocks:
-        pieces.append(block[:count])
-        count -= len(block)
-        if count <= 0:
-            break
-    return np.concatenate(pieces)
+    chosen = FORMS[options.to]
+    if options.audio and not chosen.checked:
+        raise KwsError(f"--audio does not go with --to {chosen.name}: leave it out")
+    for name in [name for name in FORMS if name != chosen.name]:
+        for option in _options_of(name):
+            if getattr(options, option.dest) != option.default:
+                raise KwsError(f"{option.option_strings[0]} goes with --to {name}: leave it out")
+    return chosen.run(options, find_model(options.model))
 
 
 EXPORT = Verb(

@@ -51,7 +51,7 @@ def test_refusals_write_nothing(tmp_path: Path) -> None:
     silent.mkdir()
     cases = [
         (("--to", "onnx", "--output", output), "--audio"),
-        (("--to", "c", "--output", tmp_path / "c", "--float"), "go with --to onnx"),
+        (("--to", "c", "--output", tmp_path / "c", "--float"), "--float goes with --to onnx"),
         (("--to", "tar", "--output", output), "invalid choice"),
         (("--to", "onnx", "--audio", silent, "--output", output), "no recordings in this folder"),
         (("--to", "onnx", "--audio", DEMO, "--output", tmp_path / "no" / "a"), "no such folder"),

@@ -1,0 +1,1 @@
+"""The forms that the verb export writes a model in, one module per form."""
