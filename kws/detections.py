@@ -42,3 +42,32 @@ class Classification:
     label: str
     score: float
     scores: dict[str, float]
+
+
+def detection_values(detection: Detection, file: str) -> dict[str, str | float]:
+    """Return what a detection is as plain JSON values, the same from every verb and server.
+
+    Parameters
+    ----------
+    detection : Detection
+        What was detected.
+    file : str
+        The recording, as it was named; ``-`` for a pipe, a microphone or a connection.
+
+    Returns
+    -------
+    dict of str to str or float
+        ``file``, ``keyword``, ``score`` (0 .. 1), ``start`` and ``end`` (seconds).
+
+    Examples
+    --------
+    >>> detection_values(Detection("yes", 0.98765, 1.0, 1.51234), "-")
+    {'file': '-', 'keyword': 'yes', 'score': 0.9877, 'start': 1.0, 'end': 1.512}
+    """
+    return {
+        "file": file,
+        "keyword": detection.keyword,
+        "score": round(detection.score, 4),
+        "start": round(detection.start, 3),
+        "end": round(detection.end, 3),
+    }

@@ -29,7 +29,7 @@ _FORMAT_BYTES = 40
 #: The first four bytes of a WAV file: RF64 is for those that may become longer than 4 GiB.
 WAV_MAGIC = (b"RIFF", b"RF64")
 #: Format tag of integers.
-_PCM = 0x0001
+PCM = 0x0001
 #: Format tag of floats.
 _FLOAT = 0x0003
 #: Format tag of files whose sub-format says what they hold.
@@ -90,7 +90,7 @@ class WavHeader:
     @property
     def codec(self) -> str | None:
         """Name of the codec, if it is not one that is read here."""
-        if self.tag in (_PCM, _FLOAT):
+        if self.tag in (PCM, _FLOAT):
             return None
         return _CODECS.get(self.tag, f"codec 0x{self.tag:04x}")
 
@@ -226,7 +226,7 @@ def count_wav_frames(file: BinaryIO, path: Path, header: WavHeader) -> int:
     AudioError
         If there are none, or their size is none that WAV files have.
     """
-    width = _sample_width(header, path)
+    width = sample_width(header, path)
     start = file.tell()
     end = os.fstat(file.fileno()).st_size
     size = header.size
@@ -274,7 +274,7 @@ def wav_blocks(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> It
 
 def _decoded(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> Iterator[Float32]:
     """Yield the samples of all channels, float32 (n, channels)."""
-    width = _sample_width(header, path)
+    width = sample_width(header, path)
     at_once = max(1, _BYTES_AT_ONCE // (width * header.channels))
     while frames > 0:
         data = file.read(min(at_once, frames) * width * header.channels)
@@ -282,7 +282,7 @@ def _decoded(file: BinaryIO, path: Path, header: WavHeader, frames: int) -> Iter
         if got == 0:
             raise AudioError(f"{path}: became shorter while it was read: copy it again")
         whole_frames = data[: got * width * header.channels]
-        yield _decode(whole_frames, header.tag, width).reshape(got, header.channels)
+        yield decode_samples(whole_frames, header.tag, width).reshape(got, header.channels)
         frames -= got
 
 
@@ -313,7 +313,7 @@ def piped_wav_blocks(
     AudioError
         If the samples have a size that WAV files do not have, or the pipe cannot be read.
     """
-    width = _sample_width(header, path)
+    width = sample_width(header, path)
     frame = width * header.channels
     at_once = frame * max(1, round(block_seconds * header.sample_rate))
 
@@ -327,7 +327,7 @@ def piped_wav_blocks(
             whole = len(data) // frame * frame
             odd = data[whole:]
             if whole:
-                yield _decode(data[:whole], header.tag, width).reshape(-1, header.channels)
+                yield decode_samples(data[:whole], header.tag, width).reshape(-1, header.channels)
             if left == 0:
                 pipe.seek(header.size % 2)  # chunks are padded to an even size
                 break
@@ -335,12 +335,30 @@ def piped_wav_blocks(
     return mix_channels(decoded(), header.channels, header.sample_rate)
 
 
-def _sample_width(header: WavHeader, path: Path) -> int:
-    """Return the bytes of one sample of one channel."""
+def sample_width(header: WavHeader, path: Path) -> int:
+    """Return the bytes of one sample of one channel.
+
+    Parameters
+    ----------
+    header : WavHeader
+        The file's header, without a codec.
+    path : Path
+        For messages.
+
+    Returns
+    -------
+    int
+        1 to 4, or 8.
+
+    Raises
+    ------
+    AudioError
+        If WAV files have no samples of that size.
+    """
     # Integers of 12 or 20 bits are kept in the high bits of the next larger size: that decides.
     width, rest = divmod(header.block, header.channels)
     widths = (4, 8) if header.tag == _FLOAT else (1, 2, 3, 4)
-    fits = 1 <= header.bits <= 8 * width and (header.tag == _PCM or header.bits == 8 * width)
+    fits = 1 <= header.bits <= 8 * width and (header.tag == PCM or header.bits == 8 * width)
     if rest or width not in widths or not fits:
         kind = "floats" if header.tag == _FLOAT else "integers"
         raise AudioError(
@@ -350,8 +368,23 @@ def _sample_width(header: WavHeader, path: Path) -> int:
     return width
 
 
-def _decode(data: bytes, tag: int, width: int) -> Float32:
-    """Return little-endian samples as float32 in -1 .. 1."""
+def decode_samples(data: bytes, tag: int, width: int) -> Float32:
+    """Return little-endian samples as floats.
+
+    Parameters
+    ----------
+    data : bytes
+        Whole samples; integers of one byte have no sign.
+    tag : int
+        `PCM` for integers; otherwise they are floats.
+    width : int
+        Bytes of one sample: 1 to 4 for integers, 4 or 8 for floats.
+
+    Returns
+    -------
+    float32 (n,)
+        Integers in -1 .. 1; floats as they are, which may not be finite.
+    """
     if tag == _FLOAT:
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported later
             return np.frombuffer(data, f"<f{width}").astype(np.float32)

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from ..console import quiet
-from ..detections import Detection
+from ..detections import Detection, detection_values
 from ..packaged import find_model
 from ..spotter import KeywordSpotter
 
@@ -52,14 +52,7 @@ def print_detection(detection: Detection, file: str, *, as_json: bool, named: bo
         Whether to begin the line for people with the recording.
     """
     if as_json:
-        values = {
-            "file": file,
-            "keyword": detection.keyword,
-            "score": round(detection.score, 4),
-            "start": round(detection.start, 3),
-            "end": round(detection.end, 3),
-        }
-        print(json.dumps(values), flush=True)
+        print(json.dumps(detection_values(detection, file)), flush=True)
     else:
         where = f"{file}: " if named else ""
         print(
