@@ -6,8 +6,12 @@ import argparse
 
 from ..console import note
 from .arguments import add_json, add_model, add_threshold
-from .detections import open_spotter, print_detection
+from .detections import open_spotter
+from .reactions import add_reactions, reactions
 from .verb import Verb
+
+#: Chunks of sound, ten seconds of them, in which lost sound is said once.
+SELDOM = 125
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +20,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_json(parser)
     add_threshold(parser)
+    add_reactions(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -29,21 +34,22 @@ def _run(options: argparse.Namespace) -> int:
     wanted = options.device
     source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
     spotter = open_spotter(options, source.sample_rate)
-    overflows = 0
+    said = overflows = 0
     try:
-        with source as microphone:
+        with reactions(options, live=True) as report, source as microphone:
             note(
                 f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
                 f"{', '.join(spotter.keywords)}; Ctrl-C stops"
             )
-            for chunk in microphone:
+            for number, chunk in enumerate(microphone):
                 for detection in spotter.process(chunk):
-                    print_detection(detection, "-", as_json=options.json, named=False)
-                if microphone.overflows != overflows:
-                    overflows = microphone.overflows
+                    report(detection, "-", named=False)
+                # a slow board loses sound with every chunk: once in a while is enough to say it
+                if microphone.overflows != overflows and (not overflows or number - said > SELDOM):
+                    said, overflows = number, microphone.overflows
                     note(f"kws: audio was lost ({overflows} overflows so far)")
     except KeyboardInterrupt:
-        note(f"stopped; {overflows} overflows")
+        note(f"stopped; {source.overflows} overflows")
     return 0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_json, add_model, add_rate, add_threshold
-from .detections import open_spotter, print_detection
+from .detections import open_spotter
 from .inputs import chunks, each_recording, is_folder
+from .reactions import add_reactions, reactions
 from .verb import Verb
 
 
@@ -22,6 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_rate(parser)
     add_threshold(parser)
+    add_reactions(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -29,15 +31,17 @@ def _run(options: argparse.Namespace) -> int:
     spotter = open_spotter(options, rate)
     named = len(options.files) > 1 or is_folder(options.files[0])
 
-    def spot(name: str) -> None:
-        spotter.reset()
-        for chunk in chunks(name, spotter.sample_rate):
-            for detection in spotter.process(chunk):
-                print_detection(detection, name, as_json=options.json, named=named)
-        for detection in spotter.flush():
-            print_detection(detection, name, as_json=options.json, named=named)
+    with reactions(options, live="-" in options.files) as report:
 
-    return each_recording(options.files, spot)
+        def spot(name: str) -> None:
+            spotter.reset()
+            for chunk in chunks(name, spotter.sample_rate):
+                for detection in spotter.process(chunk):
+                    report(detection, name, named=named)
+            for detection in spotter.flush():
+                report(detection, name, named=named)
+
+        return each_recording(options.files, spot)
 
 
 SPOT = Verb(

@@ -123,7 +123,7 @@ def run(arguments, folder, environment=None):
 @pytest.fixture
 def place(tmp_path):
     """A folder in which the commands of the device's pages find what they name."""
-    for name in ("demo", "kws"):
+    for name in ("demo", "examples", "kws"):
         (tmp_path / name).symlink_to(ROOT / name)
     model = ROOT / "kws" / "models" / "commands.tflite"
     (tmp_path / "model.tflite").write_bytes(model.read_bytes())

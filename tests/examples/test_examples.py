@@ -100,6 +100,17 @@ def test_read_json():
     assert keywords(example("read_json.py", DEMO)) == SPOTTED
 
 
+def test_on_detect():
+    result = subprocess.run(
+        [sys.executable, ROOT / "examples" / "on_detect.py", DEMO],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    actions = [line.split(" (")[0] for line in result.stderr.splitlines()]
+    assert actions == ["light on", "light off", "music off"]
+
+
 def test_enroll_phrase(tmp_path):
     """One word of the demo, three times with a little noise."""
     with wave.open(str(DEMO)) as file:

@@ -1,0 +1,1 @@
+"""What is done with a detection besides printing it: commands that run, messages that are sent."""
