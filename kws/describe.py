@@ -12,8 +12,9 @@ import numpy as np
 
 from .console import quiet
 from .errors import KwsError
-from .frontend import JoinedConfig, LogMelConfig
+from .frontend import LogMelConfig, part_from, parts_of
 from .metadata import Metadata, unmeasured
+from .micro_frontend import MicroConfig
 from .modelfile import SCHEMA, ModelFile
 from .network import StreamingNetwork, interpreter_class
 
@@ -71,7 +72,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
             "bands": metadata.front_end.bands,
             "hop_seconds": hop,
             "window_seconds": metadata.front_end.window_seconds,
-            "parts": [part.to_dict() for part in _parts(metadata)],
+            "parts": [part.to_dict() for part in parts_of(metadata.front_end)],
         },
         "streaming": {
             "frames": streaming.frames,
@@ -110,11 +111,6 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
     }
 
 
-def _parts(metadata: Metadata) -> tuple[LogMelConfig, ...]:
-    front_end = metadata.front_end
-    return front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
-
-
 def _seconds(metadata: Metadata, frames: int) -> float:
     front_end = metadata.front_end
     return (frames - 1) * front_end.hop_seconds + front_end.window_seconds
@@ -151,12 +147,12 @@ def _tensors(model: ModelFile) -> list[dict[str, Any]] | None:
     return found
 
 
-def front_end_in_words(part: LogMelConfig) -> str:
+def front_end_in_words(part: LogMelConfig | MicroConfig) -> str:
     """Say in a sentence what a front end does.
 
     Parameters
     ----------
-    part : LogMelConfig
+    part : LogMelConfig or MicroConfig
         One front end.
 
     Returns
@@ -164,6 +160,11 @@ def front_end_in_words(part: LogMelConfig) -> str:
     str
         Bands, range, window, hop, compression.
     """
+    if isinstance(part, MicroConfig):
+        return (
+            f"that of microWakeWord and ESPHome: {part.bands} channels from {part.low_hz:g} to "
+            f"{part.high_hz:g} Hz, {_ms(part.window_seconds)} windows every {_ms(part.hop_seconds)}"
+        )
     what = "magnitudes" if part.spectrum == "magnitude" else "powers"
     offset = f" + {part.offset:g}" if part.offset else ""
     return (
@@ -211,7 +212,7 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
         row("other labels", ", ".join(others))
     front_end = values["front_end"]
     for number, part in enumerate(front_end["parts"]):
-        row("" if number else "front end", front_end_in_words(LogMelConfig.from_dict(part)))
+        row("" if number else "front end", front_end_in_words(part_from(part)))
     row("", f"of {front_end['sample_rate']} Hz mono")
     _streaming_lines(values, row)
     _detector_lines(values, row)

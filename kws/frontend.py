@@ -1,12 +1,14 @@
 """Streaming log-mel spectrogram in numpy: the front end of every model.
 
 A front end is data, not code: `LogMelConfig` rides in a model's metadata and one implementation
-serves all of them. Offline and streaming run the very same blocks of frames through the very same
-arithmetic, so their frames are equal bit for bit, whatever the sizes of the chunks pushed.
+serves all of them, but for that of microWakeWord, whose arithmetic is its own (`micro_frontend`).
+Offline and streaming run the very same blocks of frames through the very same arithmetic, so their
+frames are equal bit for bit, whatever the sizes of the chunks pushed.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import ModelError
+from .micro_frontend import MicroConfig, MicroFrontEnd
 
 #: Frames computed by one call of the FFT when nothing else asks for another number.
 BLOCK = 8
@@ -160,6 +163,11 @@ class LogMelConfig:
         if self.offset == 0:
             return self.floor
         return float(np.clip(np.log(self.offset), self.floor, self.ceiling))
+
+    @property
+    def decibel(self) -> float:
+        """How much a sound that is louder by 1 dB raises its bands."""
+        return math.log(10) / (10 if self.spectrum == "power" else 20)
 
     def frames(self, samples: int) -> int:
         """Return the number of whole frames in so many samples.
@@ -332,11 +340,26 @@ class JoinedConfig:
         return (frames - 1) * self.hop + self.window if frames > 0 else 0
 
 
-FrontEnd = LogMelConfig | JoinedConfig
+LogMelFrontEnd = LogMelConfig | JoinedConfig
+FrontEnd = LogMelFrontEnd | MicroConfig
+
+
+def parts_of(front_end: FrontEnd) -> tuple[LogMelConfig | MicroConfig, ...]:
+    """Return the front ends that are joined in one; of any other itself alone.
+
+    Parameters
+    ----------
+    front_end : LogMelConfig, JoinedConfig or MicroConfig
+        The front end.
+    """
+    return front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
 
 
 def front_end_from(values: Any) -> FrontEnd:
     """Read one front end, or a list of those that are joined, from metadata.
+
+    An object with a ``kind`` is microWakeWord's; one without, as all were in earlier versions, has
+    the parameters of a log-mel front end.
 
     Parameters
     ----------
@@ -345,7 +368,7 @@ def front_end_from(values: Any) -> FrontEnd:
 
     Returns
     -------
-    LogMelConfig or JoinedConfig
+    LogMelConfig, JoinedConfig or MicroConfig
         The front end, its values checked.
 
     Raises
@@ -357,8 +380,26 @@ def front_end_from(values: Any) -> FrontEnd:
         if not all(isinstance(part, dict) for part in values):
             raise ModelError("front end: a list of objects is wanted")
         return JoinedConfig(tuple(LogMelConfig.from_dict(part) for part in values[:5]))
+    return part_from(values)
+
+
+def part_from(values: Any) -> LogMelConfig | MicroConfig:
+    """Read one front end from metadata.
+
+    Parameters
+    ----------
+    values : object
+        What the JSON of a model file holds.
+
+    Raises
+    ------
+    ModelError
+        If it is something else, or does not hold together.
+    """
     if not isinstance(values, dict):
         raise ModelError("front end: is not an object")
+    if "kind" in values:
+        return MicroConfig.from_dict(values)
     return LogMelConfig.from_dict(values)
 
 
@@ -631,40 +672,42 @@ class JoinedLogMel:
         return np.concatenate([frames[:ready] for frames in waiting], axis=1)
 
 
-def open_front_end(config: FrontEnd, block: int = BLOCK) -> LogMel | JoinedLogMel:
+def open_front_end(config: FrontEnd, block: int = BLOCK) -> LogMel | JoinedLogMel | MicroFrontEnd:
     """Return the streaming front end of a configuration.
 
     Parameters
     ----------
-    config : LogMelConfig or JoinedConfig
+    config : LogMelConfig, JoinedConfig or MicroConfig
         What to compute.
     block : int
         Frames are computed and returned in multiples of this number.
 
     Returns
     -------
-    LogMel or JoinedLogMel
+    LogMel, JoinedLogMel or MicroFrontEnd
         The front end, at the beginning of a stream.
     """
     if isinstance(config, JoinedConfig):
         return JoinedLogMel(config, block)
+    if isinstance(config, MicroConfig):
+        return MicroFrontEnd(config, block)
     return LogMel(config, block)
 
 
 def log_mel(samples: Float32, config: FrontEnd) -> Float32:
-    """Return the log-mel frames of a whole recording.
+    """Return the frames of a whole recording.
 
     Parameters
     ----------
     samples : float32 (n,)
         Mono audio in -1 .. 1 at the configured rate.
-    config : LogMelConfig or JoinedConfig
+    config : LogMelConfig, JoinedConfig or MicroConfig
         The front end's parameters.
 
     Returns
     -------
     float32 (config.frames(n), bands)
-        The same numbers that `LogMel` gives for the stream.
+        The same numbers that `open_front_end` gives for the stream.
     """
     count = config.frames(len(samples))
     blocks = -(-count // BLOCK)

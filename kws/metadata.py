@@ -237,7 +237,7 @@ class Metadata:
     labels : tuple of str
         In the order of the network's output; those in underscores are no keywords, and wake
         words have none of these.
-    front_end : LogMelConfig or JoinedConfig
+    front_end : LogMelConfig, JoinedConfig or MicroConfig
     streaming : StreamingContract
     detector : DetectorDefaults or SegmenterDefaults
         The latter for sounds.

@@ -59,8 +59,7 @@ class WordDecoder(Decoder):
         # a word's level is that of the first front end's bands
         self._bands = self._front_end.first.bands
         self._silence = self._front_end.first.silence
-        power = self._front_end.first.spectrum == "power"
-        self._decibel = float(np.log(10) / (10 if power else 20))
+        self._decibel = self._front_end.first.decibel
         self._longest = round(defaults.longest / self._front_end.hop_seconds)
         # levels of the latest frames in a ring, to find where the word was
         history = max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)

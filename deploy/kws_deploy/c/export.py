@@ -11,6 +11,7 @@ from pathlib import Path
 from kws.errors import KwsError, ModelError
 from kws.frontend import LogMelConfig
 from kws.metadata import DetectorDefaults
+from kws.micro_frontend import MicroConfig
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
@@ -98,6 +99,11 @@ def c_sources(model: ModelFile) -> dict[str, str]:
         raise ModelError(
             f"{model.path}: keywords that were enrolled are compared in float and not exported "
             "to C: train the phrase with kws train --wake-word, from the same recordings"
+        )
+    if isinstance(front_end, MicroConfig):
+        raise ModelError(
+            f"{model.path}: its front end is that of microWakeWord, which is not exported to C: "
+            "export it with --to esphome"
         )
     if not isinstance(front_end, LogMelConfig):
         raise ModelError(

@@ -16,6 +16,7 @@ from kws.frontend import (
     constant_spectrum,
     mel,
 )
+from kws.micro_frontend import MicroConfig
 
 from .literals import array
 
@@ -66,6 +67,10 @@ def front_end_sources(front_end: FrontEnd, scale: float, zero_point: int) -> dic
         raise ModelError(
             f"front end: {len(front_end.parts)} are joined, and the C front end makes one: "
             "export a model with a single front end, such as a student from kws distill"
+        )
+    if isinstance(front_end, MicroConfig):
+        raise ModelError(
+            "front end: that of microWakeWord is not there in C: export with --to esphome"
         )
     if front_end.fft < SMALLEST_FFT or front_end.fft & (front_end.fft - 1):
         raise ModelError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kws.arrays import Float32
 from kws.audio import load_audio
 from kws.errors import AudioError, KwsError
-from kws.frontend import FrontEnd, JoinedConfig, log_mel
+from kws.frontend import FrontEnd, log_mel, parts_of
 from kws_training.augmentation.augment import Augmentation, augment
 from kws_training.augmentation.rooms import find_responses
 from kws_training.data.dataset import Skipped
@@ -137,7 +137,7 @@ def _constant(value: npt.NDArray[np.float32], front_end: FrontEnd) -> Float32:
 
 def _limits(front_end: FrontEnd) -> tuple[Float32, Float32]:
     """Return the floor and the ceiling of each band: float32 (bands,)."""
-    parts = front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
+    parts = parts_of(front_end)
     return tuple(  # type: ignore[return-value]
         np.concatenate([np.full(part.bands, getattr(part, name), np.float32) for part in parts])
         for name in ("floor", "ceiling")

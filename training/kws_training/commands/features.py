@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float32, Int16, Int64, UInt8
-from kws.frontend import YAMNET, FrontEnd, JoinedConfig, open_front_end
+from kws.frontend import YAMNET, JoinedConfig, LogMelFrontEnd, open_front_end
 from kws.metadata import SILENCE
 from kws.pcm import to_float32
 
@@ -124,7 +124,7 @@ class WindowSource:
         shape: WindowShape,
         noise: Sequence[Float32],
         responses: Sequence[Float32],
-        front_end: FrontEnd,
+        front_end: LogMelFrontEnd,
         seed: int,
     ) -> None:
         self.clips = clips
@@ -322,7 +322,10 @@ def compute(
 
 
 def _perturb(
-    seed: tuple[int, int], frames: Float32, front_end: FrontEnd, augmentation: Augmentation
+    seed: tuple[int, int],
+    frames: Float32,
+    front_end: LogMelFrontEnd,
+    augmentation: Augmentation,
 ) -> Float32:
     """Change frames as other voices would; parts that are side by side in the same way."""
     parts = front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kws.frontend import WORDS, YAMNET, FrontEnd, JoinedConfig, LogMelConfig
+from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, LogMelFrontEnd
 
 from .extractor import YamnetTrunk
 from .streaming import Tensor, Time, look_back
@@ -141,7 +141,7 @@ class Extractor:
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         self.branches = tuple(branches)
-        self.front_end: FrontEnd = branches[0].front_end
+        self.front_end: LogMelFrontEnd = branches[0].front_end
         self.shape = branches[0].shape
         if len(branches) > 1:
             self.front_end = JoinedConfig(tuple(branch.front_end for branch in branches))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import kws
-from kws.frontend import FrontEnd, JoinedConfig
+from kws.frontend import FrontEnd, parts_of
 from kws.metadata import OperatingPoint
 
 from ..data.digest import digest_of
@@ -395,11 +395,10 @@ def _leaves(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _front_end(front_end: FrontEnd) -> str:
-    parts = front_end.parts if isinstance(front_end, JoinedConfig) else (front_end,)
     return f"{front_end.sample_rate} Hz; log-mel, " + "; and ".join(
         f"{part.bands} bands from {part.low_hz:g} to {part.high_hz:g} Hz, window "
         f"{1000 * part.window / part.sample_rate:g} ms, hop {1000 * part.hop_seconds:g} ms"
-        for part in parts
+        for part in parts_of(front_end)
     )
 
 
