@@ -125,6 +125,32 @@ def test_what_went_wrong_is_told_and_played(data, tmp_path):
     assert np.abs(played).max() > 0.05
 
 
+def test_by_kind_of_negatives_and_by_group(data, streams, tmp_path):
+    """What was said counts as a kind of its own: each of its words is a false accept."""
+    done = kws("evaluate", MODEL, *streams, "--by-kind", "--group-by", "label", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    (tmp_path / "no").symlink_to(data / "said" / "no")
+    (tmp_path / "manifest.csv").write_text("path,room\nno/0.wav,hall\nno/1.wav,hall\n")
+    arguments = "--positives", tmp_path, "--negatives", data, "--keywords", "no,left"
+    report = tmp_path / "report"
+    done = kws("evaluate", MODEL, *arguments, "--by-kind", "--group-by", "room", "--report", report)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    said, quiet = (next(row for row in rows if row[:1] == [kind]) for kind in ("said", "quiet"))
+    assert rows.index(said) < rows.index(quiet)
+    assert float(said[2]) > 1000  # two words in a few seconds
+    assert quiet[1:3] == ["0.02", "0.00"]
+    assert ["hall", "100.0%", "15.8", "to", "100.0", "%", "2", "few"] in rows
+    figures = json.loads((report / "report.json").read_text())
+    assert [one["kind"] for one in figures["kinds"]] == ["said", "quiet"]
+    assert figures["groups"][0]["group"] == "hall"
+    page = (report / "index.html").read_text()
+    assert "By kind of negatives" in page
+    assert "By room" in page
+    for name in Links(page).names:
+        assert (report / name).is_file(), name
+
+
 def test_noise_under_everything(data, streams):
     done = kws("evaluate", MODEL, *streams, "--noise", data / "quiet", "--snr=-20", "--json")
     assert done.returncode == 0, done.stderr
@@ -139,7 +165,12 @@ def test_errors_are_a_line_and_status_2(data, streams, tmp_path):
         ((*both, "--data", data), "give one"),
         (("evaluate", MODEL, *streams[:2]), "--negatives is missing"),
         ((*both, "--noise", data / "quiet"), "--noise needs --snr"),
-        ((*both, "--group-by", "speaker"), "--group-by goes with --data"),
+        ((*both, "--group-by", "age"), "no recording of --positives has a column 'age'"),
+        ((*both, "--by-kind", "age"), "no recording of --negatives has a column 'age'"),
+        (
+            ("evaluate", MODEL, "--data", data / "said", "--by-kind"),
+            "--by-kind goes with --positives",
+        ),
         (("evaluate", MODEL, "--data", data / "said", "--snr", "3"), "go with --positives"),
         (("evaluate", MODEL, *streams[:2], "--negatives", tmp_path), "no recordings"),
         (("sweep", MODEL, *streams, "--snr", "loud"), "'loud' is no number"),

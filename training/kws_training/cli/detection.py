@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ from kws.packaged import find_model, model_content
 from ..data.dataset import DataError
 from ..data.unlabelled import find_recordings
 from ..reports.card import shown_threshold
+from .breakdown import print_groups, print_kinds
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
     from ..evaluation.detection_results import DetectionReport, Place, Point
 
 #: Misses and false accepts that are printed, of each keyword.
 MOST_PLACES = 5
+#: What ``--by-kind`` without a column stands for; no column has an empty name.
+FOLDERS = ""
 #: Seed of the faint noise and of the gaps between recordings.
 SEED = 0
 
@@ -42,6 +46,14 @@ def add_detection(parser: argparse.ArgumentParser) -> None:
         metavar="DB",
         help="put noise under all recordings, so many decibels below their loudest tenth of a "
         "second",
+    )
+    group.add_argument(
+        "--by-kind",
+        nargs="?",
+        const=FOLDERS,
+        metavar="COLUMN",
+        help="false accepts of each kind of negatives, the worst first: by sub-folder, or by a "
+        "column of their manifest",
     )
 
 
@@ -111,9 +123,9 @@ def wants_detection(options: argparse.Namespace) -> bool:
             raise DataError("give --data DIR for clips, or --positives DIR and --negatives DIR")
         if options.noise or options.snr is not None:
             raise DataError("--noise and --snr go with --positives and --negatives")
+        if options.by_kind is not None:
+            raise DataError("--by-kind goes with --positives and --negatives")
         return False
-    if options.group_by is not None:
-        raise DataError("--group-by goes with --data")
     if options.noise and options.snr is None:
         raise DataError("--noise needs --snr: how far below the recordings it is, in decibels")
     return True
@@ -134,6 +146,7 @@ def run_detection(options: argparse.Namespace) -> int:
     """
     from kws.console import note
 
+    from ..evaluation.breakdown import check_group, count_by_kind, group_positives, kinds_of
     from ..evaluation.conditions import CLEAN, Condition
     from ..evaluation.continuous import score_negatives, score_positives
     from ..evaluation.detection import detector_of, judge
@@ -150,6 +163,11 @@ def run_detection(options: argparse.Namespace) -> int:
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
     paths = find_recordings(options.negatives)
+    if options.group_by is not None:
+        check_group(found, options.group_by)
+    kinds = None
+    if options.by_kind is not None or options.report is not None:
+        kinds = kinds_of(options.negatives, options.by_kind or None)
     condition = CLEAN
     if options.snr is not None:
         condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
@@ -159,6 +177,11 @@ def run_detection(options: argparse.Namespace) -> int:
         for keyword, ones in by_keyword(found).items()
     }
     report = judge(spotter.metadata, positives, negatives)
+    if kinds is not None and (options.by_kind is not None or len(set(kinds.values())) > 1):
+        report = replace(report, kinds=count_by_kind(report.keywords, negatives, kinds))
+    if options.group_by is not None:
+        groups = group_positives(report.keywords, positives, options.group_by)
+        report = replace(report, group_by=options.group_by, groups=groups)
     figures = report.to_dict()
     figures["skipped"] += [{"file": str(s.path), "reason": s.reason} for s in left_out]
     if options.report is not None:
@@ -179,6 +202,10 @@ def run_detection(options: argparse.Namespace) -> int:
         print(json.dumps(figures, indent=1))
     else:
         print_report(report)
+        if report.kinds:
+            print_kinds(report.kinds)
+        if report.group_by is not None:
+            print_groups(report.group_by, report.groups, "detected")
         for skip in figures["skipped"]:
             print(f"skipped: {skip['file']}: {skip['reason']}")
     if options.report is not None:

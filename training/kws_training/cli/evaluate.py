@@ -17,14 +17,13 @@ from kws.packaged import find_model, model_content
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
 from .arguments import add_data
+from .breakdown import print_groups
 from .detection import add_detection, run_detection, wants_detection
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
-    from ..evaluation.groups import GroupFigures
     from ..evaluation.results import ClipReport
 
-#: Groups, and recordings with the same reason, that are printed.
-MOST_GROUPS = 20
+#: Recordings with the same reason that are printed.
 MOST_FILES = 10
 
 
@@ -48,7 +47,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group-by",
         metavar="COLUMN",
-        help="accuracy by speaker, word, or a column of the manifest, the worst group first",
+        help="accuracy by speaker, word, or a column of the manifest, the worst group first; with "
+        "--positives the share that is detected",
     )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 
@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(class_lines(report)))
         if options.group_by is not None:
-            _print_groups(options.group_by, groups[options.group_by])
+            print_groups(options.group_by, groups[options.group_by], "accuracy")
         print_skipped(report.skipped)
     if options.report is not None:
         note(f"wrote {options.report / 'index.html'}")
@@ -177,21 +177,6 @@ def class_lines(report: ClipReport) -> list[str]:
 def _share(value: float | None) -> str:
     """Return a share in per cent, and a dash for one of nothing."""
     return "–" if value is None else f"{value:.1%}"
-
-
-def _print_groups(column: str, groups: Sequence[GroupFigures]) -> None:
-    shown = groups[:MOST_GROUPS]
-    names = [group.group or "(not given)" for group in shown]
-    width = max(len(name) for name in (column, *names))
-    print(f"\n{column:{width}}  accuracy  95 % interval   clips")
-    for name, group in zip(names, shown, strict=True):
-        interval = f"{100 * group.interval[0]:.1f} to {100 * group.interval[1]:.1f} %"
-        few = "  few" if group.few else ""
-        print(f"{name:{width}}  {group.accuracy:8.1%}  {interval:>14}  {group.clips:5}{few}")
-    if len(groups) > len(shown):
-        print(f"… and {len(groups) - len(shown)} more that did better (--json has all)")
-    if all(group.clips == 1 for group in groups):
-        print(f"every {column} has one clip: these figures say nothing about any of them")
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +105,8 @@ class StreamScores:
         counts once, and digital silence does not (`kws.calibration.hours`).
     skipped : tuple of Skipped
         Recordings that could not be used, and why.
+    counted : mapping of Path to float
+        Of each recording of negatives its share of ``seconds``.
     """
 
     trace: Trace
@@ -112,6 +114,7 @@ class StreamScores:
     recordings: tuple[PlacedRecording, ...]
     seconds: float
     skipped: tuple[Skipped, ...]
+    counted: Mapping[Path, float] = field(default_factory=dict)
 
     def place(self, at: float) -> tuple[Path, float]:
         """Find the recording that a time of the stream is in.
@@ -262,6 +265,7 @@ def score_negatives(
     """
     recordings: list[PlacedRecording] = []
     skipped: list[Skipped] = []
+    counted: dict[Path, float] = {}
     hours = HoursCounter(RATE)
 
     def blocks() -> Iterator[Float32]:
@@ -271,7 +275,7 @@ def score_negatives(
                 return
             rng = np.random.default_rng((seed, number))
             before = samples
-            counted, repeated = hours.seconds, hours.repeated_seconds
+            heard, repeated = hours.seconds, hours.repeated_seconds
             try:
                 following = -1
                 for part in _pieces(hours.unheard(stream_audio(paths[number], RATE))):
@@ -289,10 +293,12 @@ def score_negatives(
             if repeated:
                 reason = f"{repeated:.2f} s of it were heard before: they count once"
                 skipped.append(Skipped(paths[number], reason))
-            elif samples > before and hours.seconds == counted:
+            elif samples > before and hours.seconds == heard:
                 reason = "is nothing but digital silence: it is no time without a keyword"
                 skipped.append(Skipped(paths[number], reason))
             if samples > before:
+                new = hours.seconds - heard
+                counted[paths[number]] = counted.get(paths[number], 0.0) + new
                 gap = round(SHORT_GAP * RATE)
                 yield _faint(rng, np.zeros(gap, np.float32))
                 samples += gap
@@ -305,7 +311,7 @@ def score_negatives(
             f"{recordings[0].path}: nothing but digital silence, as in all of the {len(paths)} "
             "recordings: it is no time without a keyword"
         )
-    return StreamScores(trace, (), tuple(recordings), hours.seconds, tuple(skipped))
+    return StreamScores(trace, (), tuple(recordings), hours.seconds, tuple(skipped), counted)
 
 
 def _unusable(count: int, skipped: Sequence[Skipped]) -> str:

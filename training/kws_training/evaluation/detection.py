@@ -159,6 +159,8 @@ def _judge_keyword(
         misses=tuple(sorted(missed_places, key=lambda one: one.score)[:MOST_LISTED]),
         false_accepts=tuple(sorted(wrong, key=lambda one: -one.score)[:MOST_LISTED]),
         latencies=tuple(latencies),
+        found=~np.isnan(found.times),
+        false_accept_times=alarms[None],
     )
 
 

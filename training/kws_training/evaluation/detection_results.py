@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from kws.arrays import Float64
 from kws.intervals import rate_interval, share_interval
 
 from ..data.dataset import Skipped
+from .groups import GroupFigures
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,10 @@ class KeywordResult:
     latencies : tuple of float
         Seconds from the end of the word to the event, of the recordings that were detected at the
         threshold in the model file; negative where the event came before the end.
+    found : bool (recordings,)
+        Which of the recordings were detected at the threshold in the model file, in their order.
+    false_accept_times : float64 (n,)
+        Events at that threshold in the stream without any keyword, in its seconds.
     """
 
     keyword: str
@@ -184,6 +190,65 @@ class KeywordResult:
     misses: tuple[Place, ...]
     false_accepts: tuple[Place, ...]
     latencies: tuple[float, ...]
+    found: npt.NDArray[np.bool_]
+    false_accept_times: Float64
+
+
+@dataclass(frozen=True)
+class KindFigures:
+    """False accepts in one kind of speech, at the thresholds in the model file.
+
+    Attributes
+    ----------
+    kind : str
+        A folder's name, or a value of the manifest's column.
+    hours : float
+        Hours of this kind.
+    false_accepts : mapping of str to int
+        False accepts of each keyword.
+    """
+
+    kind: str
+    hours: float
+    false_accepts: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        """False accepts of all keywords together."""
+        return sum(self.false_accepts.values())
+
+    @property
+    def per_hour(self) -> float:
+        """The rate of all keywords together; 0 where the kind has no time that counts."""
+        return self.count / self.hours if self.hours else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its exact 95 % interval (Garwood); (0, 0) where the kind has no time that counts."""
+        return rate_interval(self.count, self.hours) if self.hours else (0.0, 0.0)
+
+    @property
+    def worst_keyword(self) -> str | None:
+        """The keyword with the most false accepts; None where there are none."""
+        if not self.count:
+            return None
+        return max(self.false_accepts, key=lambda keyword: self.false_accepts[keyword])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values.
+
+        Returns
+        -------
+        dict
+            The figures by name.
+        """
+        return {
+            "kind": self.kind,
+            "hours": self.hours,
+            "false_accepts": dict(self.false_accepts),
+            "false_accepts_per_hour": self.per_hour,
+            "false_accepts_per_hour_interval": list(self.interval),
+        }
 
 
 @dataclass(frozen=True)
@@ -202,6 +267,12 @@ class DetectionReport:
         Keywords of the model without recordings.
     skipped : tuple of Skipped
         Recordings that could not be used, and why.
+    kinds : tuple of KindFigures
+        False accepts by kind of negatives, the worst first; empty where nobody asked.
+    group_by : str or None
+        The column of ``groups``; None where nobody asked.
+    groups : tuple of GroupFigures
+        Share of the recordings of keywords that were detected, by group, the worst first.
     """
 
     keywords: tuple[KeywordResult, ...]
@@ -209,6 +280,9 @@ class DetectionReport:
     recordings: int
     unsaid: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    kinds: tuple[KindFigures, ...] = ()
+    group_by: str | None = None
+    groups: tuple[GroupFigures, ...] = ()
 
     @property
     def latency(self) -> dict[str, float | None]:
@@ -227,8 +301,15 @@ class DetectionReport:
             All figures by name.
         """
         results = self.keywords
+        asked: dict[str, Any] = {}
+        if self.kinds:
+            asked["kinds"] = [one.to_dict() for one in self.kinds]
+        if self.group_by is not None:
+            asked["group_by"] = self.group_by
+            asked["groups"] = [one.to_dict() for one in self.groups]
         return {
             "operating_points": [point.to_dict() for one in results for point in one.points],
+            **asked,
             "hours": self.hours,
             "recordings": self.recordings,
             "latency_after_word_end": self.latency,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -112,12 +112,32 @@ def group_results(results: Sequence[ClipResult], column: str) -> tuple[GroupFigu
     tuple of GroupFigures
         The worst group first; of equals the one with more clips.
     """
+    return count_groups([(group_of(result.clip, column), result.right) for result in results])
+
+
+def count_groups(found: Iterable[tuple[str, bool]]) -> tuple[GroupFigures, ...]:
+    """Count the share of each group that is right.
+
+    Parameters
+    ----------
+    found : iterable of (str, bool)
+        Of each clip its group, and whether it was recognised.
+
+    Returns
+    -------
+    tuple of GroupFigures
+        The worst group first; of equals the one with more clips.
+
+    Examples
+    --------
+    >>> [(one.group, one.accuracy) for one in count_groups([("a", True), ("b", False)])]
+    [('b', 0.0), ('a', 1.0)]
+    """
     right: Counter[str] = Counter()
     clips: Counter[str] = Counter()
-    for result in results:
-        group = group_of(result.clip, column)
+    for group, is_right in found:
         clips[group] += 1
-        right[group] += result.right
+        right[group] += is_right
     groups = [
         GroupFigures(group, right[group] / n, share_interval(right[group], n), n)
         for group, n in clips.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..data.dataset import DataError, Skipped
+from ..data.dataset import SPEAKER_RULE, DataError, Skipped
 from ..data.manifest import Manifest, Row
 from ..data.spelling import plain
 from ..data.unlabelled import find_with_rows
@@ -31,12 +32,15 @@ class Positive:
         Where in it the keyword begins, in seconds, if a manifest says.
     end : float or None
         Where in it the keyword ends, in seconds, if a manifest says.
+    columns : mapping of str to str
+        What a manifest says of it; "speaker" also where the file's name says it.
     """
 
     path: Path
     keyword: str
     start: float | None = None
     end: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_positives(
@@ -81,7 +85,9 @@ def find_positives(
     if len(keywords) == 1 and not any(keyword for _, _, keyword in found):
         found = [(path, row, keywords[0]) for path, row, _ in found]
     positives = [
-        Positive(path, keyword, *_times(row)) for path, row, keyword in found if keyword is not None
+        Positive(path, keyword, *_times(row), _columns(path, row))
+        for path, row, keyword in found
+        if keyword is not None
     ]
     if not positives:
         raise DataError(
@@ -93,6 +99,15 @@ def find_positives(
         for path, _, keyword in found
         if keyword is None
     ]
+
+
+def _columns(path: Path, row: Row | None) -> dict[str, str]:
+    """Return what a manifest says of a recording, and who speaks by the file's name."""
+    columns = {} if row is None else {**row.columns, "speaker": row.speaker}
+    match = re.search(SPEAKER_RULE, path.name)
+    if match:
+        columns["speaker"] = match.group(1)
+    return {name: value for name, value in columns.items() if value}
 
 
 def _times(row: Row | None) -> tuple[float | None, float | None]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..evaluation.detection_results import Curve, KeywordResult, Place
+from ..evaluation.detection_results import Curve, KeywordResult, KindFigures, Place
 from .pictures import WIDTH, Theme, save_picture, short_name
 
 #: Trials in an hour without the keyword: one in a second, as NIST has it ("The Spoken Term
@@ -22,6 +22,8 @@ RATES = (0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 #: Keywords that are drawn.
 MOST_KEYWORDS = 8
+#: Kinds of negatives that are drawn.
+MOST_KINDS = 30
 #: Styles of the lines, each for two keywords.
 STYLES = ("-", "--", ":", "-.")
 
@@ -88,6 +90,35 @@ def draw_det(folder: Path, results: Sequence[KeywordResult]) -> None:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
 
     save_picture(folder, "det", (WIDTH, 4.4), draw)
+
+
+def draw_kinds(folder: Path, kinds: Sequence[KindFigures]) -> None:
+    """Draw ``kinds-*.png``: false accepts per hour of each kind of negatives, and intervals.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the report.
+    kinds : sequence of KindFigures
+        The kinds, the worst first; `MOST_KINDS` of them are drawn.
+    """
+    rows = kinds[:MOST_KINDS]
+
+    def draw(figure: Any, theme: Theme) -> None:
+        axes = figure.subplots()
+        at = np.arange(len(rows))
+        rates = np.array([row.per_hour for row in rows])
+        low, high = np.array([row.interval for row in rows]).T
+        axes.errorbar(
+            rates, at, xerr=(rates - low, high - rates), fmt="o", color=theme.first, capsize=2
+        )
+        axes.set_yticks(at, [f"{short_name(row.kind)} ({row.hours:.2f} h)" for row in rows])
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_xlabel("false accepts per hour, all keywords together")
+        axes.grid(axis="x", color=theme.faint, linewidth=0.6)
+
+    save_picture(folder, "kinds", (WIDTH, 1.2 + 0.3 * len(rows)), draw)
 
 
 def _turn(curve: Curve) -> int:

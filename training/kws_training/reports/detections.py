@@ -26,7 +26,16 @@ from ..evaluation.detection import detector_of
 from ..evaluation.detection_results import DetectionReport, Place, Point
 from .card import digest, rate, share, shown_threshold
 from .detection_pictures import ScoreExcerpt
-from .page import TEMPLATE, curve_section, show_picture, show_table, skipped_section, text
+from .page import (
+    MOST_ROWS,
+    TEMPLATE,
+    curve_section,
+    group_row,
+    show_picture,
+    show_table,
+    skipped_section,
+    text,
+)
 from .report import MARK, check_folder, stored_curve, whole_folder, write_text
 
 #: Misses and false accepts that are drawn and played, of each and of all keywords together.
@@ -88,7 +97,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
     ReportError
         If the folder cannot be written to; whatever was there is still there.
     """
-    from .detection_pictures import draw_det, draw_excerpt
+    from .detection_pictures import draw_det, draw_excerpt, draw_kinds
     from .pictures import draw_curve
 
     check_folder(folder)
@@ -96,6 +105,8 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
     results = evaluated.report.keywords
     with whole_folder(folder) as part:
         draw_det(part, results)
+        if evaluated.report.kinds:
+            draw_kinds(part, evaluated.report.kinds)
         if not isinstance(curve, str):
             draw_curve(part, curve)
         tracks: dict[tuple[str, str | None], Track] = {}
@@ -194,6 +205,8 @@ def _page(evaluated: Evaluated, shown: dict[str, list[ScoreExcerpt]], curve: Any
         sections="\n".join(
             (
                 _points(report),
+                _kinds(report),
+                _groups(report),
                 _det(report),
                 _places(
                     "Misses",
@@ -258,6 +271,39 @@ def _points(report: DetectionReport) -> str:
         )
         + note
         + (f"<p>Without recordings, and not judged: {unsaid}.</p>" if unsaid else "")
+    )
+
+
+def _kinds(report: DetectionReport) -> str:
+    if not report.kinds:
+        return ""
+    rows = [
+        (
+            text(one.kind),
+            rate(one.per_hour, one.interval),
+            f"{one.count:,} in {one.hours:.2f} h",
+            text(one.worst_keyword or "–"),
+        )
+        for one in report.kinds
+    ]
+    return (
+        "<h2>By kind of negatives</h2><p>False accepts of all keywords together, at the thresholds "
+        "in the model file, the worst kind first. A threshold that holds on the mean may fail on "
+        "one kind.</p>"
+        + show_picture("kinds", "False accepts per hour of each kind of negatives")
+        + show_table(("kind", "*false accepts per hour", "*", "most of"), rows)
+    )
+
+
+def _groups(report: DetectionReport) -> str:
+    if report.group_by is None:
+        return ""
+    rows = [group_row(group) for group in report.groups[:MOST_ROWS]]
+    more = f", the worst {MOST_ROWS}" if len(report.groups) > MOST_ROWS else ""
+    return (
+        f"<h2>By {text(report.group_by)}</h2><p>Share of the recordings of keywords that were "
+        f"detected at the thresholds in the model file: {len(report.groups):,} groups, the worst "
+        f"first{more}.</p>" + show_table(("group", "*detected", "*recordings", ""), rows)
     )
 
 

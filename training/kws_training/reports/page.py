@@ -197,7 +197,7 @@ def _groups(evaluation: Evaluation) -> str:
         parts.append(f"<h3>By {text(column)}</h3><p>{len(groups):,} groups, the worst first")
         parts.append(f"; {few:,} have few clips: read their intervals.</p>" if few else ".</p>")
         parts.append(show_picture(picture_of_groups(number), f"Accuracy by {column}"))
-        rows = [_group_row(group) for group in groups[:MOST_ROWS]]
+        rows = [group_row(group) for group in groups[:MOST_ROWS]]
         more = f", the worst {MOST_ROWS}" if len(groups) > MOST_ROWS else ""
         table = show_table(("group", "*accuracy", "*clips", ""), rows)
         parts.append(f"<details><summary>The figures{more}</summary>{table}</details>")
@@ -220,7 +220,19 @@ def picture_of_groups(number: int) -> str:
     return f"groups{number + 1}"
 
 
-def _group_row(group: GroupFigures) -> tuple[str, ...]:
+def group_row(group: GroupFigures) -> tuple[str, ...]:
+    """Write a row of a table of groups.
+
+    Parameters
+    ----------
+    group : GroupFigures
+        The group.
+
+    Returns
+    -------
+    tuple of str
+        Name, share that is right, clips, and a mark where they are few, in HTML.
+    """
     return (
         text(group.group or "not given"),
         share(group.accuracy, group.interval),
