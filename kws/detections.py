@@ -17,12 +17,15 @@ class Detection:
         Smoothed score, 0 .. 1.
     start, end : float
         Where the word or sound is, in seconds since the first sample (after the last reset).
+    model : str
+        Which of several models: its path as it was given. Empty where there is only one.
     """
 
     keyword: str
     score: float
     start: float
     end: float
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,11 @@ class StreamingNetwork:
         self._output = output[:, 0] if self._flat else output
         self.frames = contract.frames
         self.columns = int(logits["shape"][1])
-        self._silence = self._after_silence(
-            np.full_like(self._frames, front_end.silence), contract.receptive_field
-        )
+        self._silent_frames = np.full(self._frames.shape, front_end.silence, np.float32)
+        self.hear_silence(-(-contract.receptive_field // self.frames))
+        self._silence = self.states
+        if self._matcher is not None:
+            self._matched = self._matcher.state
 
     def _tensor(self, tensors: dict[str, Any], name: str) -> Any:
         if name not in tensors:
@@ -175,20 +177,37 @@ class StreamingNetwork:
         memory = (ctypes.c_uint8 * view.nbytes).from_address(view.ctypes.data)
         return np.frombuffer(memory, view.dtype).reshape(view.shape)
 
-    def _after_silence(self, silence: Float32, receptive_field: int) -> list[npt.NDArray[Any]]:
-        """Return the states that endless silence leaves behind."""
+    def hear_silence(self, steps: int) -> list[Float32]:
+        """Begin with states of zeros, and take steps of digital silence.
+
+        Parameters
+        ----------
+        steps : int
+            As many as the receptive field has leave behind what endless silence does.
+
+        Returns
+        -------
+        list of float32
+            What `step` gave for each.
+        """
         for state, _ in self._states:
             state[...] = 0
-        for _ in range(-(-receptive_field // self.frames)):
-            self.step(silence)
-        if self._matcher is not None:
-            self._matched = self._matcher.state
-        return [state.copy() for state, _ in self._states]
+        return [self.step(self._silent_frames) for _ in range(steps)]
+
+    @property
+    def channels(self) -> int:
+        """Numbers in an output frame of what the network gives: labels, or channels of features."""
+        return int(self._output.shape[1])
+
+    @property
+    def states(self) -> tuple[npt.NDArray[Any], ...]:
+        """A copy of the states before the next step, in the order of the contract."""
+        return tuple(state.copy() for state, _ in self._states)
 
     @property
     def silence(self) -> tuple[npt.NDArray[Any], ...]:
         """The states that endless silence leaves behind, in the order of the contract."""
-        return tuple(self._silence)
+        return self._silence
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreter's memory cannot be.

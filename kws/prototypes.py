@@ -32,6 +32,22 @@ class Projection:
         self._matrix = np.asarray(array[1:], np.float32)
         self.channels, self.dimensions = self._matrix.shape
 
+    def same(self, other: Projection) -> bool:
+        """Return whether another projection gives the same, to the last bit.
+
+        Parameters
+        ----------
+        other : Projection
+            That of another model.
+
+        Returns
+        -------
+        bool
+        """
+        return np.array_equal(self._mean, other._mean) and np.array_equal(
+            self._matrix, other._matrix
+        )
+
     def __call__(self, features: Float32) -> Float32:
         """Return output frames (n, dimensions) of features (n, channels)."""
         return np.asarray(features @ self._matrix - self._mean, np.float32)

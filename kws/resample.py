@@ -63,6 +63,7 @@ class _Filter(Protocol):
 
     lead: int  # zeros before the first sample
     tail: int  # zeros after the last sample that bring out every output
+    memory: int  # zeros after the last sample, after which nothing of it is held
 
     def reset(self) -> None: ...
 
@@ -157,6 +158,11 @@ class Resampler:
         rest = self.push(np.zeros(self._filter.tail, np.float32))[:missing]
         self.reset()
         return rest
+
+    @property
+    def memory(self) -> int:
+        """Input samples after which digital silence in is digital silence out."""
+        return 0 if self._filter is None else self._filter.memory
 
     def length(self, samples: int) -> int:
         """Return how many output samples so many input samples make, flush included.
@@ -259,6 +265,7 @@ class _BlockFilter:
         self._at_once = max(1, _PRODUCTS // max(matrix.size for _, _, matrix in self._parts))
         self.lead = taps // 2 - 1
         self.tail = taps // 2 + self._step
+        self.memory = self._span + self._step
 
     @staticmethod
     def _outputs(up: int) -> int:
@@ -303,6 +310,7 @@ class _TableFilter:
         self._piece = max(1, _AT_ONCE // self._taps)
         self.lead = self._taps // 2 - 1
         self.tail = self._taps // 2 + 1
+        self.memory = self._taps + -(-self._down // self._up)
         self.reset()
 
     def reset(self) -> None:

@@ -1,14 +1,16 @@
-"""Some of a model's keywords: what the others say counts as unknown."""
+"""What a user decides about a model: which keywords matter, and by which thresholds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .arrays import Float32
 from .errors import ModelError
-from .metadata import UNKNOWN, keywords_of
+from .metadata import UNKNOWN, Metadata, keywords_of
+from .modelfile import ModelFile
 
 
 class Selection:
@@ -84,3 +86,45 @@ class Selection:
         mean = np.exp(others - most[:, None]).mean(axis=1)
         out[:, self._unknown] = most + np.log(mean)
         return out
+
+
+def choose(
+    model: ModelFile, thresholds: Mapping[str, float] | None, keywords: Sequence[str] | None
+) -> tuple[Metadata, Selection | None]:
+    """Return a model's contract with what its user decides.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file.
+    thresholds : mapping of str to float or None
+        Thresholds, 0 .. 1, instead of the model's, for some keywords or all.
+    keywords : sequence of str or None
+        Those of the model's keywords that matter; None for all.
+
+    Returns
+    -------
+    Metadata, Selection or None
+        The contract, and what maps the logits to those of the keywords that matter; None where all
+        do.
+
+    Raises
+    ------
+    ModelError
+        If a threshold is none, or for a word that is no keyword.
+    """
+    metadata, selection = model.metadata, None
+    if keywords is not None:
+        selection = Selection(metadata.labels, keywords, metadata.exclusive)
+        metadata = metadata.only(selection.labels)
+    for keyword, threshold in (thresholds or {}).items():
+        if keyword not in metadata.keywords:
+            raise ModelError(
+                f"{keyword!r:.100} is no keyword of {model.path}: "
+                f"it has {', '.join(metadata.keywords)}"
+            )
+        if not 0 <= threshold <= 1:
+            raise ModelError(f"threshold {threshold} of {keyword!r}: must be 0 to 1")
+    detector = metadata.detector
+    detector = replace(detector, thresholds={**detector.thresholds, **(thresholds or {})})
+    return replace(metadata, detector=detector), selection

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,13 @@ from .audio import to_float
 from .decoders.base import StepShape
 from .decoders.tasks import decoder_for
 from .detections import Classification, Detection
-from .errors import ModelError
 from .frontend import open_front_end
-from .metadata import Metadata
+from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .network import StreamingNetwork
 from .packaged import COMMANDS, packaged_model
 from .resample import Resampler
-from .selection import Selection
+from .selection import choose
 
 
 class KeywordSpotter:
@@ -65,23 +63,8 @@ class KeywordSpotter:
         thresholds: Mapping[str, float] | None = None,
         keywords: Sequence[str] | None = None,
     ) -> None:
-        self._selection = None
-        metadata = model.metadata
-        if keywords is not None:
-            self._selection = Selection(metadata.labels, keywords, metadata.exclusive)
-            metadata = metadata.only(self._selection.labels)
-        for keyword, threshold in (thresholds or {}).items():
-            if keyword not in metadata.keywords:
-                raise ModelError(
-                    f"{keyword!r:.100} is no keyword of {model.path}: "
-                    f"it has {', '.join(metadata.keywords)}"
-                )
-            if not 0 <= threshold <= 1:
-                raise ModelError(f"threshold {threshold} of {keyword!r}: must be 0 to 1")
-        detector = metadata.detector
-        detector = replace(detector, thresholds={**detector.thresholds, **(thresholds or {})})
-        self.metadata: Metadata = replace(metadata, detector=detector)
-        front_end = metadata.front_end
+        self.metadata, self._selection = choose(model, thresholds, keywords)
+        front_end = model.metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = StreamingNetwork(model, threads)
         self._log_mel = open_front_end(front_end, self._network.frames)
@@ -96,22 +79,41 @@ class KeywordSpotter:
         self._seconds = 0.0  # of audio that was taken
         self.reset()
 
+    @overload
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> KeywordSpotter:
-        """Load a model file; options as for the class.
+    def load(cls, path: str | Path, **options: Any) -> KeywordSpotter: ...
+
+    @overload
+    @classmethod
+    def load(
+        cls,
+        path: list[str] | list[Path] | list[str | Path] | tuple[str | Path, ...],
+        **options: Any,
+    ) -> SpotterGroup: ...
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | list[str] | list[Path] | list[str | Path] | tuple[str | Path, ...],
+        **options: Any,
+    ) -> KeywordSpotter | SpotterGroup:
+        """Load a model file, or several that hear the same audio; options as for the class.
 
         Parameters
         ----------
-        path : path
-            A model file.
+        path : path, or list or tuple of paths
+            A model file, or several.
         **options : object
-            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``.
+            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``; of
+            `kws.group.SpotterGroup` for several.
 
         Returns
         -------
-        KeywordSpotter
-            At time 0 of a stream.
+        KeywordSpotter or SpotterGroup
+            At time 0 of a stream; a group for a list or tuple, be it of one path.
         """
+        if isinstance(path, list | tuple):
+            return SpotterGroup([read_model(one) for one in path], **options)
         return cls(read_model(path), **options)
 
     @classmethod
@@ -214,8 +216,12 @@ class KeywordSpotter:
         list of Detection
             What was still to be detected. `reset` starts the next stream.
         """
-        until = self._seconds
-        found = self._decoder.flush(self.process(self.ending), until)
+        until, ending = self._seconds, self.ending
+        # where a stream is cut changes the rounding of the resampler, and with several models the
+        # silence is cut: what follows the first part is silence whatever the cuts (`kws.group`)
+        first = 0 if self._resampler is None else self._resampler.memory
+        found = self.process(ending[:first]) + self.process(ending[first:])
+        found = self._decoder.flush(found, until)
         self._in_stream = False
         return found
 

@@ -57,6 +57,10 @@ class Warping:
     ----------
     sequences : sequence of float32 (points, dimensions)
         Each with at least 2 points, of length 1.
+    products : sequence of int, optional
+        Points that are compared by one matrix product each, in turn: with those of several models,
+        each model's similarities are then the same to the last bit as without the others. All at
+        once unless given.
 
     Attributes
     ----------
@@ -66,10 +70,9 @@ class Warping:
         How many output frames before the latest one the best path of each sequence began.
     """
 
-    def __init__(self, sequences: Sequence[Float32]) -> None:
+    def __init__(self, sequences: Sequence[Float32], products: Sequence[int] | None = None) -> None:
         points = np.array([len(sequence) for sequence in sequences])
         ends = np.cumsum(points)
-        self._points = np.concatenate(list(sequences)).astype(np.float32)
         self._starts = ends - points
         self._ends = ends - 1
         firsts = points // 2
@@ -87,6 +90,9 @@ class Warping:
         self._newest = 0
         # kept, so that a step allocates nothing
         self._cosines = np.empty(ends[-1], np.float32)
+        cuts = np.cumsum(products[:-1]) if products is not None else ()
+        matrices = np.split(np.concatenate(list(sequences)).astype(np.float32), cuts)
+        self._products = list(zip(matrices, np.split(self._cosines, cuts), strict=True))
         self._better = np.empty(ends[-1] - 1, np.bool_)
         self._at_ends = np.empty((3, len(points)), np.float32)
         self._second = np.empty(len(points), np.float32)
@@ -121,7 +127,8 @@ class Warping:
             np.greater(before[_TOTAL], after[_TOTAL], out=self._better)
             np.copyto(after, before, where=self._better)
         cells[:, self._starts] = 0  # a path may begin with any output frame
-        np.dot(self._points, frame, out=self._cosines)
+        for points, cosines in self._products:
+            np.dot(points, frame, out=cosines)
         cells[_TOTAL] += self._cosines
         np.multiply(self._cosines, self._in_first, out=self._cosines)
         cells[_FIRST] += self._cosines
@@ -183,10 +190,51 @@ class WarpingMatcher:
                 f"{model.path}: sequences.npy is {points.shape}, but kws.json and "
                 f"projection.npy say {wanted}"
             )
-        self._warping = Warping(np.split(unit_frames(points), np.cumsum(contract.points)[:-1]))
+        self._sequences = np.split(unit_frames(points), np.cumsum(contract.points)[:-1])
+        self._warping = Warping(self._sequences)
         self._centres = np.array(contract.centres, np.float32)
-        self._slope = np.float32(contract.slope)
+        self._slopes = np.full(labels, contract.slope, np.float32)
         self._ages = np.zeros((1, labels), np.float32)
+
+    @classmethod
+    def joined(cls, matchers: Sequence[WarpingMatcher]) -> WarpingMatcher:
+        """Return one matcher that does what several do, for little more than the price of one.
+
+        Parameters
+        ----------
+        matchers : sequence of WarpingMatcher
+            One or more, which have the same projection; their states go into the new one's.
+
+        Returns
+        -------
+        WarpingMatcher
+            The labels of all, in turn. Its logits are those of each to the last bit.
+        """
+        found = cls.__new__(cls)
+        found._projection = matchers[0]._projection
+        found._sequences = [one for matcher in matchers for one in matcher._sequences]
+        found._warping = Warping(
+            found._sequences, [sum(map(len, matcher._sequences)) for matcher in matchers]
+        )
+        found._centres = np.concatenate([matcher._centres for matcher in matchers])
+        found._slopes = np.concatenate([matcher._slopes for matcher in matchers])
+        found._ages = np.zeros((1, len(found._centres)), np.float32)
+        found.state = np.concatenate([matcher.state for matcher in matchers], axis=2)
+        return found
+
+    def projects_like(self, other: WarpingMatcher) -> bool:
+        """Return whether another matcher has the same projection, to the last bit.
+
+        Parameters
+        ----------
+        other : WarpingMatcher
+            Of another model.
+
+        Returns
+        -------
+        bool
+        """
+        return self._projection.same(other._projection)
 
     @property
     def state(self) -> Float32:
@@ -218,7 +266,7 @@ class WarpingMatcher:
             warping.push(frame)
             np.subtract(warping.similarities, self._centres, out=logits[number])
             self._ages[number] = warping.ages
-        logits *= self._slope
+        logits *= self._slopes
         return logits
 
     def begun(self, output_frame: int, label: int) -> int:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from ..metadata import Metadata, SegmenterDefaults
 from .base import Decoder, StepShape
+from .levels import Levels
 from .sounds import SoundDecoder
 from .words import CommandDecoder, EnrolledDecoder, WakeWordDecoder
 
 
 def decoder_for(
-    metadata: Metadata, shape: StepShape, begun: Callable[[int, int], int] | None = None
+    metadata: Metadata,
+    shape: StepShape,
+    begun: Callable[[int, int], int] | None = None,
+    levels: Levels | None = None,
 ) -> Decoder:
     """Return the decoder of a model's task.
 
@@ -24,6 +28,9 @@ def decoder_for(
     begun : callable, optional
         Tells when an enrolled phrase began, as for `EnrolledDecoder`; unless given the sound
         tells.
+    levels : Levels, optional
+        Those of the stream, shared by the decoders of several models of wake words; the decoder's
+        own unless given.
 
     Returns
     -------
@@ -36,5 +43,5 @@ def decoder_for(
     if metadata.exclusive:
         return CommandDecoder(metadata, shape, defaults)
     if begun is not None:
-        return EnrolledDecoder(metadata, shape, defaults, begun)
-    return WakeWordDecoder(metadata, shape, defaults)
+        return EnrolledDecoder(metadata, shape, defaults, begun, levels)
+    return WakeWordDecoder(metadata, shape, defaults, levels)

@@ -14,6 +14,7 @@ from ..detector import Detector, Event
 from ..metadata import UNKNOWN, DetectorDefaults, Metadata
 from ..posteriors import sigmoid, softmax
 from .base import Decoder, StepShape
+from .levels import Levels
 
 #: Decibels; sound this far below the loudest belongs to no word.
 RANGE = 25
@@ -49,29 +50,33 @@ class WordDecoder(Decoder):
         As for `Decoder`.
     defaults : DetectorDefaults
         Smoothing, refractory period, thresholds, and the longest word.
+    levels : Levels, optional
+        Those of the stream where several decoders share them; the decoder's own unless given.
     """
 
-    def __init__(self, metadata: Metadata, shape: StepShape, defaults: DetectorDefaults) -> None:
+    def __init__(
+        self,
+        metadata: Metadata,
+        shape: StepShape,
+        defaults: DetectorDefaults,
+        levels: Levels | None = None,
+    ) -> None:
         super().__init__(metadata, shape)
         self._detector = Detector(
             metadata.labels, defaults, self._output_seconds, metadata.exclusive
         )
-        # a word's level is that of the first front end's bands
-        self._bands = self._front_end.first.bands
-        self._silence = self._front_end.first.silence
         self._decibel = self._front_end.first.decibel
         self._longest = round(defaults.longest / self._front_end.hop_seconds)
-        # levels of the latest frames in a ring, to find where the word was
-        history = max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
-        self._levels = np.empty(-(-history // shape.frames) * shape.frames, np.float32)
-        self._steps = 0
+        self._levels = Levels(self._front_end, shape.frames) if levels is None else levels
+        self._history = self._levels.reserve(
+            max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
+        )
         self.reset()
 
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
         self._detector.reset()
-        self._levels[:] = self._silence
-        self._steps = 0
+        self._levels.reset()
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
@@ -88,16 +93,11 @@ class WordDecoder(Decoder):
         list of Detection
             The words that were detected, each while it is said or just after.
         """
-        size = len(frames)
-        at = (self._steps * size) % len(self._levels)
-        levels = self._levels[at : at + size]
-        np.maximum.reduce(frames[:, : self._bands], axis=1, out=levels)
-        self._steps += 1
+        self._levels.push(frames)
         detections = []
         for number, posteriors in enumerate(self.posteriors(logits)):
-            self._decided = number
             for event in self._detector.update(posteriors, self._said_again):
-                detection = self._locate(event)
+                detection = self.locate(event, number)
                 if detection is not None:
                     detections.append(detection)
         return detections
@@ -113,18 +113,30 @@ class WordDecoder(Decoder):
         return False
 
     @abstractmethod
-    def _locate(self, event: Event) -> Detection | None:
-        """Find the word in the levels of the latest frames, or None if it is no new one."""
+    def locate(self, event: Event, output_frame: int) -> Detection | None:
+        """Find the word of an event in the levels of the latest frames.
+
+        Parameters
+        ----------
+        event : Event
+            What the detector gave.
+        output_frame : int
+            Number of the output frame, of the present step, that it was decided with.
+
+        Returns
+        -------
+        Detection or None
+            None if the word is no new one.
+        """
 
     def _latest_levels(self) -> Float64:
         """Return the level of each of the latest frames, the oldest first."""
-        at = (self._steps * self._shape.frames) % len(self._levels)
-        return np.concatenate([self._levels[at:], self._levels[:at]], dtype=np.float64)
+        return self._levels.latest(self._history)
 
     def _detection(self, event: Event, first: int, last: int) -> Detection:
         """Return a detection between two of the latest frames, the oldest being 0."""
         front_end = self._front_end
-        oldest = self._steps * self._shape.frames - len(self._levels)
+        oldest = self._levels.steps * self._shape.frames - self._history
         start = max(0.0, (oldest + first) * front_end.hop_seconds)
         end = (oldest + last) * front_end.hop_seconds + front_end.window_seconds
         return Detection(self._metadata.labels[event.label], event.score, start, end)
@@ -162,7 +174,19 @@ class CommandDecoder(WordDecoder):
         """
         return softmax(logits)
 
-    def _locate(self, event: Event) -> Detection | None:
+    def locate(self, event: Event, output_frame: int) -> Detection | None:
+        """Find a command, see `WordDecoder.locate`: the sound may be that of the one before.
+
+        Parameters
+        ----------
+        event, output_frame
+            As for `WordDecoder.locate`.
+
+        Returns
+        -------
+        Detection or None
+            None if the sound belongs to the command before.
+        """
         # the same sound is not two keywords: this one is in what followed the last one
         since = self._frames_since(self._spoken_until)
         if since < SHORTEST:
@@ -180,7 +204,7 @@ class CommandDecoder(WordDecoder):
         if not event.again:
             hop, window = self._front_end.hop_seconds, self._front_end.window_seconds
             begun, ended = round(detection.start / hop), round((detection.end - window) / hop)
-            delay = self._steps * self._shape.frames - begun
+            delay = self._levels.steps * self._shape.frames - begun
             self._delays[event.label] = min(delay, LONGEST_DELAY)
             self._lengths[event.label] = ended - begun + 1
         return detection
@@ -223,7 +247,7 @@ class CommandDecoder(WordDecoder):
 
     def _frames_since(self, seconds: float) -> int:
         """Return how many frames ago a time was."""
-        position = self._steps * self._shape.frames
+        position = self._levels.steps * self._shape.frames
         return round(position - seconds / self._front_end.hop_seconds)
 
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
@@ -282,7 +306,19 @@ class WakeWordDecoder(WordDecoder):
         """
         return sigmoid(logits)
 
-    def _locate(self, event: Event) -> Detection:
+    def locate(self, event: Event, output_frame: int) -> Detection:
+        """Find a wake word, see `WordDecoder.locate`.
+
+        Parameters
+        ----------
+        event, output_frame
+            As for `WordDecoder.locate`.
+
+        Returns
+        -------
+        Detection
+            Where it was.
+        """
         # "computer" may be detected within "hey computer": nothing before it is left out
         several = len(self._metadata.labels[event.label].split()) > 1
         first, last = loudest_stretch(
@@ -330,6 +366,8 @@ class EnrolledDecoder(WakeWordDecoder):
     begun : callable
         Takes the number of an output frame of the present step and that of a label; returns how
         many output frames before it the phrase began.
+    levels : Levels, optional
+        As for `WakeWordDecoder`.
     """
 
     def __init__(
@@ -338,13 +376,26 @@ class EnrolledDecoder(WakeWordDecoder):
         shape: StepShape,
         defaults: DetectorDefaults,
         begun: Callable[[int, int], int],
+        levels: Levels | None = None,
     ) -> None:
-        super().__init__(metadata, shape, defaults)
+        super().__init__(metadata, shape, defaults, levels)
         self._begun = begun
 
-    def _locate(self, event: Event) -> Detection:
-        since = self._begun(self._decided, event.label)
-        after = self._shape.output_frames - self._decided  # with the one that is decided on
+    def locate(self, event: Event, output_frame: int) -> Detection:
+        """Find an enrolled phrase, see `WordDecoder.locate`.
+
+        Parameters
+        ----------
+        event, output_frame
+            As for `WordDecoder.locate`.
+
+        Returns
+        -------
+        Detection
+            Where it was.
+        """
+        since = self._begun(output_frame, event.label)
+        after = self._shape.output_frames - output_frame  # with the one that is decided on
         frames = (since + after) * self._shape.frames_per_output + MARGIN
         levels = self._latest_levels()
         frames = min(frames, len(levels), self._longest)
