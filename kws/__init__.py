@@ -8,6 +8,7 @@
 
 from .detections import Classification, Detection
 from .errors import AudioError, KwsError, ModelError
+from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .spotter import KeywordSpotter
 
@@ -21,6 +22,7 @@ __all__ = [
     "KwsError",
     "ModelError",
     "ModelFile",
+    "SpotterGroup",
     "__version__",
     "read_model",
 ]

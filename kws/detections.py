@@ -60,17 +60,21 @@ def detection_values(detection: Detection, file: str) -> dict[str, str | float]:
     Returns
     -------
     dict of str to str or float
-        ``file``, ``keyword``, ``score`` (0 .. 1), ``start`` and ``end`` (seconds).
+        ``file``, ``keyword``, ``score`` (0 .. 1), ``start`` and ``end`` (seconds); ``model`` where
+        there are several.
 
     Examples
     --------
     >>> detection_values(Detection("yes", 0.98765, 1.0, 1.51234), "-")
     {'file': '-', 'keyword': 'yes', 'score': 0.9877, 'start': 1.0, 'end': 1.512}
     """
-    return {
+    values: dict[str, str | float] = {
         "file": file,
         "keyword": detection.keyword,
         "score": round(detection.score, 4),
         "start": round(detection.start, 3),
         "end": round(detection.end, 3),
     }
+    if detection.model:
+        values["model"] = detection.model
+    return values

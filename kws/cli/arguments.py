@@ -147,19 +147,24 @@ def add_old_spelling(
     parser.add_argument(spelling, action=_OldSpelling, dest=renamed.dest, renamed=renamed)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the arguments that name a model, and those of its keywords that matter.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
         Of the verb.
+    several : bool
+        Whether the argument may be given again, for models that hear the same audio: it becomes a
+        list then.
     """
+    more = "; give it again for each further model that hears the same audio" if several else ""
     parser.add_argument(
         "--model",
         type=Path,
+        action="append" if several else "store",
         metavar="FILE",
-        help=f"{MODEL_HELP}; commands if left out",
+        help=f"{MODEL_HELP}; commands if left out{more}",
     )
     parser.add_argument(
         "--keywords",

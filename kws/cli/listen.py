@@ -6,7 +6,7 @@ import argparse
 
 from ..console import note
 from .arguments import add_json, add_model, add_threshold
-from .detections import open_spotter
+from .detections import open_spotters
 from .reactions import add_reactions, reactions
 from .verb import Verb
 
@@ -17,7 +17,7 @@ SELDOM = 125
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="number or part of the name of a microphone")
     parser.add_argument("--list-devices", action="store_true", help="show the microphones and stop")
-    add_model(parser)
+    add_model(parser, several=True)
     add_json(parser)
     add_threshold(parser)
     add_reactions(parser)
@@ -33,7 +33,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     wanted = options.device
     source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
-    spotter = open_spotter(options, source.sample_rate)
+    spotter = open_spotters(options, source.sample_rate)
     said = overflows = 0
     try:
         with reactions(options, live=True) as report, source as microphone:

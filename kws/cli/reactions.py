@@ -96,7 +96,7 @@ def reactions(options: argparse.Namespace, *, live: bool) -> Iterator[Callable[.
         if options.on_detect is not None:
             from ..reactions.command import DetectionCommand
 
-            model = str(options.model or COMMANDS)
+            model = str((options.model or [COMMANDS])[0])
             opened.append(DetectionCommand(options.on_detect, model, options.on_detect_seconds))
         with _ends_with_sigterm() if opened else contextlib.nullcontext():
             yield report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import add_json, add_model, add_rate, add_threshold
-from .detections import open_spotter
+from .detections import open_spotters
 from .inputs import chunks, each_recording, is_folder
 from .reactions import add_reactions, reactions
 from .verb import Verb
@@ -19,7 +19,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
         "pipe",
     )
-    add_model(parser)
+    add_model(parser, several=True)
     add_json(parser)
     add_rate(parser)
     add_threshold(parser)
@@ -28,7 +28,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     rate = options.rate if "-" in options.files else None
-    spotter = open_spotter(options, rate)
+    spotter = open_spotters(options, rate)
     named = len(options.files) > 1 or is_folder(options.files[0])
 
     with reactions(options, live="-" in options.files) as report:

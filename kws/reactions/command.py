@@ -32,7 +32,7 @@ class DetectionCommand:
     line : str
         The command and its arguments, quoted as for a shell; no shell reads it.
     model : str
-        The model, for the command's environment.
+        The model, for the command's environment; a detection that names its own goes before it.
     seconds : float
         Time after which a command is stopped.
 
@@ -125,7 +125,7 @@ class DetectionCommand:
             "KWS_START": f"{detection.start:.3f}",
             "KWS_END": f"{detection.end:.3f}",
             "KWS_FILE": file,
-            "KWS_MODEL": self._model,
+            "KWS_MODEL": detection.model or self._model,
         }
 
 

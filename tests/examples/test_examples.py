@@ -56,6 +56,15 @@ def test_spot_file():
     assert keywords(example("spot_file.py", DEMO)) == SPOTTED
 
 
+def test_many_wake_words():
+    models = [MODELS / "commands.tflite", MODELS / "words.tflite"]
+    lines = example("many_wake_words.py", DEMO, *models)
+    commands = [line for line in lines if line.endswith("by " + str(models[0]))]
+    assert keywords(commands) == SPOTTED
+    assert len(lines) > len(commands) + 2
+    assert [line.split(",")[0] for line in lines[-2:]] == ["models: 1", "models: 2"]
+
+
 def test_stream_48khz():
     lines = example("stream_48khz.py", DEMO)
     assert keywords(line.split(":")[1] for line in lines) == SPOTTED
