@@ -156,6 +156,18 @@ def test_what_cannot_be_done_is_told_in_a_line(arguments, reason, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_without_an_engine_it_says_what_to_install(words, speech, tmp_path, monkeypatch):
+    monkeypatch.setattr("kws_training.synthesis.engines.installed", lambda *_: [])
+    arguments = "--wake-word", "rise", "--positives", words, "--negatives", speech
+    done = kws("train", *arguments, "--output", tmp_path / "m.tflite")
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert "no text-to-speech engine" in last
+    assert "apt-get install espeak-ng" in last
+    assert "--synthesize 0" in last
+    assert not list(tmp_path.iterdir())
+
+
 def test_folders_of_phrases(tmp_path):
     for name in ("hey_device", "Stop!", "other"):
         (tmp_path / "all" / name).mkdir(parents=True)

@@ -11,6 +11,7 @@ import numpy as np
 from kws.arrays import Float32, UInt8
 from kws.calibration.hours import LONGEST_PAUSE, in_long_runs
 from kws.console import note
+from kws.errors import KwsError
 from kws.frontend import WORDS
 
 from ..augmentation.microphones import MicrophoneProfiles
@@ -21,7 +22,8 @@ from ..data.digest import digest_of
 from ..data.frames import FrameSet, read_frames
 from ..data.images import image_of, to_frames
 from ..data.splits import share_of
-from ..synthesis.engines import installed
+from ..synthesis.engine import Engine
+from ..synthesis.engines import chosen
 from ..synthesis.phrases import synthesized_phrase
 from .defaults import WakeWordOptions
 from .phrases import LONGEST, PhraseClip, PhraseSet, find_phrase
@@ -205,7 +207,10 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     ------
     DataError
         If a phrase has no recordings that can be used, or there are no negatives.
+    KwsError
+        If phrases are to be synthesized, and no engine is installed that speaks the language.
     """
+    engines = _engines(options)
     cache = cache_folder("frames")
     heard = [read_frames(one.clips, cache, one.keyword) for one in sources.wake_words]
     others = read_frames(sources.negatives, cache, "negatives")
@@ -228,7 +233,7 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
             )
         skipped += unused
         speakers = _held_out_speakers([clip for clip, _ in found], options.hold_out)
-        phrases, other_phrases = _synthesize(one.keyword, options)
+        phrases, other_phrases = _synthesize(one.keyword, options, engines)
         clips = WakeWordClips(
             one.keyword,
             [(clip, phrase) for clip, phrase in found if clip.speaker not in speakers],
@@ -324,16 +329,24 @@ def _split_negatives(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]
     return training, development, test
 
 
+def _engines(options: WakeWordOptions) -> list[Engine]:
+    """Return what synthesizes phrases; said before the work, not after it, if there is nothing."""
+    if options.synthesized == 0:
+        return []
+    try:
+        return chosen(None, options.language)
+    except KwsError as error:
+        raise KwsError(
+            f"{error}; or --synthesize 0: recordings alone, and more false accepts on other speech"
+        ) from None
+
+
 def _synthesize(
-    keyword: str, options: WakeWordOptions
+    keyword: str, options: WakeWordOptions, engines: Sequence[Engine]
 ) -> tuple[list[PhraseClip], list[PhraseClip]]:
     """Synthesize a phrase, and other things: clips of both."""
     count = options.synthesized
     if count == 0:
-        return [], []
-    engines = installed(options.language)
-    if not engines:
-        note("no text-to-speech engine: no synthesized phrases (espeak-ng and flite are two)")
         return [], []
     cache = cache_folder("phrases")
     made = synthesized_phrase(keyword, count, count, engines, options.seed, cache, options.language)
