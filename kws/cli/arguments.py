@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..console import note
 from ..errors import KwsError
+from ..name_list import names as names
 from ..packaged import NAMES, WORDS
 
 #: What every argument that wants a model takes; `kws.packaged.find_model` finds it.
@@ -78,28 +78,6 @@ def check_output(path: Path) -> None:
         raise KwsError(f"{path.parent}: no such folder: make it, or name another with --output")
     if not os.access(path.parent, os.W_OK):
         raise KwsError(f"{path.parent}: cannot be written to: name another with --output")
-
-
-def names(text: str) -> list[str]:
-    """Parse names between commas. A name with a comma in it is quoted: ``"yes, please",no``.
-
-    Parameters
-    ----------
-    text : str
-        As it was given on the command line.
-
-    Returns
-    -------
-    list of str
-        Without spaces around them, and without empty ones.
-
-    Examples
-    --------
-    >>> names('"yes, please", no')
-    ['yes, please', 'no']
-    """
-    found = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True), [])
-    return [name.strip() for name in found if name.strip()]
 
 
 class _OldSpelling(argparse.Action):

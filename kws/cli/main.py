@@ -26,6 +26,7 @@ DEVICE_VERBS = {
     "spot": "spot:SPOT",
     "classify": "classify:CLASSIFY",
     "listen": "listen:LISTEN",
+    "serve": "serve:SERVE",
     "record": "record:RECORD",
     "enroll": "enroll:ENROLL",
     "calibrate": "calibrate:CALIBRATE",
