@@ -92,7 +92,7 @@ def stopped(monkeypatch):
         "kws_deploy.quantization.pipeline.open_source",
         "kws_deploy.check.judging.judge_labelled",
         "kws_deploy.c.export.export_c",
-        "kws_deploy.onnx.export_onnx",
+        "kws_deploy.onnx.export.export_onnx",
     ):
         monkeypatch.setattr(where, stop)
 

@@ -120,6 +120,13 @@ def test_on_detect():
     assert actions == ["light on", "light off", "music off"]
 
 
+def test_onnx_stream_refuses_other_recordings(tmp_path):
+    """It runs in tests/deploy/onnx/test_stream.py, where there is a model."""
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    (tmp_path / "model.onnx.json").write_text('{"sample_rate": 8000}')
+    assert example("onnx_stream.py", tmp_path / "model.onnx", DEMO, status=2) == []
+
+
 def test_enroll_phrase(tmp_path):
     """One word of the demo, three times with a little noise."""
     with wave.open(str(DEMO)) as file:

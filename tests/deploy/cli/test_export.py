@@ -34,6 +34,17 @@ def test_onnx(tmp_path: Path) -> None:
     assert unlike == any("ORT_ENABLE_BASIC" in line for line in said)
 
 
+@pytest.mark.reach
+def test_onnx_with_front_end(tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx")
+    output = tmp_path / "model.onnx"
+    form = ("--to", "onnx", "--with-front-end")
+    done = kws("export", "commands-small", *form, "--audio", DEMO, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert f"wrote {output} (201 kB) and model.onnx.json: scores of onnxruntime" in done.stdout
+    assert sorted(tmp_path.iterdir()) == [output, tmp_path / "model.onnx.json"]
+
+
 def test_c(tmp_path: Path) -> None:
     pytest.importorskip("kws_deploy.c.export")
     output = tmp_path / "firmware"
@@ -52,6 +63,7 @@ def test_refusals_write_nothing(tmp_path: Path) -> None:
     cases = [
         (("--to", "onnx", "--output", output), "--audio"),
         (("--to", "c", "--output", tmp_path / "c", "--float"), "--float goes with --to onnx"),
+        (("--to", "c", "--output", tmp_path / "c", "--with-front-end"), "goes with --to onnx"),
         (("--to", "tar", "--output", output), "invalid choice"),
         (("--to", "onnx", "--audio", silent, "--output", output), "no recordings in this folder"),
         (("--to", "onnx", "--audio", DEMO, "--output", tmp_path / "no" / "a"), "no such folder"),

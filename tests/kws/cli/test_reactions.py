@@ -50,7 +50,9 @@ def test_what_is_no_command_is_refused_before_anything_is_read() -> None:
     assert (done.returncode, done.stdout) == (BAD_INPUT, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.reach)]
+)
 def test_a_stream_that_is_stopped_stops_its_command(
     demo_path: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,31 +11,21 @@ import numpy as np
 
 from kws.arrays import Float32
 from kws.console import quiet
-from kws.errors import KwsError
-from kws.files import whole_file
 from kws.frontend import log_mel
-from kws.installing import install_extra
-from kws.modelfile import METADATA_NAME, ModelFile, pack
+from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws.prototypes import FEATURES
-from kws_training.networks.tflite_objects import unpack, write_flatbuffer
 
-from .boards.cost import cost
-from .quantization.dequantize import to_float
+from ..boards.cost import cost
+from ..quantization.dequantize import to_float
+from .conversion import OnnxError, convert_network, load_onnxruntime, write
 
-#: Of the operators in ONNX: the first with everything that the converter needs for int8 per
-#: channel is 13; 17 (2022) is what every runtime of today reads.
-OPSET = 17
 #: Logits of a float network may differ by so much: sums of another order.
 FLOAT_TOLERANCE = 1e-4
 #: Quantization steps that logits of an int8 network may differ by: each rounding that falls on the
 #: other side is a step of its layer, and the states carry it on. Measured over 40 recordings: 2 for
 #: each of five models (ten commands, word base, a wake word, a tapped YAMNet head, sounds).
 INT8_STEPS = 8
-
-
-class OnnxError(KwsError):
-    """A model that does not survive the way to ONNX."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +83,7 @@ def export_onnx(
         If packages are missing, the network is in a precision that is not converted, the converter
         refuses it, or onnxruntime differs.
     """
-    runtime = _runtime()
+    runtime = load_onnxruntime()
     if as_float:
         model = replace(model, network=to_float(model.network))
     precision = cost(model.network, model.path).precision
@@ -106,76 +92,46 @@ def export_onnx(
             f"{model.path}: is {precision}: only float32 and int8 are converted; --float "
             "dequantizes it"
         )
-    content = _converted(model)
-    found = _compare(model, content, recordings, precision, runtime)
+    content = bytes(convert_network(model).SerializeToString())
+    found = compare_network(model, content, recordings, precision, runtime)
     if found.largest > found.tolerance:
         hint = "" if precision == "float32" else ": --float writes its float form"
         raise OnnxError(
             f"{model.path}: onnxruntime differs by {found.largest:.3g} from the interpreter "
             f"({found.tolerance:.3g} allowed), nothing was written{hint}"
         )
-    _write(path, content)
+    write(path, content)
     return found
 
 
-def _runtime() -> Any:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import tf2onnx  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise OnnxError(f"{error.name} is missing: {install_extra('onnx')}") from None
-    return onnxruntime
-
-
-def _converted(model: ModelFile) -> bytes:
-    """Return the ONNX file of a model."""
-    from kws_training.tensorflow_loading import import_tensorflow
-
-    import_tensorflow()
-    with quiet():
-        from tf2onnx import convert
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.tflite"
-            path.write_bytes(_named(model.network))
-            try:
-                proto, _ = convert.from_tflite(str(path), opset=OPSET)
-            except Exception as error:  # whatever the converter meets
-                reason = " ".join(str(error).split())[:200]
-                raise OnnxError(
-                    f"{model.path}: the converter refuses the network ({reason})"
-                ) from None
-    with zipfile.ZipFile(io.BytesIO(pack(model.network, model.metadata))) as archive:
-        for entry in archive.infolist():
-            text = archive.read(entry)
-            prop = proto.metadata_props.add()
-            prop.key = entry.filename
-            is_text = entry.filename == METADATA_NAME
-            prop.value = (text if is_text else base64.b64encode(text)).decode()
-    proto.doc_string = "kws"
-    return bytes(proto.SerializeToString())
-
-
-def _named(network: bytes) -> bytes:
-    """Give every tensor a name: the converter tells tensors apart by theirs."""
-    model = unpack(network)
-    graph = model.subgraphs[0]
-    taken = {tensor.name for tensor in graph.tensors}
-    for number, tensor in enumerate(graph.tensors):
-        if not tensor.name:
-            name = f"t{number}".encode()
-            while name in taken:
-                name += b"_"
-            taken.add(name)
-            tensor.name = name
-    return write_flatbuffer(model, len(network))
-
-
-def _compare(
+def compare_network(
     model: ModelFile, content: bytes, recordings: Sequence[Float32], precision: str, runtime: Any
 ) -> OnnxCheck:
-    """Run streams by the runtime and by onnxruntime, as the file says and as it is by default."""
+    """Run streams by the runtime and by onnxruntime, as the file says and as it is by default.
+
+    Parameters
+    ----------
+    model : ModelFile
+        What the ONNX file was made of.
+    content : bytes
+        The ONNX file.
+    recordings : sequence of float32 (n,)
+        At the model's rate, -1 .. 1; each is run as a stream.
+    precision : str
+        "float32" or "int8".
+    runtime : module
+        onnxruntime.
+
+    Returns
+    -------
+    OnnxCheck
+        How far they are apart.
+
+    Raises
+    ------
+    OnnxError
+        If onnxruntime refuses the file, or no recording is long enough.
+    """
     flat = model.metadata.enrolled
     with quiet():
         network = StreamingNetwork(model, features=flat)
@@ -290,12 +246,3 @@ class OnnxStream:
         if self._result["dtype"] == np.int8:
             result = (result - self._result["quantization"][1]) * self.scale
         return np.asarray(result[:, 0] if result.ndim == 3 else result, np.float32)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file, all of it or nothing."""
-    try:
-        with whole_file(path) as stream:
-            stream.write(content)
-    except OSError as error:
-        raise OnnxError(f"{path}: cannot be written ({error.strerror})") from None

@@ -16,15 +16,16 @@ from kws.metadata import SegmenterDefaults
 from kws.modelfile import ModelFile
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
-from kws_deploy import onnx as exporting
-from kws_deploy.onnx import FLOAT_TOLERANCE, INT8_STEPS, OnnxError, export_onnx
+from kws_deploy.onnx import conversion, export
+from kws_deploy.onnx.conversion import OnnxError
+from kws_deploy.onnx.export import FLOAT_TOLERANCE, INT8_STEPS, export_onnx
 from kws_deploy.quantization.dequantize import to_float
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
 
-DEMO = Path(__file__).resolve().parents[2] / "demo" / "synthesized_commands.wav"
+DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 
 
 def logit_step(model):
@@ -146,17 +147,17 @@ def test_an_app_hears_the_same_words(model, floating):
 
 def test_nothing_is_written_where_onnxruntime_differs(model, recordings, tmp_path, monkeypatch):
     """The converted network is damaged on its way: another weight in one kernel."""
-    honest = exporting._converted
+    honest = conversion.convert_network
 
-    def damaged(model: ModelFile) -> bytes:
-        read = onnx.load_from_string(honest(model))
+    def damaged(model: ModelFile) -> onnx.ModelProto:
+        read = honest(model)
         kernel = max(read.graph.initializer, key=lambda one: len(one.raw_data))
         values = bytearray(kernel.raw_data)
         values[:400] = bytes(np.full(100, 0.5, np.float32).tobytes())
         kernel.raw_data = bytes(values)
-        return read.SerializeToString()
+        return read
 
-    monkeypatch.setattr(exporting, "_converted", damaged)
+    monkeypatch.setattr(export, "convert_network", damaged)
     with pytest.raises(OnnxError, match=r"onnxruntime differs by .* nothing was written"):
         export_onnx(model, tmp_path / "a.onnx", recordings, as_float=True)
     assert list(tmp_path.iterdir()) == []
@@ -186,7 +187,7 @@ def test_missing_packages_name_the_extra(model, recordings, tmp_path, monkeypatc
 def test_every_tensor_has_a_name_of_its_own(model):
     from kws_training.networks.tflite_objects import unpack
 
-    graph = unpack(exporting._named(model.network)).subgraphs[0]
+    graph = unpack(conversion._named(model.network)).subgraphs[0]
     names = [tensor.name for tensor in graph.tensors]
     assert len(set(names)) == len(names)
     assert b"" not in names
