@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS, YAMNET, JoinedConfig
+from kws.markdown import code
 from kws.modelfile import read_model
 from kws_training.data.dataset import Clip, Skipped
 from kws_training.evaluation.evaluate import Evaluation, count_results
 from kws_training.evaluation.groups import group_results
 from kws_training.evaluation.results import ClipResult
-from kws_training.reports.card import code, model_card
+from kws_training.reports.card import model_card
 from kws_training.reports.report import ReportError, check_folder, write_report
 
 MODEL = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflite"

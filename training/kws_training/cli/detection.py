@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws.arrays import Float32
+from kws.markdown import shown_threshold
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError
 from ..data.unlabelled import find_recordings
-from ..reports.card import shown_threshold
 from .breakdown import print_groups, print_kinds
 
 if TYPE_CHECKING:  # what these import is not needed to print --help

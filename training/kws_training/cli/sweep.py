@@ -185,8 +185,9 @@ def _figures(
 
 def _print(thresholds: list[Threshold], outcomes: list[Outcome]) -> None:
     """Print a table for each keyword: a line for each room and level, a column for each SNR."""
+    from kws.markdown import shown_threshold
+
     from ..evaluation.sweep import TARGET
-    from ..reports.card import shown_threshold
     from ..reports.sweeps import grid_of
 
     for one in thresholds:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import math
 import string
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import kws
 from kws.frontend import FrontEnd, parts_of
-from kws.metadata import OperatingPoint
+from kws.markdown import code, point_cells, rate, share, table
 
 from ..data.digest import digest_of
 from ..evaluation.evaluate import Evaluation
@@ -107,7 +105,7 @@ def model_card(evaluation: Evaluation) -> str:
         if evaluation.speakers
         else "by speakers that nobody knows",
         folders=", ".join(map(code, evaluation.folders)),
-        classes=_table(
+        classes=table(
             ("class", "clips", "precision", "recall"),
             (
                 (
@@ -121,49 +119,12 @@ def model_card(evaluation: Evaluation) -> str:
         ),
         groups="\n\n".join(
             f"### By {code(column)}, the worst of {len(groups):,}\n\n"
-            + _table(("group", "accuracy", "clips"), map(_group_row, groups[:MOST_ROWS]))
+            + table(("group", "accuracy", "clips"), map(_group_row, groups[:MOST_ROWS]))
             for column, groups in evaluation.groups.items()
         )
         or "The recordings say nothing that they could be grouped by.",
         points=_points(evaluation),
         limits="\n".join(f"- {limit}" for limit in limits(evaluation, code)),
-    )
-
-
-def code(text: str) -> str:
-    """Return a text that nobody has checked as a code span, which also fits into a table.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    plain = printable(text).replace("`", "'").replace("|", "\\|").strip()
-    if set(plain) & set("<>&"):  # not every program that shows a card leaves code as it is
-        return f"<code>{html.escape(plain)}</code>"
-    return f"`{plain or ' '}`"
-
-
-def printable(text: str) -> str:
-    """Return a text with a mark for everything that a page could not show as it is.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    str
-        Printable characters only.
-    """
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
 
 
@@ -181,109 +142,6 @@ def digest(network: bytes) -> str:
         16 hexadecimal digits.
     """
     return digest_of(network)[:16]
-
-
-def share(value: float | None, interval: tuple[float, float] | None) -> str:
-    """Write a share with its 95 % interval, in per cent.
-
-    Parameters
-    ----------
-    value : float or None
-        The share, 0 .. 1; None if it is of nothing, as the recall of a class without clips.
-    interval : (float, float) or None
-        Its 95 % interval.
-
-    Returns
-    -------
-    str
-        As in ``"97.5 % (96.1 to 98.5)"``; a dash for what does not exist.
-
-    Examples
-    --------
-    >>> share(0.5, (0.25, 0.75)), share(None, None)
-    ('50.0 % (25.0 to 75.0)', '–')
-    """
-    if value is None or interval is None:
-        return "–"
-    return f"{100 * value:.1f} % ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
-
-
-def rate(value: float, interval: tuple[float, float]) -> str:
-    """Write a rate with its 95 % interval.
-
-    Parameters
-    ----------
-    value : float
-        The rate.
-    interval : (float, float)
-        Its interval.
-
-    Returns
-    -------
-    str
-        As in ``"0.50 (0.01 to 2.79)"``.
-    """
-    digits = 1 if value >= 10 else 2
-    return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
-
-
-def shown_threshold(threshold: float) -> str:
-    """Write a threshold, or a score, with as many digits as tell it from 0 and 1.
-
-    Parameters
-    ----------
-    threshold : float
-        0 .. 1.
-
-    Returns
-    -------
-    str
-        At least two digits after the point, at most eight.
-    """
-    apart = min(threshold, 1 - threshold)
-    if apart <= 0:
-        return f"{threshold:g}"
-    return f"{threshold:.{min(8, max(2, 1 - math.floor(math.log10(apart))))}f}"
-
-
-def point_cells(point: OperatingPoint) -> tuple[str, str, str, str, str]:
-    """Write the cells of an operating point in a table.
-
-    Parameters
-    ----------
-    point : OperatingPoint
-        The operating point.
-
-    Returns
-    -------
-    tuple of str
-        Threshold, false accepts per hour, hours, miss rate and recordings.
-    """
-    return (
-        shown_threshold(point.threshold),
-        rate(point.false_accepts_per_hour, point.false_accepts_per_hour_interval),
-        f"{point.hours:.2f}",
-        missed(point),
-        f"{point.recordings:,}",
-    )
-
-
-def missed(point: OperatingPoint) -> str:
-    """Write the miss rate of an operating point.
-
-    Parameters
-    ----------
-    point : OperatingPoint
-        The operating point.
-
-    Returns
-    -------
-    str
-        The share, or that it was not measured.
-    """
-    if point.miss_rate is None:
-        return "not measured"
-    return share(point.miss_rate, point.miss_rate_interval)
 
 
 def taken_for(report: ClipReport) -> list[tuple[str, str, int, int]]:
@@ -415,15 +273,7 @@ def _points(evaluation: Evaluation) -> str:
     points = evaluation.model.metadata.operating_points
     if not points:
         return "The model file states none."
-    return (
-        "From the model file: on recordings that the thresholds were not chosen on.\n\n"
-        + _table(
-            ("keyword", "threshold", "false accepts per hour", "hours", "missed", "recordings"),
-            ((code(point.keyword), *point_cells(point)) for point in points),
-        )
+    return "From the model file: on recordings that the thresholds were not chosen on.\n\n" + table(
+        ("keyword", "threshold", "false accepts per hour", "hours", "missed", "recordings"),
+        ((code(point.keyword), *point_cells(point)) for point in points),
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -15,6 +15,7 @@ from kws.arrays import Int16
 from kws.audio import stream_audio
 from kws.calibration.scores import Track, track
 from kws.errors import AudioError
+from kws.markdown import rate, share, shown_threshold
 from kws.metadata import Metadata
 from kws.modelfile import ModelFile
 from kws.pcm import to_int16
@@ -24,7 +25,7 @@ from ..evaluation.conditions import RATE
 from ..evaluation.continuous import StreamScores
 from ..evaluation.detection import detector_of
 from ..evaluation.detection_results import DetectionReport, Place, Point
-from .card import digest, rate, share, shown_threshold
+from .card import digest
 from .detection_pictures import ScoreExcerpt
 from .page import (
     MOST_ROWS,

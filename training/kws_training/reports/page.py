@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import kws
+from kws.markdown import point_cells, printable, share
 
 from ..data.dataset import Skipped
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.groups import GroupFigures
 from ..evaluation.results import ClipResult
-from .card import digest, limits, point_cells, printable, share, taken_for
+from .card import digest, limits, taken_for
 from .curve import LearningCurve, last_step
 
 #: Rows of a table of groups, and lines of what was skipped; the JSON beside the page has all.

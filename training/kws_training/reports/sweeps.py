@@ -12,10 +12,11 @@ import numpy as np
 
 import kws
 from kws.intervals import share_interval
+from kws.markdown import shown_threshold
 from kws.modelfile import ModelFile
 
 from ..evaluation.sweep import TARGET, Outcome, Setting, Threshold
-from .card import digest, shown_threshold
+from .card import digest
 from .page import TEMPLATE, show_picture, show_table, text
 from .pictures import Theme, save_picture
 from .report import MARK, check_folder, whole_folder, write_text
