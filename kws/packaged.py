@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 from .errors import ModelError
+from .hub.download import fetch_model
+from .hub.name import hub_name
 from .intervals import share_interval
 from .modelfile import ModelFile, parse_model, read_model
 
@@ -128,12 +130,13 @@ def measured_accuracy(name: str = COMMANDS) -> MeasuredAccuracy:
 
 
 def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:
-    """Return the model that a person means: a file, a name of the package's, or the default.
+    """Return the model that a person means: a file, a name of the package's, or one on the Hub.
 
     Parameters
     ----------
     model : str or Path or None
-        A path, or one of `NAMES`; None for the default.
+        A path, one of `NAMES`, or ``org/name[@revision]`` on the Hugging Face Hub; None for the
+        default.
     default : str
         The model of the package that None stands for.
 
@@ -145,11 +148,16 @@ def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:
     ------
     ModelError
         If there is no such file and no such name, or the file is no model file.
+    HubError
+        If it cannot be fetched from the Hub; see `kws.hub.download.fetch_model`.
     """
     if model is None:
         return packaged_model(default)
     if is_packaged(model):
         return packaged_model(str(model))
+    name = hub_name(model)
+    if name is not None:
+        return fetch_model(name).model
     _check_exists(model)
     return read_model(model)
 
@@ -160,7 +168,7 @@ def model_content(model: str | Path | None) -> bytes:
     Parameters
     ----------
     model : str or Path or None
-        A path, or one of `NAMES`; None for the default.
+        As for `find_model`.
 
     Returns
     -------
@@ -171,13 +179,50 @@ def model_content(model: str | Path | None) -> bytes:
     ------
     ModelError
         If there is no such file and no such name.
+    HubError
+        If it cannot be fetched from the Hub.
     OSError
         If the file cannot be read.
     """
     if model is None or is_packaged(model):
         return packaged_content(COMMANDS if model is None else str(model))
+    name = hub_name(model)
+    if name is not None:
+        return fetch_model(name).content
     _check_exists(model)
     return Path(model).read_bytes()
+
+
+def without_network(model: str | Path | None) -> str | Path | None:
+    """Return what names the same model in a process that shall not go to the Hub.
+
+    Parameters
+    ----------
+    model : str or Path or None
+        As for `find_model`.
+
+    Returns
+    -------
+    str or Path or None
+        Of a model on the Hub the file in the cache; anything else as it is.
+    """
+    name = None if model is None or is_packaged(model) else hub_name(model)
+    return model if name is None else fetch_model(name).path
+
+
+def is_file(model: str | Path | None) -> bool:
+    """Tell whether a text names a file, and no model of the package or of the Hub.
+
+    Parameters
+    ----------
+    model : str or Path or None
+        What a person gave where a model is wanted; None for the default.
+
+    Returns
+    -------
+    bool
+    """
+    return model is not None and not is_packaged(model) and hub_name(model) is None
 
 
 def _check_exists(model: str | Path) -> None:
@@ -187,7 +232,7 @@ def _check_exists(model: str | Path) -> None:
     except FileNotFoundError:
         raise ModelError(
             f"{model}: cannot be read (No such file or directory): check the path, or name a "
-            f"model of the package: {', '.join(NAMES)}"
+            f"model of the package ({', '.join(NAMES)}) or of the Hugging Face Hub (org/name)"
         ) from None
     except (OSError, ValueError):
         return

@@ -19,7 +19,7 @@ from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .network import StreamingNetwork
-from .packaged import COMMANDS, packaged_model
+from .packaged import COMMANDS, find_model, packaged_model
 from .resample import Resampler
 from .selection import choose
 
@@ -133,6 +133,37 @@ class KeywordSpotter:
             At time 0 of a stream.
         """
         return cls(packaged_model(model), **options)
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str | Path, revision: str | None = None, **options: Any
+    ) -> KeywordSpotter:
+        """Load a model from the Hugging Face Hub; a file or a model of the package will do, too.
+
+        It is downloaded once, into the cache of huggingface_hub, which the extra ``hub`` brings.
+
+        Parameters
+        ----------
+        model : str or Path
+            ``org/name``, or what else `kws.packaged.find_model` finds.
+        revision : str, optional
+            A branch, a tag or a commit of the repository; its main branch unless said.
+        **options : object
+            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``.
+
+        Returns
+        -------
+        KeywordSpotter
+            At time 0 of a stream.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or a revision is given of something that is not on the Hub.
+        HubError
+            If it cannot be fetched from the Hub; see `kws.hub.download.fetch_model`.
+        """
+        return cls(find_model(model if revision is None else f"{model}@{revision}"), **options)
 
     @property
     def column_seconds(self) -> float:

@@ -108,7 +108,9 @@ def test_a_model_that_is_nowhere_is_told_the_names_of_those_in_the_package(place
     before = sorted(place.iterdir())
     assert main(arguments(verb, NOWHERE)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error == f"kws: {HINT}of the package: {', '.join(NAMES)}"
+    assert error == (
+        f"kws: {HINT}of the package ({', '.join(NAMES)}) or of the Hugging Face Hub (org/name)"
+    )
     assert sorted(place.iterdir()) == before
 
 

@@ -31,7 +31,7 @@ from kws.modelfile import (
     parse_model,
 )
 from kws.network import StreamingNetwork, interpreter_class
-from kws.packaged import find_model, is_packaged
+from kws.packaged import find_model, is_file
 from kws.spotter import KeywordSpotter
 
 #: Noise that is run through a network to see how long it remembers: its steps, and how many steps
@@ -55,7 +55,7 @@ def read_network(path: Path) -> bytes:
     Parameters
     ----------
     path : Path
-        A file, or the name of a model in the package.
+        A file, or the name of a model in the package or on the Hub.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def read_network(path: Path) -> bytes:
     ModelError
         If it is a model file that is damaged.
     """
-    if is_packaged(path):
+    if not is_file(path):
         return find_model(path).network
     content = _read(path, MAX_FILE_BYTES, "a .tflite file")
     if content[4:8] != b"TFL3":

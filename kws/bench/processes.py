@@ -19,7 +19,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO, Any
 
-from ..packaged import model_content
+from ..packaged import model_content, without_network
 from .machine import read_state
 from .measure import describe, load
 from .result import BenchError
@@ -82,6 +82,8 @@ def run(path: str, threads: int, seconds: float, progress: Progress) -> Iterator
     entry["file_bytes"] = _model_bytes(path)
     entry["states"] = [read_state().to_dict()]
     entry["start"] = []
+    # the client of the Hub is not part of what a model costs
+    path = str(without_network(path or None) or "")
     for number in range(STARTS):
         progress("starting", number / STARTS)
         entry["start"].append(start_seconds(path))
@@ -92,7 +94,7 @@ def run(path: str, threads: int, seconds: float, progress: Progress) -> Iterator
         assert process.stdout is not None
         for line in process.stdout:
             message = json.loads(line)
-            entry |= message["found"]
+            entry |= message["found"] | {"path": entry["path"]}  # as it was named
             progress(message["doing"], message["share"])
             if time.monotonic() - looked > LOOK_SECONDS:
                 entry["states"].append(read_state(tools=power).to_dict())

@@ -14,7 +14,10 @@ from ..name_list import names as names
 from ..packaged import NAMES, WORDS
 
 #: What every argument that wants a model takes; `kws.packaged.find_model` finds it.
-MODEL_HELP = f"a model file, or the name of one in the package: {', '.join(NAMES)}"
+MODEL_HELP = (
+    f"a model file, the name of one in the package ({', '.join(NAMES)}), or org/name[@revision] on "
+    "the Hugging Face Hub"
+)
 #: The same for arguments that want a word base, which knows words in general.
 BASE_HELP = f"a word base that kws pretrain wrote; {WORDS}, the one in the package, if left out"
 #: What an argument for the sample rate of a pipe says.

@@ -13,7 +13,7 @@ from ..console import note, quiet
 from ..errors import KwsError, ModelError
 from ..metadata import DetectorDefaults
 from ..modelfile import ModelFile, write_model
-from ..packaged import find_model, is_packaged
+from ..packaged import find_model, is_file
 from .ambient import Ambient
 from .arguments import MODEL_HELP, check_output, per_hour
 from .verb import Verb
@@ -104,10 +104,10 @@ def _output(options: argparse.Namespace) -> Path:
     """Return the file to write: the calibrated model itself where it is a file."""
     if options.output is not None:
         return Path(options.output)
-    if is_packaged(options.model):
+    if not is_file(options.model):
         raise KwsError(
-            f"{options.model}: is a model of the package, which stays as it is: name the file to "
-            "write with --output"
+            f"{options.model}: is a model of the package or of the Hub, which stays as it is: name "
+            "the file to write with --output"
         )
     return Path(options.model)
 

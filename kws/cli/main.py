@@ -33,6 +33,8 @@ DEVICE_VERBS = {
     "models": "models:MODELS",
     "inspect": "inspect:INSPECT",
     "bench": "bench:BENCH",
+    "pull": "pull:PULL",
+    "push": "push:PUSH",
 }
 
 

@@ -23,6 +23,7 @@ HEAVY = {
     "soxr",
     "sounddevice",
     "h5py",
+    "huggingface_hub",
     "tqdm",
     "pooch",
     "requests",
