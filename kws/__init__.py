@@ -10,6 +10,7 @@ from .detections import Classification, Detection
 from .errors import AudioError, KwsError, ModelError
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
+from .pipelines import pipeline
 from .spotter import KeywordSpotter
 
 __version__ = "0.1.0"
@@ -24,5 +25,6 @@ __all__ = [
     "ModelFile",
     "SpotterGroup",
     "__version__",
+    "pipeline",
     "read_model",
 ]

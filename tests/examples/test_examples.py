@@ -127,6 +127,13 @@ def test_onnx_stream_refuses_other_recordings(tmp_path):
     assert example("onnx_stream.py", tmp_path / "model.onnx", DEMO, status=2) == []
 
 
+def test_hub_pipeline():
+    lines = example("hub_pipeline.py", "commands", DEMO)
+    assert keywords(lines[: len(SPOTTED)]) == SPOTTED
+    assert lines[-2].startswith("the first two seconds: yes, then ")
+    assert lines[-1].startswith("the first of the stream: yes until 1.")
+
+
 def test_enroll_phrase(tmp_path):
     """One word of the demo, three times with a little noise."""
     with wave.open(str(DEMO)) as file:
