@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from importlib import resources
 from pathlib import Path
 
-from kws.errors import KwsError, ModelError
+from kws.errors import ModelError
 from kws.frontend import LogMelConfig
 from kws.metadata import DetectorDefaults
 from kws.micro_frontend import MicroConfig
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
+from ..folders import check_folder, write_folder
 from . import header
 from .front_end import front_end_sources
 from .graph import read_graph
@@ -74,10 +72,14 @@ def export_c(model: ModelFile, folder: Path) -> list[Path]:
     KwsError
         If the folder cannot be written, or holds other files.
     """
-    _check_free(folder)
-    files = c_sources(model)
-    _write(files, folder)
-    return [folder / name for name in sorted(files)]
+    ours = {*SHIPPED, *MADE, "kws"}
+    check_folder(
+        folder,
+        lambda name: name in ours or name.endswith(".o"),
+        {name: _shipped(name).encode() for name in EXAMPLES},
+    )
+    files = {name: text.encode() for name, text in c_sources(model).items()}
+    return write_folder(folder, files)
 
 
 def c_sources(model: ModelFile) -> dict[str, str]:
@@ -151,57 +153,3 @@ def c_sources(model: ModelFile) -> dict[str, str]:
 
 def _shipped(name: str) -> str:
     return resources.files(__package__).joinpath("sources", name).read_text(encoding="utf-8")
-
-
-def _write(files: dict[str, str], folder: Path) -> None:
-    """Write the files into a new folder beside the wanted one, then put it in its place."""
-    part: Path | None = None
-    try:
-        part = Path(tempfile.mkdtemp(dir=folder.absolute().parent, suffix=".part"))
-        for name, text in files.items():
-            (part / name).write_text(text, encoding="utf-8")
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o777 & ~mask)  # mkdtemp makes folders for this user alone
-        if folder.is_dir():
-            old = part.with_suffix(".old")
-            folder.rename(old)
-            part.rename(folder)
-            shutil.rmtree(old)
-        else:
-            part.rename(folder)
-        part = None
-    except ValueError:
-        raise KwsError(f"{str(folder)!r}: is not a path: take out the null byte") from None
-    except OSError as error:
-        raise KwsError(
-            f"{folder}: cannot be written ({error.strerror}): name a folder whose parent is there "
-            "and writable"
-        ) from None
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _check_free(folder: Path) -> None:
-    """Refuse a folder that holds what is not of an earlier export."""
-    try:
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise KwsError(f"{folder}: is no folder: name a new one")
-        names = sorted(one.name for one in folder.iterdir()) if folder.exists() else []
-    except ValueError:
-        raise KwsError(f"{str(folder)!r}: is not a path: take out the null byte") from None
-    except OSError as error:
-        raise KwsError(f"{folder}: cannot be read ({error.strerror})") from None
-    ours = {*SHIPPED, *MADE, "kws"}
-    other = [name for name in names if name not in ours and not name.endswith(".o")]
-    if other:
-        raise KwsError(
-            f"{folder}: holds {other[0]!r:.100}, which no export wrote: name a new folder"
-        )
-    for name in EXAMPLES:
-        there = folder / name
-        if there.is_file() and there.read_bytes() != _shipped(name).encode():
-            raise KwsError(
-                f"{there}: was changed since it was written: move it, or name a new folder"
-            )

@@ -13,9 +13,10 @@ from kws.packaged import find_model
 from .forms.c import C
 from .forms.form import MOST_RECORDINGS
 from .forms.onnx import ONNX
+from .forms.web import WEB
 
 #: All forms, in the order of ``kws export --help``.
-FORMS = {form.name: form for form in (C, ONNX)}
+FORMS = {form.name: form for form in (C, ONNX, WEB)}
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def _run_export(options: argparse.Namespace) -> int:
 
 EXPORT = Verb(
     "export",
-    "write a model in another form: C for microcontrollers, ONNX",
+    "write a model in another form: C, ONNX, WebAssembly",
     "kws export model.tflite --to onnx --audio recordings --output model.onnx",
     _configure_export,
     _run_export,

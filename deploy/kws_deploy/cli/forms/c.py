@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from kws.console import quiet
 from kws.modelfile import ModelFile
 
-from .form import Form
+from .form import Form, print_files
 
 
 def _configure(_: argparse._ArgumentGroup) -> None:
@@ -20,12 +19,7 @@ def _run(options: argparse.Namespace, model: ModelFile) -> int:
 
     with quiet():  # the interpreter's notes
         files = export_c(model, options.output)
-    if options.json:
-        print(json.dumps({"to": "c", "files": [str(path) for path in files]}, indent=1))
-    else:
-        print(f"wrote {len(files)} files to {options.output}:")
-        for path in files:
-            print(f"  {path.name:24} {path.stat().st_size:9,} bytes")
+    print_files("c", options.output, files, as_json=options.json)
     return 0
 
 

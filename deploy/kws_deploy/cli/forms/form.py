@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,29 @@ class Form:
     configure: Callable[[argparse._ArgumentGroup], None]
     run: Callable[[argparse.Namespace, ModelFile], int]
     checked: bool = False
+
+
+def print_files(form: str, folder: Path, files: list[Path], *, as_json: bool) -> None:
+    """Say which files of a folder were written, and how large they are.
+
+    Parameters
+    ----------
+    form : str
+        Name of the form.
+    folder : Path
+        The folder.
+    files : list of Path
+        The files in it.
+    as_json : bool
+        Whether to print a JSON object.
+    """
+    if as_json:
+        print(json.dumps({"to": form, "files": [str(path) for path in files]}, indent=1))
+        return
+    print(f"wrote {len(files)} files to {folder}:")
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        print(f"  {name:24} {path.stat().st_size:9,} bytes")
 
 
 def read_recordings(paths: list[Path], sample_rate: int) -> list[Float32]:

@@ -1,0 +1,1 @@
+"""Models as programs and libraries: the C chain, compiled for other machines than this one."""
