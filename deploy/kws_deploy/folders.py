@@ -1,4 +1,4 @@
-"""Exports that are folders: written whole or not at all, and never over what somebody else wrote."""
+"""Exports that are folders: written whole or not at all, and never over what others wrote."""
 
 from __future__ import annotations
 

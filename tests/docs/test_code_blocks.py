@@ -49,6 +49,8 @@ NOT_RUN = {
     "kws pack": ("needs a plain network", "tests/deploy/cli/test_pack.py"),
     "kws check": ("needs labelled recordings", "tests/deploy/cli/test_check.py"),
     "kws export model.tflite --to onnx": ("takes a minute", "tests/deploy/cli/test_export.py"),
+    "kws export commands --to web": ("needs a compiler", "tests/deploy/web/test_export.py"),
+    "python3 -m http.server": ("serves for ever", "tests/deploy/web/test_browser.py"),
     "kws pretrain --features features.npz": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start begun.tflite": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words.tflite": ("trains for hours", "tests/training/word_base"),

@@ -164,6 +164,15 @@ def test_export_c(tmp_path):
     assert len(set(spotted) & set(SPOTTED)) >= 9
 
 
+@pytest.mark.reach
+def test_export_web(tmp_path):
+    pytest.importorskip("ziglang", reason="no compiler: pip install '.[native]'")
+    if shutil.which("node") is None:
+        pytest.skip("needs node: apt-get install nodejs")
+    lines = example("export_web.py", tmp_path / "site", DEMO)
+    assert keywords(line for line in lines if " s  " in line) == SPOTTED
+
+
 @pytest.mark.slow
 def test_train_model(tmp_path):
     """Two made-up words, a rising and a falling tone, by six speakers."""

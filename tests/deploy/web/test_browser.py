@@ -20,6 +20,9 @@ from ...conftest import needs_program
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
+#: Seconds by which the edge of a word may differ from Python's: levels are int8 in C, and the edges
+#: of a word lie where its sound fades into noise.
+PLACE = 0.06
 pytestmark = pytest.mark.reach
 
 
@@ -140,6 +143,6 @@ def test_the_page_hears_the_words(page: Any, address: str) -> None:
         assert len(theirs) >= 9
         assert [one["keyword"] for one in run["heard"]] == [one.keyword for one in theirs]
         for one, other in zip(run["heard"], theirs, strict=True):
-            assert abs(one["start"] - other.start) <= 0.021
-            assert abs(one["end"] - other.end) <= 0.021
+            assert abs(one["start"] - other.start) <= PLACE
+            assert abs(one["end"] - other.end) <= PLACE
     assert said == []
