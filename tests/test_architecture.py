@@ -20,7 +20,15 @@ SIDES = {
 #: What the device needs: numpy and one interpreter.
 DEVICE = {"numpy", "ai_edge_litert", "tflite_runtime"}
 #: Extras of the device, imported where they are used.
-EXTRAS = {"aiohttp", "huggingface_hub", "soundfile", "sounddevice", "wyoming", "zeroconf"}
+EXTRAS = {
+    "aiohttp",
+    "huggingface_hub",
+    "paho",
+    "soundfile",
+    "sounddevice",
+    "wyoming",
+    "zeroconf",
+}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     spotter = open_spotters(options, source.sample_rate)
     said = overflows = 0
     try:
-        with reactions(options, live=True) as report, source as microphone:
+        with reactions(options, spotter.keywords, live=True) as report, source as microphone:
             note(
                 f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
                 f"{', '.join(spotter.keywords)}; Ctrl-C stops"

@@ -7,12 +7,14 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import NoReturn, Protocol
 
 from ..detections import Detection
+from ..errors import KwsError
 from ..packaged import COMMANDS
+from ..reactions.home_assistant import PREFIX
 from .detections import print_detection
 
 #: Time after which a command of --on-detect is stopped, in seconds, unless said otherwise.
@@ -61,16 +63,33 @@ def add_reactions(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="stop the command after so many seconds",
     )
+    group.add_argument(
+        "--mqtt",
+        metavar="HOST[:PORT]/TOPIC",
+        help="send a JSON message to a broker; mqtts:// in front for TLS; the user is taken from "
+        "KWS_MQTT_USERNAME and KWS_MQTT_PASSWORD of the environment",
+    )
+    group.add_argument(
+        "--mqtt-discovery",
+        nargs="?",
+        const=PREFIX,
+        metavar="PREFIX",
+        help=f"announce the keywords to Home Assistant; {PREFIX} is the prefix if left out",
+    )
 
 
 @contextlib.contextmanager
-def reactions(options: argparse.Namespace, *, live: bool) -> Iterator[Callable[..., None]]:
+def reactions(
+    options: argparse.Namespace, keywords: Sequence[str], *, live: bool
+) -> Iterator[Callable[..., None]]:
     """Open what the arguments ask for; at the end of the audio it is finished, else stopped.
 
     Parameters
     ----------
     options : argparse.Namespace
         The parsed arguments, with ``json`` and ``model``.
+    keywords : sequence of str
+        What can be detected.
     live : bool
         Whether the audio comes as it is heard and must never wait.
 
@@ -93,11 +112,18 @@ def reactions(options: argparse.Namespace, *, live: bool) -> Iterator[Callable[.
             one.react(detection, file, wait=not live)
 
     try:
+        model = ", ".join(map(str, options.model or [COMMANDS]))
         if options.on_detect is not None:
             from ..reactions.command import DetectionCommand
 
-            model = str((options.model or [COMMANDS])[0])
             opened.append(DetectionCommand(options.on_detect, model, options.on_detect_seconds))
+        if options.mqtt is not None:
+            from ..reactions.mqtt import Broker, MqttMessages
+
+            broker = Broker.parse(options.mqtt)
+            opened.append(MqttMessages(broker, model, keywords, options.mqtt_discovery))
+        elif options.mqtt_discovery is not None:
+            raise KwsError("--mqtt-discovery goes with --mqtt: name the broker")
         with _ends_with_sigterm() if opened else contextlib.nullcontext():
             yield report
             for one in opened:

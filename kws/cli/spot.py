@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     spotter = open_spotters(options, rate)
     named = len(options.files) > 1 or is_folder(options.files[0])
 
-    with reactions(options, live="-" in options.files) as report:
+    with reactions(options, spotter.keywords, live="-" in options.files) as report:
 
         def spot(name: str) -> None:
             spotter.reset()
