@@ -120,6 +120,10 @@ def test_on_detect():
     assert actions == ["light on", "light off", "music off"]
 
 
+def test_openwakeword_loop():
+    assert keywords(example("openwakeword_loop.py", DEMO)) == SPOTTED
+
+
 def test_onnx_stream_refuses_other_recordings(tmp_path):
     """It runs in tests/deploy/onnx/test_stream.py, where there is a model."""
     pytest.importorskip("onnxruntime", reason="needs the extra onnx")
