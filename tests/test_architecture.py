@@ -23,6 +23,7 @@ DEVICE = {"numpy", "ai_edge_litert", "tflite_runtime"}
 EXTRAS = {
     "aiohttp",
     "huggingface_hub",
+    "ovos_plugin_manager",
     "paho",
     "soundfile",
     "sounddevice",

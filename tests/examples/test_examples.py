@@ -124,6 +124,15 @@ def test_openwakeword_loop():
     assert keywords(example("openwakeword_loop.py", DEMO)) == SPOTTED
 
 
+@pytest.mark.reach
+def test_ovos_wake_word(tmp_path, monkeypatch):
+    pytest.importorskip("ovos_plugin_manager", reason="pip install ovos-plugin-manager")
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    lines = example("ovos_wake_word.py", DEMO, "stop")
+    assert [line for line in lines if line.startswith("heard")] == ["heard 'stop' by 16.32 s"]
+
+
 def test_onnx_stream_refuses_other_recordings(tmp_path):
     """It runs in tests/deploy/onnx/test_stream.py, where there is a model."""
     pytest.importorskip("onnxruntime", reason="needs the extra onnx")
