@@ -186,6 +186,13 @@ def test_export_web(tmp_path):
     assert keywords(line for line in lines if " s  " in line) == SPOTTED
 
 
+@pytest.mark.reach
+def test_export_binary(tmp_path):
+    pytest.importorskip("ziglang", reason="no compiler: pip install '.[native]'")
+    lines = example("export_binary.py", tmp_path / "kws", DEMO)
+    assert keywords(lines[1:]) == SPOTTED
+
+
 @pytest.mark.slow
 def test_train_model(tmp_path):
     """Two made-up words, a rising and a falling tone, by six speakers."""

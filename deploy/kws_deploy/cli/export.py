@@ -10,13 +10,14 @@ from kws.cli.verb import Verb
 from kws.errors import KwsError
 from kws.packaged import find_model
 
+from .forms.binary import BINARY
 from .forms.c import C
 from .forms.form import MOST_RECORDINGS
 from .forms.onnx import ONNX
 from .forms.web import WEB
 
 #: All forms, in the order of ``kws export --help``.
-FORMS = {form.name: form for form in (C, ONNX, WEB)}
+FORMS = {form.name: form for form in (C, ONNX, WEB, BINARY)}
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +72,7 @@ def _run_export(options: argparse.Namespace) -> int:
 
 EXPORT = Verb(
     "export",
-    "write a model in another form: C, ONNX, WebAssembly",
+    "write a model in another form: C, ONNX, WebAssembly, a program",
     "kws export model.tflite --to onnx --audio recordings --output model.onnx",
     _configure_export,
     _run_export,

@@ -82,7 +82,7 @@ TARGETS = {
     "x86_64-windows": Target(
         "x86_64-windows-gnu", "windows", ("-nostdlib", "-nostdlibinc"), ("kernel32",)
     ),
-    "aarch64-macos": Target("aarch64-macos-none", "macos"),
+    "aarch64-macos": Target("aarch64-macos-none", "posix"),
 }
 #: WebAssembly without any of its extensions: see ``docs/web.md``.
 WASM = Target(
