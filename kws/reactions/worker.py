@@ -18,7 +18,7 @@ class Worker:
     name : str
         Of the thread.
     work : callable
-        Takes a detection and the recording in which it was; what it raises ends the thread.
+        Takes a detection and the recording in which it was; an OSError that it raises is dropped.
     most_waiting : int
         Detections that wait at most.
     """
@@ -80,4 +80,5 @@ class Worker:
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None and not self.stopped:
-            self._work(*item)
+            with contextlib.suppress(OSError):  # nobody reads what was to be said on stderr
+                self._work(*item)
