@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kws.modelfile import ModelFile
 
-from ..c.export import c_sources
+from ..c.export import MADE, SHIPPED, c_sources
 from .compiler import package_sources
 
 #: Files of the C export that are for microcontrollers or for its example alone.
@@ -16,6 +16,11 @@ _LEFT_OUT = (
     "kws_model_data.c",
     "kws_model_data.h",
 )
+
+
+def stream_files() -> set[str]:
+    """Return the names of what `stream_sources` gives."""
+    return {*SHIPPED, *MADE, *package_sources(__package__, "stream")} - {*_LEFT_OUT}
 
 
 def stream_sources(model: ModelFile) -> dict[str, bytes]:

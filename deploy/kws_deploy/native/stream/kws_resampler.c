@@ -103,7 +103,7 @@ static int16_t rounded(float value)
     return (int16_t)lrintf(value);
 }
 
-static float finite(float value)
+static float or_silence(float value)
 {
     return value - value == 0.0f ? value : 0.0f;
 }
@@ -157,7 +157,7 @@ size_t kws_resampler_push(kws_resampler *self, const float **samples, size_t *co
     size_t made = 0;
     if (self->taps == 0) {
         for (; made < most && *count > 0; made++, (*count)--) {
-            out[made] = rounded(finite(*(*samples)++));
+            out[made] = rounded(or_silence(*(*samples)++));
         }
         return made;
     }
@@ -171,7 +171,7 @@ size_t kws_resampler_push(kws_resampler *self, const float **samples, size_t *co
             break;
         }
         while (*count > 0 && self->held < self->taps + KWS_RESAMPLER_ROOM) {
-            self->samples[self->held++] = finite(*(*samples)++);
+            self->samples[self->held++] = or_silence(*(*samples)++);
             (*count)--;
             self->taken++;
         }
