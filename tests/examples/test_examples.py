@@ -193,6 +193,23 @@ def test_export_binary(tmp_path):
     assert keywords(lines[1:]) == SPOTTED
 
 
+@pytest.mark.reach
+def test_wyoming_client():
+    pytest.importorskip("wyoming", reason="needs the extra serve")
+    command = [sys.executable, "-m", "kws", "serve", "--uri", "tcp://127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            uri = server.stderr.readline().split()[2]
+            first, *lines = example("wyoming_client.py", uri, DEMO)
+            assert first == "it knows " + ", ".join(sorted(SPOTTED))
+            assert [line.split()[0] for line in lines] == SPOTTED
+            silent = example("wyoming_client.py", uri, DEMO, "hey absent")
+            assert silent[1:] == ["nothing was detected"]
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+
+
 @pytest.mark.slow
 def test_train_model(tmp_path):
     """Two made-up words, a rising and a falling tone, by six speakers."""

@@ -26,7 +26,7 @@ MODELS = Path(__file__).resolve().parents[3] / "kws" / "models"
 def client(uri):
     from wyoming.client import AsyncClient
 
-    return AsyncClient.from_uri(uri, connect_timeout=10, read_timeout=60)
+    return AsyncClient.from_uri(uri)
 
 
 async def say(connection, kind, **data):

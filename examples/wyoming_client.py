@@ -1,0 +1,49 @@
+"""Send a recording to a Wyoming server, as a satellite sends what its microphone hears.
+
+Shows one session: what the server has, the wake words that are asked for, the audio, and each
+detection as soon as it comes. Needs the package `wyoming` (the extra `serve`), and a server:
+
+    kws serve --uri tcp://127.0.0.1:10400
+    python examples/wyoming_client.py tcp://127.0.0.1:10400 demo/synthesized_commands.wav yes stop
+"""
+
+import asyncio
+import sys
+import wave
+
+from wyoming.audio import AudioStop, wav_to_chunks
+from wyoming.client import AsyncClient
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping, Pong
+from wyoming.wake import Detect, Detection, NotDetected
+
+
+async def send(client: AsyncClient, path: str) -> None:
+    """Send the audio of a WAV file of any rate, 1,024 samples at a time."""
+    with wave.open(path) as file:
+        for event in wav_to_chunks(file, 1024, start_event=True):
+            await client.write_event(event.event())
+    await client.write_event(AudioStop().event())
+    await client.write_event(Ping().event())  # whose answer comes when all else was answered
+
+
+async def main(uri: str, path: str, names: list[str]) -> None:
+    """Print the wake words in a recording, with times in milliseconds."""
+    async with AsyncClient.from_uri(uri) as client:
+        await client.write_event(Describe().event())
+        program = Info.from_event(await client.read_event()).wake[0]
+        print("it knows", ", ".join(model.name for model in program.models))
+        await client.write_event(Detect(names or None).event())
+        # both at once: a detection comes while the rest is being sent
+        sender = asyncio.create_task(send(client, path))
+        while (event := await client.read_event()) and not Pong.is_type(event.type):
+            if Detection.is_type(event.type):
+                found = Detection.from_event(event)
+                print(f"{found.name} at {found.timestamp} ms")
+            elif NotDetected.is_type(event.type):
+                print("nothing was detected")
+        await sender
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
