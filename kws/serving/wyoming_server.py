@@ -237,6 +237,8 @@ class _Connection:
         """Send a message; a client that does not take it is let go, and nobody waits for it."""
         from wyoming.event import async_write_event
 
+        if self._writer.is_closing():  # asyncio of Python 3.13.0 does not look
+            raise ConnectionResetError("the client has gone")
         async with asyncio.timeout(self._server.limits.write_seconds):
             await async_write_event(message.event(), self._writer)
 
