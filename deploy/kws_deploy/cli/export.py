@@ -12,13 +12,14 @@ from kws.packaged import find_model
 
 from .forms.binary import BINARY
 from .forms.c import C
+from .forms.esphome import ESPHOME
 from .forms.form import MOST_RECORDINGS
 from .forms.library import LIBRARY
 from .forms.onnx import ONNX
 from .forms.web import WEB
 
 #: All forms, in the order of ``kws export --help``.
-FORMS = {form.name: form for form in (C, LIBRARY, ONNX, WEB, BINARY)}
+FORMS = {form.name: form for form in (C, LIBRARY, ONNX, WEB, BINARY, ESPHOME)}
 
 
 def _configure_export(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""Wake words as ESPHome and everything else loads them that knows microWakeWord's manifests."""
