@@ -20,6 +20,8 @@ from kws.errors import KwsError
 from kws_training.cli.arguments import add_data, add_figures, add_negatives, add_seed
 from kws_training.tensorflow_loading import import_tensorflow
 
+from .distill_micro import add_micro, check_no_micro, run_micro
+
 if TYPE_CHECKING:
     from ..distillation.pipeline import Distilled
     from ..distillation.sources import Folders
@@ -42,7 +44,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="TEACHER",
         help=f"{MODEL_HELP}; of several, the mean is taught",
     )
-    add_material(parser)
+    parser.add_argument(
+        "--frontend",
+        choices=("words", "micro"),
+        default="words",
+        help="what the student hears: words, the word base's front end, for commands; micro, "
+        "microWakeWord's, for wake words that run in ESPHome",
+    )
+    add_material(parser, required=False)
     parser.add_argument(
         "--keywords",
         type=names,
@@ -58,27 +67,34 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_budget(parser, "the largest temporal student whose step takes at most so long")
     parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help="passes over the recordings; fewer are quicker"
+        "--epochs",
+        type=int,
+        metavar="N",
+        help=f"passes over the recordings, fewer are quicker; {EPOCHS} if left out",
     )
     parser.add_argument(
         "--copies",
         type=int,
-        default=COPIES,
-        help="augmented copies of each recording, for a teacher that needs the waveform",
+        metavar="N",
+        help="augmented copies of each recording, for a teacher that needs the waveform; "
+        f"{COPIES} if left out",
     )
     add_seed(parser)
     add_figures(parser)
+    add_micro(parser)
 
 
-def add_material(parser: argparse.ArgumentParser) -> None:
+def add_material(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add the arguments that name what a student learns from and is judged by.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
         Of the verb.
+    required : bool
+        Whether the verb cannot do without labelled recordings and noise.
     """
-    add_data(parser)
+    add_data(parser, required)
     parser.add_argument(
         "--features",
         type=Path,
@@ -90,7 +106,8 @@ def add_material(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         action="extend",
-        required=True,
+        default=[],
+        required=required,
         metavar="DIR",
         help="folders of background noise",
     )
@@ -237,7 +254,14 @@ def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     check_outputs(options)
-    if options.epochs < 1 or options.copies < 1:
+    if options.frontend == "micro":
+        return run_micro(options)
+    check_no_micro(options)
+    if not options.data or not options.noise:
+        raise KwsError("a student of commands needs recordings: give --data and --noise")
+    epochs = EPOCHS if options.epochs is None else options.epochs
+    copies = COPIES if options.copies is None else options.copies
+    if epochs < 1 or copies < 1:
         raise KwsError("--epochs and --copies must be at least 1")
     if options.student is not None and options.budget_ms is not None:
         raise KwsError("--student or --budget-ms: give one of them")
@@ -271,8 +295,8 @@ def _run(options: argparse.Namespace) -> int:
         DistillOptions(
             student,
             None if options.keywords is None else tuple(options.keywords),
-            options.copies,
-            FitConfig(epochs=options.epochs),
+            copies,
+            FitConfig(epochs=epochs),
             options.seed,
         ),
         cache_folder("checkpoints"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,8 @@ from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 from kws_training.networks.tflite import Graph, read_graph
 
-from ..c.tensor_arena import tensor_arena
+from ..c.tensor_arena import Need, tensor_arena
+from ..wake_words.teachers import language_of
 from .manifest import Manifest
 from .network import esphome_network
 
@@ -87,7 +87,9 @@ def export_esphome(model: ModelFile, author: str) -> list[ExportedWakeWord]:
         raise ModelError(f"{model.path}: a step must give one score, not {stream.columns}")
     step_seconds = stream.frames * metadata.front_end.hop_seconds
     names = _file_names(metadata.labels)
-    exported = []
+    language = language_of(model)
+    exported: list[ExportedWakeWord] = []
+    need: Need | None = None
     for number, label in enumerate(metadata.labels):
         threshold = detector.thresholds[label]
         if threshold > HIGHEST_THRESHOLD:
@@ -106,11 +108,12 @@ def export_esphome(model: ModelFile, author: str) -> list[ExportedWakeWord]:
             )
         except ModelError as error:
             raise ModelError(f"{model.path}: {error}") from None
-        need = tensor_arena(network, graph)
+        if need is None:  # all are as large
+            need = tensor_arena(network, graph)
         manifest = Manifest(
             wake_word=label,
             author=author,
-            languages=_languages(metadata.provenance),
+            languages=() if language is None else (language,),
             model=f"{names[number]}.tflite",
             cutoff=round(threshold, 4),
             window=max(1, round(detector.smoothing / step_seconds)),
@@ -174,13 +177,6 @@ def _states(
         shape = graph.tensors[graph.named(before, graph.inputs)].shape
         found.append((before, after, np.asarray(values, np.int8).reshape(shape)))
     return found
-
-
-def _languages(provenance: dict[str, Any]) -> tuple[str, ...]:
-    """Return the language that a model's file says it was trained for, if it does."""
-    options = provenance.get("options")
-    language = options.get("language") if isinstance(options, dict) else None
-    return (language,) if isinstance(language, str) and 0 < len(language) <= 20 else ()
 
 
 def _file_names(labels: tuple[str, ...]) -> list[str]:

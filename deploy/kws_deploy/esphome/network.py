@@ -20,9 +20,28 @@ from kws_training.networks.tflite_objects import kind_of, unpack, write_flatbuff
 
 #: Operators that ESPHome's micro_wake_word registers (streaming_model.cpp).
 REGISTERED = frozenset(
-    """ADD ASSIGN_VARIABLE AVERAGE_POOL_2D CALL_ONCE CONCATENATION CONV_2D DEPTHWISE_CONV_2D
-    FULLY_CONNECTED LOGISTIC MAX_POOL_2D MEAN MUL PACK PAD QUANTIZE READ_VARIABLE RESHAPE SPLIT_V
-    STRIDED_SLICE VAR_HANDLE""".split()
+    (
+        "ADD",
+        "ASSIGN_VARIABLE",
+        "AVERAGE_POOL_2D",
+        "CALL_ONCE",
+        "CONCATENATION",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "FULLY_CONNECTED",
+        "LOGISTIC",
+        "MAX_POOL_2D",
+        "MEAN",
+        "MUL",
+        "PACK",
+        "PAD",
+        "QUANTIZE",
+        "READ_VARIABLE",
+        "RESHAPE",
+        "SPLIT_V",
+        "STRIDED_SLICE",
+        "VAR_HANDLE",
+    )
 )
 #: Resource variables for which ESPHome reserves memory.
 MOST_STATES = 20

@@ -146,7 +146,7 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         "thresholds": dict(thresholds),
         "operating_points": [asdict(point) for point in result.points],
     }
-    return Trained([*lines, *_point_lines(result.points)], figures, result.skipped)
+    return Trained([*lines, *point_lines(result.points)], figures, result.skipped)
 
 
 def _keywords(texts: Sequence[str]) -> list[str]:
@@ -241,8 +241,14 @@ def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[lis
     return kept, len(clips) - len(kept)
 
 
-def _point_lines(points: Sequence[OperatingPoint]) -> list[str]:
-    """Return what thresholds gave on recordings that nothing was trained on."""
+def point_lines(points: Sequence[OperatingPoint]) -> list[str]:
+    """Return what thresholds gave on recordings that nothing was trained on, as lines for people.
+
+    Parameters
+    ----------
+    points : sequence of OperatingPoint
+        None where too few negatives were there.
+    """
     if not points:
         return ["no operating points: too few negatives to keep some apart from training"]
     lines = [

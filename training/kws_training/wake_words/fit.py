@@ -109,7 +109,13 @@ def wake_window(network: WakeNetwork, bands: int) -> WakeWindow:
     return WakeWindow(field, STRIDE, RESULTS)
 
 
-def wake_loss(logits: Any, phrases: Any, due: Any) -> Any:
+def wake_loss(
+    logits: Any,
+    phrases: Any,
+    due: Any,
+    positive_top_k: int = POSITIVE_TOP_K,
+    negative_top_k: int = NEGATIVE_TOP_K,
+) -> Any:
     """Return the loss of a batch: of missed phrases, plus that of false accepts.
 
     Loss of a phrase: the mean of its two highest outputs among those in which it may be detected.
@@ -123,28 +129,30 @@ def wake_loss(logits: Any, phrases: Any, due: Any) -> Any:
         1 for the phrase that is said in a window, 0 for the others.
     due : float32 (n, results)
         1 for the results in which it may be detected, 0 for the others.
+    positive_top_k, negative_top_k : int
+        How many outputs count as highest, where results come at another rate.
     """
     import tensorflow as tf
 
     detectable = tf.where(due[..., None] > 0, logits, -30.0)
-    highest = tf.math.top_k(tf.transpose(detectable, [0, 2, 1]), POSITIVE_TOP_K).values
+    highest = tf.math.top_k(tf.transpose(detectable, [0, 2, 1]), positive_top_k).values
     # of a phrase with one result that is due, one counts
     counted = tf.cast(highest > -29.0, tf.float32)
     missed = tf.reduce_sum(tf.nn.softplus(-highest) * counted, -1)
     missed = missed / tf.maximum(tf.reduce_sum(counted, -1), 1.0)
     fired = tf.nn.softplus(tf.transpose(logits, [0, 2, 1]))
-    hard = tf.reduce_mean(tf.math.top_k(fired, NEGATIVE_TOP_K).values, -1)
+    hard = tf.reduce_mean(tf.math.top_k(fired, negative_top_k).values, -1)
     false = hard + MEAN_WEIGHT * tf.reduce_mean(fired, -1)
     positives = tf.reduce_sum(missed * phrases) / tf.maximum(tf.reduce_sum(phrases), 1.0)
     negatives = tf.reduce_sum(false * (1 - phrases)) / tf.maximum(tf.reduce_sum(1 - phrases), 1.0)
     return positives + negatives
 
 
-def distillation_loss(logits: Any, teacher_logits: Any) -> Any:
+def distillation_loss(logits: Any, teacher_logits: Any, top_k: int = NEGATIVE_TOP_K) -> Any:
     """Return the loss of a student: its cross-entropy with the teachers' scores.
 
-    It is the mean over all results, plus the mean over the `NEGATIVE_TOP_K` results of each window
-    and phrase in which student and teachers differ most.
+    It is the mean over all results, plus the mean over the ``top_k`` results of each window and
+    phrase in which student and teachers differ most.
 
     Parameters
     ----------
@@ -152,6 +160,8 @@ def distillation_loss(logits: Any, teacher_logits: Any) -> Any:
         What the student gives.
     teacher_logits : float32 (n, results, phrases)
         The mean of what the teachers give.
+    top_k : int
+        How many results these are.
     """
     import tensorflow as tf
 
@@ -159,7 +169,7 @@ def distillation_loss(logits: Any, teacher_logits: Any) -> Any:
     each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
     # less the entropy of the teachers' scores: where both agree, the loss is 0
     each -= tf.nn.sigmoid_cross_entropy_with_logits(wanted, teacher_logits)
-    hard = tf.math.top_k(tf.transpose(each, [0, 2, 1]), NEGATIVE_TOP_K).values
+    hard = tf.math.top_k(tf.transpose(each, [0, 2, 1]), top_k).values
     return tf.reduce_mean(each) + tf.reduce_mean(hard)
 
 

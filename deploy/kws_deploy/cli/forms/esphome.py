@@ -58,6 +58,4 @@ def _run(options: argparse.Namespace, model: ModelFile) -> int:
     return 0
 
 
-ESPHOME = Form(
-    "esphome", "wake words for ESPHome and microWakeWord, a folder", _configure, _run
-)
+ESPHOME = Form("esphome", "wake words for ESPHome and microWakeWord, a folder", _configure, _run)
