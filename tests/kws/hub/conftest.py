@@ -49,10 +49,10 @@ class Client:
         assert answer["status"] == status, answer
         return str(answer["out"] if status == 0 else answer["err"])
 
-    def python(self, *arguments: object, token: str = RIGHT) -> str:
+    def python(self, *arguments: object, token: str = RIGHT, **more: str) -> str:
         """Run Python; gives what it prints."""
         command = [sys.executable, *map(str, arguments)]
-        environment = self.environment(HF_TOKEN=token)
+        environment = self.environment(HF_TOKEN=token, **more)
         return subprocess.run(
             command, env=environment, check=True, stdout=subprocess.PIPE, text=True
         ).stdout

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RIGHT = "hf_right"
 #: Commands of the page that other tests run, or that need what is not here.
-ELSEWHERE = ("pip install", "hf auth login")
+ELSEWHERE = ("pip install", "hf auth login", "kws train", "kws evaluate", "kws data")
 
 
 @pytest.fixture

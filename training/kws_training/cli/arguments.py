@@ -83,7 +83,8 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
         required=required,
         metavar="DIR",
         help="folders with one sub-folder per keyword, and _unknown_ and _silence_; or .csv files "
-        "with the columns path and label",
+        "with the columns path and label; or hf://org/name[:split], a data set on the Hugging Face "
+        "Hub",
     )
     add_speaker_rule(parser)
 

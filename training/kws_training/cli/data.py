@@ -1,4 +1,4 @@
-"""The verb data: list the public data sets, and fetch one."""
+"""The verb data: list the public data sets, fetch one, and write recordings in another layout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from kws.cli.verb import Verb
@@ -18,6 +19,7 @@ from kws.errors import KwsError
 from ..data.download import Download, DownloadError, fetch, is_right, locked, part_of, size_of
 from ..data.sources import Source
 from ..data.unpack import unpack
+from .arguments import add_data
 
 #: A place that has the archives under their names, tried before the official ones.
 MIRROR = "KWS_DATA_MIRROR"
@@ -166,7 +168,7 @@ def _bytes(number: int) -> str:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="list|fetch", required=True, help="what to do"
+        dest="action", metavar="list|fetch|export", required=True, help="what to do"
     )
     listing = actions.add_parser("list", help="what there is", description="what there is")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
@@ -185,7 +187,22 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the data set's folder goes (default: data)",
     )
-    for action in (listing, fetching):
+    exporting = actions.add_parser(
+        "export",
+        help="write labelled recordings in the layout of another tool",
+        description="write labelled recordings in the layout of another tool",
+    )
+    exporting.add_argument(
+        "--to",
+        choices=("audiofolder",),
+        required=True,
+        help="audiofolder: a folder that Hugging Face's datasets and its Hub read",
+    )
+    add_data(exporting)
+    exporting.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="the folder to make"
+    )
+    for action in (listing, fetching, exporting):
         # after the action too; the command line looks for it among all arguments
         action.add_argument(
             "--debug",
@@ -196,6 +213,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.action == "export":
+        return _export(options.data, options.speaker_rule, options.output)
     return _list(options.json) if options.action == "list" else _fetch(options.name, options.output)
 
 
@@ -244,6 +263,32 @@ def _fetch(name: str, folder: Path) -> int:
     return 0
 
 
+def _export(folders: Sequence[Path], speaker_rule: str | None, output: Path) -> int:
+    from ..data.audiofolder import NewClip, write_audiofolder
+    from ..data.dataset import find_clips
+    from ..data.manifest import SPLITS
+
+    clips = [
+        NewClip(
+            clip.path,
+            clip.label,
+            "" if clip.alone else clip.speaker,
+            SPLITS.get(clip.columns.get("split", "").strip().lower(), "train"),
+            clip.columns,
+        )
+        for clip in find_clips(folders, None, speaker_rule)
+    ]
+    if not output.absolute().parent.is_dir():
+        raise KwsError(f"{output.parent}: no such folder: make it, or name another with --output")
+    for split, count in write_audiofolder(clips, output).items():
+        print(f"{output / split}: {count} recordings")
+    return 0
+
+
 DATA = Verb(
-    "data", "list and fetch public data sets", "kws data fetch speech-commands", _configure, _run
+    "data",
+    "list and fetch public data sets; write recordings in another layout",
+    "kws data fetch speech-commands",
+    _configure,
+    _run,
 )

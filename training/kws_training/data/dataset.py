@@ -14,7 +14,9 @@ from kws.errors import KwsError
 from kws.folders import recordings_below
 from kws.metadata import SILENCE, UNKNOWN, is_label, keywords_of
 
-from .manifest import Manifest, Row, find_manifest, read_manifest, read_text
+from .audiofolder import find_listed
+from .hub_data import fetch_hub_data, parse_address
+from .manifest import MANIFEST, Manifest, Row, find_manifest, read_manifest, read_text
 from .spelling import one_spelling, tidy
 
 #: Who speaks, from the file name: Speech Commands names its files ``<speaker>_nohash_<n>``, and in
@@ -119,8 +121,9 @@ def find_clips(
     Parameters
     ----------
     folders : sequence of Path
-        Each with one sub-folder per word, at any depth, or a ``.csv`` with the columns ``path``
-        and ``label``.
+        Each with one sub-folder per word, at any depth, or in the layout `audiofolder`, or a
+        ``.csv`` with the columns ``path`` and ``label``; or a data set on the Hugging Face Hub,
+        see `kws_training.data.hub_data`.
     keywords : sequence of str, optional
         The words to keep apart; every other word becomes ``_unknown_``. All words unless said.
     speaker_rule : str, optional
@@ -231,6 +234,9 @@ class _Found:
 
 def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
     """Find the recordings with a word in one folder or manifest; keep the manifests read."""
+    address = parse_address(folder)
+    if address is not None:
+        folder = fetch_hub_data(address, labelled=True) / MANIFEST
     if is_manifest(folder):
         return [
             _Found(path, row.label, row.path, row)
@@ -239,6 +245,13 @@ def _find(folder: Path, known: dict[Path, Manifest]) -> list[_Found]:
         ]
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder: give one with a sub-folder per keyword")
+    listed = [] if (folder / MANIFEST).is_file() else find_listed(folder)
+    if listed:
+        return [
+            _Found(one.path, one.row.label, one.row.path, one.row, one.split)
+            for one in listed
+            if not is_aside(one.row.label)
+        ]
     paths = [path for path in recordings_below(folder) if path.parent != folder]
     if not paths:
         raise DataError(

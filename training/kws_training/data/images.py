@@ -23,8 +23,8 @@ from kws.pcm import to_float32
 
 from .checkpoint import DAMAGED_ARCHIVE
 from .clips import around_word
+from .manifest import SPLITS
 from .recordings import ClipSet
-from .splits import SPLITS
 
 #: Samples per second.
 RATE = WORDS.sample_rate

@@ -34,6 +34,13 @@ DELIMITERS = (",", ";", "\t", "|")
 #: Columns whose meaning is known: capitals do not matter in their names.
 KNOWN_COLUMNS = frozenset({"path", "label", "speaker", "start", "end"})
 
+#: What a column that splits, or a folder that is a split, may be called, and what it means.
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
 #: Byte order marks of UTF-16: what spreadsheets call Unicode text.
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: First line that says what is between the fields.
@@ -119,7 +126,7 @@ def read_manifest(path: Path) -> Manifest:
     wrong: list[str] = []
     for line, values in read_table(path, ("path",)):
         wrong += [f"line {line}: {what}" for what in _mend_times(values)]
-        name = _relative(path, line, values.pop("path"))
+        name = relative_path(path, line, values.pop("path"))
         label = values.pop("label", "").strip()
         row = Row(line, name, label, values.get("speaker", "").strip(), values)
         first = rows.setdefault(name, row)
@@ -186,7 +193,7 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
         if path not in known:
             if not path.is_file():
                 continue
-            columns = _columns(path)
+            columns = column_names(path)
             if "path" in columns:
                 known[path] = read_manifest(path)
             else:
@@ -300,8 +307,19 @@ def _column_name(text: str) -> str:
     return name.lower() if name.lower() in KNOWN_COLUMNS else name
 
 
-def _columns(path: Path) -> list[str]:
-    """Return the names in the first line of a file that may be a manifest; none if it is no CSV."""
+def column_names(path: Path) -> list[str]:
+    """Return the names in the first line of a file that may be a manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        None if it cannot be read or is no CSV.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_COLUMNS * MAX_FIELD)
@@ -341,8 +359,28 @@ def _reader(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[s
         raise ManifestError(f"{path}: line {reader.line_num}: no CSV ({error})") from None
 
 
-def _relative(manifest: Path, line: int, text: str) -> str:
-    """Check a path of a manifest; return it in its one normal form."""
+def relative_path(manifest: Path, line: int, text: str) -> str:
+    """Check a path of a manifest.
+
+    Parameters
+    ----------
+    manifest : Path
+        The file that names it.
+    line : int
+        Where in that file.
+    text : str
+        The path as it stands there.
+
+    Returns
+    -------
+    str
+        The path in its one normal form: relative, with slashes, below the manifest's folder.
+
+    Raises
+    ------
+    ManifestError
+        If it is missing, absolute, or leads out of that folder.
+    """
     where = f"{manifest}: line {line}"
     if not text.strip():
         raise ManifestError(f"{where}: the path is missing")

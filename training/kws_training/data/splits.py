@@ -9,13 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from kws.metadata import SILENCE, UNKNOWN
 
 from .dataset import Clip, DataError
-
-#: What a column that splits may say, and what it means.
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
+from .manifest import SPLITS
 
 
 def share_of(speaker: str) -> float:

@@ -18,7 +18,8 @@ from .dataset import (
     recordings_of_manifest,
     rows_of,
 )
-from .manifest import Manifest, Row
+from .hub_data import fetch_hub_data, parse_address
+from .manifest import MANIFEST, Manifest, Row
 
 
 def find_background(folders: Sequence[Path]) -> list[Path]:
@@ -41,7 +42,8 @@ def find_background(folders: Sequence[Path]) -> list[Path]:
     """
     known: dict[Path, Manifest] = {}
     found = []
-    for folder in folders:
+    for given in folders:
+        folder = given if parse_address(given) is None else _local(given) / MANIFEST
         if is_manifest(folder):
             found += [
                 path for path, row in recordings_of_manifest(folder, known) if is_aside(row.label)
@@ -54,6 +56,12 @@ def find_background(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
+def _local(folder: Path) -> Path:
+    """Return a folder on this machine: of a data set on the Hub the one in the cache."""
+    address = parse_address(folder)
+    return folder if address is None else fetch_hub_data(address, labelled=False)
+
+
 def find_recordings(folders: Sequence[Path]) -> list[Path]:
     """Find recordings that need no label, noise or speech, anywhere below the folders.
 
@@ -62,7 +70,7 @@ def find_recordings(folders: Sequence[Path]) -> list[Path]:
     Parameters
     ----------
     folders : sequence of Path
-        Folders of recordings, or single recordings.
+        Folders of recordings, single recordings, or data sets on the Hugging Face Hub.
 
     Returns
     -------
@@ -75,7 +83,7 @@ def find_recordings(folders: Sequence[Path]) -> list[Path]:
         If a folder does not exist or holds no recordings, or a file is none by its suffix.
     """
     found = []
-    for folder in folders:
+    for folder in map(_local, folders):
         if folder.is_file() and folder.suffix.lower() in AUDIO_SUFFIXES:
             found.append(folder)
             continue
@@ -111,6 +119,7 @@ def find_with_rows(folder: Path, known: dict[Path, Manifest]) -> list[tuple[Path
     ------
     DataError, ManifestError
     """
+    folder = _local(folder)
     paths = find_recordings([folder])
     rows = rows_of(folder, paths, known) if folder.is_dir() else {}
     return [(path, rows.get(path)) for path in paths]
