@@ -28,6 +28,10 @@ SMALLEST_FFT = 8
 #: Scales for which the gain has 30 bits and its product with a logarithm fits 64.
 SMALLEST_SCALE, LARGEST_SCALE = 1e-4, 100.0
 
+#: Bits by which a frame's level is finer than the network's input. 10 are left for whole steps, of
+#: which the input has 8.
+LEVEL_BITS = 6
+
 #: Bits that a 16-bit sample other than 0 can be shifted up.
 _MOST_SHIFT = 14
 #: A windowed sample of 1.0, before its shift, is 2**28 (`kws_front_end.c`).
@@ -104,6 +108,22 @@ def quantize(frames: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArra
     """
     steps = np.rint(np.multiply(np.asarray(frames, np.float32), np.float32(1.0 / scale)))
     return np.clip(steps + np.float32(zero_point), -128, 127).astype(np.int8)
+
+
+def quantized_level(level: float, scale: float, zero_point: int) -> int:
+    """Return a frame's level as the detector in C takes it: 16 bits.
+
+    Parameters
+    ----------
+    level : float
+        Natural logarithm.
+    scale : float
+        Scale of the network's input.
+    zero_point : int
+        Zero point of the network's input.
+    """
+    steps = (level / scale + zero_point) * 2**LEVEL_BITS
+    return int(np.clip(np.rint(steps), -(2**15), 2**15 - 1))
 
 
 def band_weights(config: LogMelConfig) -> tuple[int, list[int], npt.NDArray[np.float64]]:
@@ -209,6 +229,10 @@ extern "C" {{
 #define KWS_FRONT_END_ZERO ({zero_point})
 #define KWS_FRONT_END_SILENCE ({lowest}) /* {silence:.6g} */
 #define KWS_FRONT_END_HIGHEST ({highest}) /* {config.ceiling:.6g} */
+
+/* Levels are finer by so many bits, and not limited to 8: the edges of words are found by them. */
+#define KWS_FRONT_END_LEVEL_BITS {LEVEL_BITS}
+#define KWS_FRONT_END_SILENCE_LEVEL ({quantized_level(silence, scale, zero_point)})
 
 extern const int32_t kws_front_end_window[KWS_FRONT_END_WINDOW / 2 + 1];
 extern const int32_t kws_front_end_cosine[KWS_FRONT_END_FFT / 4 + 1];

@@ -15,8 +15,8 @@ from kws.modelfile import ModelFile
 from kws_training.networks.tflite import Graph
 
 from . import literals
+from .front_end import LEVEL_BITS, quantized_level
 from .network import Network
-from .silence import quantized_silence
 from .tensor_arena import Need
 
 #: What a label that is no keyword has for a threshold: no score is as high.
@@ -101,7 +101,12 @@ def model_header(
             "frames: real = (int8 - zero) * scale",
         ),
         ("KWS_INPUT_ZERO_POINT", f"({frames.zero_point})", ""),
-        ("KWS_SILENCE", f"({quantized_silence(model, graph)})", "every band of digital silence"),
+        ("KWS_LEVEL_BITS", LEVEL_BITS, "by which levels of frames are finer than int8"),
+        (
+            "KWS_SILENCE_LEVEL",
+            f"({quantized_level(front_end.silence, float(frames.scale), frames.zero_point)})",
+            "of a frame of digital silence",
+        ),
         ("KWS_LOGITS_SCALE", literals.floating(logits.scale), ""),
         ("KWS_LOGITS_ZERO_POINT", f"({logits.zero_point})", ""),
         ("", "", ""),

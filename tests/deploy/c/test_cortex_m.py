@@ -46,6 +46,7 @@ static kws_front_end front_end;
 static kws_network network;
 static kws_detector detector;
 static int8_t frames[KWS_STEP_FRAMES][KWS_BANDS];
+static int16_t levels[KWS_STEP_FRAMES];
 
 #ifdef __arm__
 /* ARM semihosting: SYS_WRITE0, and SYS_EXIT after ADP_Stopped_ApplicationExit */
@@ -91,6 +92,7 @@ int main(void)
     kws_network_reset(&network);
     kws_detector_reset(&detector);
     while (kws_front_end_push(&front_end, &samples, &count, frames[held])) {
+        levels[held] = front_end.level;
         if (++held < KWS_STEP_FRAMES) {
             continue;
         }
@@ -98,7 +100,7 @@ int main(void)
         kws_network_step(&network, frames[0], logits);
         print_hexadecimal(frames[0], sizeof frames);
         print_hexadecimal(logits, sizeof logits);
-        for (n = kws_detector_push(&detector, frames[0], logits, found); n > 0; n--) {
+        for (n = kws_detector_push(&detector, levels, logits, found); n > 0; n--) {
             print(kws_labels[found[n - 1].label]);
             print("\n");
         }

@@ -319,8 +319,8 @@ def test_two_streams_and_reset(build) -> None:
     assert done.returncode == 0
     frames, size = map(int, done.stdout.split())
     assert frames == WORDS.frames(32000)
-    # as docs/c_export.md says: samples, transform, sums of the latest frames, and two counts
-    assert size == 2 * WORDS.window + 4 * WORDS.fft + 4 * WORDS.dc_frames + 16
+    # as docs/c_export.md says: samples, transform, sums of the latest frames, a level, two counts
+    assert size == 2 * WORDS.window + 4 * WORDS.fft + 4 * WORDS.dc_frames + 24
 
 
 def test_is_what_the_spotter_hears(build) -> None:

@@ -74,7 +74,7 @@ def test_the_demo_to_the_last_digit(node: str, web: Path, tmp_path: Path) -> Non
 
 @pytest.mark.data
 def test_recordings(node: str, web: Path, tmp_path: Path, shared: Path) -> None:
-    """The same keywords with the same scores as in Python, nearly all at the very same places."""
+    """The same keywords at the same places as in Python, nearly all with the same score."""
     found = sorted((shared / "audio" / "telephone").rglob("*.*"))[::80]
     found += sorted((shared / "audio" / "speech_commands").rglob("*.*"))[::150]
     clips = [sixteen_bits(load_audio(path, 16000)) for path in found]
@@ -92,17 +92,14 @@ def test_recordings(node: str, web: Path, tmp_path: Path, shared: Path) -> None:
         theirs = python(clip)
         assert [one["keyword"] for one in ours] == [one.keyword for one in theirs]
         for one, other in zip(ours, theirs, strict=True):
+            assert abs(one["start"] - other.start) < 1e-6
+            assert abs(one["end"] - other.end) < 1e-6
             assert abs(one["score"] - other.score) <= 0.01
             compared += 1
-            alike += one | {"score": f"{one['score']:.2f}"} == {
-                "keyword": other.keyword,
-                "score": f"{other.score:.2f}",
-                "start": pytest.approx(other.start),
-                "end": pytest.approx(other.end),
-            }
+            alike += f"{one['score']:.2f}" == f"{other.score:.2f}"
     print(f"{len(clips)} recordings, {compared} detections, {alike} alike")
     assert compared >= 20
-    assert alike >= 0.9 * compared  # levels are int8 in C: an edge of a word may be elsewhere
+    assert alike >= 0.95 * compared  # a value of a frame may be rounded to the other side
 
 
 @pytest.mark.parametrize("rate", [48000, 44100, 22050, 8000])

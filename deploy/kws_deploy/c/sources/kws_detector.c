@@ -23,9 +23,12 @@
 
 void kws_detector_reset(kws_detector *self)
 {
+    int n;
     memset(self, 0, sizeof *self);
     memset(self->armed, 1, sizeof self->armed);
-    memset(self->levels, KWS_SILENCE, sizeof self->levels);
+    for (n = 0; n < KWS_LEVEL_FRAMES; n++) {
+        self->levels[n] = KWS_SILENCE_LEVEL;
+    }
 }
 
 /* Posteriors of one column: of labels that compete, by softmax; else each by a sigmoid. */
@@ -55,18 +58,18 @@ static void posteriors(const int8_t *logits, float *scores)
 #endif
 }
 
-/* Keep the level of each frame of a step: its loudest band. */
-static void remember(kws_detector *self, const int8_t *frames)
+/* Keep the levels of a step's frames. */
+static void remember(kws_detector *self, const int16_t *levels)
 {
-    int8_t *levels =
-        self->levels + self->steps % (KWS_LEVEL_FRAMES / KWS_STEP_FRAMES) * KWS_STEP_FRAMES;
-    for (int frame = 0; frame < KWS_STEP_FRAMES; frame++, frames += KWS_BANDS) {
-        levels[frame] = frames[0];
-        for (int band = 1; band < KWS_BANDS; band++) {
-            levels[frame] = frames[band] > levels[frame] ? frames[band] : levels[frame];
-        }
-    }
+    const int64_t turn = self->steps % (KWS_LEVEL_FRAMES / KWS_STEP_FRAMES);
+    memcpy(self->levels + turn * KWS_STEP_FRAMES, levels, KWS_STEP_FRAMES * sizeof *levels);
     self->steps++;
+}
+
+/* A level in natural logarithms. */
+static double natural(int32_t level)
+{
+    return (level / (double)(1 << KWS_LEVEL_BITS) - KWS_INPUT_ZERO_POINT) * KWS_INPUT_SCALE;
 }
 
 /* Level of the n-th of the frames in the ring, the oldest first, in natural logarithms. */
@@ -74,33 +77,37 @@ static double level(const kws_detector *self, int n)
 {
     const int oldest =
         (int)(self->steps % (KWS_LEVEL_FRAMES / KWS_STEP_FRAMES)) * KWS_STEP_FRAMES;
-    const int8_t value = self->levels[(oldest + n) % KWS_LEVEL_FRAMES];
-    return ((float)value - (float)KWS_INPUT_ZERO_POINT) * KWS_INPUT_SCALE;
+    return natural(self->levels[(oldest + n) % KWS_LEVEL_FRAMES]);
+}
+
+/* The n-th lowest level in the ring, counted from 0: what so many are below is halved by halves. */
+static int32_t nth_lowest(const kws_detector *self, int n)
+{
+    int32_t low = INT16_MIN, high = INT16_MAX;
+    while (low < high) {
+        const int32_t middle = low + (high - low) / 2;
+        int k, count = 0;
+        for (k = 0; k < KWS_LEVEL_FRAMES; k++) {
+            count += self->levels[k] <= middle;
+        }
+        if (count > n) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
 }
 
 /* Level that a tenth of the frames in the ring is below, between two of them by a straight line. */
 static double quiet_tenth(const kws_detector *self)
 {
-    uint16_t counts[256];
-    double found[2] = {0.0, 0.0};
     const double place = 0.1 * (KWS_LEVEL_FRAMES - 1);
     const int below = (int)place;
-    int seen = 0;
-    memset(counts, 0, sizeof counts);
-    for (int n = 0; n < KWS_LEVEL_FRAMES; n++) {
-        counts[self->levels[n] + 128]++;
-    }
-    for (int value = 0; value < 256; value++) {
-        for (int nth = below; nth <= below + 1; nth++) {
-            if (seen <= nth && nth < seen + counts[value]) {
-                found[nth - below] =
-                    ((float)(value - 128) - (float)KWS_INPUT_ZERO_POINT) * KWS_INPUT_SCALE;
-            }
-        }
-        seen += counts[value];
-    }
-    const double share = place - below, step = found[1] - found[0];
-    return share < 0.5 ? found[0] + step * share : found[1] - step * (1.0 - share);
+    const double first = natural(nth_lowest(self, below));
+    const double second = natural(nth_lowest(self, below + 1));
+    const double share = place - below, step = second - first;
+    return share < 0.5 ? first + step * share : second - step * (1.0 - share);
 }
 
 /* Find the stretch of sound around the loudest of the latest frames: it reaches, on both sides, to
@@ -264,11 +271,11 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
     return count;
 }
 
-int kws_detector_push(kws_detector *self, const int8_t *frames, const int8_t *logits,
+int kws_detector_push(kws_detector *self, const int16_t *levels, const int8_t *logits,
                       kws_detection *found)
 {
     int count = 0;
-    remember(self, frames);
+    remember(self, levels);
     for (int column = 0; column < KWS_COLUMNS; column++) {
         count += update(self, logits + column * KWS_LABELS, found + count);
     }

@@ -23,7 +23,7 @@ typedef struct {
     float scores[KWS_SMOOTHING_COLUMNS][KWS_LABELS]; /* a ring: posteriors of the last columns */
     int64_t blocked_until[KWS_LABELS];               /* column from which a label may be detected */
     uint8_t armed[KWS_LABELS];
-    int8_t levels[KWS_LEVEL_FRAMES]; /* a ring: loudest band of the last frames */
+    int16_t levels[KWS_LEVEL_FRAMES]; /* a ring: of the last frames */
     int64_t columns, steps;
 #if KWS_EXCLUSIVE
     int32_t delays[KWS_LABELS];  /* frames from a word's beginning to its detection */
@@ -35,9 +35,10 @@ typedef struct {
 /* Forget the past. Call it before the first step, and together with the network's. */
 void kws_detector_reset(kws_detector *self);
 
-/* Take one step: what kws_network_step took and gave. Returns how many keywords it completes, at
- * most KWS_MOST_DETECTIONS, and fills as many of `found`. */
-int kws_detector_push(kws_detector *self, const int8_t *frames, const int8_t *logits,
+/* Take one step: the level of each of its KWS_STEP_FRAMES frames, as kws_front_end has it, and what
+ * kws_network_step gave. Returns how many keywords it completes, at most KWS_MOST_DETECTIONS, and
+ * fills as many of `found`. */
+int kws_detector_push(kws_detector *self, const int16_t *levels, const int8_t *logits,
                       kws_detection *found);
 
 #ifdef __cplusplus

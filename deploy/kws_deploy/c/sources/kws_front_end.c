@@ -257,6 +257,25 @@ static int32_t logarithm(uint64_t value)
     return (int32_t)(((63u - zeros) << 24) + at[0] + between);
 }
 
+/* Returns the logarithm of a band's sum, not 0, in steps of the network's input from its zero point
+ * on, times 2^KWS_FRONT_END_GAIN_BITS. */
+static int64_t steps(uint64_t sum, int shift)
+{
+    int64_t value;
+#if KWS_FRONT_END_HAS_OFFSET
+    sum += KWS_FRONT_END_OFFSET >> (KWS_FRONT_END_PER_SHIFT * (KWS_FRONT_END_MOST_SHIFT - shift));
+#endif
+    value = logarithm(sum);
+    value -= (int64_t)(KWS_FRONT_END_EXPONENT + KWS_FRONT_END_PER_SHIFT * shift) * 0x1000000;
+    return value * KWS_FRONT_END_GAIN;
+}
+
+/* Returns a value to the nearest of its lowest bits that are kept, halves up. */
+static int64_t nearest(int64_t value, int bits)
+{
+    return (value + (INT64_C(1) << (bits - 1))) >> bits;
+}
+
 /* Returns the network's input for a band's sum. */
 static int8_t quantized(uint64_t sum, int shift)
 {
@@ -264,18 +283,26 @@ static int8_t quantized(uint64_t sum, int shift)
     if (sum == 0) {
         return KWS_FRONT_END_SILENCE;
     }
-#if KWS_FRONT_END_HAS_OFFSET
-    sum += KWS_FRONT_END_OFFSET >> (KWS_FRONT_END_PER_SHIFT * (KWS_FRONT_END_MOST_SHIFT - shift));
-#endif
-    value = logarithm(sum);
-    value -= (int64_t)(KWS_FRONT_END_EXPONENT + KWS_FRONT_END_PER_SHIFT * shift) * 0x1000000;
-    value = (value * KWS_FRONT_END_GAIN + (INT64_C(1) << (KWS_FRONT_END_GAIN_BITS - 1)))
-            >> KWS_FRONT_END_GAIN_BITS;
-    value += KWS_FRONT_END_ZERO;
+    value = nearest(steps(sum, shift), KWS_FRONT_END_GAIN_BITS) + KWS_FRONT_END_ZERO;
     if (value < KWS_FRONT_END_SILENCE) { /* no sum is less than silence's */
         return KWS_FRONT_END_SILENCE;
     }
     return (int8_t)(value < KWS_FRONT_END_HIGHEST ? value : KWS_FRONT_END_HIGHEST);
+}
+
+/* Returns the level of a frame whose loudest band has a sum. */
+static int16_t level_of(uint64_t sum, int shift)
+{
+    int64_t value;
+    if (sum == 0) {
+        return KWS_FRONT_END_SILENCE_LEVEL;
+    }
+    value = nearest(steps(sum, shift), KWS_FRONT_END_GAIN_BITS - KWS_FRONT_END_LEVEL_BITS);
+    value += KWS_FRONT_END_ZERO * (1 << KWS_FRONT_END_LEVEL_BITS);
+    if (value < KWS_FRONT_END_SILENCE_LEVEL) {
+        return KWS_FRONT_END_SILENCE_LEVEL;
+    }
+    return (int16_t)(value < INT16_MAX ? value : INT16_MAX);
 }
 
 /* Fills the frame of the samples that are held. */
@@ -284,13 +311,14 @@ static void make_frame(kws_front_end *self, int8_t *frame)
     const int shift = headroom(self->samples);
     const uint32_t *weight = kws_front_end_weights;
     size_t edge, k = KWS_FRONT_END_FIRST_BIN;
-    uint64_t rest = 0;
+    uint64_t rest = 0, loudest = 0;
     int32_t offset = 0;
     if (shift < 0) {
 #if KWS_FRONT_END_DC_FRAMES
         shared(self, 0, 0);
 #endif
         memset(frame, KWS_FRONT_END_SILENCE, KWS_FRONT_END_BANDS);
+        self->level = KWS_FRONT_END_SILENCE_LEVEL;
         return;
     }
     load(self->spectrum, self->samples, shift);
@@ -310,9 +338,11 @@ static void make_frame(kws_front_end *self, int8_t *frame)
         }
         if (edge > 0) {
             frame[edge - 1] = quantized(falling, shift);
+            loudest = falling > loudest ? falling : loudest;
         }
         rest = rising;
     }
+    self->level = level_of(loudest, shift);
 }
 
 void kws_front_end_reset(kws_front_end *self)

@@ -24,6 +24,8 @@ typedef struct {
     size_t held;                           /* samples that are waiting for their frame */
     int16_t samples[KWS_FRONT_END_WINDOW];
     int32_t spectrum[KWS_FRONT_END_FFT];   /* real and imaginary parts, in turn */
+    int16_t level;                         /* of the latest frame: its loudest band, as in the frame
+                                              times 2^KWS_FRONT_END_LEVEL_BITS, for kws_detector */
 #if KWS_FRONT_END_DC_FRAMES
     int32_t sums[KWS_FRONT_END_DC_FRAMES]; /* of the samples under the window, latest frames */
     size_t oldest;                         /* of these; KWS_FRONT_END_DC_FRAMES: there is none */

@@ -16,6 +16,7 @@ static kws_front_end front_end;
 static kws_network network;
 static kws_detector detector;
 static int8_t frames[KWS_STEP_FRAMES][KWS_BANDS];
+static int16_t levels[KWS_STEP_FRAMES];
 static int held; /* frames that wait for their step */
 
 static void step(void)
@@ -23,7 +24,7 @@ static void step(void)
     int8_t logits[KWS_COLUMNS * KWS_LABELS];
     kws_detection found[KWS_MOST_DETECTIONS];
     kws_network_step(&network, frames[0], logits);
-    const int count = kws_detector_push(&detector, frames[0], logits, found);
+    const int count = kws_detector_push(&detector, levels, logits, found);
     for (int n = 0; n < count; n++) {
         printf("%.2f\t%.2f\t%s\t%.3f\n", (double)found[n].start / KWS_SAMPLE_RATE,
                (double)found[n].end / KWS_SAMPLE_RATE, kws_labels[found[n].label],
@@ -37,6 +38,7 @@ static void step(void)
 static void take(const int16_t *samples, size_t count)
 {
     while (kws_front_end_push(&front_end, &samples, &count, frames[held])) {
+        levels[held] = front_end.level;
         if (++held == KWS_STEP_FRAMES) {
             held = 0;
             step();

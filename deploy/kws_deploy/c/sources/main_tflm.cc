@@ -32,6 +32,7 @@ alignas(16) uint8_t tensor_arena[KWS_TENSOR_ARENA_BYTES];
 // The interpreter reuses the memory of its inputs: the states live here between steps.
 int8_t states[KWS_STATE_BYTES];
 int8_t frames[KWS_STEP_FRAMES][KWS_BANDS];
+int16_t levels[KWS_STEP_FRAMES];
 kws_front_end front_end;
 kws_detector detector;
 
@@ -81,6 +82,7 @@ int main()
         const int16_t *samples = buffer;
         size_t count = read_samples(buffer, KWS_HOP);
         while (kws_front_end_push(&front_end, &samples, &count, frames[held])) {
+            levels[held] = front_end.level;
             if (++held < KWS_STEP_FRAMES) {
                 continue;
             }
@@ -91,7 +93,7 @@ int main()
                 return 1;
             }
             kws_detection found[KWS_MOST_DETECTIONS];
-            const int detections = kws_detector_push(&detector, frames[0], logits, found);
+            const int detections = kws_detector_push(&detector, levels, logits, found);
             for (int n = 0; n < detections; n++) {
                 std::printf("%s %d %%\n", kws_labels[found[n].label],
                             static_cast<int>(100.0f * found[n].score + 0.5f));

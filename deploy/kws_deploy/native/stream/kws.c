@@ -41,7 +41,7 @@ static void step(kws *self, kws_callback *heard, void *context)
     kws_detection found[KWS_MOST_DETECTIONS];
     int count, n;
     kws_network_step(&self->network, self->frames[0], logits);
-    count = kws_detector_push(&self->detector, self->frames[0], logits, found);
+    count = kws_detector_push(&self->detector, self->levels, logits, found);
     for (n = 0; n < count && heard != NULL; n++) {
         kws_event event;
         event.keyword = kws_labels[found[n].label];
@@ -57,6 +57,7 @@ void kws_process(kws *self, const int16_t *samples, size_t count, kws_callback *
                  void *context)
 {
     while (kws_front_end_push(&self->front_end, &samples, &count, self->frames[self->held])) {
+        self->levels[self->held] = self->front_end.level;
         if (++self->held == KWS_STEP_FRAMES) {
             self->held = 0;
             step(self, heard, context);

@@ -13,6 +13,7 @@ struct kws {
     kws_network network;
     kws_detector detector;
     int8_t frames[KWS_STEP_FRAMES][KWS_BANDS];
+    int16_t levels[KWS_STEP_FRAMES];
     int32_t held; /* frames that wait for their step */
 };
 
