@@ -106,6 +106,18 @@ def test_home_assistant_is_told_an_event_entity_and_a_trigger_for_each_keyword()
     assert {json.dumps(trigger["device"]) for trigger in triggers} == {json.dumps(event["device"])}
 
 
+def test_the_templates_make_of_a_message_what_home_assistant_wants() -> None:
+    sandbox = pytest.importorskip("jinja2.sandbox", reason="no Jinja: pip install jinja2")
+    environment = sandbox.ImmutableSandboxedEnvironment()  # as Home Assistant's is
+    environment.filters["to_json"] = json.dumps
+    message = json.loads(detection_message(YES, "-"))
+    announced = discovery_messages("homeassistant", "kws", "commands", ["yes"])
+    event, trigger = [json.loads(one)["value_template"] for _, one in announced]
+    rendered = environment.from_string(event).render(value_json=message)
+    assert json.loads(rendered) == {**message, "event_type": "yes"}
+    assert environment.from_string(trigger).render(value_json=message) == "yes"
+
+
 @pytest.mark.parametrize("prefix", ["", "home/#", "a\nb"])
 def test_what_is_no_prefix_is_refused(prefix: str) -> None:
     pytest.importorskip("paho.mqtt.client", reason="needs the extra mqtt")
