@@ -183,13 +183,38 @@ def read_positive(path: str | Path, sample_rate: int) -> Positive:
     """
     recording = read_recording(path, LONGEST_RECORDING)
     samples = resample(recording.samples, recording.sample_rate, sample_rate)
+    return positive_of(str(path), samples, sample_rate)
+
+
+def positive_of(name: str, samples: Float32, sample_rate: int) -> Positive:
+    """Cut the phrase out of a recording in memory.
+
+    Parameters
+    ----------
+    name : str
+        What the recording is called.
+    samples : float32 (n,)
+        The recording at the rate of the base's front end.
+    sample_rate : int
+        Samples per second.
+
+    Returns
+    -------
+    Positive
+        The phrase, with a little around it.
+
+    Raises
+    ------
+    AudioError
+        If no phrase can be learned from it; the message says why.
+    """
     utterance = examine(samples, sample_rate)
     if utterance.problems:
-        raise AudioError(f"{path}: {'; '.join(utterance.problems)}")
+        raise AudioError(f"{name}: {'; '.join(utterance.problems)}")
     first = max(0, round((utterance.start - BEFORE) * sample_rate))
     last = round((utterance.end + BEHIND) * sample_rate)
     end = utterance.end - first / sample_rate
-    return Positive(str(path), samples[first:last], end, utterance.seconds)
+    return Positive(name, samples[first:last], end, utterance.seconds)
 
 
 class _FeatureExtractor:
