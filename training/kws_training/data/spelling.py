@@ -59,7 +59,10 @@ def tidy(text: str) -> str:
 def one_spelling(
     words: Iterable[str], fixed: Sequence[str] = ()
 ) -> tuple[dict[str, str], list[str]]:
-    """Give words that differ only in capitals, Unicode form or spaces at their ends one spelling.
+    """Give words that differ only in what is not heard one spelling.
+
+    That is capitals, the form of Unicode (full-width letters too), marks that nobody sees, spaces,
+    underscores and hyphens, and the full stop, comma or mark at the end of a sentence.
 
     Parameters
     ----------
@@ -99,7 +102,8 @@ def one_spelling(
         spellings |= dict.fromkeys(group, chosen)
         others = [word for word in group if word != chosen]
         if labels and others:
-            notes.append(f"{_shown(others, chosen)} is taken for the label {chosen!r}")
+            verb = "is" if len(others) == 1 else "are"
+            notes.append(f"{_shown(others, chosen)} {verb} taken for the label {chosen!r}")
         elif len(group) > 1:
             notes.append(
                 f"{_shown(group, chosen)} are taken for one label, {chosen!r}: if they are two "
@@ -110,7 +114,15 @@ def one_spelling(
 
 def _key(word: str) -> str:
     """Return what words have in common that are one word."""
-    return unicodedata.normalize("NFC", tidy(word).casefold())
+    text = unicodedata.normalize("NFKC", tidy(word)).casefold()
+    if len(text) > 1 and text[0] == text[-1] == "_":
+        return text  # what is no word, such as _unknown_
+    kept = []
+    for char in unicodedata.normalize("NFKC", text):
+        category = unicodedata.category(char)
+        if category != "Cf":  # marks that nobody sees, such as a space of no width
+            kept.append(" " if category in ("Pc", "Pd", "Zs", "Cc") else char)
+    return " ".join("".join(kept).rstrip(".,!?\u2026").split()) or text
 
 
 def _shown(words: Sequence[str], chosen: str) -> str:
