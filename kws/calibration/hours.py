@@ -21,6 +21,9 @@ from ..errors import KwsError
 #: Seconds for which samples may stay the same in a recording of a place: gates and editors leave
 #: shorter pauses between words.
 LONGEST_PAUSE = 1.0
+#: Largest step from one sample to the next in digital silence: dither moves it by two of the 2**16
+#: levels of 16 bits. The noise of the faintest microphone takes larger steps within a second.
+LARGEST_STEP = np.float32(2.5 / 32768)
 #: Samples of the shortest part that is compared with what was heard before, but for a last one.
 SHORTEST_PART = 4000
 #: Samples of the longest part.
@@ -142,6 +145,8 @@ class HoursCounter:
 def without_silence(recording: Float32, sample_rate: int) -> Float32:
     """Cut stretches of digital silence of more than `LONGEST_PAUSE` out of a recording.
 
+    Samples are digital silence that stay where they are but for `LARGEST_STEP`.
+
     Parameters
     ----------
     recording : float32 (n,)
@@ -159,7 +164,11 @@ def without_silence(recording: Float32, sample_rate: int) -> Float32:
     >>> without_silence(np.array([1, 0, 0, 0, 0, 1, 0], np.float32), 3)
     array([1., 1., 0.], dtype=float32)
     """
-    long = in_long_runs(recording, round(LONGEST_PAUSE * sample_rate))
+    if not len(recording):
+        return recording
+    moves = np.abs(np.diff(recording, prepend=recording[0])) > LARGEST_STEP
+    # how often it had moved before is the same for all samples of a stretch
+    long = in_long_runs(np.cumsum(moves, dtype=np.int32), round(LONGEST_PAUSE * sample_rate))
     return recording[~long] if long.any() else recording
 
 
@@ -253,7 +262,7 @@ class _Comparison:
 
 
 class _Runs:
-    """Counts the samples of long runs of one value in a recording."""
+    """Counts the samples of long stretches of digital silence in a recording."""
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
@@ -263,7 +272,7 @@ class _Runs:
     def push(self, samples: Float32) -> int:
         """Return the samples of the long runs that end in the next samples."""
         before = np.concatenate([[self._value], samples[:-1]])
-        changes = np.flatnonzero(samples != before)
+        changes = np.flatnonzero(~(np.abs(samples - before) <= LARGEST_STEP))
         self._value = samples[-1]
         if not len(changes):
             self._run += len(samples)

@@ -87,6 +87,29 @@ def test_digital_silence_is_passed_on_and_not_counted() -> None:
     assert hours.silent_seconds == 1202
 
 
+def dither(seconds: int) -> np.ndarray:
+    """What a muted microphone or an editor gives: noise of one level of 16 bits."""
+    levels = np.random.default_rng(0).integers(-1, 2, seconds * RATE)
+    return (levels / 32768).astype(np.float32)
+
+
+def test_dither_is_digital_silence() -> None:
+    hours = HoursCounter(RATE)
+    heard(hours, dither(60), 777)
+    heard(hours, dither(60) + np.float32(0.1))
+    assert hours.seconds == 0
+    assert hours.silent_seconds > 100
+    assert len(without_silence(dither(60), RATE)) == 0
+
+
+def test_the_faintest_microphone_counts() -> None:
+    hours = HoursCounter(RATE)
+    faint = np.random.default_rng(0).normal(0, 1 / 32768, 60 * RATE).astype(np.float32)
+    heard(hours, faint)
+    assert hours.seconds == 60
+    assert without_silence(faint, RATE) is faint
+
+
 def test_silence_counts_as_such_where_the_rest_is_not_wanted() -> None:
     hours = HoursCounter(RATE)
     silence = np.zeros(60 * RATE, np.float32)
