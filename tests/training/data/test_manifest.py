@@ -187,6 +187,24 @@ def test_a_manifest_that_is_not_used_is_named_once(tmp_path, text, capsys):
     assert line.startswith(f"kws: {path}: is not used")
 
 
+@pytest.mark.parametrize("name", ["Manifest.CSV", "manifest.tsv", "manifest.csv.txt"])
+def test_a_file_that_looks_like_a_manifest_is_named_once(tmp_path, name, capsys):
+    (tmp_path / "yes").mkdir()
+    (tmp_path / name).write_text("path,speaker\nyes/a.wav,anna\n")
+    known = {}
+    assert find_manifest(tmp_path / "yes", known) is None
+    assert find_manifest(tmp_path / "yes", known) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / name}: is not used" in line
+    assert "rename it to manifest.csv" in line
+
+
+def test_lines_without_anything_may_come_first(tmp_path):
+    (tmp_path / "manifest.csv").write_text("\n\r\npath;speaker\nyes/a.wav;anna\n")
+    manifest = find_manifest(tmp_path, {})
+    assert manifest.rows["yes/a.wav"].columns["speaker"] == "anna"
+
+
 def test_a_manifest_in_another_encoding_is_refused_by_name(tmp_path):
     path = write(tmp_path, "path;speaker\n1.wav;Jörg\n".encode("latin-1"))
     with pytest.raises(ManifestError, match="line 2: not UTF-8"):

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from kws.errors import KwsError
 
 #: Name of the file that is looked for.
 MANIFEST = "manifest.csv"
+
+#: Names, in small letters, of files that look like one and are not looked for.
+_LIKE_MANIFEST = frozenset({MANIFEST, "manifest.tsv", "manifest.txt", "manifest.csv.txt"})
 
 #: Folders above a data folder in which its manifest is looked for.
 LEVELS = 3
@@ -192,6 +196,9 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
         path = above / MANIFEST
         if path not in known:
             if not path.is_file():
+                if above in (folder, folder.parent) and above not in known:
+                    known[above] = Manifest(above, {})  # its files are named once
+                    _name_others(above)
                 continue
             columns = column_names(path)
             if "path" in columns:
@@ -207,6 +214,19 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
         if any(name.startswith(inside) for name in known[path].rows):
             return known[path]
     return None
+
+
+def _name_others(folder: Path) -> None:
+    """Say of files that may be meant for a manifest that they are not used."""
+    try:
+        names = [name for name in os.listdir(folder) if name.lower() in _LIKE_MANIFEST]
+    except OSError:
+        return
+    for name in sorted(names):
+        note(
+            f"kws: {folder / name}: is not used: if it is a manifest, rename it to {MANIFEST} "
+            "(commas, semicolons or tabs between its columns)"
+        )
 
 
 def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -331,7 +351,7 @@ def column_names(path: Path) -> list[str]:
 
 def _first_line(text: str, delimiter: str) -> list[str]:
     """Return the names in the first line of a table; none if it is no CSV."""
-    first, _, rest = text.partition("\n")
+    first, _, rest = text.lstrip("\r\n").partition("\n")
     if _SEPARATOR_LINE.fullmatch(first.strip()):
         first = rest.partition("\n")[0]
     try:
