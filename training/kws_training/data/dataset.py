@@ -106,6 +106,22 @@ class Skipped:
         return cls(path, str(error).removeprefix(f"{path}: "))
 
 
+def speakers_of(clips: Iterable[Clip]) -> set[str]:
+    """Return the known people who say words in clips; nobody speaks in silence.
+
+    Parameters
+    ----------
+    clips : iterable of Clip
+        The clips.
+
+    Returns
+    -------
+    set of str
+        Their names.
+    """
+    return {clip.speaker for clip in clips if not clip.alone and clip.label != SILENCE}
+
+
 def find_clips(
     folders: Sequence[Path],
     keywords: Sequence[str] | None = None,

@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,7 +218,7 @@ def find_manifest(folder: Path, known: dict[Path, Manifest]) -> Manifest | None:
 def _name_others(folder: Path) -> None:
     """Say of files that may be meant for a manifest that they are not used."""
     try:
-        names = [name for name in os.listdir(folder) if name.lower() in _LIKE_MANIFEST]
+        names = [one.name for one in folder.iterdir() if one.name.lower() in _LIKE_MANIFEST]
     except OSError:
         return
     for name in sorted(names):

@@ -10,7 +10,7 @@ from kws.arrays import Int16
 from kws.metadata import SILENCE, UNKNOWN, keywords_of
 from kws.spotter import KeywordSpotter
 
-from ..data.dataset import Clip, DataError, Skipped
+from ..data.dataset import Clip, DataError, Skipped, speakers_of
 from ..progress import Progress
 from .paired import PairedCounts, clips_needed, difference_interval, mcnemar, mcnemar_worse, shown_p
 
@@ -235,7 +235,7 @@ def compare(
             )
             for label in order
         ),
-        speakers=len({clip.speaker for clip in clips if not clip.alone}),
+        speakers=len(speakers_of(clips)),
         alpha=alpha,
         p_value=mcnemar(counts.only_old, counts.only_new),
         p_worse=mcnemar_worse(counts.only_old, counts.only_new),

@@ -15,7 +15,7 @@ from kws.intervals import share_interval
 from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 
-from ..data.dataset import Clip, DataError, Skipped
+from ..data.dataset import Clip, DataError, Skipped, speakers_of
 from ..progress import Progress
 from .groups import GroupFigures, first_names
 from .results import ClassFigures, ClipReport, ClipResult
@@ -73,8 +73,7 @@ class Evaluation:
     @property
     def speakers(self) -> int:
         """How many known people say the clips."""
-        clips = [result.clip for result in self.report.results]
-        return len({clip.speaker for clip in clips if not clip.alone})
+        return len(speakers_of(result.clip for result in self.report.results))
 
 
 def judge_clips(
