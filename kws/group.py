@@ -318,9 +318,8 @@ class _FrameStream:
         self._alone: list[tuple[_Member, Decoder]] = []
         self._joint: list[_JointMembers] = []
         joined: dict[tuple[float, ...], list[_Member]] = {}
-        shapes = {n: StepShape(self._size, source.output_frames) for n, source in sources}
         for one in members:
-            shape = shapes[one.place.source]
+            shape = StepShape(self._size, one.place.output_frames)
             decided = how_decided(one.metadata, shape)
             if decided is None:
                 decoder = decoder_for(one.metadata, shape, one.began)
@@ -329,7 +328,7 @@ class _FrameStream:
             else:
                 joined.setdefault(decided, []).append(one)
         for some in joined.values():
-            joint = _JointMembers(some, shapes[some[0].place.source])
+            joint = _JointMembers(some, StepShape(self._size, some[0].place.output_frames))
             self.decoders.update(joint.decoders)
             self._joint.append(joint)
         self._steps = 0

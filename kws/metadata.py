@@ -56,6 +56,31 @@ class StreamingContract:
 
 
 @dataclass(frozen=True)
+class Head:
+    """The part of a network behind the word base, as a network of its own.
+
+    Several models with the same base run that once, and each its own head. What they give together
+    is what the whole network gives, to the last bit.
+
+    Attributes
+    ----------
+    base_sha256 : str
+        SHA-256 of the network of the word base that gives the features.
+    whole_sha256 : str
+        SHA-256 of the whole network that base and head are together.
+    streaming : StreamingContract
+        How the head runs: its frames are output frames of the base.
+    network : bytes
+        The flatbuffer of the head.
+    """
+
+    base_sha256: str
+    whole_sha256: str
+    streaming: StreamingContract
+    network: bytes = field(default=b"", compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class DetectorDefaults:
     """What turns scores into detections.
 
@@ -250,6 +275,8 @@ class Metadata:
         Of a file that `kws enroll` wrote: the network's output is features.
     arrays : dict of str to array
         Entries of the file beside ``kws.json``: some of `ARRAYS`.
+    head : Head or None
+        Of a file that `kws train --frozen-base` wrote.
     """
 
     task: str
@@ -262,6 +289,7 @@ class Metadata:
     prototypes: PrototypeContract | None = None
     warping: WarpingContract | None = None
     arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+    head: Head | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -364,14 +392,6 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         raise ModelError("no label is a keyword")
     if task == WAKE_WORDS and keywords != labels:
         raise ModelError("every label of wake words must be a keyword")
-    streaming = reader.group("streaming")
-    states = []
-    for pair in streaming.items("states", 1000):
-        if not (
-            isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)
-        ):
-            raise ModelError("streaming: each state must be a pair of tensor names")
-        states.append((pair[0], pair[1]))
     detector = reader.group("detector")
     thresholds = detector.group("thresholds")
     for keyword in thresholds.values:
@@ -400,13 +420,7 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         task=task,
         labels=labels,
         front_end=front_end_from(reader.get("front_end")),
-        streaming=StreamingContract(
-            frames=streaming.count("frames", 1, 1000),
-            receptive_field=streaming.count("receptive_field", 1, 10000),
-            input=streaming.text("input"),
-            output=streaming.text("output"),
-            states=tuple(states),
-        ),
+        streaming=_streaming(reader.group("streaming")),
         detector=_detector(
             task, detector, {keyword: thresholds.number(keyword, 0, 1) for keyword in keywords}
         ),
@@ -418,6 +432,36 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         warping=_warping(reader.group("warping"), len(labels), task)
         if "warping" in reader.values
         else None,
+        head=_head(reader.group("head"), task) if "head" in reader.values else None,
+    )
+
+
+def _streaming(reader: FieldReader) -> StreamingContract:
+    """Check how a network runs as a stream."""
+    states = []
+    for pair in reader.items("states", 1000):
+        if not (
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)
+        ):
+            raise ModelError("streaming: each state must be a pair of tensor names")
+        states.append((pair[0], pair[1]))
+    return StreamingContract(
+        frames=reader.count("frames", 1, 1000),
+        receptive_field=reader.count("receptive_field", 1, 10000),
+        input=reader.text("input"),
+        output=reader.text("output"),
+        states=tuple(states),
+    )
+
+
+def _head(reader: FieldReader, task: str) -> Head:
+    """Check how a head runs behind a word base."""
+    if task != WAKE_WORDS:
+        raise ModelError(f"head: is for the task {WAKE_WORDS}, not {task}")
+    return Head(
+        reader.text("base_sha256"),
+        reader.text("whole_sha256"),
+        _streaming(reader.group("streaming")),
     )
 
 

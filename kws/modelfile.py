@@ -24,7 +24,7 @@ import numpy.typing as npt
 from .errors import ModelError
 from .fields import FieldReader
 from .files import whole_file
-from .metadata import Metadata, parse_metadata
+from .metadata import Metadata, StreamingContract, parse_metadata
 
 SCHEMA = 1
 METADATA_NAME = "kws.json"
@@ -34,6 +34,9 @@ MAX_METADATA_BYTES = 2**20
 #: Arrays that a file may hold beside the network, each as NumPy writes it, and their dimensions.
 ARRAYS = {"projection.npy": 2, "prototypes.npy": 3, "sequences.npy": 2}
 MAX_ARRAY_BYTES = 4 * 2**20
+#: The network of a head, without the word base (`kws.metadata.Head`).
+HEAD_NAME = "head.tflite"
+MAX_HEAD_BYTES = 4 * 2**20
 #: What reading an entry of a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
 
@@ -141,6 +144,11 @@ def parse_model(content: bytes, path: str) -> ModelFile:
         metadata = parse_metadata(reader)
         names = reader.items("arrays", 100) if "arrays" in values else []
         metadata = replace(metadata, arrays={name: _array(content, name) for name in names})
+        if metadata.head is not None:
+            if metadata.head.whole_sha256 != network.text("sha256"):
+                raise ModelError("head: is that of another network: the file is damaged")
+            head = replace(metadata.head, network=_head_network(content))
+            metadata = replace(metadata, head=head)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     return ModelFile(path, content[:size], metadata)
@@ -190,16 +198,14 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
     bytes
         What `parse_model` reads.
     """
+    sha256 = hashlib.sha256(network).hexdigest()
     values = {
         "schema": SCHEMA,
         "task": metadata.task,
         "labels": list(metadata.labels),
-        "network": {"bytes": len(network), "sha256": hashlib.sha256(network).hexdigest()},
+        "network": {"bytes": len(network), "sha256": sha256},
         "front_end": metadata.front_end.to_dict(),
-        "streaming": {
-            **vars(metadata.streaming),
-            "states": [*map(list, metadata.streaming.states)],
-        },
+        "streaming": _streaming_values(metadata.streaming),
         "detector": vars(metadata.detector),
         "operating_points": [vars(point) for point in metadata.operating_points],
         "provenance": metadata.provenance,
@@ -210,6 +216,15 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
         values["warping"] = vars(metadata.warping)
     if metadata.arrays:
         values["arrays"] = sorted(metadata.arrays)
+    head = metadata.head
+    if head is not None and head.whole_sha256 != sha256:
+        head = None  # the network is another one now, quantized anew or pruned
+    if head is not None:
+        values["head"] = {
+            "base_sha256": head.base_sha256,
+            "whole_sha256": head.whole_sha256,
+            "streaming": _streaming_values(head.streaming),
+        }
     stream = io.BytesIO()
     stream.write(network)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -218,7 +233,13 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
             entry = io.BytesIO()
             np.save(entry, array, allow_pickle=False)
             _add(archive, name, entry.getvalue())
+        if head is not None:
+            _add(archive, HEAD_NAME, head.network)
     return stream.getvalue()
+
+
+def _streaming_values(contract: StreamingContract) -> dict[str, Any]:
+    return {**vars(contract), "states": [*map(list, contract.states)]}
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -259,6 +280,24 @@ def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
     if not np.isfinite(array).all():
         raise ModelError(f"{name} holds numbers that are not finite")
     return array
+
+
+def _head_network(content: bytes) -> bytes:
+    """Read the network of a file's head, bounded in size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entry = archive.getinfo(HEAD_NAME)
+            if entry.file_size > MAX_HEAD_BYTES or entry.flag_bits & 1:
+                raise ModelError(f"{HEAD_NAME} is too large or encrypted")
+            with archive.open(entry) as stream:
+                network = stream.read(MAX_HEAD_BYTES + 1)
+    except KeyError:
+        raise ModelError(f"{HEAD_NAME} is missing: the file is damaged") from None
+    except _DAMAGE:
+        raise ModelError(f"{HEAD_NAME} is damaged") from None
+    if network[4:8] != b"TFL3":
+        raise ModelError(f"{HEAD_NAME} is no TFLite network: the file is damaged")
+    return network
 
 
 def _refuse(constant: str) -> None:

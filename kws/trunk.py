@@ -1,20 +1,30 @@
 """Networks that several models have in common, run once for all of them.
 
 A group of models opens its networks here. Files that `kws enroll` wrote from one word base hold
-the same network: it runs once, and its features are compared with the phrases of all files.
+the same network: it runs once, and its features are compared with the phrases of all files. Files
+that `kws train --frozen-base` wrote hold the same base and a head of their own
+(`kws.metadata.Head`): the base runs once, and each head on its features.
+
+Which network a file's base is, is told by the digest of bytes that are here, those of another model
+or of the package, and never by what the file says alone: no file can put its own base in the place
+of another's.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import Float32
-from .modelfile import ModelFile
-from .network import StreamingNetwork
+from .errors import ModelError
+from .modelfile import HEAD_NAME, ModelFile
+from .network import StepNetwork, StreamingNetwork
+from .packaged import WORDS, packaged_model
 from .prototypes import FEATURES, Matcher
 from .warping import WarpingMatcher
 
@@ -33,6 +43,8 @@ class Place:
         The column of the model's first label in it.
     width : int
         Columns of the array.
+    output_frames : int
+        Rows of the array: output frames of a step.
     phrases : WarpingMatcher or StreamingNetwork or None
         What compares features with enrolled phrases and tells when they began; None where the
         phrases were not enrolled.
@@ -42,6 +54,7 @@ class Place:
     output: int
     first: int
     width: int
+    output_frames: int
     phrases: WarpingMatcher | StreamingNetwork | None = None
 
     def begun(self, output_frame: int, label: int) -> int:
@@ -63,31 +76,151 @@ class Place:
         return self.phrases.begun(output_frame, self.first + label)
 
 
+class BaseHead:
+    """The head of a model, run on the features of a word base.
+
+    Parameters
+    ----------
+    model : ModelFile
+        With a `Head`.
+    base : StreamingNetwork
+        Gives the features.
+    threads : int
+        Threads of the interpreter.
+
+    Raises
+    ------
+    ModelError
+        If the head does not match its contract, or does not take what the base gives.
+    """
+
+    def __init__(self, model: ModelFile, base: StreamingNetwork, threads: int) -> None:
+        head = model.metadata.head
+        if head is None:
+            raise ModelError(f"{model.path}: has no head of its own")
+        self._base = base
+        self._network = StepNetwork(
+            f"{model.path}: {HEAD_NAME}",
+            head.network,
+            head.streaming,
+            base.channels,
+            len(model.metadata.labels),
+            threads,
+        )
+        if not self._network.takes_what(base):
+            raise ModelError(
+                f"{model.path}: {HEAD_NAME} does not take what the word base gives: train it anew"
+            )
+        self.output_frames = self._network.columns
+        self._network.clear()
+
+    @property
+    def state(self) -> tuple[npt.NDArray[Any], ...]:
+        """What the next logits depend on, a copy."""
+        return self._network.states
+
+    @state.setter
+    def state(self, states: tuple[npt.NDArray[Any], ...]) -> None:
+        self._network.states = states
+
+    def hear(self, features: Float32) -> None:
+        """Take features that the base gave before.
+
+        Parameters
+        ----------
+        features : float32 (output frames, channels)
+            Of one step; to quantize them anew gives what the base had stored.
+        """
+        self._network.step(features)
+
+    def run(self) -> npt.NDArray[Any]:
+        """Take what the base has stored, and return the logits as the head stores them.
+
+        Returns
+        -------
+        array (output frames, labels)
+            The next step overwrites it.
+        """
+        self._network.run_stored(self._base.stored)
+        return self._network.stored
+
+    @property
+    def quantization(self) -> tuple[float, int]:
+        """Scale and zero point of what `run` returns."""
+        return self._network.output_quantization
+
+
+class BaseHeads:
+    """The heads of several models, whose logits become real numbers in one go.
+
+    Parameters
+    ----------
+    heads : sequence of BaseHead
+        One or more, with as many output frames each.
+    widths : sequence of int
+        Labels of each.
+    """
+
+    def __init__(self, heads: Sequence[BaseHead], widths: Sequence[int]) -> None:
+        self._heads = heads
+        self._stored = np.empty((heads[0].output_frames, sum(widths)), np.float32)
+        parts = np.split(self._stored, np.cumsum(widths)[:-1], axis=1)
+        self._parts = list(zip(heads, parts, strict=True))
+        scales, zeros = zip(*(head.quantization for head in heads), strict=True)
+        self._scales = np.repeat(np.array(scales, np.float32), widths)
+        self._zeros = np.repeat(np.array(zeros, np.float32), widths)
+
+    @property
+    def state(self) -> list[tuple[npt.NDArray[Any], ...]]:
+        """What the next logits depend on, a copy."""
+        return [head.state for head in self._heads]
+
+    @state.setter
+    def state(self, states: list[tuple[npt.NDArray[Any], ...]]) -> None:
+        for head, own in zip(self._heads, states, strict=True):
+            head.state = own
+
+    def push(self, _: Float32) -> Float32:
+        """Take what the base has stored, and return logits.
+
+        Returns
+        -------
+        float32 (output frames, labels)
+            Logits of all heads, in turn.
+        """
+        for head, part in self._parts:
+            part[...] = head.run()
+        logits: Float32 = self._stored - self._zeros
+        logits *= self._scales
+        return logits
+
+
+#: What makes logits of the features of a word base.
+Reader = Matcher | WarpingMatcher | BaseHeads
+
+
 class LogitSource:
     """A network, and what makes the logits of its models of what it gives.
 
     Parameters
     ----------
     network : StreamingNetwork
-        It gives logits, or features where there are matchers.
-    matchers : sequence of Matcher or WarpingMatcher
+        It gives logits, or features where there are readers.
+    readers : sequence of Matcher, WarpingMatcher or BaseHeads
         Each gives an array of logits; none where the network gives the logits itself. Their states
         are those that endless silence leaves behind.
     """
 
-    def __init__(
-        self, network: StreamingNetwork, matchers: Sequence[Matcher | WarpingMatcher] = ()
-    ) -> None:
+    def __init__(self, network: StreamingNetwork, readers: Sequence[Reader] = ()) -> None:
         self._network = network
-        self._matchers = [(matcher, matcher.state) for matcher in matchers]
+        self._readers = [(reader, reader.state) for reader in readers]
         self.frames = network.frames
-        self.output_frames = network.columns
 
     def reset(self) -> None:
         """Forget the past: as if there had been endless silence."""
         self._network.reset()
-        for matcher, silence in self._matchers:
-            matcher.state = silence
+        for reader, silence in self._readers:
+            reader.state = silence
 
     def step(self, frames: Float32) -> list[Float32]:
         """Take one step.
@@ -100,12 +233,12 @@ class LogitSource:
         Returns
         -------
         list of float32 (output frames, labels)
-            Logits: one array for each matcher, or that of the network.
+            Logits: one array for each reader, or that of the network.
         """
         given = self._network.step(frames)
-        if not self._matchers:
+        if not self._readers:
             return [given]
-        return [matcher.push(given) for matcher, _ in self._matchers]
+        return [reader.push(given) for reader, _ in self._readers]
 
 
 def open_sources(
@@ -130,94 +263,140 @@ def open_sources(
     ModelError
         If a network does not match its file's metadata.
     """
-    alike: dict[Any, list[int]] = {}
-    for number, model in enumerate(models):
-        alike.setdefault(_identity(model), []).append(number)
     sources: list[LogitSource] = []
     places: dict[int, Place] = {}
+    alone: list[int] = []
+    for base, numbers in _on_bases(models):
+        waiting = numbers
+        while len(waiting) > 1 or any(models[one].metadata.enrolled for one in waiting):
+            opened = _OpenBase(base, {one: models[one] for one in waiting}, threads, len(sources))
+            sources.append(opened.source)
+            places.update(opened.places)
+            waiting = opened.unlike
+        alone += waiting
+    alike: dict[Any, list[int]] = {}
+    for number in [*alone, *(n for n in range(len(models)) if n not in {*places, *alone})]:
+        alike.setdefault(_identity(models[number]), []).append(number)
     for numbers in alike.values():
         first = models[numbers[0]]
-        if _gives_features(first):
-            waiting = [(number, models[number]) for number in numbers]
-            while waiting:
-                source, found, waiting = _open_enrolled(waiting, threads, len(sources))
-                sources.append(source)
-                places.update(found)
-            continue
         network = StreamingNetwork(first, threads)
         phrases = network if first.metadata.enrolled else None
         for number in numbers:
-            places[number] = Place(len(sources), 0, 0, len(first.metadata.labels), phrases)
+            width = len(first.metadata.labels)
+            places[number] = Place(len(sources), 0, 0, width, network.columns, phrases)
         sources.append(LogitSource(network))
     return sources, [places[number] for number in range(len(models))]
 
 
-def _gives_features(model: ModelFile) -> bool:
-    return model.metadata.enrolled and model.metadata.streaming.output == FEATURES
-
-
 def _identity(model: ModelFile) -> Any:
-    """Return what two models have in common if one network can run for both."""
-    metadata, contract = model.metadata, model.metadata.streaming
-    if metadata.enrolled and not _gives_features(model):
-        return model.path  # it runs alone
-    common = (model.network, metadata.front_end, contract.frames, contract.input, contract.states)
+    """Return what two models have in common if one network gives the logits of both."""
+    metadata = model.metadata
     if metadata.enrolled:
-        return common  # what the features are compared with may differ
-    return (*common, contract.output, contract.receptive_field, len(metadata.labels))
+        return model.path  # a file of another kind, which runs alone
+    return model.network, metadata.front_end, metadata.streaming, len(metadata.labels)
 
 
-def _open_enrolled(
-    models: Sequence[tuple[int, ModelFile]], threads: int, source: int
-) -> tuple[LogitSource, dict[int, Place], list[tuple[int, ModelFile]]]:
-    """Open the one network of enrolled phrases, and what compares its features with each file's.
+def _on_bases(models: Sequence[ModelFile]) -> list[tuple[ModelFile, list[int]]]:
+    """Return the word bases that models have, each with the numbers of its models."""
+    wanted = {one.metadata.head.base_sha256 for one in models if one.metadata.head is not None}
+    here: dict[str, ModelFile] = {}
+    if wanted:
+        for model in (*models, packaged_model(WORDS)):
+            here.setdefault(hashlib.sha256(model.network).hexdigest(), model)
+    found: dict[Any, tuple[ModelFile, list[int]]] = {}
+    for number, model in enumerate(models):
+        metadata, base = model.metadata, None
+        if metadata.enrolled and metadata.streaming.output == FEATURES:
+            base = model
+        elif metadata.head is not None:
+            base = here.get(metadata.head.base_sha256)
+        if base is None:
+            continue
+        of, contract = base.metadata, base.metadata.streaming
+        if (of.front_end, contract.frames) != (metadata.front_end, metadata.streaming.frames):
+            continue  # the base would hear other frames than the whole network
+        key = (base.network, of.front_end, contract.frames, contract.input, contract.states)
+        found.setdefault(key, (base, []))[1].append(number)
+    return list(found.values())
 
-    Also returns the models whose network is in another state after as much silence as their file
-    says, which need one of their own.
+
+class _OpenBase:
+    """A word base that is open, and all that reads its features.
+
+    Attributes
+    ----------
+    source : LogitSource
+        The base and its readers.
+    places : dict of int to Place
+        By the number of the model.
+    unlike : list of int
+        Models for which the base is in another state after as much silence as their file says:
+        they need one of their own.
     """
-    size = models[0][1].metadata.streaming.frames
-    steps = {number: -(-one.metadata.streaming.receptive_field // size) for number, one in models}
-    longest = max(steps, key=lambda number: steps[number])
-    network = StreamingNetwork(dict(models)[longest], threads, features=True)
-    features: dict[int, list[Float32]] = {}
-    unlike: list[tuple[int, ModelFile]] = []
-    alike: list[tuple[int, WarpingMatcher | Matcher]] = []
-    settled: dict[int, bool] = {}
-    for number, model in models:
-        count = steps[number]
-        if count not in features:
-            features[count] = network.hear_silence(count)
-            settled[count] = all(map(np.array_equal, network.states, network.silence))
-        if not settled[count]:
-            unlike.append((number, model))
-            continue
-        warped = model.metadata.warping is not None
-        matcher = (WarpingMatcher if warped else Matcher)(model, network.channels)
-        for heard in features[count]:
-            matcher.push(heard)
-        alike.append((number, matcher))
-    groups: list[list[tuple[int, WarpingMatcher]]] = []
-    others: list[tuple[int, Matcher]] = []
-    for number, matcher in alike:
-        if not isinstance(matcher, WarpingMatcher):
-            others.append((number, matcher))
-            continue
-        same = (group for group in groups if group[0][1].projects_like(matcher))
-        group = next(same, None)
-        if group is None:
-            groups.append(group := [])
-        group.append((number, matcher))
-    places: dict[int, Place] = {}
-    matchers: list[WarpingMatcher | Matcher] = []
-    labels = {number: len(model.metadata.labels) for number, model in models}
-    for group in groups:
-        joined = WarpingMatcher.joined([matcher for _, matcher in group])
-        first, width = 0, sum(labels[number] for number, _ in group)
-        for number, _ in group:
-            places[number] = Place(source, len(matchers), first, width, joined)
-            first += labels[number]
-        matchers.append(joined)
-    for number, matcher in others:
-        places[number] = Place(source, len(matchers), 0, labels[number])
-        matchers.append(matcher)
-    return LogitSource(network, matchers), places, unlike
+
+    def __init__(
+        self, base: ModelFile, models: dict[int, ModelFile], threads: int, source: int
+    ) -> None:
+        frames = base.metadata.streaming.frames
+        steps = {
+            n: -(-one.metadata.streaming.receptive_field // frames) for n, one in models.items()
+        }
+        field = max(one.metadata.streaming.receptive_field for one in models.values())
+        contract = replace(base.metadata.streaming, receptive_field=field)
+        base = replace(base, metadata=replace(base.metadata, streaming=contract))
+        self._network = StreamingNetwork(base, threads, features=True)
+        heard: dict[int, list[Float32] | None] = {}
+        for count in set(steps.values()):
+            features = self._network.hear_silence(count)
+            settled = all(map(np.array_equal, self._network.states, self._network.silence))
+            heard[count] = features if settled else None
+        self.unlike: list[int] = []
+        self.places: dict[int, Place] = {}
+        self._source = source
+        self._readers: list[Reader] = []
+        warping: list[list[tuple[int, WarpingMatcher]]] = []
+        heads: dict[int, list[tuple[int, BaseHead]]] = {}
+        labels = {number: len(model.metadata.labels) for number, model in models.items()}
+        for number, model in models.items():
+            silence = heard[steps[number]]
+            if silence is None:
+                self.unlike.append(number)
+            elif not model.metadata.enrolled:
+                head = BaseHead(model, self._network, threads)
+                for given in silence:
+                    head.hear(given)
+                heads.setdefault(head.output_frames, []).append((number, head))
+            elif model.metadata.warping is None:
+                matcher = Matcher(model, self._network.channels)
+                for given in silence:
+                    matcher.push(given)
+                self._add(matcher, {number: labels[number]}, self._network.columns)
+            else:
+                warped = WarpingMatcher(model, self._network.channels)
+                for given in silence:
+                    warped.push(given)
+                same = (group for group in warping if group[0][1].projects_like(warped))
+                group = next(same, [])
+                if not group:
+                    warping.append(group)
+                group.append((number, warped))
+        for group in warping:
+            joined = WarpingMatcher.joined([matcher for _, matcher in group])
+            widths = {number: labels[number] for number, _ in group}
+            self._add(joined, widths, self._network.columns)
+        for output_frames, some in heads.items():
+            widths = {number: labels[number] for number, _ in some}
+            together = BaseHeads([head for _, head in some], list(widths.values()))
+            self._add(together, widths, output_frames)
+        self.source = LogitSource(self._network, self._readers)
+
+    def _add(self, reader: Reader, widths: dict[int, int], output_frames: int) -> None:
+        """Add what gives the logits of some models, with the number of labels of each."""
+        phrases = reader if isinstance(reader, WarpingMatcher) else None
+        first, width = 0, sum(widths.values())
+        for number, own in widths.items():
+            self.places[number] = Place(
+                self._source, len(self._readers), first, width, output_frames, phrases
+            )
+            first += own
+        self._readers.append(reader)

@@ -23,7 +23,9 @@ from hypothesis import strategies as st
 from kws.errors import ModelError
 from kws.frontend import YAMNET
 from kws.metadata import (
+    WAKE_WORDS,
     DetectorDefaults,
+    Head,
     Metadata,
     OperatingPoint,
     SegmenterDefaults,
@@ -31,7 +33,9 @@ from kws.metadata import (
     keywords_of,
 )
 from kws.modelfile import (
+    HEAD_NAME,
     MAX_FILE_BYTES,
+    MAX_HEAD_BYTES,
     MAX_METADATA_BYTES,
     ModelFile,
     pack,
@@ -538,3 +542,67 @@ def test_the_task_decides_what_the_detector_is() -> None:
         parse_model(pack(NETWORK, dataclasses.replace(SOUNDS, task="commands")), "x")
     with pytest.raises(ModelError, match="release"):
         parse_model(pack(NETWORK, dataclasses.replace(METADATA, task="sounds")), "x")
+
+
+# --- a head beside the network ---
+
+
+HEAD = Head(
+    "0" * 64,
+    hashlib.sha256(NETWORK).hexdigest(),
+    StreamingContract(2, 24, "frames", "logits", (("state_0", "next_0"),)),
+    b"\x1c\0\0\0TFL3" + bytes(100),
+)
+WITH_HEAD = dataclasses.replace(
+    METADATA,
+    task=WAKE_WORDS,
+    labels=("hey device", "stop"),
+    head=HEAD,
+)
+
+
+def with_head(network: bytes | None, **values: object) -> bytes:
+    """A file whose head is this one, or missing, and whose kws.json says this of it."""
+    packed = pack(NETWORK, WITH_HEAD)
+    stream = io.BytesIO(NETWORK)
+    stream.seek(0, io.SEEK_END)
+    with (
+        zipfile.ZipFile(io.BytesIO(packed)) as old,
+        zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as new,
+    ):
+        contract = json.loads(old.read("kws.json"))
+        contract["head"] |= values
+        new.writestr("kws.json", json.dumps(contract))
+        if network is not None:
+            new.writestr(HEAD_NAME, network)
+    return stream.getvalue()
+
+
+def test_a_head_round_trips() -> None:
+    found = parse_model(pack(NETWORK, WITH_HEAD), "a.tflite").metadata
+    assert found == WITH_HEAD
+    assert found.head is not None
+    assert found.head.network == HEAD.network
+
+
+@pytest.mark.parametrize(
+    ("network", "values", "complaint"),
+    [
+        (None, {}, "head.tflite is missing"),
+        (b"no network", {}, "no TFLite network"),
+        (HEAD.network + bytes(MAX_HEAD_BYTES), {}, "too large"),
+        (HEAD.network, {"whole_sha256": "1" * 64}, "of another network"),
+        (HEAD.network, {"base_sha256": 7}, "base_sha256"),
+        (HEAD.network, {"streaming": []}, "streaming"),
+        (HEAD.network, {"streaming": {**vars(HEAD.streaming), "frames": 10**9}}, "frames"),
+    ],
+)
+def test_a_head_that_does_not_belong(
+    network: bytes | None, values: dict[str, object], complaint: str
+) -> None:
+    assert complaint in refusal(with_head(network, **values))
+
+
+def test_a_head_is_for_wake_words() -> None:
+    packed = pack(NETWORK, dataclasses.replace(METADATA, head=HEAD))
+    assert "head: is for the task wake-words" in refusal(packed)

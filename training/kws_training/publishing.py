@@ -7,10 +7,10 @@ from typing import Any
 
 from kws.arrays import Float32
 from kws.frontend import FrontEnd
-from kws.metadata import DetectorDefaults, Metadata, OperatingPoint, SegmenterDefaults
+from kws.metadata import DetectorDefaults, Head, Metadata, OperatingPoint, SegmenterDefaults
 from kws.modelfile import ModelFile, pack, parse_model
 
-from .networks.convert import Precision, convert
+from .networks.convert import Converted, Precision, convert
 from .networks.streaming import StepModel
 from .versions import used_versions
 
@@ -63,7 +63,46 @@ def publish(
     KwsError
         If the network cannot be converted, or does not fit the contract.
     """
-    converted = convert(step, precision, calibration)
+    return publish_converted(
+        convert(step, precision, calibration),
+        task=task,
+        labels=labels,
+        front_end=front_end,
+        detector=detector,
+        provenance=provenance,
+        operating_points=operating_points,
+        name=name,
+    )
+
+
+def publish_converted(
+    converted: Converted,
+    *,
+    task: str,
+    labels: tuple[str, ...],
+    front_end: FrontEnd,
+    detector: DetectorDefaults | SegmenterDefaults,
+    provenance: Mapping[str, Any],
+    operating_points: tuple[OperatingPoint, ...] = (),
+    name: str = "the trained model",
+    head: Head | None = None,
+) -> ModelFile:
+    """Put the contract of a model file beside a network that is converted.
+
+    Parameters
+    ----------
+    converted : Converted
+        The network as TFLite.
+    task, labels, front_end, detector, provenance, operating_points, name
+        As for `publish`.
+    head : Head or None
+        The part behind the word base, where that stayed as it is.
+
+    Returns
+    -------
+    ModelFile
+        The model as a reader of the file would see it.
+    """
     metadata = Metadata(
         task=task,
         labels=labels,
@@ -72,5 +111,6 @@ def publish(
         detector=detector,
         operating_points=operating_points,
         provenance={**provenance, "versions": used_versions()},
+        head=head,
     )
     return parse_model(pack(converted.network, metadata), name)

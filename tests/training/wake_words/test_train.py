@@ -144,6 +144,10 @@ def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
         (["--wake-word", "a", "--positives", "nowhere", "--negatives", "."], "nowhere"),
         (["--wake-word", "a", "--negatives", ".", "--steps", "1"], "--steps"),
         (["--wake-word", "a", "--data", "."], "--data"),
+        (
+            ["--wake-word", "a", "--negatives", ".", "--frozen-base", "--precision", "float32"],
+            "--frozen-base",
+        ),
         (["--positives", "."], "--wake-word"),
         ([], "--data"),
     ],

@@ -247,6 +247,8 @@ class WakeWordConfig(TrainConfig):
         Training steps of each network.
     ensemble : int
         Networks that are trained, from whose mean the model learns.
+    frozen_base : bool
+        Whether the word base stays as it is.
     learning_curve : bool
         Whether to train on shares of the speakers too.
     """
@@ -265,12 +267,18 @@ class WakeWordConfig(TrainConfig):
     false_accepts_per_hour: float = wake_word_defaults.FALSE_ACCEPTS_PER_HOUR
     steps: int = wake_word_defaults.STEPS
     ensemble: int = wake_word_defaults.ENSEMBLE
+    frozen_base: bool = False
     learning_curve: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         super().__post_init__()
         self.check_least(synthesize=0, steps=FEWEST_STEPS, ensemble=1)
+        if self.frozen_base and self.precision != "int8":
+            raise KwsError(
+                f"--precision {self.precision}: --frozen-base keeps the word base in int8: give "
+                "one of the two"
+            )
 
 
 #: The configuration of each task, by the name that ``--task`` takes.

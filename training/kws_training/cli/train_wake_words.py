@@ -88,6 +88,12 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         f"({WakeWordConfig.ensemble} if left out; 1 takes a third of the time, and misses more)",
     )
     add_old_spelling(group, "--members", ensemble)
+    group.add_argument(
+        "--frozen-base",
+        action="store_true",
+        help="train the head alone and leave the word base as it is: a device then runs the base "
+        "once for all such models, which miss more than those with a base of their own",
+    )
 
 
 def run_wake_words(config: WakeWordConfig) -> Trained:
@@ -134,6 +140,7 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
             false_accepts_per_hour=config.false_accepts_per_hour,
             steps=config.steps,
             ensemble=config.ensemble,
+            frozen_base=config.frozen_base,
             learning_curve=config.learning_curve,
             precision=config.precision,
             seed=config.seed,

@@ -53,6 +53,8 @@ class WakeWordOptions:
         Networks from whose mean the model learns; a single one is the model itself.
     learning_curve : bool
         Whether to train on parts of the recordings too.
+    frozen_base : bool
+        Whether the word base stays as it is, so that a device runs it once for several models.
     precision : {"int8", "float32"}
         Number format of the network in the file.
     seed : int
@@ -66,5 +68,6 @@ class WakeWordOptions:
     steps: int = STEPS
     ensemble: int = ENSEMBLE
     learning_curve: bool = False
+    frozen_base: bool = False
     precision: Precision = "int8"
     seed: int = 0

@@ -72,7 +72,9 @@ class WakeWordTraining:
     seed: int
 
     @classmethod
-    def of(cls, base: Base, data: WakeWordData, steps: int, seed: int) -> WakeWordTraining:
+    def of(
+        cls, base: Base, data: WakeWordData, steps: int, seed: int, *, frozen_base: bool = False
+    ) -> WakeWordTraining:
         """Decide how networks are trained on recordings.
 
         Parameters
@@ -85,6 +87,8 @@ class WakeWordTraining:
             Training steps of each network.
         seed : int
             The user's seed.
+        frozen_base : bool
+            Whether the base stays as it is.
         """
         bank = data.noise_bank(seed)
         # how far a network looks back is known once it is built, trained or not
@@ -98,7 +102,11 @@ class WakeWordTraining:
             data.profiles(),
             WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION),
             NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER),
-            FitConfig(steps=steps, base_rate=_base_rate(data)),
+            FitConfig(
+                steps=steps,
+                base_rate=_base_rate(data),
+                frozen=1.0 if frozen_base else FitConfig.frozen,
+            ),
             seed,
         )
 

@@ -50,7 +50,8 @@ class FitConfig:
     steps : int
         Number of training steps in all.
     frozen : float
-        Share of the steps, the first ones, in which the base does not change.
+        Share of the steps, the first ones, in which the base does not change; 1 for a base that
+        stays as it is.
     rounds : int
         Equal parts of the steps; after each but the last, negatives are mined.
     rate, base_rate : float
@@ -68,7 +69,8 @@ class FitConfig:
 
     def student(self) -> FitConfig:
         """Return how a student is trained, who begins with the weights of the first teacher."""
-        return replace(self, steps=self.steps // 2, frozen=0.0, rounds=2, rate=self.rate / 2)
+        frozen = 1.0 if self.frozen == 1 else 0.0
+        return replace(self, steps=self.steps // 2, frozen=frozen, rounds=2, rate=self.rate / 2)
 
     @property
     def frozen_steps(self) -> int:
@@ -306,17 +308,16 @@ def _training_loop(
     base = [v for v in model.trainable_variables if id(v) in in_base]
     frozen = config.frozen_steps
     descent = _descent(config, config.rate, config.steps)
+    groups = [ParameterGroup(head, descent)]
+    if frozen < config.steps:
+        slower = _descent(config, config.base_rate, config.steps - frozen)
+        groups.append(ParameterGroup(base, slower, frozen))
     return TrainingLoop(
         model,
         config.steps,
         descent,
         wake_objective(teachers),
-        [
-            ParameterGroup(head, descent),
-            ParameterGroup(
-                base, _descent(config, config.base_rate, max(1, config.steps - frozen)), frozen
-            ),
-        ],
+        groups,
     )
 
 

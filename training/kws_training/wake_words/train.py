@@ -15,9 +15,11 @@ from kws.modelfile import ModelFile, pack
 
 from ..data.dataset import Skipped
 from ..fitting.loop import set_seed
+from ..networks.convert import convert
 from ..networks.streaming import step_model
 from ..networks.word_base import read_base
-from ..publishing import publish
+from ..publishing import publish_converted
+from .behind_base import check_base, convert_behind_base
 from .calibration import calibration_streams
 from .curve import learning_curve
 from .data import WakeWordData, WakeWordSources, prepare
@@ -74,7 +76,11 @@ def train(
     data = prepare(sources, options)
     set_seed(options.seed)
     base = read_base(base_path)
-    training = WakeWordTraining.of(base, data, options.steps, options.seed)
+    if options.frozen_base:
+        check_base(base)
+    training = WakeWordTraining.of(
+        base, data, options.steps, options.seed, frozen_base=options.frozen_base
+    )
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = data.phrases()
     network = fit_ensemble(training, phrases, options.ensemble)
@@ -131,10 +137,14 @@ def _model_file(
     streams = calibration_streams(
         training.window_makers(phrases)[0], data.negatives, training.window, options.seed
     )
-    return publish(
-        step_model(network, STRIDE, (1, WORDS.bands)),
-        options.precision,
-        streams,
+    step = step_model(network, STRIDE, (1, WORDS.bands))
+    if options.frozen_base:
+        converted, head = convert_behind_base(network, training.base, step, streams)
+    else:
+        converted, head = convert(step, options.precision, streams), None
+    return publish_converted(
+        converted,
+        head=head,
         task=WAKE_WORDS,
         labels=data.keywords,
         front_end=WORDS,
