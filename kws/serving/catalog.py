@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..console import note
@@ -289,7 +289,7 @@ class Catalog:
             further = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
             self._names[source] = next(n for n in (stem, *further) if n not in taken)
         name = self._names[source]
-        tuned = self._tuning.apply(name, file)
+        tuned = replace(self._tuning.apply(name, file), path=name)  # by which groups know it
         KeywordSpotter(tuned)  # raises where network and contract do not match
         version = hashlib.sha256(file.network).hexdigest()[:8]
         return ServedModel(name, tuned, version, languages, self._tuning.refractory_of(name, file))

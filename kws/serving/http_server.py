@@ -36,6 +36,8 @@ MOST_BODY = 200_000_000
 HEARTBEAT_SECONDS = 30.0
 #: Connections for each client that is served: a browser opens some beside that of the audio.
 CONNECTIONS_PER_CLIENT = 4
+#: Seconds that clients have to end when the server stops.
+STOP_SECONDS = 1.0
 #: What a client sends as a text to have the stream ended and its last detections.
 END = "end"
 
@@ -126,10 +128,12 @@ class HttpServer:
         """Close all WebSockets."""
         from aiohttp import WSCloseCode
 
-        for socket in [*self._sockets]:
+        async def close(socket: web.WebSocketResponse) -> None:
             with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(STOP_SECONDS):
                     await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops")
+
+        await asyncio.gather(*map(close, self._sockets))
 
     async def _offer(self) -> Offer:
         loop = asyncio.get_running_loop()

@@ -2,19 +2,19 @@
 
 The steps run in the event loop, not in threads: a step of 80 ms of audio takes a fraction of a
 millisecond, most of it in Python, so that threads would only wait for each other. After each piece
-and each model the other clients have their turn.
+the other clients have their turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 from ..detections import Detection
+from ..group import SpotterGroup
 from ..spotter import KeywordSpotter
 from .catalog import Choice, ServedModel
 from .samples import SampleFormat, SampleStream
@@ -22,6 +22,10 @@ from .samples import SampleFormat, SampleStream
 #: Spotters that are kept for the next clients: each takes about a megabyte, and to make one some
 #: milliseconds.
 MOST_KEPT = 16
+
+
+#: What a session listens with: one model, or several that share what they have in common.
+Spotter = KeywordSpotter | SpotterGroup
 
 
 class SpotterPool:
@@ -35,47 +39,54 @@ class SpotterPool:
 
     def __init__(self, loader: Executor) -> None:
         self._loader = loader
-        self._kept: list[tuple[ServedModel, KeywordSpotter]] = []  # the latest is the last
+        self._kept: list[tuple[tuple[ServedModel, ...], Spotter]] = []  # the latest is the last
 
-    async def take(self, model: ServedModel, rate: int) -> KeywordSpotter:
+    async def take(self, models: tuple[ServedModel, ...], rate: int) -> Spotter:
         """Return a spotter at time 0.
 
         Parameters
         ----------
-        model : ServedModel
-            Its model.
+        models : tuple of ServedModel
+            The models that it listens with, at least one.
         rate : int
             Sample rate of the audio, in Hz.
 
         Returns
         -------
-        KeywordSpotter
+        KeywordSpotter or SpotterGroup
+            The latter for several models.
 
         Raises
         ------
         KwsError
-            If the model cannot be opened so.
+            If a model cannot be opened so.
         """
         for place, (kept, spotter) in enumerate(self._kept):
-            if kept is model and spotter.sample_rate == rate:
+            if kept == models and spotter.sample_rate == rate:
                 del self._kept[place]
                 spotter.reset()
                 return spotter
-        make = partial(KeywordSpotter, model.file, rate)
-        return await asyncio.get_running_loop().run_in_executor(self._loader, make)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._loader, _make_spotter, models, rate)
 
-    def give_back(self, model: ServedModel, spotter: KeywordSpotter) -> None:
+    def give_back(self, models: tuple[ServedModel, ...], spotter: Spotter) -> None:
         """Keep a spotter for the next client that needs the same; the oldest one goes.
 
         Parameters
         ----------
-        model : ServedModel
-            Its model.
-        spotter : KeywordSpotter
+        models : tuple of ServedModel
+            Its models.
+        spotter : KeywordSpotter or SpotterGroup
             The spotter, which nobody uses any more.
         """
-        self._kept.append((model, spotter))
+        self._kept.append((models, spotter))
         del self._kept[:-MOST_KEPT]
+
+
+def _make_spotter(models: tuple[ServedModel, ...], rate: int) -> Spotter:
+    if len(models) == 1:
+        return KeywordSpotter(models[0].file, rate)
+    return SpotterGroup([model.file for model in models], rate)
 
 
 @dataclass(frozen=True)
@@ -94,45 +105,34 @@ class Heard:
     detection: Detection
 
 
-@dataclass
-class _Listener:
-    """A spotter that a session has taken, and when each keyword was detected last."""
-
-    choice: Choice
-    spotter: KeywordSpotter
-    ends: dict[str, float] = field(default_factory=dict)
-
-    def heard(self, detections: list[Detection]) -> list[Heard]:
-        """Return the detections that the client wants to hear of."""
-        found = []
-        for detection in detections:
-            keyword = detection.keyword
-            wait = self.choice.model.refractory.get(keyword)
-            if wait is not None:  # may be longer than that of the detector
-                if detection.end < self.ends.get(keyword, -math.inf) + wait:
-                    continue
-                self.ends[keyword] = detection.end
-            if keyword in self.choice.names:
-                found.append(Heard(self.choice.names[keyword], detection))
-        return found
-
-
 class Session:
-    """A stream of audio, from its first sample to its end.
+    """A stream of audio, from its first sample to its end; `start` makes one.
 
     Parameters
     ----------
     pool : SpotterPool
-        Where the spotters come from, and go back to.
+        Where the spotter goes back to.
+    spotter : KeywordSpotter or SpotterGroup
+        Of the models of the choices, at time 0.
+    choices : sequence of Choice
+        What is listened for.
     sample_format : SampleFormat
         Of the audio.
     """
 
-    def __init__(self, pool: SpotterPool, sample_format: SampleFormat) -> None:
+    def __init__(
+        self,
+        pool: SpotterPool,
+        spotter: Spotter,
+        choices: Sequence[Choice],
+        sample_format: SampleFormat,
+    ) -> None:
         self.format = sample_format
         self._pool = pool
+        self._spotter: Spotter | None = spotter
         self._samples = SampleStream(sample_format)
-        self._listeners: list[_Listener] = []
+        self._choices = {choice.model.name: choice for choice in choices}
+        self._ends: dict[tuple[str, str], float] = {}  # of the last detections, by model, keyword
 
     @classmethod
     async def start(
@@ -143,9 +143,9 @@ class Session:
         Parameters
         ----------
         pool : SpotterPool
-            Where the spotters come from.
+            Where the spotter comes from.
         choices : sequence of Choice
-            What is listened for.
+            What is listened for: one of each model, at least one.
         sample_format : SampleFormat
             Of the audio.
 
@@ -159,15 +159,9 @@ class Session:
         KwsError
             If a model cannot be opened so.
         """
-        session = cls(pool, sample_format)
-        try:
-            for choice in choices:
-                spotter = await pool.take(choice.model, sample_format.rate)
-                session._listeners.append(_Listener(choice, spotter))
-        except BaseException:
-            session.close()
-            raise
-        return session
+        models = tuple(choice.model for choice in choices)
+        spotter = await pool.take(models, sample_format.rate)
+        return cls(pool, spotter, choices, sample_format)
 
     async def push(self, data: bytes) -> AsyncIterator[Heard]:
         """Take audio and yield the detections that it completes, as soon as each is.
@@ -182,10 +176,11 @@ class Session:
         Heard
         """
         for piece in self._samples.push(data):
-            for listener in self._listeners:
-                for heard in listener.heard(listener.spotter.process(piece)):
-                    yield heard
-                await asyncio.sleep(0)
+            if self._spotter is None:
+                return
+            for heard in self._heard(self._spotter.process(piece)):
+                yield heard
+            await asyncio.sleep(0)
 
     async def finish(self) -> AsyncIterator[Heard]:
         """End the stream and yield what was still to be detected.
@@ -194,19 +189,32 @@ class Session:
         ------
         Heard
         """
+        if self._spotter is None:
+            return
         rest = self._samples.flush()
-        for listener in self._listeners:
-            ends: list[Callable[[], list[Detection]]] = [
-                partial(listener.spotter.process, rest),
-                listener.spotter.flush,
-            ]
-            for end in ends:
-                for heard in listener.heard(end()):
-                    yield heard
-                await asyncio.sleep(0)
+        for heard in self._heard([*self._spotter.process(rest), *self._spotter.flush()]):
+            yield heard
 
     def close(self) -> None:
-        """Give the spotters back; a session can be closed twice."""
-        for listener in self._listeners:
-            self._pool.give_back(listener.choice.model, listener.spotter)
-        self._listeners = []
+        """Give the spotter back; a session can be closed twice."""
+        if self._spotter is not None:
+            models = tuple(choice.model for choice in self._choices.values())
+            self._pool.give_back(models, self._spotter)
+        self._spotter = None
+
+    def _heard(self, detections: list[Detection]) -> list[Heard]:
+        """Return the detections that the client wants to hear of."""
+        found = []
+        for detection in detections:
+            # a spotter of one model does not name it
+            choice = self._choices[detection.model or next(iter(self._choices))]
+            keyword = detection.keyword
+            wait = choice.model.refractory.get(keyword)
+            if wait is not None:  # may be longer than that of the detector
+                key = (choice.model.name, keyword)
+                if detection.end < self._ends.get(key, -math.inf) + wait:
+                    continue
+                self._ends[key] = detection.end
+            if keyword in choice.names:
+                found.append(Heard(choice.names[keyword], detection))
+        return found

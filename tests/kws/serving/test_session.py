@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from kws import KeywordSpotter
 from kws.serving import session
 from kws.serving.catalog import Catalog
 from kws.serving.samples import SampleFormat
@@ -44,6 +45,16 @@ def test_a_session_hears_what_the_library_hears(pool, spoken, expected):
         assert listen(pool, choices, spoken, sizes) == expected
 
 
+def test_several_models_are_heard_as_each_alone(pool, spoken, expected, heard_by):
+    offer = Catalog(["commands", "words"], Tuning({}, {"words:no": 0.8})).offer()
+    choices, _ = offer.choose(None)
+    found = listen(pool, choices, spoken, [3001])
+    alone = heard_by(spoken, KeywordSpotter.default("words"))
+    names = {word.keyword: word.name for word in offer.words if word.model.name == "words"}
+    of_words = [(names[word], end) for word, end in alone]
+    assert sorted(found) == sorted(expected + of_words)
+
+
 def test_only_what_was_asked_for_under_the_name_that_was_asked_for(pool, spoken, expected):
     offer = Catalog(["commands"], Tuning()).offer()
     choices, _ = offer.choose(["commands:yes", "stop"])
@@ -66,7 +77,7 @@ def test_a_longer_refractory_period_of_one_word(pool, spoken, expected):
 
 
 def test_spotters_are_used_again_and_few_are_kept(pool, monkeypatch):
-    model = Catalog(["commands"], Tuning()).offer().models[0]
+    model = Catalog(["commands"], Tuning()).offer().models
     monkeypatch.setattr(session, "MOST_KEPT", 2)
 
     async def run():
