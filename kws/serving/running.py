@@ -22,7 +22,7 @@ from .addresses import Address
 from .announcing import announced
 from .catalog import Catalog
 from .events import HEADER_BYTES
-from .http_server import HttpServer
+from .http_server import STOP_SECONDS, HttpServer
 from .limits import ClientPlaces, Limits
 from .origins import OriginRules
 from .session import SpotterPool
@@ -161,7 +161,13 @@ async def _serving(address: Address, http: HttpServer) -> AsyncIterator[Address]
 
     silent = logging.Logger("kws")  # what a client does wrong is said to the client
     silent.addHandler(logging.NullHandler())
-    runner = web.AppRunner(http.application(), handle_signals=False, access_log=None, logger=silent)
+    runner = web.AppRunner(
+        http.application(),
+        handle_signals=False,
+        access_log=None,
+        logger=silent,
+        shutdown_timeout=STOP_SECONDS,
+    )
     await runner.setup()
     protocols = runner.server
     assert protocols is not None, "it has been set up"
