@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws.errors import KwsError
+from kws.metadata import WAKE_WORDS
 from kws.packaged import packaged_model
 from kws.resample import resample
+from kws.spotter import KeywordSpotter
 from kws_deploy.native.binary import binary_sources, export_binary
 from kws_deploy.native.compiler import TARGETS, compile_c
 
@@ -103,6 +106,30 @@ def test_pipes_and_other_formats(program: Path, tmp_path: Path) -> None:
     assert {value["file"] for value in values} == {str(path)}
     assert set(WORDS) >= {value["keyword"] for value in values}
     assert len(values) >= 9
+
+
+@pytest.mark.reach
+def test_wake_words_of_any_letters(compiler: None, tmp_path: Path) -> None:
+    """Labels that do not compete, with quotes, backslashes and letters beyond ASCII."""
+    model = packaged_model()
+    labels = tuple(f'hey "{n}" \\ \N{SNOWMAN}\N{MUSICAL SYMBOL G CLEF}' for n in range(12))
+    detector = replace(
+        model.metadata.detector, smoothing=0.3, thresholds=dict.fromkeys(labels, 0.9)
+    )
+    metadata = replace(
+        model.metadata, task=WAKE_WORDS, labels=labels, detector=detector, operating_points=()
+    )
+    model = replace(model, metadata=metadata)
+    path = tmp_path / "kws"
+    export_binary(model, "x86_64-linux", path)
+    spotter = KeywordSpotter(model)
+    theirs = [*spotter.process(np.frombuffer(pcm(), "<i2")), *spotter.flush()]
+    assert len({one.keyword for one in theirs}) > 5
+    ours = [json.loads(line) for line in run(path, "--json", DEMO).stdout.splitlines()]
+    assert [(one["keyword"], one["start"], one["end"], one["score"]) for one in ours] == [
+        (one.keyword, round(one.start, 3), round(one.end, 3), round(one.score, 4)) for one in theirs
+    ]
+    assert len(run(path, DEMO).stdout.decode().splitlines()) == len(theirs)
 
 
 @pytest.mark.reach
