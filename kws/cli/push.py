@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from ..errors import KwsError
-from ..modelfile import MAX_METADATA_BYTES, parse_model
-from ..packaged import model_content
+from ..modelfile import MAX_METADATA_BYTES
+from ..packaged import find_model, model_content
 from .arguments import MODEL_HELP, names
 from .pull import repository
 from .verb import Verb
@@ -60,8 +60,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..hub.card import CardDetails
     from ..hub.upload import push_model
 
+    model = find_model(options.model)
     content = model_content(options.model)
-    model = parse_model(content, str(options.model))
     text = None if options.card is None else _read_card(options.card)
     details = CardDetails(options.license, options.language, options.datasets)
     pushed = push_model(

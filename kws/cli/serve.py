@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..errors import KwsError
-from ..packaged import COMMANDS, NAMES
+from ..packaged import COMMANDS
+from .arguments import MODEL_HELP
 from .verb import Verb
 
 #: Where the Wyoming server listens unless told otherwise; the port is that of others of its kind.
@@ -64,8 +65,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         action="append",
         metavar="MODEL",
-        help="a model file, a folder of model files that may change, or the name of a model in the "
-        f"package: {', '.join(NAMES)}; can be given several times; {COMMANDS} if left out",
+        help=f"{MODEL_HELP}; or a folder of model files, which may change; can be given several "
+        f"times; {COMMANDS} if left out",
     )
     parser.add_argument(
         "--threshold",

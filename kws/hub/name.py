@@ -75,4 +75,7 @@ def hub_name(model: str | Path) -> HubName | None:
         None if the text names no repository, or there is a file or a folder of that path.
     """
     name = parse_name(model)
-    return None if name is None or Path(model).exists() else name
+    try:
+        return None if name is None or Path(model).exists() else name
+    except OSError:  # a folder that may not be entered: the reader of files says so
+        return None

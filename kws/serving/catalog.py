@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..console import note
 from ..errors import KwsError, ModelError
+from ..hub.name import hub_name
 from ..modelfile import ModelFile, read_model
 from ..packaged import find_model, is_packaged
 from ..spotter import KeywordSpotter
@@ -182,7 +183,8 @@ class Catalog:
     Parameters
     ----------
     sources : sequence of str
-        Names of models in the package, model files, and folders of model files.
+        Names of models in the package or on the Hugging Face Hub, model files, and folders of
+        model files.
     tuning : Tuning
         Thresholds and refractory periods in place of those of the files.
 
@@ -197,13 +199,17 @@ class Catalog:
         self._sources = [*dict.fromkeys(sources)]
         self._tuning = tuning
         self._names: dict[str, str] = {}
-        self._packaged: dict[str, ServedModel] = {}
+        # those that stay as they are: of the package, and of the Hub
+        self._fixed: dict[str, ServedModel] = {}
         self._read: dict[Path, tuple[object, ServedModel | None]] = {}
         self._crowded = False
         folders = False
         for source in self._sources:
             if is_packaged(source):
-                self._packaged[source] = self._served(source, source, find_model(source), ("en",))
+                self._fixed[source] = self._served(source, source, find_model(source), ("en",))
+            elif (name := hub_name(source)) is not None:
+                stem = name.repository.partition("/")[2]
+                self._fixed[source] = self._served(source, stem, find_model(source))
             elif Path(source).is_dir():
                 folders = True
             else:
@@ -229,8 +235,8 @@ class Catalog:
         models: list[ServedModel] = []
         paths: set[Path] = set()
         for source in self._sources:
-            if source in self._packaged:
-                models.append(self._packaged[source])
+            if source in self._fixed:
+                models.append(self._fixed[source])
                 continue
             for path in self._files(Path(source)):
                 if len(models) >= MOST_MODELS:

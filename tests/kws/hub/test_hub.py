@@ -124,6 +124,20 @@ def test_a_model_of_another_name_is_found(client) -> None:
     assert "has no model.tflite, but 2 files that end in .tflite" in refused
 
 
+SERVED = """
+import sys
+from kws.serving.catalog import Catalog, Tuning
+catalog = Catalog(sys.argv[1:], Tuning())
+for _ in range(2):
+    print([model.name for model in catalog.offer().models])
+"""
+
+
+def test_a_server_offers_a_model_of_the_hub(client, pushed) -> None:
+    printed = client.python("-c", SERVED, f"{pushed}@main", "commands-small").splitlines()
+    assert printed == ["['lights', 'commands-small']"] * 2
+
+
 def test_bench_measures_without_the_client(client, pushed, tmp_path) -> None:
     path = tmp_path / "bench.json"
     client.kws("bench", pushed, "--seconds", "0.1", "--json", path)
