@@ -70,6 +70,43 @@ def unit(stretches: Float32) -> Float32:
     return np.asarray(stretches / np.maximum(length, _SHORTEST), np.float32)
 
 
+def read_projection(model: ModelFile, compared: str, channels: int) -> Projection:
+    """Return the projection of a model of enrolled phrases, and check that it is whole.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Its array ``projection.npy`` is (1 + channels, dimensions).
+    compared : str
+        Name of the array that the projected features are compared with.
+    channels : int
+        Of the network's features.
+
+    Returns
+    -------
+    Projection
+        It takes so many channels.
+
+    Raises
+    ------
+    ModelError
+        If one of the two arrays is missing, or the projection takes other features.
+    """
+    arrays = model.metadata.arrays
+    for name in ("projection.npy", compared):
+        if name not in arrays:
+            raise ModelError(
+                f"{model.path}: has enrolled phrases, but no {name}: it is damaged: enroll again"
+            )
+    projection = Projection(arrays["projection.npy"])
+    if projection.channels != channels:
+        raise ModelError(
+            f"{model.path}: projection.npy takes {projection.channels} channels, but the network "
+            f"gives {channels}"
+        )
+    return projection
+
+
 class Matcher:
     """Compares the latest features of a stream with prototypes.
 
@@ -96,21 +133,13 @@ class Matcher:
         arrays = model.metadata.arrays
         if contract is None:
             raise ModelError(f"{model.path}: has no prototypes")
-        for name in ("projection.npy", "prototypes.npy"):
-            if name not in arrays:
-                raise ModelError(f"{model.path}: has prototypes, but no {name}: it is damaged")
-        self._projection = Projection(arrays["projection.npy"])
+        self._projection = read_projection(model, "prototypes.npy", channels)
         prototypes = arrays["prototypes.npy"].astype(np.float32)
         wanted = (len(contract.labels), len(contract.offsets), self._projection.dimensions)
         if prototypes.shape != wanted:
             raise ModelError(
                 f"{model.path}: prototypes.npy is {prototypes.shape}, but kws.json and "
                 f"projection.npy say {wanted}"
-            )
-        if self._projection.channels != channels:
-            raise ModelError(
-                f"{model.path}: projection.npy takes {self._projection.channels} channels, but "
-                f"the network gives {channels}"
             )
         labels = len(model.metadata.labels)
         if set(contract.labels) != set(range(labels)) or list(contract.labels) != sorted(

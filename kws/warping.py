@@ -9,7 +9,7 @@ import numpy as np
 from .arrays import Float32
 from .errors import ModelError
 from .modelfile import ModelFile
-from .prototypes import Projection
+from .prototypes import read_projection
 
 #: Output frames of the stream from one point of a sequence to the next, at most. The points are
 #: two output frames apart in the recordings, so that a phrase takes 0.5 to 1.5 times as long.
@@ -166,17 +166,7 @@ class WarpingMatcher:
         arrays = model.metadata.arrays
         if contract is None:
             raise ModelError(f"{model.path}: has no sequences to compare with")
-        for name in ("projection.npy", "sequences.npy"):
-            if name not in arrays:
-                raise ModelError(
-                    f"{model.path}: has enrolled phrases, but no {name}: it is damaged"
-                )
-        self._projection = Projection(arrays["projection.npy"])
-        if self._projection.channels != channels:
-            raise ModelError(
-                f"{model.path}: projection.npy takes {self._projection.channels} channels, but "
-                f"the network gives {channels}"
-            )
+        self._projection = read_projection(model, "sequences.npy", channels)
         labels = len(model.metadata.labels)
         for key, count in (("points", len(contract.points)), ("centres", len(contract.centres))):
             if count != labels:

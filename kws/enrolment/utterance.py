@@ -134,7 +134,10 @@ def _problems(samples: Float32, sample_rate: int, start: float, end: float) -> l
     if seconds < SHORTEST:
         found.append(f"too short ({seconds:.2f} s of sound): say the whole phrase")
     if seconds > LONGEST:
-        found.append(f"too long ({seconds:.1f} s of sound): say the phrase once, and nothing else")
+        found.append(
+            f"too long ({seconds:.1f} s of sound, at most {LONGEST:g} s): say the phrase once, and "
+            "nothing else, or choose a shorter one"
+        )
     phrase = np.abs(samples[int(start * sample_rate) : int(end * sample_rate) + 1])
     run = np.convolve(phrase >= FULL, np.ones(RUN), "valid") == RUN
     clipped = float(np.convolve(run, np.ones(RUN)).astype(bool).mean()) if run.any() else 0.0

@@ -197,7 +197,7 @@ def contract(**changes: object) -> Callable[[Metadata], dict[str, object]]:
         (array("prototypes.npy", np.zeros((2, 5, 9), ">f4")), "an array of >f4"),
         (array("prototypes.npy", np.zeros((0, 5, 9), np.float32)), "cut off"),
         (array("projection.npy", np.zeros((9, 128), np.float16)), "takes 8 channels"),
-        (lambda metadata: {"arrays": {}}, "has prototypes, but no projection.npy"),
+        (lambda metadata: {"arrays": {}}, "has enrolled phrases, but no projection.npy"),
         (array("other.npy", np.zeros(3, np.float32)), "'other.npy' is not known"),
         (contract(offsets=(1, 2, 3, 4, 5)), "must rise from 0"),
         (contract(offsets=(0, 8, 4, 12, 16)), "must rise from 0"),
