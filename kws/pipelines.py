@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from .arrays import Float32
-from .audio import load_audio, stream_audio, to_float
+from .audio import load_audio, read_stream, stream_audio, to_float
 from .detections import Detection
 from .errors import AudioError, KwsError
 from .modelfile import ModelFile
 from .packaged import find_model
 from .resample import resample
 from .spotter import KeywordSpotter
+from .wav import WAV_MAGIC
 
 #: The one task that `pipeline` knows.
 TASK = "keyword-spotting"
@@ -103,9 +105,9 @@ class KeywordSpottingPipeline:
         ----------
         inputs : path, array, mapping, list or iterable
             The path of a recording; mono samples, int16 or float32 (n,), at the model's rate; a
-            mapping with ``raw`` or ``array`` and ``sampling_rate``, as `datasets` has it; a list
-            of these. Anything else to iterate over, such as a microphone, is one stream, see
-            `stream`.
+            mapping with ``raw`` or ``array`` and ``sampling_rate``, or with ``bytes`` or ``path``,
+            as `datasets` has it with and without decoding; a list of these. Anything else to
+            iterate over, such as a microphone, is one stream, see `stream`.
         return_timestamps : bool
             Whether to look for keywords in the whole recording, in place of one label for it.
 
@@ -166,16 +168,35 @@ class KeywordSpottingPipeline:
 
     def _clip(self, given: Any) -> Float32:
         """Return the samples of a clip at the model's rate."""
-        if isinstance(given, str | os.PathLike):
-            return load_audio(given, self.sampling_rate)
+        file = _file(given)
+        if isinstance(file, io.BytesIO):
+            return np.concatenate([*read_stream(file, sample_rate=self.sampling_rate)])
+        if file is not None:
+            return load_audio(file, self.sampling_rate)
         samples, rate = _unpack(given, self.sampling_rate)
         return resample(samples, rate, self.sampling_rate)
 
     def _pieces(self, given: Any) -> Iterable[Any]:
         """Return a recording in pieces, so that an hour of it need not be in memory."""
-        if isinstance(given, str | os.PathLike):
-            return stream_audio(given, self.sampling_rate)
-        return [given]
+        file = _file(given)
+        if isinstance(file, io.BytesIO):
+            return read_stream(file, sample_rate=self.sampling_rate)
+        return [given] if file is None else stream_audio(file, self.sampling_rate)
+
+
+def _file(given: Any) -> str | os.PathLike[str] | io.BytesIO | None:
+    """Return the file that a recording is: a path, or the WAV file in a row of `datasets`."""
+    if isinstance(given, str | os.PathLike):
+        return given
+    if not isinstance(given, Mapping) or any(key in given for key in SAMPLES):
+        return None
+    content, path = given.get("bytes"), given.get("path")
+    if content is None:
+        return path if isinstance(path, str | os.PathLike) else None
+    wav = isinstance(content, bytes) and content[:4] in WAV_MAGIC and content[8:12] == b"WAVE"
+    if not wav:  # else it would be taken for samples without a header
+        raise AudioError("bytes: are not a WAV file: give other formats by their path")
+    return io.BytesIO(content)
 
 
 def _unpack(given: Any, default: int) -> tuple[Float32, int]:

@@ -44,6 +44,14 @@ def test_a_mapping_says_its_rate(pipe, word, key) -> None:
     assert found[0]["score"] == pytest.approx(pipe(word)[0]["score"], abs=0.02)
 
 
+def test_rows_of_datasets_that_are_not_decoded(pipe, demo_path) -> None:
+    whole = pipe(str(demo_path))
+    row = {"bytes": demo_path.read_bytes(), "path": "clip.wav"}
+    assert pipe(row)[0]["label"] == whole[0]["label"]
+    assert pipe({"bytes": None, "path": str(demo_path)}) == whole
+    assert [one["label"] for one in pipe(row, return_timestamps=True)] == SPOTTED
+
+
 def test_a_list_gives_a_list(pipe, word, demo_path) -> None:
     found = pipe([word, {"raw": word, "sampling_rate": 16000}, str(demo_path)])
     assert [len(one) for one in found] == [5, 5, 5]
@@ -103,6 +111,10 @@ def test_an_empty_stream_has_no_detections(pipe) -> None:
         (b"RIFF", "bytes: is no audio: give a path"),
         (3, "int: is no audio: give a path, a numpy array"),
         ({"raw": np.zeros(10, np.float32)}, '"sampling_rate", in Hz'),
+        ({"bytes": b"fLaC", "path": "a.flac"}, "are not a WAV file"),
+        ({"bytes": b"RIFF\0\0\0\0AVI ", "path": None}, "are not a WAV file"),
+        ({"bytes": b"RIFF\0\0\0\0WAVE", "path": None}, "audio stream"),
+        ({"bytes": None, "path": None}, "a mapping of audio needs"),
         ({"sampling_rate": 16000}, "a mapping of audio needs"),
         ({"raw": np.zeros(10, np.float32), "sampling_rate": "16000"}, "needs"),
         ({"raw": np.zeros(10, np.float32), "sampling_rate": -1}, "cannot resample -1 Hz"),

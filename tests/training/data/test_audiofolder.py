@@ -70,6 +70,13 @@ def test_a_table_of_something_else_is_not_looked_at(tmp_path):
     assert {clip.label for clip in find_clips([tmp_path])} == {"yes", "no"}
 
 
+def test_a_table_that_is_not_read_is_named(tmp_path, capsys):
+    record(tmp_path / "yes" / "a.wav", tmp_path / "no" / "b.wav")
+    (tmp_path / "metadata.parquet").write_bytes(b"PAR1")
+    assert len(find_clips([tmp_path])) == 2
+    assert "metadata.parquet: is not read: write metadata.csv" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

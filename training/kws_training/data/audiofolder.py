@@ -35,6 +35,8 @@ from .manifest import (
 
 #: Names of the files that are looked for, the first of a folder counts.
 METADATA = ("metadata.csv", "metadata.jsonl")
+#: The same as a table of Parquet, which needs a package of its own.
+PARQUET = "metadata.parquet"
 #: Column that names a recording, relative to the file's own folder.
 FILE_NAME = "file_name"
 #: Columns that may hold the word, the first that is there counts.
@@ -156,6 +158,8 @@ def _folders_in(folder: Path) -> list[Path]:
 def _metadata_file(folder: Path) -> Path | None:
     """Return the file in a folder that names recordings; of another kind it is not looked at."""
     csv_file, json_file = (folder / name for name in METADATA)
+    if (folder / PARQUET).is_file() and not csv_file.is_file() and not json_file.is_file():
+        note(f"kws: {folder / PARQUET}: is not read: write {METADATA[0]} in its place")
     if csv_file.is_file() and FILE_NAME in column_names(csv_file):
         return csv_file
     return json_file if json_file.is_file() else None
