@@ -8,7 +8,7 @@ from kws.errors import KwsError
 from kws.files import whole_file
 from kws.modelfile import ModelFile
 
-from .compiler import TARGETS, compile_c, package_sources
+from .compiler import TARGETS, check_compiler, compile_c, package_sources
 from .stream import stream_sources
 
 
@@ -36,6 +36,7 @@ def export_binary(model: ModelFile, target: str, path: Path) -> int:
     KwsError
         If the compiler is missing or fails, or the file cannot be written.
     """
+    check_compiler()
     program = compile_c(binary_sources(model, target), TARGETS[target])
     try:
         with whole_file(path) as file:

@@ -106,6 +106,18 @@ def package_sources(package: str, folder: str) -> dict[str, bytes]:
     return {one.name: one.read_bytes() for one in found if one.is_file()}
 
 
+def check_compiler() -> None:
+    """Say what to install where there is no compiler, before any work is done.
+
+    Raises
+    ------
+    KwsError
+        If it is not installed.
+    """
+    if find_spec("ziglang") is None:
+        raise KwsError("the compiler is not installed: pip install 'kws[native]'")
+
+
 def compile_c(sources: Mapping[str, bytes], target: Target) -> bytes:
     """Compile and link C sources together with what they need of a C library.
 
@@ -128,8 +140,7 @@ def compile_c(sources: Mapping[str, bytes], target: Target) -> bytes:
     KwsError
         If the compiler is not installed, cannot be run, or refuses the sources.
     """
-    if find_spec("ziglang") is None:
-        raise KwsError("the compiler is not installed: pip install 'kws[native]'")
+    check_compiler()
     bare = package_sources(__package__, "bare")
     with tempfile.TemporaryDirectory(prefix="kws-") as name:
         folder = Path(name)

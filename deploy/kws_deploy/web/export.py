@@ -9,7 +9,7 @@ from pathlib import Path
 from kws.modelfile import ModelFile
 
 from ..folders import check_folder, write_folder
-from ..native.compiler import WASM, compile_c, package_sources
+from ..native.compiler import WASM, check_compiler, compile_c, package_sources
 from ..native.stream import stream_sources
 
 #: What is compiled, and not shipped.
@@ -54,6 +54,7 @@ def web_files(model: ModelFile) -> dict[str, bytes]:
     model : ModelFile
         A model for commands or wake words, its network in int8.
     """
+    check_compiler()
     files = package_sources(__package__, "sources")
     sources = stream_sources(model) | {_COMPILED: files.pop(_COMPILED)}
     del sources["kws_wav.c"], sources["kws_wav.h"]

@@ -113,7 +113,7 @@ def test_refusals(library: ctypes.CDLL, data: bytes, message: str) -> None:
     assert message in wrong
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_damage_does_no_harm(library: ctypes.CDLL, data: st.DataObject) -> None:
     """Never more samples than bytes, whatever the header says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -19,7 +18,6 @@ MOST = 250_000
 
 
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr("kws_deploy.native.compiler.find_spec", lambda name: None)
     with pytest.raises(KwsError, match=r"pip install 'kws\[native\]'"):
         export_web(packaged_model(), tmp_path / "site")
