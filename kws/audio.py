@@ -21,6 +21,7 @@ from .arrays import Float32
 from .channels import mix_channels
 from .errors import AudioError
 from .installing import install_extra
+from .mpeg import FRAMES, HEADER, frame_bytes
 from .pcm import FULL_SCALE, LARGEST_FLOAT, to_float32
 from .pipe import Pipe
 from .resample import Resampler, resample
@@ -53,13 +54,15 @@ _FORMATS = {
     b"NIST": "SPHERE",
 }
 #: Formats that come through a pipe by mistake, by their first bytes. MP3 without tags is not among
-#: them: its first bytes may be samples.
+#: them: its first bytes may be samples, see `_mpeg`.
 _CONTAINERS = {
     b"RIFF": "RIFF",
     **_FORMATS,
     b"ID3": "MP3",
     b"\x1aE\xdf\xa3": "WebM or Matroska",
 }
+#: What it is waited for more of. Frames of MPEG audio begin with ones.
+_BEGINNINGS = (*_CONTAINERS, *(bytes([0xFF, byte]) for byte in range(0xE2, 0x100) if byte & 6 != 6))
 #: Samples of all channels that soundfile decodes at once.
 _AT_ONCE = 1 << 18
 #: Bytes of a FLAC file up to the end of what its first block says of the whole.
@@ -262,7 +265,7 @@ def read_stream(
     if magic[:4] in WAV_MAGIC and magic[8:] == b"WAVE":
         yield from _stream_wav(pipe, block_seconds, sample_rate)
         return
-    name = _container(magic)
+    name = _container(magic) or _mpeg(pipe, magic)
     if name is not None:
         raise AudioError(
             f"audio stream: is {name}, neither PCM nor WAV: give the file by its name, or decode "
@@ -277,6 +280,25 @@ def read_stream(
             yield to_float32(np.frombuffer(data, "<i2", whole // 2))
 
 
+def _mpeg(pipe: Pipe, magic: bytes) -> str | None:
+    """Return the name of MPEG audio that begins with a frame. Its bytes are still to be read.
+
+    Samples may begin as a frame does, in one of thousands of streams: then the first of them come
+    when a few frames would have.
+    """
+    if frame_bytes(magic) == 0:
+        return None
+    data, end = b"", 0
+    for _ in range(FRAMES):
+        data += pipe.read(end + HEADER - len(data))
+        size = frame_bytes(data[end:])
+        if size == 0:
+            break
+        end += size
+    pipe.give_back(data)
+    return "MP3 or AAC" if size else None
+
+
 def _first_bytes(pipe: Pipe, size: int) -> bytes:
     """Return the first 12 bytes of a pipe, or fewer that tell already that it is PCM.
 
@@ -284,7 +306,7 @@ def _first_bytes(pipe: Pipe, size: int) -> bytes:
     since samples are wanted as soon as they come.
     """
     head = b""
-    while len(head) < 12 and any(head[: len(magic)] == magic[: len(head)] for magic in _CONTAINERS):
+    while len(head) < 12 and any(head[: len(magic)] == magic[: len(head)] for magic in _BEGINNINGS):
         more = pipe.some(size)
         if not more:
             break

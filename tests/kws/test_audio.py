@@ -408,6 +408,25 @@ def test_flac_with_nothing_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "size"),
+    [("fffb9044", 417), ("fff34464", 96), ("fffda404", 576), ("fff15080108000", 132)],
+)
+def test_frames_of_mpeg_audio_in_a_pipe_are_named(header: str, size: int) -> None:
+    """MP3 of two kinds, layer II, AAC: none has a tag before it."""
+    frame = bytes.fromhex(header)
+    line = unread((frame + bytes(size - len(frame))) * 4)
+    assert line.startswith("audio stream: is MP3 or AAC, neither PCM nor WAV: ")
+
+
+def test_samples_that_begin_as_a_frame_are_samples() -> None:
+    """One frame's header alone, and a microphone's loudest negative samples."""
+    for data in (bytes.fromhex("fffb9044") + bytes(2000), b"\xff\xff" * 100, b"\xff\xfb"):
+        expected = np.frombuffer(data, "<i2") / np.float32(32768)
+        np.testing.assert_array_equal(piped(data), expected)
+        np.testing.assert_array_equal(piped(*(bytes([byte]) for byte in data)), expected)
+
+
+@pytest.mark.parametrize(
     ("data", "name"),
     [
         (b"fLaC" + b"\0" * 50, "FLAC"),
