@@ -95,6 +95,13 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
         },
         "prototypes": None if metadata.prototypes is None else vars(metadata.prototypes),
         "warping": None if metadata.warping is None else vars(metadata.warping),
+        "head": None
+        if metadata.head is None
+        else {
+            "base_sha256": metadata.head.base_sha256,
+            "frames": metadata.head.streaming.frames,
+            "bytes": len(metadata.head.network),
+        },
         "arrays": [
             {
                 "name": name,
@@ -228,6 +235,9 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     if values["warping"] is not None:
         points = ", ".join(map(str, values["warping"]["points"]))
         row("sequences", f"of {points} points, compared with the network's features")
+    if values["head"]:
+        base, size = values["head"]["base_sha256"][:12], values["head"]["bytes"]
+        row("head", f"{size} bytes, runs alone on the features of the word base {base}")
     if network and tensors is not None:
         lines += ["", *_tensor_lines(tensors)]
     lines += ["", *_point_lines(values)]

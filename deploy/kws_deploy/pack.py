@@ -21,8 +21,10 @@ from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS, YAMNET, LogMelConfig
 from kws.modelfile import (
     ARRAYS,
+    HEAD_NAME,
     MAX_ARRAY_BYTES,
     MAX_FILE_BYTES,
+    MAX_HEAD_BYTES,
     MAX_METADATA_BYTES,
     METADATA_NAME,
     SCHEMA,
@@ -93,8 +95,8 @@ def join(network: bytes, metadata: Path) -> ModelFile:
     network : bytes
         A TFLite flatbuffer.
     metadata : Path
-        A ``kws.json``. The arrays that it names lie beside it; its ``network`` (size and digest)
-        may be left out.
+        A ``kws.json``. The arrays and the head that it names lie beside it; its ``network`` (size
+        and digest) may be left out.
 
     Returns
     -------
@@ -135,6 +137,9 @@ def _joined(network: bytes, values: dict[str, Any], metadata: Path) -> bytes:
             if isinstance(names, list) and name in names:
                 content = _read(metadata.parent / name, MAX_ARRAY_BYTES, "an array")
                 archive.writestr(name, content)
+        if "head" in values:
+            head = _read(metadata.parent / HEAD_NAME, MAX_HEAD_BYTES, "a head")
+            archive.writestr(HEAD_NAME, head)
     return stream.getvalue()
 
 

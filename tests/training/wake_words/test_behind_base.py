@@ -1,6 +1,8 @@
 """A head on a base that stayed as it is: alone in its file, or beside others on one base."""
 
 import hashlib
+import io
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +123,16 @@ def test_the_head_stays_with_its_network_alone(models, base):
     points = replace(first.metadata, provenance={"calibrated": True})
     assert parse_model(pack(first.network, points), "a").metadata.head == first.metadata.head
     assert parse_model(pack(second.network, points), "a").metadata.head is None
+
+
+def test_network_and_contract_apart_are_packed_again(models, tmp_path):
+    from kws_deploy.pack import join
+
+    content = pack(models[0].network, models[0].metadata)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(tmp_path)
+    found = join(models[0].network, tmp_path / "kws.json")
+    assert pack(found.network, found.metadata) == content
 
 
 def test_scales_that_differ_are_refused(models):
