@@ -172,6 +172,53 @@ def _parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     return parser
 
 
+def require_verb(name: str) -> Verb:
+    """Return a verb that another one needs.
+
+    Parameters
+    ----------
+    name : str
+        The verb.
+
+    Raises
+    ------
+    KwsError
+        If its package is not installed.
+    """
+    try:
+        verbs = find_verbs(name)
+    except ImportError:
+        verbs = []
+    if [verb.name for verb in verbs] != [name]:
+        raise KwsError(f"the verb {name} is missing: {install_extra('deploy')}")
+    return verbs[0]
+
+
+def run_verb(name: str, arguments: Sequence[str]) -> int:
+    """Run another verb from within one.
+
+    Parameters
+    ----------
+    name : str
+        The verb.
+    arguments : sequence of str
+        What follows it on the command line.
+
+    Returns
+    -------
+    int
+        The exit status of the verb.
+
+    Raises
+    ------
+    KwsError
+        What the verb raises, or if its package is not installed.
+    """
+    options = _parser([require_verb(name)]).parse_args([name, *arguments])
+    status: int = options.run(options)
+    return status
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 

@@ -81,6 +81,7 @@ TRAINING = tuple(
         "augmentation",
         "data",
         "enroll",
+        "esphome",
         "evaluate",
         "sounds",
         "train",

@@ -177,6 +177,19 @@ def test_export_c(tmp_path):
     assert len(set(spotted) & set(SPOTTED)) >= 9
 
 
+@pytest.mark.slow
+def test_run_esphome(micro_student, tmp_path):
+    from kws.modelfile import write_model
+
+    model = tmp_path / "student.tflite"
+    write_model(model, micro_student.network, micro_student.metadata)
+    command = ["export", model, "--to", "esphome", "--output", tmp_path / "words"]
+    subprocess.run([sys.executable, "-m", "kws", *map(str, command)], check=True, cwd=ROOT)
+    lines = example("run_esphome.py", tmp_path / "words" / "stop_that.json", DEMO)
+    assert lines
+    assert all(re.fullmatch(r"\d+\.\d\d s  stop that  [01]\.\d\d", line) for line in lines)
+
+
 @pytest.mark.reach
 def test_export_web(tmp_path):
     pytest.importorskip("ziglang", reason="no compiler: pip install '.[native]'")

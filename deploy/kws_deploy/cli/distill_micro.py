@@ -128,7 +128,7 @@ def run_micro(options: argparse.Namespace) -> int:
         raise KwsError("--synthesize must be at least 0")
     from kws.packaged import find_model
 
-    from ..wake_words.teachers import check_teachers, language_of
+    from ..wake_words.teachers import check_teachers, hold_out_of, language_of
 
     teachers = [find_model(path) for path in options.teachers]
     labels = check_teachers(teachers)
@@ -150,6 +150,7 @@ def run_micro(options: argparse.Namespace) -> int:
     given = {
         "synthesized": options.synthesize,
         "language": options.language or language_of(teachers[0]),
+        "hold_out": hold_out_of(teachers[0]),
         "false_accepts_per_hour": options.false_accepts_per_hour,
         "steps": options.steps,
         "seed": options.seed,

@@ -10,6 +10,7 @@ from kws.cli.arguments import BASE_HELP, add_old_spelling, add_output, names
 from kws.cli.verb import Verb
 
 from .arguments import add_data, add_negatives, add_recipe, seed, share
+from .train_board import run_for_board
 from .train_commands import run_commands
 from .train_config import TASKS, CommandConfig, SoundConfig, WakeWordConfig, config_of
 from .train_sounds import run_sounds
@@ -137,8 +138,10 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
 def _run_train(options: argparse.Namespace) -> int:
     config = config_of(options)
     match config:
-        case WakeWordConfig():
+        case WakeWordConfig(board=None):
             trained = run_wake_words(config)
+        case WakeWordConfig():
+            trained = run_for_board(config)
         case SoundConfig():
             trained = run_sounds(config)
         case CommandConfig():

@@ -251,6 +251,8 @@ class WakeWordConfig(TrainConfig):
         Whether the word base stays as it is.
     learning_curve : bool
         Whether to train on shares of the speakers too.
+    board : str or None
+        Where the wake word shall run; None for everything that runs model files.
     """
 
     wake_words: Sequence[str] = field(
@@ -269,6 +271,7 @@ class WakeWordConfig(TrainConfig):
     ensemble: int = wake_word_defaults.ENSEMBLE
     frozen_base: bool = False
     learning_curve: bool = False
+    board: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

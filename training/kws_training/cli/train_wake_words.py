@@ -21,6 +21,8 @@ from ..wake_words.defaults import WakeWordOptions
 from .train_config import WakeWordConfig
 from .train_files import Trained, write_trained
 
+#: Boards that run wake words by ESPHome's micro_wake_word.
+BOARDS = ("esp32-s3",)
 #: More phrases than this do not fit beside each other into a batch.
 MOST_PHRASES = 20
 
@@ -93,6 +95,12 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train the head alone and leave the word base as it is: a device then runs the base "
         "once for all such models, which miss more than those with a base of their own",
+    )
+    group.add_argument(
+        "--board",
+        choices=BOARDS,
+        help="train a student for this board too, on the front end of microWakeWord, and write "
+        "what ESPHome loads into a folder beside --output",
     )
 
 
