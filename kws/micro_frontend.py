@@ -212,7 +212,7 @@ class MicroFrontEnd:
         self.config = config
         self.block = block
         self._window = _window()
-        self._first_bin, self._weights = _channel_weights()
+        self._channels = _ChannelWeights.build()
         self._gain = _GainTable.build()
         self.reset()
 
@@ -259,10 +259,7 @@ class MicroFrontEnd:
         loudest = np.abs(weighed).max(axis=1)
         shift = (15 - _bits(np.maximum(loudest, 0)))[:, None]
         bins = _real_fft((weighed.astype(np.int32) << shift).astype(np.int16))
-        used = bins[:, :, self._first_bin : self._first_bin + len(self._weights)].astype(np.float64)
-        energy = used[:, 0] ** 2 + used[:, 1] ** 2
-        # whole numbers below 2 ** 53: floats hold them exactly
-        signal = _rounded_root(energy @ self._weights) >> shift
+        signal = _rounded_root(self._channels.energies(bins)) >> shift
         raised = (signal << ESTIMATE_BITS) & _UINT32
         noise = self._follow(raised)
         reduced = np.maximum(
@@ -309,27 +306,64 @@ def _mel(hz: npt.ArrayLike) -> Float32:
     return np.asarray(1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0), np.float32)
 
 
-def _channel_weights() -> tuple[int, Float64]:
-    """Return the first bin that counts, and the weight of each from there on in each channel."""
-    low, high = _mel(LOW_HZ), _mel(HIGH_HZ)
-    spacing = (high - low) / np.float32(CHANNELS + 1)
-    centres = (low + spacing * np.arange(1, CHANNELS + 2, dtype=np.float32)).astype(np.float32)
-    per_bin = 8000.0 / (FFT // 2)
-    first = int(1.5 + LOW_HZ / per_bin)
-    bins = _mel(np.arange(first, FFT // 2) * per_bin)
-    bins = bins[bins <= centres[-1]]
-    # a bin counts in the channel whose centre is next above it, the rest of it in the one before
-    channel = np.searchsorted(centres, bins)
-    below = np.concatenate([[low], centres])[channel]
-    share = ((centres[channel] - bins) / (centres[channel] - below)).astype(np.float64)
-    scale = 1 << WEIGHT_BITS
-    up = np.isin(np.arange(first, first + len(bins)), BINS_ROUNDED_UP)
-    rows = np.arange(len(bins))
-    weights = np.zeros((len(bins), CHANNELS + 2))
-    weights[rows, channel] = np.floor(share * scale + 0.5) + up
-    weights[rows, channel + 1] = np.floor((1.0 - share) * scale + 0.5) - up
-    # what lies below the first centre and above the last one is in no channel
-    return first, np.ascontiguousarray(weights[:, 1 : CHANNELS + 1])
+@dataclass(frozen=True)
+class _ChannelWeights:
+    """How much each bin counts: a share in one channel, and the rest in the one before.
+
+    Attributes
+    ----------
+    first : int
+        The first bin that counts.
+    share, rest : float64 (bins,)
+        Whole numbers, for each bin from there on.
+    starts : int64 (41,)
+        The first bin of each channel, counted from ``first``. Of the channel before all others,
+        which is none of the front end's, only the rests count; of the last one only the shares.
+    """
+
+    first: int
+    share: Float64
+    rest: Float64
+    starts: Int64
+
+    @classmethod
+    def build(cls) -> _ChannelWeights:
+        """Compute the weights."""
+        low, high = _mel(LOW_HZ), _mel(HIGH_HZ)
+        spacing = (high - low) / np.float32(CHANNELS + 1)
+        centres = (low + spacing * np.arange(1, CHANNELS + 2, dtype=np.float32)).astype(np.float32)
+        per_bin = 8000.0 / (FFT // 2)
+        first = int(1.5 + LOW_HZ / per_bin)
+        bins = _mel(np.arange(first, FFT // 2) * per_bin)
+        bins = bins[bins <= centres[-1]]
+        channel = np.searchsorted(centres, bins)
+        below = np.concatenate([[low], centres])[channel]
+        share = ((centres[channel] - bins) / (centres[channel] - below)).astype(np.float64)
+        scale = 1 << WEIGHT_BITS
+        up = np.isin(np.arange(first, first + len(bins)), BINS_ROUNDED_UP)
+        return cls(
+            first,
+            np.floor(share * scale + 0.5) + up,
+            np.floor((1.0 - share) * scale + 0.5) - up,
+            np.searchsorted(channel, np.arange(CHANNELS + 1)),
+        )
+
+    def energies(self, bins: Int16) -> Float64:
+        """Return the energy in each channel, whole numbers below 2 ** 53, which floats hold.
+
+        Parameters
+        ----------
+        bins : int16 (n, 2, 256)
+            Real and imaginary parts.
+        """
+        parts = bins[:, :, self.first : self.first + len(self.share)].astype(np.float64)
+        np.multiply(parts, parts, out=parts)
+        energy = parts[:, 0] + parts[:, 1]
+        # no product of matrices, which takes threads, and on a busy machine waits for them
+        shares = np.add.reduceat(energy * self.share, self.starts, axis=1)
+        rests = np.add.reduceat(energy * self.rest, self.starts, axis=1)
+        total: Float64 = shares[:, 1:] + rests[:, :-1]
+        return total
 
 
 def _turn(phase: npt.NDArray[np.floating[Any]]) -> Int16:
