@@ -358,9 +358,9 @@ def to_float(samples: npt.NDArray[Any]) -> Float32:
         kind = type(samples).__name__
         raise AudioError(f"samples: a numpy array is needed, not {kind}: use np.asarray(…)")
     if samples.ndim != 1:
-        raise AudioError(
-            f"samples: shape {samples.shape} is not one channel (n,): take one, samples[:, 0]"
-        )
+        first = samples.ndim == 2 and samples.shape[0] < samples.shape[1]  # channels come first
+        one = "samples[0]" if first else "samples[:, 0]"
+        raise AudioError(f"samples: shape {samples.shape} is not one channel (n,): take one, {one}")
     if samples.dtype == np.int16:
         return to_float32(samples)
     if samples.dtype != np.float32 and samples.dtype != np.float64:
