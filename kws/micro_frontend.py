@@ -65,6 +65,7 @@ BINS_ROUNDED_UP = (149, 221, 225)
 MOST_TOGETHER = 256
 
 _UINT32 = 2**32 - 1
+Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -252,9 +253,7 @@ class MicroFrontEnd:
 
     def _compute(self, windows: Int16) -> Int64:
         """Return the frames of windows (n, 480)."""
-        weighed = (np.multiply(windows, self._window, dtype=np.int32) >> WINDOW_BITS).astype(
-            np.int16
-        )
+        weighed = (windows.astype(np.int32) * self._window >> WINDOW_BITS).astype(np.int16)
         # -32768 has no opposite of 16 bits: it does not count as loud
         loudest = np.abs(weighed).max(axis=1)
         shift = (15 - _bits(np.maximum(loudest, 0)))[:, None]
@@ -366,10 +365,10 @@ class _ChannelWeights:
         return total
 
 
-def _turn(phase: npt.NDArray[np.floating[Any]]) -> Int16:
-    """Return cosine and sine of phases as 16-bit numbers, int16 (2, …)."""
+def _turn(phase: npt.NDArray[np.floating[Any]]) -> Int32:
+    """Return cosine and sine of phases as numbers of 16 bits, (2, …)."""
     parts = np.stack([np.cos(phase), np.sin(phase)])
-    return np.floor(0.5 + 32767 * parts).astype(np.int16)
+    return np.floor(0.5 + 32767 * parts).astype(np.int32)
 
 
 def _digits_reversed(size: int) -> Int64:
@@ -390,29 +389,32 @@ _STAGES = [
 _LAST = _turn(-np.pi * (np.arange(1, _HALF // 2 + 1) / _HALF + 0.5))
 
 
-def _divided(values: Int16, divisor: int) -> Int16:
+def _divided(values: Int16, divisor: int) -> Int32:
     """Return values divided by two or four, in the way of 16-bit processors."""
-    product = np.multiply(values, np.int32(32767 // divisor), dtype=np.int32)
+    # converted once: ufuncs that convert as they go take twice as long
+    product: Int32 = values.astype(np.int32)
+    product *= 32767 // divisor
     product += 1 << 14
     product >>= 15
-    return product.astype(np.int16)
+    return product
 
 
-def _turned(values: Int16, turns: Int16) -> Int16:
+def _turned(values: Int32, turns: Int32) -> Int32:
     """Multiply complex values (n, 2, …) by turns (2, …)."""
-    product = np.multiply(values, turns[0], dtype=np.int32)
-    across = np.multiply(values, turns[1], dtype=np.int32)
+    product: Int32 = values * turns[0]
+    across = values * turns[1]
     product[:, 0] -= across[:, 1]
     product[:, 1] += across[:, 0]
     product += 1 << 14
     product >>= 15
-    return np.asarray(product, np.int16)
+    return product
 
 
 def _real_fft(samples: Int16) -> Int16:
     """Return the spectrum of windows in 16 bits, divided by 512 and rounded at every stage.
 
     As kissfft computes it (FIXED_POINT 16): even and odd samples are the parts of complex ones.
+    Sums of 16 bits wrap there; here they have 32, and wrap once at the end of a stage.
 
     Parameters
     ----------
@@ -429,31 +431,33 @@ def _real_fft(samples: Int16) -> Int16:
     padded[:, :WINDOW] = samples
     values = padded.reshape(count, _HALF, 2).transpose(0, 2, 1)[:, :, _ORDER]
     for turns in _STAGES:
-        size = turns.shape[2]
-        four = _divided(values, 4).reshape(count, 2, -1, 4, size)
-        one = four[:, :, :, 0]
-        two, three, last = np.moveaxis(_turned(four[:, :, :, 1:], turns[:, None]), 3, 0)
-        outer, inner = one + three, one - three  # sums of 16 bits, which wrap as theirs do
-        both, apart = two + last, two - last
-        values = np.empty_like(four)
-        values[:, :, :, 0] = outer + both
-        values[:, :, :, 2] = outer - both
-        values[:, 0, :, 1] = inner[:, 0] + apart[:, 1]
-        values[:, 1, :, 1] = inner[:, 1] - apart[:, 0]
-        values[:, 0, :, 3] = inner[:, 0] - apart[:, 1]
-        values[:, 1, :, 3] = inner[:, 1] + apart[:, 0]
-        values = values.reshape(count, 2, _HALF)
+        four = _divided(values, 4).reshape(count, 2, -1, 4, turns.shape[2])
+        first = four[:, :, :, 0]
+        others = _turned(four[:, :, :, 1:], turns[:, None])
+        second, third, last = others[:, :, :, 0], others[:, :, :, 1], others[:, :, :, 2]
+        outer, inner = first + third, first - third
+        both, apart = second + last, second - last
+        result = np.empty(four.shape, np.int16)
+        result[:, :, :, 0] = outer + both
+        result[:, :, :, 2] = outer - both
+        result[:, 0, :, 1] = inner[:, 0] + apart[:, 1]
+        result[:, 1, :, 1] = inner[:, 1] - apart[:, 0]
+        result[:, 0, :, 3] = inner[:, 0] - apart[:, 1]
+        result[:, 1, :, 3] = inner[:, 1] + apart[:, 0]
+        values = result.reshape(count, 2, _HALF)
     return _untangled(values)
 
 
 def _untangled(values: Int16) -> Int16:
     """Return the spectrum of samples from that of their even and odd ones as complex ones."""
     middle = _HALF // 2
-    near = _divided(values[:, :, 1 : middle + 1], 2)
-    far = _divided(values[:, :, : middle - 1 : -1], 2)
-    far[:, 1] = -far[:, 1]
-    both = (near + far).astype(np.int32)
-    turned = _turned(near - far, _LAST).astype(np.int32)
+    halves = _divided(values, 2)
+    near = halves[:, :, 1 : middle + 1]
+    far = halves[:, :, : middle - 1 : -1]
+    both, apart = near + far, near - far
+    # far is the conjugate: its imaginary part counts the other way
+    both[:, 1], apart[:, 1] = near[:, 1] - far[:, 1], near[:, 1] + far[:, 1]
+    turned = _turned(apart, _LAST).astype(np.int16).astype(np.int32)
     out = np.zeros_like(values)
     # the middle bin is written twice, as theirs is: the second time counts
     out[:, :, 1 : middle + 1] = (both + turned) >> 1
