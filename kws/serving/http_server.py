@@ -275,11 +275,13 @@ class HttpServer:
         left = MOST_BODY if start.size is None else start.size
         session = await Session.start(self._pool, [choice], start.format)
         try:
-            while block:
+            while True:  # the header may come alone: then the first block is empty
                 async for heard in session.push(block[:left]):
                     yield heard
                 left -= min(left, len(block))
                 block = await anext(blocks, b"")
+                if not block:
+                    break
             async for heard in session.finish():
                 yield heard
         finally:

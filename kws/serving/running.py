@@ -97,7 +97,8 @@ async def serve(config: ServerConfig) -> None:
                 _say(address, shown)
             if config.http is not None:
                 http = HttpServer(catalog, pool, places, config.limits, loader, rules)
-                _say(await stack.enter_async_context(_serving(config.http, http)), shown)
+                serving = _serving(config.http, http, config.limits)
+                _say(await stack.enter_async_context(serving), shown)
             await stopped.wait()
 
 
@@ -155,7 +156,7 @@ async def _listening(address: Address, wyoming: WyomingServer) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _serving(address: Address, http: HttpServer) -> AsyncIterator[Address]:
+async def _serving(address: Address, http: HttpServer, limits: Limits) -> AsyncIterator[Address]:
     """Listen with an HTTP server; gives the address with the port that it has."""
     from aiohttp import web
 
@@ -167,6 +168,8 @@ async def _serving(address: Address, http: HttpServer) -> AsyncIterator[Address]
         access_log=None,
         logger=silent,
         shutdown_timeout=STOP_SECONDS,
+        keepalive_timeout=limits.idle_seconds,
+        auto_decompress=False,  # a recording is no longer than it came: a bomb can be in it
     )
     await runner.setup()
     protocols = runner.server

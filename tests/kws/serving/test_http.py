@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import io
 import json
 import socket
@@ -74,15 +76,22 @@ def test_a_recording_is_answered_whole(server, spoken, expected):
         for start in range(0, len(data), 7777):
             yield data[start : start + 7777]
 
+    async def header_alone(data):
+        yield data[:44]
+        await asyncio.sleep(0.2)  # so that the samples come later
+        yield data[44:]
+
     async def work(session):
         whole = await (await session.post("/spot", data=wav(spoken))).json()
         body = pieces(wav(spoken) + b"LIST" + struct.pack("<I", 4) + b"more")
         in_pieces = await (await session.post("/spot", data=body)).json()
-        return whole, in_pieces
+        later = await (await session.post("/spot", data=header_alone(wav(spoken)))).json()
+        return whole, in_pieces, later
 
-    whole, in_pieces = with_session(server, work)
+    whole, in_pieces, later = with_session(server, work)
     assert ends(whole["detections"]) == expected
     assert whole == in_pieces
+    assert whole == later
     assert whole["model"] == "commands"
 
 
@@ -127,6 +136,28 @@ def test_recordings_that_are_none(server, data, query, word):
     status, said = with_session(server, lambda s: answer(s.post(f"/spot{query}", data=body)))
     assert status == 400
     assert word in said["error"]
+
+
+def test_bodies_that_are_broken_or_compressed_are_refused(server, spoken):
+    """What is compressed may be a thousand times as long: it is taken as it came."""
+    import aiohttp
+
+    async def broken():
+        yield wav(spoken)[:50_000]
+        raise OSError("the sender has failed")
+
+    async def work(session):
+        packed = {"Content-Encoding": "gzip"}
+        told = []
+        for body in (gzip.compress(wav(spoken)), b"RIFF of no gzip"):
+            told.append(await answer(session.post("/spot", data=body, headers=packed)))
+        with contextlib.suppress(OSError, aiohttp.ClientError):
+            await session.post("/spot", data=broken())
+        return told
+
+    for status, said in with_session(server, work):
+        assert (status, "no WAV file" in said["error"]) == (400, True)
+    assert not [line for line in server.lines if "unexpected" in line or "Traceback" in line]
 
 
 def test_floats_that_are_no_numbers(server):
@@ -206,6 +237,11 @@ def test_silent_connections_are_dropped_and_streams_end_with_the_server(serve, s
         except ConnectionError:
             pass
         connection.close()
+
+    with socket.create_connection((host, int(port)), 20) as connection:
+        connection.sendall(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        while connection.recv(1000):  # ends, since nothing more is asked
+            pass
 
     async def work(session):
         async with session.ws_connect("/listen") as idle:
