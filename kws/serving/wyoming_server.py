@@ -132,9 +132,20 @@ class _Connection:
             await self._send_error(error)
 
     def close(self) -> None:
-        """End the session and the connection."""
+        """End the session and the connection; what is still to be sent has a while."""
         self._drop_session()
         self._writer.close()
+        transport = self._writer.transport
+
+        def abort() -> None:
+            if transport.get_write_buffer_size():
+                transport.abort()
+
+        if transport.get_write_buffer_size():
+            # else a client that reads nothing would keep it open for as long as it likes, beside
+            # the places that are counted
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._server.limits.write_seconds, abort)
 
     async def _handle(self, event: Event) -> None:
         if event.type == "audio-chunk":

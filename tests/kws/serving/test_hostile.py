@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from kws.serving.catalog import Catalog
+from kws.serving.events import HEADER_BYTES
+from kws.serving.limits import ClientPlaces, Limits
+from kws.serving.session import SpotterPool
+from kws.serving.tuning import Tuning
+from kws.serving.wyoming_server import WyomingServer
 
 pytestmark = pytest.mark.reach
 
@@ -153,6 +162,40 @@ def test_no_messages_do_harm(server):
 
     send()
     is_well(server)
+
+
+def test_a_client_that_reads_nothing_does_not_keep_its_connection():
+    """Else connections that no place counts would use up the descriptors of the process."""
+    pytest.importorskip("wyoming", reason="no wyoming: pip install '.[serve]'")
+
+    async def work(loader):
+        limits = Limits(write_seconds=0.2)
+        catalog = Catalog(["words"], Tuning())
+        places = ClientPlaces(1)
+        server = WyomingServer(catalog, SpotterPool(loader), places, limits, loader)
+        writers = []
+
+        async def serve(reader, writer):
+            writers.append(writer)
+            await server.serve(reader, writer)
+
+        listener = await asyncio.start_server(serve, "127.0.0.1", 0, limit=HEADER_BYTES)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(deaf, listener.sockets[0].getsockname())
+            while not writers or not writers[0].is_closing():
+                with contextlib.suppress(OSError):
+                    deaf.send(1000 * header("describe"))
+                await asyncio.sleep(0.01)
+            assert writers[0].transport.get_write_buffer_size()
+            with contextlib.suppress(OSError):
+                await asyncio.wait_for(writers[0].wait_closed(), 30)
+            assert not writers[0].transport.get_write_buffer_size()
+        listener.close()
+
+    with ThreadPoolExecutor(1) as loader:
+        asyncio.run(work(loader))
 
 
 def test_others_are_served_while_one_sends_all_it_can(server, spoken, expected):
