@@ -213,9 +213,9 @@ class Catalog:
             elif Path(source).is_dir():
                 folders = True
             else:
-                signature = _signature(Path(source))
-                model = self._served(source, Path(source).stem, find_model(source))
-                self._read[Path(source)] = (signature, model)
+                path = Path(source)
+                signature = _signature(path)
+                self._read[path] = (signature, self._served(str(path), path.stem, find_model(path)))
         missing = tuning.keys - self._tuned(self.offer())
         if missing and not folders:
             raise KwsError(
@@ -283,6 +283,8 @@ class Catalog:
             model = self._served(str(path), path.stem, read_model(path))
         except KwsError as error:
             note(f"kws: left out: {error}")
+        except Exception as error:  # the others stay, whatever is in a file
+            note(f"kws: left out: {path}: unexpected {type(error).__name__}: {error!s:.200}")
         self._read[path] = (signature, model)
         return model
 

@@ -19,11 +19,9 @@ from ..spotter import KeywordSpotter
 from .catalog import Choice, ServedModel
 from .samples import SampleFormat, SampleStream
 
-#: Spotters that are kept for the next clients: each takes about a megabyte, and to make one some
-#: milliseconds.
+#: Models of the spotters that are kept for the next clients, at most: each takes about a megabyte,
+#: and to open one some milliseconds. The latest spotter is kept, however many it has.
 MOST_KEPT = 16
-
-
 #: What a session listens with: one model, or several that share what they have in common.
 Spotter = KeywordSpotter | SpotterGroup
 
@@ -70,7 +68,7 @@ class SpotterPool:
         return await loop.run_in_executor(self._loader, _make_spotter, models, rate)
 
     def give_back(self, models: tuple[ServedModel, ...], spotter: Spotter) -> None:
-        """Keep a spotter for the next client that needs the same; the oldest one goes.
+        """Keep a spotter for the next client that needs the same; the oldest ones go.
 
         Parameters
         ----------
@@ -80,7 +78,8 @@ class SpotterPool:
             The spotter, which nobody uses any more.
         """
         self._kept.append((models, spotter))
-        del self._kept[:-MOST_KEPT]
+        while len(self._kept) > 1 and sum(len(kept) for kept, _ in self._kept) > MOST_KEPT:
+            del self._kept[0]
 
 
 def _make_spotter(models: tuple[ServedModel, ...], rate: int) -> Spotter:

@@ -80,6 +80,28 @@ def test_another_file_under_the_same_name_is_another_model(folder):
     assert before.version != after.version
 
 
+def test_a_named_file_that_changes_keeps_its_name_however_it_was_spelled(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    catalog = Catalog(["./commands.tflite"], Tuning())
+    assert names(catalog.offer()) == ["commands"]
+    shutil.copy(MODELS / "commands-small.tflite", folder / "new")
+    (folder / "new").replace(folder / "commands.tflite")
+    assert names(catalog.offer()) == ["commands"]
+
+
+def test_a_file_that_nobody_foresaw_is_left_out_and_the_others_stay(folder, monkeypatch, capsys):
+    catalog = Catalog([str(folder)], Tuning())
+
+    def fail(path):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(catalog_module, "read_model", fail)
+    shutil.copy(MODELS / "words.tflite", folder)
+    for _ in range(2):
+        assert names(catalog.offer()) == ["commands"]
+    assert capsys.readouterr().err.count("words.tflite: unexpected IndexError") == 1
+
+
 def test_two_files_of_one_name_can_be_told_apart(folder):
     offer = Catalog(["commands", str(folder)], Tuning()).offer()
     assert names(offer) == ["commands", "commands-2"]

@@ -90,3 +90,22 @@ def test_spotters_are_used_again_and_few_are_kept(pool, monkeypatch):
         assert await pool.take(model, 16000) is not first
 
     asyncio.run(run())
+
+
+def test_what_is_kept_is_counted_in_models(pool, monkeypatch):
+    """A client that asks for one set of models after the other leaves no memory behind."""
+    both = Catalog(["commands", "words"], Tuning()).offer().models
+    monkeypatch.setattr(session, "MOST_KEPT", 2)
+
+    async def run():
+        one, two = await pool.take(both[:1], 16000), await pool.take(both, 16000)
+        pool.give_back(both[:1], one)
+        pool.give_back(both, two)
+        assert await pool.take(both[:1], 16000) is not one
+        assert await pool.take(both, 16000) is two
+
+        monkeypatch.setattr(session, "MOST_KEPT", 1)
+        pool.give_back(both, two)
+        assert await pool.take(both, 16000) is two, "the latest is kept, be it a large one"
+
+    asyncio.run(run())
