@@ -68,7 +68,7 @@ def run_for_board(config: WakeWordConfig) -> Trained:
         raise KwsError(f"{folder}: is no folder: move it away, or name another --output")
     trained = run_wake_words(replace(config, output=teacher, board=None))
     note(f"wrote {teacher}: a student learns from it")
-    student = _run("distill", _distillation(config, teacher))
+    student = _run("distill", distillation_arguments(config, teacher))
     written = _run(
         "export", [str(config.output), "--to", "esphome", "--output", str(folder), "--json"]
     )
@@ -85,8 +85,16 @@ def run_for_board(config: WakeWordConfig) -> Trained:
     return Trained(lines, {**figures, "export": written}, trained.skipped)
 
 
-def _distillation(config: WakeWordConfig, teacher: Path) -> list[str]:
-    """Return the arguments with which a student learns from the same recordings."""
+def distillation_arguments(config: WakeWordConfig, teacher: Path) -> list[str]:
+    """Return the arguments with which a student learns from the same recordings.
+
+    Parameters
+    ----------
+    config : WakeWordConfig
+        What the user decided.
+    teacher : Path
+        The teacher's model file.
+    """
     arguments = [str(teacher), "--frontend", "micro", "--output", str(config.output), "--json"]
     arguments += ["--synthesize", str(config.synthesize), "--language", config.language]
     arguments += ["--false-accepts-per-hour", str(config.false_accepts_per_hour)]
