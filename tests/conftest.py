@@ -149,7 +149,7 @@ def micro_student(randomize: Callable[..., None]) -> ModelFile:
     kernel, bias = logits.get_weights()
     logits.set_weights([kernel * 4, bias * 0])
     # what speech and quiet look like to this front end: bands that rise and fall
-    shape = (6, step.receptive_field + 120, 40)
+    shape = (3, step.receptive_field + 60, 40)
     frames = rng.uniform(0, 1, shape[:2])[..., None] * rng.uniform(0, 24, shape)
     frames[-1] = 0
     frames[-1, -STRIDE, 0] = CEILING

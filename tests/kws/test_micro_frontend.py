@@ -61,15 +61,15 @@ def test_extreme_samples_wrap_as_16_bits_do() -> None:
 
 
 @settings(max_examples=8, deadline=None)
-@given(cuts=st.lists(st.integers(0, 6000), max_size=8), block=st.sampled_from([1, 3, 8]))
+@given(cuts=st.lists(st.integers(0, 4000), max_size=6), block=st.sampled_from([1, 3, 8]))
 def test_a_stream_gives_the_same_frames_whatever_its_chunks(cuts: list[int], block: int) -> None:
-    samples = made_up(300, 6000).astype(np.float32) / 32768
+    samples = made_up(300, 4000).astype(np.float32) / 32768
     front_end = open_front_end(CONFIG, block)
     parts = [front_end.push(part) for part in np.split(samples, sorted(cuts))]
     assert all(len(part) % block == 0 for part in parts)
     frames = np.concatenate(parts)
     whole = log_mel(samples, CONFIG)
-    assert len(whole) == CONFIG.frames(6000)
+    assert len(whole) == CONFIG.frames(4000)
     np.testing.assert_array_equal(frames, whole[: len(frames)])
     assert len(whole) - len(frames) < block
     front_end.reset()
