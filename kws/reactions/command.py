@@ -109,8 +109,8 @@ class DetectionCommand:
         try:
             status = self._child.wait(self._seconds)
         except subprocess.TimeoutExpired:
-            _stop(self._child)
-            note(f"{said}: was stopped after {self._seconds:g} s (--on-detect-seconds)")
+            done = "was stopped" if _stop(self._child) else "cannot be stopped, and goes on"
+            note(f"{said}: {done} after {self._seconds:g} s (--on-detect-seconds)")
         else:
             if status and not self._worker.stopped:
                 ended = f"signal {-status}" if status < 0 else f"status {status}"
@@ -129,11 +129,13 @@ class DetectionCommand:
         }
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End a command and the processes that it started: ask, wait, kill."""
+def _stop(child: subprocess.Popen[bytes]) -> bool:
+    """End a command and the processes that it started: ask, wait, kill; tell whether it ended."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
+        # gone, or another user's (sudo): the next detections and the end of kws go on
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
-            return
+            return True
+    return False

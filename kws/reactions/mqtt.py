@@ -78,16 +78,16 @@ class Broker:
         >>> Broker.parse("broker.local/home/kitchen")
         Broker(host='broker.local', port=1883, topic='home/kitchen', tls=False)
         """
+        if "@" in text.partition("://")[2 if "://" in text else 0].partition("/")[0]:
+            raise KwsError(  # before anything repeats what was given
+                f"--mqtt: holds a user: put it into {USERNAME} and {PASSWORD} of the environment"
+            )
         wanted = f"--mqtt {text!r:.100}: "
         try:
             parts = urlsplit(text if "://" in text else f"mqtt://{text}", allow_fragments=False)
             host, port = parts.hostname, parts.port
         except ValueError as error:  # a port that is none, brackets that are not closed
             raise KwsError(f"{wanted}{error}: give HOST[:PORT]/TOPIC") from None
-        if parts.username is not None:
-            raise KwsError(
-                f"--mqtt: holds a user: put it into {USERNAME} and {PASSWORD} of the environment"
-            )
         topic = parts.path.strip("/")
         if parts.scheme not in ("mqtt", "mqtts") or not host or not topic or parts.query:
             raise KwsError(f"{wanted}give [mqtt://|mqtts://]HOST[:PORT]/TOPIC")
@@ -211,6 +211,7 @@ class MqttMessages:
     def stop(self) -> None:
         """Say goodbye to the broker."""
         if self._client.is_connected():
+            self._gone.clear()  # it may have been away before
             self._client.publish(self._status, OFFLINE, retain=True)
             self._client.disconnect()
             self._gone.wait(GOODBYE_SECONDS)
@@ -246,6 +247,7 @@ class MqttMessages:
             self._say("connected again")
             self._said = ""
         # again each time: a broker that was started anew may have forgotten what it held
+        self._own.clear()  # what was not sent before is not sent any more
         for topic, message in [*self._announcements, (self._status, ONLINE)]:
             self._own.add(client.publish(topic, message, retain=True).mid)
 

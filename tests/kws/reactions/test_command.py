@@ -108,6 +108,27 @@ def test_one_that_does_not_listen_to_sigterm_is_killed(
         time.sleep(0.01)
 
 
+def test_one_that_may_not_be_stopped_is_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As a command behind sudo, which runs as another user."""
+
+    def refuse(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    out = tmp_path / "gate"
+    os.mkfifo(out)
+    with monkeypatch.context() as patched:
+        patched.setattr("kws.reactions.command.GRACE_SECONDS", 0.05)
+        patched.setattr(os, "killpg", refuse)
+        command = DetectionCommand(f"cat {out}", "m", 0.05)
+        command.react(YES, "-", wait=True)
+        command.finish()
+        assert "goes on after 0.05 s" in capfd.readouterr().err
+        command.stop()
+    os.close(os.open(out, os.O_WRONLY))
+
+
 def test_the_audio_never_waits_and_what_is_left_out_is_counted(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

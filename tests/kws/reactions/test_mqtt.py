@@ -62,6 +62,8 @@ def test_where_a_broker_is(text: str, broker: Broker) -> None:
         ("broker/a\x07b", "a topic has no"),
         ("broker/" + "a" * 300, "longer than 256 bytes"),
         ("me:secret@broker/kws", "KWS_MQTT_USERNAME"),
+        ("mqtts://me:secret@broker:many/kws", "KWS_MQTT_USERNAME"),
+        ("me:secret@[broker/kws", "KWS_MQTT_USERNAME"),
     ],
 )
 def test_what_is_no_broker_is_refused(text: str, said: str) -> None:
