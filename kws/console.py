@@ -18,9 +18,16 @@ def note(line: str) -> None:
     Parameters
     ----------
     line : str
+        Characters that could steer a terminal, or feign a second line in a log, are escaped: names
+        of files and answers of servers are part of it.
     """
     if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)
+        shown = line if line.isprintable() else "".join(map(_escaped, line))
+        print(shown, file=sys.stderr, flush=True)
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
 
 
 @contextlib.contextmanager
