@@ -43,6 +43,11 @@ def interpreter_class() -> Any:
     return Interpreter
 
 
+def _reason(error: Exception) -> str:
+    """Return what the interpreter says, in one line."""
+    return " ".join(str(error).split())[:200]
+
+
 class StepNetwork:
     """A network that is run step by step, its states carried from one to the next.
 
@@ -88,9 +93,8 @@ class StepNetwork:
             self._interpreter = interpreter_class()(model_content=network, num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
             raise ModelError(
-                f"{path}: the interpreter refuses the network ({reason}): "
+                f"{path}: the interpreter refuses the network ({_reason(error)}): "
                 "the file may be newer than the interpreter; update ai-edge-litert"
             ) from None
         inputs = {tensor["name"]: tensor for tensor in self._interpreter.get_input_details()}
@@ -298,10 +302,16 @@ class StepNetwork:
         Raises
         ------
         ModelError
-            If the network is one that allocates memory anew as it runs.
+            If the interpreter cannot run the network, or the network is one that allocates memory
+        anew as it runs.
         """
         self._input[...] = frames
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:  # such as an index beyond a tensor, which only a run shows
+            raise ModelError(
+                f"{self._path}: the network cannot be run ({_reason(error)}): make it again"
+            ) from None
         # one arena holds all tensors of a fixed size, so that one address speaks for all
         if self._probe().__array_interface__["data"][0] != self._address:
             raise ModelError(f"{self._path}: the network has moved its memory while it ran")

@@ -287,8 +287,8 @@ def test_networks_that_are_none(model: ModelFile, length: int) -> None:
         StreamingNetwork(damaged)
 
 
-def moving_network(labels: int) -> bytes:
-    """Return a hostile network: how much memory it needs depends on a state."""
+def hostile_network(labels: int, length: float = 5) -> bytes:
+    """Return a network that needs as much memory as a state says; if negative, of that length."""
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     flatbuffers = pytest.importorskip("flatbuffers")
     kinds, options, types = schema.BuiltinOperator, schema.BuiltinOptions, schema.TensorType
@@ -322,13 +322,13 @@ def moving_network(labels: int) -> bytes:
     frames, state = tensor("frames", (1, 8, 40)), tensor("s0", (1,))
     logits, following = tensor("logits", (1, 1, labels)), tensor("n0", (1,))
     shape = tensor("shape", (3,), types.INT32, np.array([1, 1, labels], np.int32))
-    five = tensor("five", (1,), types.FLOAT32, np.array([5], np.float32))
+    five = tensor("five", (1,), types.FLOAT32, np.array([length], np.float32))
     operator(kinds.RESHAPE, [frames, shape], [logits], "ReshapeOptions", newShape=[1, 1, labels])
     operator(kinds.ADD, [five, five], [following], "AddOptions")
     count = tensor("count", (1,), types.INT32)
     operator(
         kinds.CAST,
-        [state],
+        [state if length > 0 else five],
         [count],
         "CastOptions",
         inDataType=types.FLOAT32,
@@ -344,13 +344,16 @@ def moving_network(labels: int) -> bytes:
     return bytes(builder.Output())
 
 
-def test_a_network_that_moves_its_memory_is_refused():
+@pytest.mark.parametrize(
+    ("length", "said"), [(5, "moved its memory"), (-5, r"cannot be run \(.*Fill dimensions")]
+)
+def test_a_network_that_fails_only_as_it_runs_is_refused(length: float, said: str) -> None:
     labels = ("_silence_", "_unknown_", *(f"word{n}" for n in range(318)))
-    network = moving_network(len(labels))
+    network = hostile_network(len(labels), length)
     streaming = StreamingContract(8, 8, "frames", "logits", (("s0", "n0"),))
     defaults = DetectorDefaults(0.1, 1.0, 1.0, dict.fromkeys(labels[2:], 0.5))
     metadata = Metadata("commands", labels, WORDS, streaming, defaults)
-    with pytest.raises(ModelError, match="moved its memory"):
+    with pytest.raises(ModelError, match=said):
         StreamingNetwork(ModelFile("hostile.tflite", network, metadata))
 
 
