@@ -149,20 +149,27 @@ class Model:
         if patience and debounce_time > 0:
             raise KwsError("patience and debounce_time exclude each other: give one of them")
         limits = self.thresholds if threshold is None else threshold
+        before = math.ceil(debounce_time * RATE / len(x))
         predictions: dict[str, float] = {}
         for scores in self._scores.values():
             for keyword, new in scores.push(x).items():
-                latest = list(self._latest[keyword])
+                wanted = (patience or {}).get(keyword, 0)
+                latest = self._latest_of(keyword, max(wanted, before))
                 score = new if new is not None else latest[-1] if latest else 0.0
                 self._latest[keyword].append(score)
                 if score >= (limit := limits.get(keyword, math.inf)):
-                    wanted = (patience or {}).get(keyword, 0)
-                    before = math.ceil(debounce_time * RATE / len(x))
                     if _reached(latest, wanted, limit) < wanted or _reached(latest, before, limit):
                         score = 0.0
                 predictions[keyword] = score
                 self.prediction_buffer[keyword].append(score)
         return predictions
+
+    def _latest_of(self, keyword: str, count: int) -> list[float]:
+        """Return the latest scores of a keyword, and remember so many from now on."""
+        latest = self._latest[keyword]
+        if count > KEPT and count != latest.maxlen:  # short frames, or long times
+            latest = self._latest[keyword] = deque(latest, count)
+        return list(latest)
 
     def predict_clip(
         self, clip: str | Path | Int16, padding: int = 1, chunk_size: int = FRAME, **options: Any

@@ -63,6 +63,25 @@ def test_a_word_whose_score_stays_high_is_one_detection(
     assert found == spotted
 
 
+def test_times_longer_than_the_predictions_that_are_kept(pcm: np.ndarray) -> None:
+    """Frames of 10 ms: a second is more of them than are kept to be looked at."""
+    model = Model()
+    limits = {"yes": 0.2}  # reached for longer than the predictions that are kept
+    found = []
+    for number, frame in enumerate(frames(pcm[: 40 * FRAME], 160)):
+        score = model.predict(frame, threshold=limits, debounce_time=1.0)["yes"]
+        if score >= limits["yes"]:
+            found.append(number)
+    assert len(found) == 1
+    model.reset()
+    scores = [
+        model.predict(frame, threshold=limits, patience={"yes": KEPT + 5})["yes"]
+        for frame in frames(pcm[: 40 * FRAME], 160)
+    ]
+    first = next(number for number, score in enumerate(scores) if score >= limits["yes"])
+    assert first == found[0] + KEPT + 5
+
+
 def test_the_highest_score_of_a_long_frame_counts_and_a_short_one_repeats(pcm: np.ndarray) -> None:
     whole, halves, long = Model(), Model(), Model()
     expected = [whole.predict(frame) for frame in frames(pcm[: 40 * FRAME])]
