@@ -157,9 +157,10 @@ class Model:
                 latest = self._latest_of(keyword, max(wanted, before))
                 score = new if new is not None else latest[-1] if latest else 0.0
                 self._latest[keyword].append(score)
-                if score >= (limit := limits.get(keyword, math.inf)):
-                    if _reached(latest, wanted, limit) < wanted or _reached(latest, before, limit):
-                        score = 0.0
+                limit = limits.get(keyword, math.inf)
+                early = _reached(latest, wanted, limit) < wanted
+                if score >= limit and (early or _reached(latest, before, limit)):
+                    score = 0.0
                 predictions[keyword] = score
                 self.prediction_buffer[keyword].append(score)
         return predictions
