@@ -18,6 +18,7 @@ from ..console import note, quiet
 from ..errors import KwsError
 from ..installing import install_extra
 from ..packaged import COMMANDS
+from ..spotter import KeywordSpotter
 from .addresses import Address
 from .announcing import announced
 from .catalog import Catalog
@@ -78,8 +79,9 @@ async def serve(config: ServerConfig) -> None:
     """
     rules = OriginRules(config.origins)
     _check_installed(config)
-    with quiet():
-        catalog = Catalog(config.models, config.tuning)
+    with quiet():  # of the interpreter, which says once what it is; not of what is left out
+        KeywordSpotter.default()
+    catalog = Catalog(config.models, config.tuning)
     words = [word.name for word in catalog.offer().words]
     shown = ", ".join(words[:20]) + (f" and {len(words) - 20} more" if len(words) > 20 else "")
     places = ClientPlaces(config.limits.clients)

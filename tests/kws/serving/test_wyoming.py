@@ -226,7 +226,10 @@ def address(uri):
 
 
 def test_a_folder_that_changes_while_a_client_listens(serve, folder, spoken, expected):
-    server = serve("--uri", "tcp://127.0.0.1:0", "--model", folder)
+    (folder / "page.tflite").write_text("<html>not found</html>")
+    server = serve("--uri", "tcp://127.0.0.1:0", "--model", folder, "--threshold", "later=0.5")
+    server.line("'later' is no keyword")
+    assert "page.tflite" in server.line("left out"), "what is wrong at the start is said, too"
     names = [word for word, _ in expected]
 
     async def work(connection):
