@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Executor
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,12 @@ from ..detections import detection_values
 from ..errors import AudioError, KwsError
 from ..name_list import names
 from ..resample import HIGHEST_RATE, LOWEST_RATE
-from .catalog import Catalog, Choice, Offer
-from .limits import ClientPlaces, Limits, NoPlaceError
+from .catalog import Choice
+from .limits import NoPlaceError
 from .origins import OriginRules
 from .samples import SampleFormat
-from .session import Heard, Session, SpotterPool
+from .service import Service
+from .session import Heard, Session
 from .wav_upload import HEADER_BYTES, WavStart, read_wav_start
 
 if TYPE_CHECKING:
@@ -47,31 +47,14 @@ class HttpServer:
 
     Parameters
     ----------
-    catalog : Catalog
-        The models.
-    pool : SpotterPool
-        Spotters of them.
-    places : ClientPlaces
-        Those of all servers of the process.
-    limits : Limits
-        What a client may do.
-    loader : Executor
-        Reads models beside the event loop.
+    service : Service
+        The models, and what clients may do.
     rules : OriginRules
         Which pages may ask.
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        pool: SpotterPool,
-        places: ClientPlaces,
-        limits: Limits,
-        loader: Executor,
-        rules: OriginRules,
-    ) -> None:
-        self._catalog, self._pool, self._places = catalog, pool, places
-        self._limits, self._loader, self._rules = limits, loader, rules
+    def __init__(self, service: Service, rules: OriginRules) -> None:
+        self._service, self._limits, self._rules = service, service.limits, rules
         self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8")
         self._policy = _content_policy(self._page)
         self._sockets: set[web.WebSocketResponse] = set()
@@ -135,10 +118,6 @@ class HttpServer:
 
         await asyncio.gather(*map(close, self._sockets))
 
-    async def _offer(self) -> Offer:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._catalog.offer)
-
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Refuse strangers' pages, and say in JSON what is wrong with a request."""
         from aiohttp import web
@@ -197,14 +176,14 @@ class HttpServer:
                 "sample_rate": model.file.metadata.front_end.sample_rate,
                 "version": model.version,
             }
-            for model in (await self._offer()).models
+            for model in (await self._service.offer()).models
         ]
         return web.json_response({"models": models})
 
     async def _choice(self, request: web.Request) -> Choice:
         """Return what a request listens for."""
         keywords = request.query.get("keywords")
-        return (await self._offer()).choose_model(
+        return (await self._service.offer()).choose_model(
             request.query.get("model"), None if keywords is None else names(keywords)
         )
 
@@ -216,8 +195,8 @@ class HttpServer:
             raise AudioError("/listen is a WebSocket: connect with ws://")
         sample_format = SampleFormat(_rate(request.query.get("rate", "16000")), 2, 1)
         choice = await self._choice(request)
-        with self._places.place():
-            session = await Session.start(self._pool, [choice], sample_format)
+        with self._service.places.place():
+            session = await Session.start(self._service.pool, [choice], sample_format)
             socket = web.WebSocketResponse(
                 max_msg_size=self._limits.message_bytes,
                 heartbeat=HEARTBEAT_SECONDS,
@@ -261,7 +240,7 @@ class HttpServer:
         if (request.content_length or 0) > MOST_BODY:
             raise web.HTTPRequestEntityTooLarge(MOST_BODY, request.content_length or 0)
         choice = await self._choice(request)
-        with self._places.place():
+        with self._service.places.place():
             found = [
                 detection_values(heard.detection, "-")
                 async for heard in self._spot_body(request, choice)
@@ -273,7 +252,7 @@ class HttpServer:
         blocks = self._blocks(request)
         start, block = await _start_of(blocks)
         left = MOST_BODY if start.size is None else start.size
-        session = await Session.start(self._pool, [choice], start.format)
+        session = await Session.start(self._service.pool, [choice], start.format)
         try:
             while True:  # the header may come alone: then the first block is empty
                 async for heard in session.push(block[:left]):

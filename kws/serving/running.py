@@ -24,9 +24,9 @@ from .announcing import announced
 from .catalog import Catalog
 from .events import HEADER_BYTES
 from .http_server import STOP_SECONDS, HttpServer
-from .limits import ClientPlaces, Limits
+from .limits import Limits
 from .origins import OriginRules
-from .session import SpotterPool
+from .service import Service
 from .tuning import Tuning
 from .wyoming_server import WyomingServer
 
@@ -84,21 +84,20 @@ async def serve(config: ServerConfig) -> None:
     catalog = Catalog(config.models, config.tuning)
     words = [word.name for word in catalog.offer().words]
     shown = ", ".join(words[:20]) + (f" and {len(words) - 20} more" if len(words) > 20 else "")
-    places = ClientPlaces(config.limits.clients)
     stopped = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         # one thread: models are read one after the other, and memory does not grow with threads
         loader = stack.enter_context(ThreadPoolExecutor(1, "kws models"))
-        pool = SpotterPool(loader)
+        service = Service(catalog, config.limits, loader)
         with _stop_signals(stopped):
             if config.uri is not None:
-                wyoming = WyomingServer(catalog, pool, places, config.limits, loader)
+                wyoming = WyomingServer(service)
                 address = await stack.enter_async_context(_listening(config.uri, wyoming))
                 if config.zeroconf:
                     await stack.enter_async_context(announced(address))
                 _say(address, shown)
             if config.http is not None:
-                http = HttpServer(catalog, pool, places, config.limits, loader, rules)
+                http = HttpServer(service, rules)
                 serving = _serving(config.http, http, config.limits)
                 _say(await stack.enter_async_context(serving), shown)
             await stopped.wait()

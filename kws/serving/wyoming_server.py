@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from ..console import note
 from ..errors import AudioError, KwsError
-from .catalog import Catalog, Offer
 from .events import ProtocolError, read_event
-from .limits import ClientPlaces, Limits
 from .samples import parse_format
-from .session import Heard, Session, SpotterPool
+from .service import Service
+from .session import Heard, Session
 from .wyoming_info import describe_offer
 
 if TYPE_CHECKING:
@@ -29,34 +27,13 @@ class WyomingServer:
 
     Parameters
     ----------
-    catalog : Catalog
-        The models.
-    pool : SpotterPool
-        Spotters of them.
-    places : ClientPlaces
-        Those of all servers of the process.
-    limits : Limits
-        What a client may do.
-    loader : Executor
-        Reads models beside the event loop.
+    service : Service
+        The models, and what clients may do.
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        pool: SpotterPool,
-        places: ClientPlaces,
-        limits: Limits,
-        loader: Executor,
-    ) -> None:
-        self._catalog, self.pool, self.limits = catalog, pool, limits
-        self._places, self._loader = places, loader
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._tasks: set[asyncio.Task[Any]] = set()
-
-    async def offer(self) -> Offer:
-        """Return the models that are there now."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._catalog.offer)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a client until it goes: nothing that it sends is felt by others.
@@ -70,9 +47,9 @@ class WyomingServer:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        connection = _Connection(self, reader, writer)
+        connection = _Connection(self._service, reader, writer)
         try:
-            with self._places.place():
+            with self._service.places.place():
                 await connection.run()
         except KwsError as error:
             await connection.refuse(error)
@@ -96,9 +73,9 @@ class _Connection:
     """A client, and the session that is under way."""
 
     def __init__(
-        self, server: WyomingServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._server, self._reader, self._writer = server, reader, writer
+        self._service, self._reader, self._writer = service, reader, writer
         address = writer.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a client"
         self._names: list[str] | None = None
@@ -114,7 +91,7 @@ class _Connection:
 
     async def run(self) -> None:
         """Answer messages until the client goes."""
-        limits = self._server.limits
+        limits = self._service.limits
         while True:
             try:
                 async with asyncio.timeout(limits.idle_seconds):
@@ -145,7 +122,7 @@ class _Connection:
             # else a client that reads nothing would keep it open for as long as it likes, beside
             # the places that are counted
             loop = asyncio.get_running_loop()
-            loop.call_later(self._server.limits.write_seconds, abort)
+            loop.call_later(self._service.limits.write_seconds, abort)
 
     async def _handle(self, event: Event) -> None:
         if event.type == "audio-chunk":
@@ -159,7 +136,7 @@ class _Connection:
         elif event.type == "detect":
             await self._choose(event.data)
         elif event.type == "describe":
-            await self._send(describe_offer(await self._server.offer()))
+            await self._send(describe_offer(await self._service.offer()))
         elif event.type == "ping":
             await self._pong(event.data.get("text"))
         # a client of a later version may say more: it is to be ignored
@@ -203,7 +180,7 @@ class _Connection:
         sample_format = parse_format(data)
         if self._origin is None:
             self._origin = _milliseconds(data.get("timestamp"))
-        choices, unknown = (await self._server.offer()).choose(self._names)
+        choices, unknown = (await self._service.offer()).choose(self._names)
         if unknown:
             note(f"kws: {self.peer}: no wake word {unknown[0]!r:.100} here: it is ignored")
         if not choices:
@@ -212,7 +189,7 @@ class _Connection:
                 if self._names
                 else "there is no model: put one into the folder that is served"
             )
-        return await Session.start(self._server.pool, choices, sample_format)
+        return await Session.start(self._service.pool, choices, sample_format)
 
     async def _stop(self) -> None:
         """End the session at the end of the audio."""
@@ -250,7 +227,7 @@ class _Connection:
 
         if self._writer.is_closing():  # asyncio of Python 3.13.0 does not look
             raise ConnectionResetError("the client has gone")
-        async with asyncio.timeout(self._server.limits.write_seconds):
+        async with asyncio.timeout(self._service.limits.write_seconds):
             await async_write_event(message.event(), self._writer)
 
     def _drop_session(self) -> None:

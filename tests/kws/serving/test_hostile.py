@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kws.serving.catalog import Catalog
 from kws.serving.events import HEADER_BYTES
-from kws.serving.limits import ClientPlaces, Limits
-from kws.serving.session import SpotterPool
+from kws.serving.limits import Limits
+from kws.serving.service import Service
 from kws.serving.tuning import Tuning
 from kws.serving.wyoming_server import WyomingServer
 
@@ -169,10 +169,8 @@ def test_a_client_that_reads_nothing_does_not_keep_its_connection():
     pytest.importorskip("wyoming", reason="no wyoming: pip install '.[serve]'")
 
     async def work(loader):
-        limits = Limits(write_seconds=0.2)
         catalog = Catalog(["words"], Tuning())
-        places = ClientPlaces(1)
-        server = WyomingServer(catalog, SpotterPool(loader), places, limits, loader)
+        server = WyomingServer(Service(catalog, Limits(write_seconds=0.2), loader))
         writers = []
 
         async def serve(reader, writer):
