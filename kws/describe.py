@@ -13,6 +13,7 @@ import numpy as np
 from .console import quiet
 from .errors import KwsError
 from .frontend import LogMelConfig, part_from, parts_of
+from .markdown import printable
 from .metadata import Metadata, unmeasured
 from .micro_frontend import MicroConfig
 from .modelfile import SCHEMA, ModelFile
@@ -185,11 +186,6 @@ def _ms(seconds: float) -> str:
     return f"{1000 * seconds:g} ms"
 
 
-def _clean(text: str) -> str:
-    """Return a text of a foreign file without what could steer a terminal."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
 def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     """Return what `describe` found as lines for people.
 
@@ -207,7 +203,7 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     lines: list[str] = []
 
     def row(name: str, text: object) -> None:
-        lines.append(f"{name:<12} {_clean(str(text))}")
+        lines.append(f"{name:<12} {printable(str(text))}")
 
     row("file", f"{values['file']}, {values['bytes']:,} bytes, schema {values['schema']}")
     row("sha256", values["sha256"])
@@ -243,7 +239,9 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     lines += ["", *_point_lines(values)]
     if values["provenance"]:
         lines += ["", "provenance"]
-        lines += [f"  {_clean(name)}: {_short(one)}" for name, one in values["provenance"].items()]
+        lines += [
+            f"  {printable(name)}: {_short(one)}" for name, one in values["provenance"].items()
+        ]
     return "\n".join(lines)
 
 
@@ -283,12 +281,12 @@ def _detector_lines(values: dict[str, Any], row: Any) -> None:
 
 
 def _tensor_lines(tensors: list[dict[str, Any]]) -> list[str]:
-    width = max(6, *(len(_clean(one["name"])) for one in tensors))
+    width = max(6, *(len(printable(one["name"])) for one in tensors))
     lines = [f"{'tensor':<{width}}  role    type     shape              scale        zero point"]
     for one in tensors:
         scale = "" if one["scale"] is None else f"{one['scale']:<11.6g}  {one['zero_point']}"
         lines.append(
-            f"{_clean(one['name']):<{width}}  {one['role']:<6}  {one['type']:<7}  "
+            f"{printable(one['name']):<{width}}  {one['role']:<6}  {one['type']:<7}  "
             f"{one['shape']!s:<17}  {scale}".rstrip()
         )
     return lines
@@ -345,5 +343,5 @@ def _short(value: Any) -> str:
         )
     else:
         text = value if isinstance(value, str) else json.dumps(value)
-    text = _clean(text)
+    text = printable(text)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… (--json has all)"

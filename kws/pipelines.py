@@ -15,7 +15,7 @@ from .audio import load_audio, read_stream, stream_audio, to_float
 from .detections import Detection
 from .errors import AudioError, KwsError
 from .modelfile import ModelFile
-from .packaged import find_model
+from .packaged import COMMANDS, find_model
 from .resample import resample
 from .spotter import KeywordSpotter
 from .wav import WAV_MAGIC
@@ -70,8 +70,8 @@ def pipeline(
     """
     if task != TASK:
         raise KwsError(f"task {task!r:.60} is not known: this pipeline is for {TASK!r}")
-    if model is not None and revision is not None:
-        model = f"{model}@{revision}"
+    if revision is not None:
+        model = f"{COMMANDS if model is None else model}@{revision}"
     return KeywordSpottingPipeline(find_model(model), top_k, **options)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kws
-from kws.errors import AudioError, KwsError
+from kws.errors import AudioError, KwsError, ModelError
 from kws.resample import resample
 
 SPOTTED = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
@@ -136,3 +136,9 @@ def test_a_stream_keeps_its_rate(pipe) -> None:
 def test_other_tasks_are_refused() -> None:
     with pytest.raises(KwsError, match="this pipeline is for 'keyword-spotting'"):
         kws.pipeline("text-generation")
+
+
+def test_a_revision_is_of_a_model_on_the_hub() -> None:
+    for model in (None, "commands"):
+        with pytest.raises(ModelError, match="commands@v1"):
+            kws.pipeline("keyword-spotting", model=model, revision="v1")
