@@ -163,7 +163,7 @@ def _cached(hub: Any, name: HubName) -> Path | None:
 
 
 def _read(name: HubName, path: Path) -> FetchedModel:
-    """Read a file of the cache; one that is no model does not stay there."""
+    """Read a file of the cache; a web page in place of a file does not stay there."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise HubError(_too_large(name, size))
@@ -172,10 +172,11 @@ def _read(name: HubName, path: Path) -> FetchedModel:
     try:
         model = parse_model(content, str(name))
     except ModelError as error:
-        # else what a broken connection or a proxy left would be taken for the file for ever
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        # what else is no model of kws stays: other programs have the same cache
         if content.lstrip()[:1] == b"<":
+            # else what a proxy sent would be taken for the file for ever
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise ModelError(
                 f"{name}: is a web page, not a model: check the network (a login page?), and the "
                 "file in the repository"
