@@ -218,9 +218,9 @@ class HttpServer:
             except TimeoutError:
                 await socket.close(message=b"nothing came")
             except KwsError as error:
-                await socket.close(
-                    code=WSCloseCode.INTERNAL_ERROR, message=str(error)[:100].encode()
-                )
+                # a reason has 123 bytes at most, and no character that is cut
+                reason = str(error).encode("ascii", "backslashreplace")[:120]
+                await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=reason)
             except OSError:  # it has gone
                 pass
             finally:
