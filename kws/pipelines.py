@@ -170,7 +170,10 @@ class KeywordSpottingPipeline:
         """Return the samples of a clip at the model's rate."""
         file = _file(given)
         if isinstance(file, io.BytesIO):
-            return np.concatenate([*read_stream(file, sample_rate=self.sampling_rate)])
+            blocks = [*read_stream(file, sample_rate=self.sampling_rate)]
+            if not blocks:
+                raise AudioError("bytes: the WAV file has no samples: record it again")
+            return np.concatenate(blocks)
         if file is not None:
             return load_audio(file, self.sampling_rate)
         samples, rate = _unpack(given, self.sampling_rate)

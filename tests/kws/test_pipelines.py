@@ -1,5 +1,6 @@
 """What `kws.pipeline` takes, and what it gives for each."""
 
+import io
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import kws
 from kws.errors import AudioError, KwsError, ModelError
 from kws.resample import resample
+from kws.wav import write_wav
 
 SPOTTED = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 
@@ -105,6 +107,12 @@ def test_an_empty_stream_has_no_detections(pipe) -> None:
     assert list(pipe(iter([]))) == []
 
 
+def empty_wav() -> bytes:
+    file = io.BytesIO()
+    write_wav(file, np.zeros(0, np.int16), 16000)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -114,6 +122,7 @@ def test_an_empty_stream_has_no_detections(pipe) -> None:
         ({"bytes": b"fLaC", "path": "a.flac"}, "are not a WAV file"),
         ({"bytes": b"RIFF\0\0\0\0AVI ", "path": None}, "are not a WAV file"),
         ({"bytes": b"RIFF\0\0\0\0WAVE", "path": None}, "audio stream"),
+        ({"bytes": empty_wav()}, "has no samples: record it again"),
         ({"bytes": None, "path": None}, "a mapping of audio needs"),
         ({"sampling_rate": 16000}, "a mapping of audio needs"),
         ({"raw": np.zeros(10, np.float32), "sampling_rate": "16000"}, "needs"),
