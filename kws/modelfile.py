@@ -113,12 +113,9 @@ def parse_model(content: bytes, path: str) -> ModelFile:
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path}: not a TFLite model: give a .tflite file that kws wrote")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entry = archive.getinfo(METADATA_NAME)
-            if entry.file_size > MAX_METADATA_BYTES or entry.flag_bits & 1:
-                raise ModelError(f"{path}: {METADATA_NAME} is too large or encrypted")
-            with archive.open(entry) as stream:
-                text = stream.read(MAX_METADATA_BYTES + 1)
+        text = _entry(content, METADATA_NAME, MAX_METADATA_BYTES)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     except KeyError:
         raise ModelError(f"{path}: has no {METADATA_NAME}: it is a model of another tool") from None
     except _DAMAGE:
@@ -249,16 +246,25 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
+def _entry(content: bytes, name: str, most: int) -> bytes:
+    """Read what a file holds behind its network, so many bytes at most.
+
+    Without it this raises a KeyError; damage is one of `_DAMAGE`.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entry = archive.getinfo(name)
+        if entry.file_size > most or entry.flag_bits & 1:
+            raise ModelError(f"{name} is too large or encrypted")
+        with archive.open(entry) as stream:
+            return stream.read(most + 1)
+
+
 def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
     """Read one of a file's arrays: numbers of one of three types, bounded in size, finite."""
     if not isinstance(name, str) or name not in ARRAYS:
         raise ModelError(f"arrays: {name!r:.60} is not known: update kws")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entry = archive.getinfo(name)
-            if entry.file_size > MAX_ARRAY_BYTES or entry.flag_bits & 1:
-                raise ModelError(f"{name} is too large or encrypted")
-            data = archive.read(entry)
+        data = _entry(content, name, MAX_ARRAY_BYTES)
         # a header that asks for more than the entry holds must not take memory
         stream = io.BytesIO(data)
         version = np.lib.format.read_magic(stream)
@@ -285,12 +291,7 @@ def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
 def _head_network(content: bytes) -> bytes:
     """Read the network of a file's head, bounded in size."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entry = archive.getinfo(HEAD_NAME)
-            if entry.file_size > MAX_HEAD_BYTES or entry.flag_bits & 1:
-                raise ModelError(f"{HEAD_NAME} is too large or encrypted")
-            with archive.open(entry) as stream:
-                network = stream.read(MAX_HEAD_BYTES + 1)
+        network = _entry(content, HEAD_NAME, MAX_HEAD_BYTES)
     except KeyError:
         raise ModelError(f"{HEAD_NAME} is missing: the file is damaged") from None
     except _DAMAGE:
