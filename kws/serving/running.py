@@ -196,16 +196,19 @@ def _cannot_listen(address: Address) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
+            what = "port" if address.path is None else "path"
             raise KwsError(
-                f"{address}: is in use: stop the other server, or name another port"
+                f"{address}: is in use: stop what uses it, or name another {what}"
             ) from None
         # of asyncio's errors the first argument alone tells
         reason = error.strerror or str(error)
         raise KwsError(f"{address}: cannot be listened on ({reason})") from None
+    except ValueError as error:  # a name that no machine has, a null byte in a path
+        raise KwsError(f"{address}: cannot be listened on ({error})") from None
 
 
 def _check_free(path: Path) -> None:
     """Refuse a Unix socket on which another server listens: asyncio would take its place."""
     with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
         probe.connect(str(path))
-        raise KwsError(f"unix://{path}: is in use: stop the other server, or name another path")
+        raise KwsError(f"unix://{path}: is in use: stop what uses it, or name another path")

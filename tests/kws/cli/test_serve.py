@@ -59,3 +59,8 @@ def test_a_unix_socket_that_is_taken(tmp_path):
         assert "is in use" in refused("--uri", f"unix://{path}")
     assert path.exists()
     assert "cannot be listened on" in refused("--uri", f"unix://{tmp_path}/absent/socket")
+
+
+def test_a_name_that_no_machine_has():
+    pytest.importorskip("wyoming", reason="no wyoming: pip install '.[serve]'")
+    assert "cannot be listened on" in refused("--uri", f"tcp://{100 * 'a'}.local:1")
