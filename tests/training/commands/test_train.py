@@ -12,7 +12,7 @@ import soundfile
 
 from kws import KeywordSpotter
 from kws.cli.main import main
-from kws.frontend import WORDS, YAMNET, JoinedConfig
+from kws.frontend import DC_FRAMES, WORDS, YAMNET, JoinedConfig
 from kws.modelfile import pack, read_model
 from kws.packaged import packaged_model
 from kws_training.networks.word_base import read_base
@@ -182,7 +182,9 @@ def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, ca
     assert provenance["options"]["extractor"] == choice
     assert base.digest in provenance["extractor_digest"]
     if choice == "both":
-        assert model.metadata.front_end == JoinedConfig((YAMNET, WORDS))
+        assert model.metadata.front_end == JoinedConfig(
+            (dataclasses.replace(YAMNET, dc_frames=DC_FRAMES), WORDS)
+        )
         assert "YAMNet, tap 6 and word base" in provenance["extractor"]
     else:
         assert model.metadata.front_end == WORDS

@@ -1,11 +1,12 @@
 """Heads on tapped YAMNet, on the word base, on both: what is trained is what runs as a stream."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from kws.frontend import WORDS, YAMNET, JoinedConfig
+from kws.frontend import DC_FRAMES, WORDS, YAMNET, JoinedConfig
 from kws_training.networks.extractors import Extractor, words_branch, yamnet_branch
 from kws_training.networks.head import ConvolutionalHead, HeadShape
 from kws_training.networks.streaming import Whole, look_back, step_model, whole_model
@@ -83,7 +84,7 @@ def test_receptive_field_is_what_a_step_depends_on(build, stream, randomize, cho
 
 def test_parts_of_the_joined_frames_go_to_their_paths(build):
     extractor, *_ = build("both", 6)
-    assert extractor.front_end == JoinedConfig((YAMNET, WORDS))
+    assert extractor.front_end == JoinedConfig((replace(YAMNET, dc_frames=DC_FRAMES), WORDS))
     assert extractor.shape == (1, 104)
     frames = frames_of(extractor, 120, np.random.default_rng(0))
     for number, (choice, part) in enumerate((("yamnet", slice(0, 64)), ("words", slice(64, 104)))):

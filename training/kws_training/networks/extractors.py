@@ -7,10 +7,17 @@ front end into output frames of features. The head continues each branch and joi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, LogMelFrontEnd
+from kws.frontend import (
+    DC_FRAMES,
+    WORDS,
+    YAMNET,
+    JoinedConfig,
+    LogMelConfig,
+    LogMelFrontEnd,
+)
 
 from .extractor import YamnetTrunk
 from .streaming import Tensor, Time, look_back
@@ -71,7 +78,7 @@ def yamnet_branch(weights: YamnetWeights, tap: int) -> Branch:
     Returns
     -------
     Branch
-        On YAMNet's own front end.
+        On YAMNet's own front end, without the DC offset: it costs faint speech detections.
 
     Raises
     ------
@@ -82,7 +89,7 @@ def yamnet_branch(weights: YamnetWeights, tap: int) -> Branch:
     return Branch(
         name=f"YAMNet, tap {tap}",
         digest=f"yamnet {weights.digest} {tap}",
-        front_end=YAMNET,
+        front_end=replace(YAMNET, dc_frames=DC_FRAMES),
         shape=trunk.shape,
         network=trunk,
         stride=trunk.stride,
