@@ -799,7 +799,8 @@ def test_chunks_behind_the_samples_are_no_samples(tmp_path: Path) -> None:
     other = wav(int16(TONE), fmt(rate=48000))
     both = piped(one + other)
     np.testing.assert_array_equal(both[:801], piped(one))
-    np.testing.assert_array_equal(both[801:], piped(other))
+    # where the resampler's blocks begin changes its rounding, on some processors
+    np.testing.assert_allclose(both[801:], piped(other), atol=1e-6)
     assert len(both) == 801 + -(-len(TONE) // 3)
 
 

@@ -347,6 +347,7 @@ def _digest(
     settings = (
         VERSION,
         extractor.digest,
+        extractor.front_end,
         copies,
         augmentation.digest(),
         source.shape,
