@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kws.errors import KwsError
+from kws.installing import install_extra
 
 #: Seconds that a compilation may take; some take ten, the first time.
 LONGEST_COMPILATION = 600
@@ -115,7 +116,7 @@ def check_compiler() -> None:
         If it is not installed.
     """
     if find_spec("ziglang") is None:
-        raise KwsError("the compiler is not installed: pip install 'kws[native]'")
+        raise KwsError(f"the compiler is not installed: {install_extra('native')}")
 
 
 def compile_c(sources: Mapping[str, bytes], target: Target) -> bytes:

@@ -131,9 +131,9 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]
     told = []
-    recipe = FitConfig(steps=150, rounds=2, averaging=0.95)
+    recipe = FitConfig(steps=220, rounds=2, averaging=0.95)
     fit(network, makers, window, list(others), recipe, 0, told.append)
-    assert asked == [makers[0]] * 75 + [makers[1]] * 75
+    assert asked == [makers[0]] * 110 + [makers[1]] * 110
     assert len(told) == 2
     assert "highest of the negatives" in told[0]
     silence = np.zeros((60, WORDS.bands), np.uint8)
