@@ -69,7 +69,7 @@ def parse_uri(text: str) -> Address:
     if text.startswith("unix://") and len(text) > len("unix://"):
         return Address("unix", path=Path(text.removeprefix("unix://")))
     if text.startswith("tcp://"):
-        return _host_and_port(text, "tcp", text.removeprefix("tcp://"))
+        return _host_and_port(text, "tcp", text.removeprefix("tcp://"), "tcp://127.0.0.1:10400")
     raise KwsError(f"{text!r:.100}: give tcp://HOST:PORT or unix:///PATH")
 
 
@@ -90,15 +90,15 @@ def parse_http(text: str) -> Address:
     KwsError
         If it is none.
     """
-    return _host_and_port(text, "http", text.removeprefix("http://").rstrip("/"))
+    return _host_and_port(text, "http", text.removeprefix("http://").rstrip("/"), "127.0.0.1:8765")
 
 
-def _host_and_port(text: str, scheme: str, rest: str) -> Address:
+def _host_and_port(text: str, scheme: str, rest: str, example: str) -> Address:
     try:
         parts = urllib.parse.urlsplit(f"//{rest}")
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     if host is None or port is None or rest != parts.netloc or "@" in rest:
-        raise KwsError(f"{text!r:.100}: give a host and a port, such as 127.0.0.1:10400")
+        raise KwsError(f"{text!r:.100}: give a host and a port up to 65535, such as {example}")
     return Address(scheme, host, port)

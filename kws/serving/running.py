@@ -201,10 +201,17 @@ def _cannot_listen(address: Address) -> Iterator[None]:
                 f"{address}: is in use: stop what uses it, or name another {what}"
             ) from None
         # of asyncio's errors the first argument alone tells
-        reason = error.strerror or str(error)
-        raise KwsError(f"{address}: cannot be listened on ({reason})") from None
+        raise _cannot_be_listened_on(address, error.strerror or str(error)) from None
     except ValueError as error:  # a name that no machine has, a null byte in a path
-        raise KwsError(f"{address}: cannot be listened on ({error})") from None
+        raise _cannot_be_listened_on(address, str(error)) from None
+
+
+def _cannot_be_listened_on(address: Address, reason: str) -> KwsError:
+    if address.path is None:
+        hint = "give an address of this machine (0.0.0.0: all of them) and a port from 1024"
+    else:
+        hint = "name a folder that is there and that you may write to"
+    return KwsError(f"{address}: cannot be listened on ({reason}): {hint}")
 
 
 def _check_free(path: Path) -> None:

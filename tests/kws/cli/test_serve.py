@@ -28,6 +28,8 @@ def refused(*arguments):
         (("--zeroconf",), "other machines"),
         (("--http", "--zeroconf"), "other machines"),
         (("--http", "--allow-origin", "*"), "--allow-origin"),
+        (("--http", "8765"), "such as 127.0.0.1:8765"),
+        (("--uri", "tcp://127.0.0.1:99999"), "up to 65535, such as tcp://"),
     ],
 )
 def test_arguments_that_cannot_be_right(arguments, word):
@@ -58,9 +60,13 @@ def test_a_unix_socket_that_is_taken(tmp_path):
         taken.listen()
         assert "is in use" in refused("--uri", f"unix://{path}")
     assert path.exists()
-    assert "cannot be listened on" in refused("--uri", f"unix://{tmp_path}/absent/socket")
+    line = refused("--uri", f"unix://{tmp_path}/absent/socket")
+    assert "cannot be listened on" in line
+    assert "name a folder" in line
 
 
 def test_a_name_that_no_machine_has():
     pytest.importorskip("wyoming", reason="no wyoming: pip install '.[serve]'")
-    assert "cannot be listened on" in refused("--uri", f"tcp://{100 * 'a'}.local:1")
+    line = refused("--uri", f"tcp://{100 * 'a'}.local:1")
+    assert "cannot be listened on" in line
+    assert "give an address of this machine" in line
