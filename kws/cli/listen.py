@@ -27,7 +27,10 @@ def _run(options: argparse.Namespace) -> int:
     from ..microphone import Microphone, input_devices
 
     if options.list_devices:
-        for device in input_devices():
+        devices = input_devices()
+        if not devices:
+            note("kws: no input device found: plug in a microphone, or pipe sound to `kws spot -`")
+        for device in devices:
             mark = "*" if device.default else " "
             print(f"{mark} {device.index:3}  {device.name}  {device.sample_rate} Hz")
         return 0

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from kws.cli.main import main
 from kws.errors import AudioError
 from kws.installing import install_extra
 from kws.microphone import ChunkQueue, InputDevice, Microphone, input_devices
@@ -128,8 +129,11 @@ def test_reader_and_callback_in_two_threads() -> None:
 
 
 @pytest.mark.usefixtures("without_card")
-def test_no_microphone() -> None:
+def test_no_microphone(capsys: pytest.CaptureFixture[str]) -> None:
     assert input_devices() == []
+    # other messages send people here
+    assert main(["listen", "--list-devices"]) == 0
+    assert capsys.readouterr().err.startswith("kws: no input device found: plug in")
     with pytest.raises(AudioError) as caught:
         Microphone()
     line = str(caught.value)
