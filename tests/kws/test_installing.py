@@ -19,7 +19,8 @@ def test_from_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_from_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No index has kws: a command with its name would install something else, or nothing."""
     monkeypatch.setattr(kws.installing, "ROOT", tmp_path)
-    assert install_extra("mic") == 'install the extra "mic" of kws'
+    line = "install the extra \"mic\" of kws: in its checkout, pip install '.[mic]'"
+    assert install_extra("mic") == line
 
 
 def test_packages() -> None:
