@@ -56,7 +56,7 @@ static const char *format(kws_wav *self, const unsigned char *bytes, uint32_t si
         tag = number(bytes + 24, 2);
     }
     if (tag != PCM && tag != FLOAT) {
-        return "holds compressed audio: convert it to 16-bit PCM";
+        return "holds compressed audio: convert it to a WAV file of 16-bit PCM";
     }
     if (channels < 1 || channels > KWS_WAV_CHANNELS) {
         return "has no channel, or more than 64: convert it to one";
@@ -76,6 +76,13 @@ static const char *format(kws_wav *self, const unsigned char *bytes, uint32_t si
     return NULL;
 }
 
+/* Returns whether a file begins as FLAC, OGG or MP3 with tags, which would be noise as PCM. */
+static int is_compressed(const unsigned char *bytes)
+{
+    return memcmp(bytes, "fLaC", 4) == 0 || memcmp(bytes, "OggS", 4) == 0 ||
+           memcmp(bytes, "ID3", 3) == 0;
+}
+
 const char *kws_wav_open(kws_wav *self, kws_wav_source *source, void *context)
 {
     unsigned char bytes[FORMAT_BYTES];
@@ -85,6 +92,9 @@ const char *kws_wav_open(kws_wav *self, kws_wav_source *source, void *context)
     self->source = source;
     self->context = context;
     begun = source(context, bytes, 4);
+    if (begun == 4 && is_compressed(bytes)) {
+        return "holds compressed audio: convert it to a WAV file";
+    }
     if (begun < 4 || (memcmp(bytes, "RIFF", 4) != 0 && memcmp(bytes, "RF64", 4) != 0)) {
         memcpy(self->ahead + 4 - begun, bytes, begun);
         self->waiting = (int32_t)begun;

@@ -29,8 +29,8 @@ typedef struct {
     int32_t waiting;  /* of these */
 } kws_wav;
 
-/* Reads a header. What does not begin with RIFF or RF64 is 16-bit mono PCM, little-endian. Returns
- * NULL, or what is wrong with the file. */
+/* Reads a header. What does not begin with RIFF or RF64 is 16-bit mono PCM, little-endian, unless it
+ * begins as FLAC, OGG or an MP3 with tags. Returns NULL, or what is wrong with the file. */
 const char *kws_wav_open(kws_wav *self, kws_wav_source *source, void *context);
 
 /* Returns how many samples it wrote, -1 .. 1, at most `most`; 0 at the end. */

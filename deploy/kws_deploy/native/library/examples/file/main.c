@@ -25,7 +25,7 @@ int main(int count, char **arguments)
     int16_t at_rate[512];
     size_t read, made;
     FILE *file = count == 2 ? fopen(arguments[1], "rb") : NULL;
-    const char *wrong = file == NULL ? "give a WAV file" : kws_wav_open(&wav, source, file);
+    const char *wrong = file == NULL ? "give one WAV file that is there, and readable" : kws_wav_open(&wav, source, file);
     kws *spotter = kws_open();
     if (wrong != NULL || spotter == NULL) {
         fprintf(stderr, "kws-file: %s\n", wrong != NULL ? wrong : "no memory");
