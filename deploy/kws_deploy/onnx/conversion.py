@@ -6,6 +6,8 @@ import base64
 import io
 import tempfile
 import zipfile
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,10 @@ def load_onnxruntime() -> Any:
     OnnxError
         If a package is missing.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import tf2onnx  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise OnnxError(f"{error.name} is missing: {install_extra('onnx')}") from None
-    return onnxruntime
+    for name in ("onnx", "onnxruntime", "tf2onnx"):
+        if find_spec(name) is None:  # not imported: tf2onnx imports TensorFlow, which prints notes
+            raise OnnxError(f"{name} is missing: {install_extra('onnx')}")
+    return import_module("onnxruntime")
 
 
 def convert_network(model: ModelFile) -> Any:
