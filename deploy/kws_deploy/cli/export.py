@@ -35,8 +35,8 @@ def _configure_export(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR|FILE",
-        help="a file or a folder, as the form is; a folder is new, or an earlier export, which is "
-        "replaced",
+        help="a file or a folder, as the form is; a file is replaced; a folder is new, or an "
+        "earlier export, which is replaced with what was built in it",
     )
     parser.add_argument("--json", action="store_true", help="what was written as one JSON object")
     checked = [form.name for form in FORMS.values() if form.checked]
@@ -74,7 +74,7 @@ def _run_export(options: argparse.Namespace) -> int:
 
 EXPORT = Verb(
     "export",
-    "write a model in another form: C, ONNX, WebAssembly, a program",
+    "write a model in another form: C, ONNX, WebAssembly, a program, ESPHome",
     "kws export model.tflite --to onnx --audio recordings --output model.onnx",
     _configure_export,
     _run_export,

@@ -95,7 +95,9 @@ def find_recordings(folders: Sequence[Path]) -> list[Path]:
             raise DataError(f"{folder}: no such folder: check the path")
         here = recordings_below(folder)
         if not here:
-            raise DataError(f"{folder}: no recordings in this folder")
+            raise DataError(
+                f"{folder}: no recordings in this folder: give one with .wav or .flac files"
+            )
         found += here
     return found
 
