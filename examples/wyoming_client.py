@@ -33,8 +33,11 @@ async def main(uri: str, path: str, names: list[str]) -> None:
     with wave.open(path) as file:
         async with AsyncClient.from_uri(uri) as client:
             await client.write_event(Describe().event())
-            program = Info.from_event(await client.read_event()).wake[0]
-            print("it knows", ", ".join(model.name for model in program.models))
+            answer = await client.read_event()
+            if Error.is_type(answer.type):  # such as that all places are taken
+                raise ConnectionError(Error.from_event(answer).text)
+            models = Info.from_event(answer).wake[0].models
+            print("it knows", ", ".join(model.name for model in models))
             await client.write_event(Detect(names or None).event())
             # both at once: a detection comes while the rest is being sent
             sender = asyncio.create_task(send(client, file))
