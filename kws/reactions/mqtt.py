@@ -30,6 +30,8 @@ FINISH_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
 #: Longest topic, in bytes of UTF-8: beyond it nobody means one. MQTT allows 65,535.
 LONGEST_TOPIC = 256
+#: Reasons of a broker that has something against the login: bad user or password, not authorized.
+_LOGIN = (134, 135)
 #: Variables of the environment: on a command line everybody on the machine could read them.
 USERNAME, PASSWORD = "KWS_MQTT_USERNAME", "KWS_MQTT_PASSWORD"
 
@@ -241,7 +243,8 @@ class MqttMessages:
 
     def _connected(self, client: Any, _: object, flags: object, reason: Any, *__: object) -> None:
         if reason.is_failure:
-            self._say(f"refuses the connection ({reason}); trying again")
+            hint = f": set {USERNAME} and {PASSWORD}" if reason.value in _LOGIN else ""
+            self._say(f"refuses the connection ({reason}){hint}; trying again")
             return
         if self._said:
             self._say("connected again")

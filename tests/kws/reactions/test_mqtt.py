@@ -342,7 +342,7 @@ def test_tls_and_a_password(
     assert b"certificate is not trusted" in unsigned
     assert b"10 messages were not sent" in unsigned
     refused = spot("mqtts", **{**login, "KWS_MQTT_PASSWORD": "guess"}, **trusted).stderr
-    assert b"refuses the connection (Not authorized)" in refused
+    assert b"refuses the connection (Not authorized): set KWS_MQTT_USERNAME" in refused
     client.disconnect()
 
 
