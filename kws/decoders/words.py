@@ -33,7 +33,7 @@ SHORTEST = 10
 AGAIN_RANGE = 12
 #: Frames; what is shorter may be a click, and counts only if it is as long as four fifths of the
 #: word before.
-CLICK = 14
+CLICK = 12
 #: Frames of a word that is said again which are heard before it is detected, at most: the first
 #: time a faint word may have taken longer, until the pause after it.
 LONGEST_DELAY = 60

@@ -17,7 +17,7 @@
 /* A word that is said again is at most this far below the loudest sound of late: 12 dB. */
 #define AGAIN_RANGE (12.0 * KWS_DECIBEL)
 /* What is shorter may be a click, and counts only if it is four fifths of the word before. */
-#define CLICK 14
+#define CLICK 12
 /* Most frames of it that are heard before it is detected. */
 #define LONGEST_DELAY 60
 
