@@ -158,6 +158,8 @@ def write_wake_words(exported: list[ExportedWakeWord], folder: Path) -> list[Pat
                 written.append(path)
     except ValueError:
         raise KwsError(f"{str(folder)!r}: is not a path: take out the null byte") from None
+    except FileExistsError:
+        raise KwsError(f"{folder}: is no folder: name a new one") from None
     except OSError as error:
         raise KwsError(
             f"{folder}: cannot be written ({error.strerror}): name a folder whose parent is there "

@@ -124,8 +124,10 @@ def test_other_files_of_the_folder_stay(exported: list[ExportedWakeWord], tmp_pa
     write_wake_words(exported, tmp_path)
     assert (tmp_path / "okay_nabu.json").read_text() == "{}"
     assert json.loads((tmp_path / "hey_you.json").read_text())["author"] == "Ann"
-    with pytest.raises(KwsError, match="cannot be written"):
+    with pytest.raises(KwsError, match="is no folder"):
         write_wake_words(exported, tmp_path / "hey_you.json")
+    with pytest.raises(KwsError, match="cannot be written"):
+        write_wake_words(exported, tmp_path / "nowhere" / "words")
 
 
 @pytest.mark.parametrize("name", ["commands-small", "words"])
