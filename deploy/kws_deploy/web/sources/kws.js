@@ -35,7 +35,8 @@ export class KeywordSpotter {
     this.modelSampleRate = this.#exports.sampleRate();
     this.sampleRate = sampleRate ?? this.modelSampleRate;
     if (!Number.isInteger(this.sampleRate) || !this.#exports.open(this.sampleRate)) {
-      throw new RangeError(`sampleRate ${sampleRate}: give a whole number from 4000 to 384000`);
+      const shown = typeof sampleRate === "string" ? `"${sampleRate}"` : sampleRate;
+      throw new RangeError(`sampleRate ${shown}: give a whole number from 4000 to 384000`);
     }
     this.labels = this.#texts(this.#exports.label);
     this.keywords = this.#texts(this.#exports.keyword);
