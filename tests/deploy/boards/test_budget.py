@@ -6,6 +6,7 @@ from kws.errors import KwsError
 from kws_deploy.boards.budget import FAMILY, largest_within
 
 
+@pytest.mark.slow
 def test_more_time_buys_a_larger_student():
     tight, wide = largest_within(0.0007, "pi4", 12), largest_within(0.05, "pi4", 12)
     assert wide.student.name == FAMILY[-1] == "temporal-300k"

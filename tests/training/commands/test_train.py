@@ -148,7 +148,7 @@ def test_bad_arguments(words, made_yamnet, tmp_path, change, reason):
     assert not output.exists()
 
 
-@pytest.mark.parametrize("choice", ["words", "both"])
+@pytest.mark.parametrize("choice", [pytest.param("words", marks=pytest.mark.slow), "both"])
 def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, capsys, choice):
     output = tmp_path / "model.tflite"
     command = [
