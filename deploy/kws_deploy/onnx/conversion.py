@@ -45,6 +45,41 @@ def load_onnxruntime() -> Any:
     return import_module("onnxruntime")
 
 
+def open_session(runtime: Any, content: bytes, refusal: str, level: Any = None) -> Any:
+    """Open an ONNX file in onnxruntime, on one thread of the processor and without its notes.
+
+    Parameters
+    ----------
+    runtime : module
+        onnxruntime.
+    content : bytes
+        The ONNX file.
+    refusal : str
+        The message where it is refused: "commands.tflite: onnxruntime refuses the network".
+    level : onnxruntime.GraphOptimizationLevel, optional
+        How far onnxruntime may rewrite the network; its own default if None.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    OnnxError
+        If onnxruntime refuses it.
+    """
+    options = runtime.SessionOptions()
+    if level is not None:
+        options.graph_optimization_level = level
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own kinds have no common base but this
+        reason = " ".join(str(error).split())[:200]
+        raise OnnxError(f"{refusal} ({reason})") from None
+
+
 def convert_network(model: ModelFile) -> Any:
     """Convert the network of a model.
 

@@ -18,7 +18,7 @@ from kws.prototypes import FEATURES
 
 from ..boards.cost import cost
 from ..quantization.dequantize import to_float
-from .conversion import OnnxError, convert_network, load_onnxruntime, write
+from .conversion import OnnxError, convert_network, load_onnxruntime, open_session, write
 
 #: Logits of a float network may differ by so much: sums of another order.
 FLOAT_TOLERANCE = 1e-4
@@ -191,17 +191,8 @@ class OnnxStream:
     ) -> None:
         from kws.network import interpreter_class
 
-        options = runtime.SessionOptions()
-        options.graph_optimization_level = level
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            self._session = runtime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own kinds have no common base but this
-            reason = " ".join(str(error).split())[:200]
-            raise OnnxError(f"{model.path}: onnxruntime refuses the network ({reason})") from None
+        refusal = f"{model.path}: onnxruntime refuses the network"
+        self._session = open_session(runtime, content, refusal, level)
         contract = model.metadata.streaming
         with quiet():
             interpreter = interpreter_class()(model_content=model.network)

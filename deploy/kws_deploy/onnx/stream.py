@@ -24,7 +24,7 @@ from kws.network import StreamingNetwork
 
 from ..boards.cost import cost
 from ..quantization.dequantize import to_float
-from .conversion import OnnxError, convert_network, load_onnxruntime, write
+from .conversion import OnnxError, convert_network, load_onnxruntime, open_session, write
 from .decoding import DETECTED, SCORES, add_decoding
 from .front_end import FULL_SCALE, add_front_end
 from .nodes import NEXT_STATE, STATE, Nodes, StateVector
@@ -269,16 +269,8 @@ class _Stream:
     """The ONNX file as an app runs it."""
 
     def __init__(self, content: bytes, path: str, runtime: Any) -> None:
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            self._session = runtime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own kinds have no common base but this
-            reason = " ".join(str(error).split())[:200]
-            raise OnnxError(f"{path}: onnxruntime refuses the model ({reason})") from None
+        refusal = f"{path}: onnxruntime refuses the model"
+        self._session = open_session(runtime, content, refusal)
 
     def run(
         self, pcm: npt.NDArray[np.int16], description: dict[str, Any]
