@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from kws.errors import KwsError
-from kws_training.synthesis import engines, packages, piper, programs
+from kws_training.synthesis import engines, packages, piper, programs, worker_process
 from kws_training.synthesis.engine import Style
 from kws_training.synthesis.engines import INSTALL, chosen, installed
-from kws_training.synthesis.packages import Piper, Worker
+from kws_training.synthesis.packages import Piper
+from kws_training.synthesis.published import PUBLISHED, download_voices
+from kws_training.synthesis.worker_process import Worker
 
 HOSTILE = (
     "-o here",
@@ -48,7 +50,7 @@ def engine(request, found):
 
 def test_texts_are_neither_options_nor_code(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    slow = engine.name in ("festival", "hibari", "piper")
+    slow = engine.name in ("festival", "hibari", "piper", "kokoro", "pocket-tts")
     for text in HOSTILE[:8] if slow else HOSTILE:
         try:
             samples, rate = engine.speak(text, engine.voices[0], Style(1.5))
@@ -173,7 +175,7 @@ def test_a_worker_that_is_killed_comes_back_and_ends_with_its_owner(monkeypatch,
 
 def test_what_takes_too_long_is_ended(monkeypatch, tmp_path):
     fake(monkeypatch, tmp_path, "ttspico", "import time; time.sleep(3600)")
-    monkeypatch.setattr(packages, "TIMEOUT", 0.5)
+    monkeypatch.setattr(worker_process, "TIMEOUT", 0.5)
     with pytest.raises(KwsError, match=r"it took more than 0.5 s"):
         Worker("pico").speak("hey", "en-US", Style())
 
@@ -212,6 +214,59 @@ def test_voices_of_many_speakers(tmp_path):
     voices = {name: path for name, path in models.items() if path.is_relative_to(tmp_path)}
     assert Piper(voices).voices == ("many/p1", "many/a_../b", "one")
     assert Piper(voices, "de").voices == ("german",)
+    path = model(tmp_path, "unnamed", num_speakers=3)
+    assert Piper({"unnamed": path}).voices == ("unnamed/0", "unnamed/1", "unnamed/2")
+
+
+def tones(path: Path) -> None:
+    """A network with the inputs and the output of Piper's voices: each speaker hums a tone."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {
+        "times": np.arange(8000, dtype=np.float32) * np.float32(2 * np.pi / 16000),
+        "tones": np.array([200, 400, 800], np.float32),
+        "shape": np.array([1, 1, 1, -1], np.int64),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["tones", "sid"], ["tone"]),
+            helper.make_node("Mul", ["times", "tone"], ["phase"]),
+            helper.make_node("Sin", ["phase"], ["wave"]),
+            helper.make_node("Reshape", ["wave", "shape"], ["output"]),
+        ],
+        "tones",
+        [
+            helper.make_tensor_value_info("input", TensorProto.INT64, [1, "phonemes"]),
+            helper.make_tensor_value_info("input_lengths", TensorProto.INT64, [1]),
+            helper.make_tensor_value_info("scales", TensorProto.FLOAT, [3]),
+            helper.make_tensor_value_info("sid", TensorProto.INT64, [1]),
+        ],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 1, "time"])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    onnx.save(made, path)
+
+
+def test_each_speaker_of_a_voice_speaks(tmp_path):
+    if not packages.there("piper"):
+        pytest.skip(f"piper is not installed: {INSTALL['piper']}")
+    path = model(
+        tmp_path,
+        "three",
+        speaker_id_map={"low": 0, "middle": 1, "high": 2},
+        num_speakers=3,
+        num_symbols=100,
+        audio={"sample_rate": 16000},
+        phoneme_id_map={symbol: [n] for n, symbol in enumerate("_^$ həeɪdvɪsˈaʊjuː.")},
+    )
+    tones(path)
+    (engine,) = [one for one in installed(voices=tmp_path) if one.name == "piper"]
+    for voice, tone in (("three/low", 200), ("three/middle", 400), ("three/high", 800)):
+        samples, rate = engine.speak("hey you", voice, Style())
+        heard = np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples)
+        assert heard == pytest.approx(tone, abs=1)
 
 
 def test_a_model_that_is_none_is_told(tmp_path):
@@ -230,6 +285,10 @@ def test_a_model_that_is_none_is_told(tmp_path):
         ("{}", "it has no espeak"),
         ('{"espeak": {"voice": "en"}, "speaker_id_map": {"a": "b"}}', "no description"),
         ('{"espeak": {"voice": "en"}, "speaker_id_map": 3}', "no description"),
+        (
+            '{"espeak": {"voice": "en"}, "speaker_id_map": {}, "num_speakers": 1000000}',
+            "it has too many speakers",
+        ),
         ("[" * 100_000, "no description"),
         (" " * (2 << 20), "it is too large"),
     ],
@@ -245,23 +304,23 @@ def test_a_description_that_is_none_is_told(tmp_path, content, reason):
 
 def test_folders_without_voices_are_told(tmp_path):
     (tmp_path / "lonely.onnx").write_bytes(b"")
-    with pytest.raises(KwsError, match=r"no voices of Piper: a voice is NAME\.onnx"):
-        piper.find_models(tmp_path)
+    with pytest.raises(KwsError, match=r"no voices of Piper or Kokoro: a voice is NAME\.onnx"):
+        installed(voices=tmp_path)
     with pytest.raises(KwsError, match="no such folder"):
-        piper.find_models(tmp_path / "none")
+        installed(voices=tmp_path / "none")
 
 
 def test_downloads_are_pinned_and_offline_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("KWS_CACHE", str(tmp_path))
-    for voice in piper.PUBLISHED.values():
-        for file in (voice.model, voice.description):
+    for voices in PUBLISHED.values():
+        for file in voices.files:
             assert file.mirrors[0].startswith("https://")
             assert file.mirrors[0].endswith(f"/{file.name}")
-            assert file.digest[0] == "MD5"
-            assert len(file.digest[1]) == 32
-    with pytest.raises(KwsError, match=r"--download no: no such voice, .*vctk-medium \(109"):
-        piper.download_voices(["no"])
+            algorithm, digest = file.digest
+            assert len(digest) == {"MD5": 32, "SHA-256": 64}[algorithm]
+    with pytest.raises(KwsError, match=r"--download no: no such voices, .*vctk-medium \(109"):
+        download_voices(["no"])
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(KwsError, match=r"could not be downloaded .*connect to the network"):
-        piper.download_voices(["en_GB-vctk-medium"])
-    assert piper._models(tmp_path / "voices") == {}
+        download_voices(["en_GB-vctk-medium"])
+    assert piper.models_in(tmp_path / "voices") == {}

@@ -14,10 +14,14 @@ from kws.console import note
 from kws.errors import KwsError
 
 from ..progress import bar
+from ..synthesis.engines import INSTALL
+from ..synthesis.kokoro import BLENDS
 from .arguments import add_seed
 
 #: Most recordings of each kind.
 MOST = 100_000
+#: Most blends of Kokoro's voices.
+MOST_BLENDS = 1000
 #: Reasons that are told when texts could not be said.
 TOLD = 5
 
@@ -46,20 +50,29 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--engines",
         type=names,
         metavar="A,B,…",
-        help="text-to-speech engines; all that are installed if left out",
+        help=f"text-to-speech engines, of {', '.join(INSTALL)}; all that are installed if left out",
     )
     parser.add_argument(
         "--voices",
         type=Path,
         metavar="DIR",
-        help="folder of further Piper voices: NAME.onnx and NAME.onnx.json",
+        help="folder of further voices: Piper's NAME.onnx and NAME.onnx.json, or Kokoro's "
+        "kokoro….onnx and voices….bin",
     )
     parser.add_argument(
         "--download",
         type=names,
         default=[],
         metavar="A,B,…",
-        help="Piper voices of many speakers to download first; a wrong name lists them",
+        help="voices to download first: kokoro, or Piper's of many speakers; a wrong name "
+        "lists them",
+    )
+    parser.add_argument(
+        "--blends",
+        type=int,
+        default=BLENDS,
+        metavar="N",
+        help=f"further voices of Kokoro, each blended of two or three others; {BLENDS} if left out",
     )
     parser.add_argument(
         "--language", default="en", metavar="CODE", help="what the phrase is in, as en, de, fr"
@@ -73,15 +86,21 @@ def _run(options: argparse.Namespace) -> int:
     from ..synthesis.folder import check_folder, entries_of, fill
     from ..synthesis.phonemes import has_espeak
     from ..synthesis.phrases import cast_phrase, clean_phrase
-    from ..synthesis.piper import download_voices
+    from ..synthesis.published import download_voices
 
     negatives = options.count if options.negatives is None else options.negatives
-    for name, number, least in (("--count", options.count, 1), ("--negatives", negatives, 0)):
-        if not least <= number <= MOST:
-            raise KwsError(f"{name} {number}: must be {least} to {MOST}")
+    for name, number, least, most in (
+        ("--count", options.count, 1, MOST),
+        ("--negatives", negatives, 0, MOST),
+        ("--blends", options.blends, 0, MOST_BLENDS),
+    ):
+        if not least <= number <= most:
+            raise KwsError(f"{name} {number}: must be {least} to {most}")
     phrase = clean_phrase(options.phrase)
     download_voices(options.download)
-    engines = chosen(options.engines, options.language, options.voices)
+    engines = chosen(
+        options.engines, options.language, options.voices, options.blends, options.seed
+    )
     note(f"voices: {', '.join(f'{one.name} {len(one.voices)}' for one in engines)}")
     if negatives and not has_espeak():
         note("espeak-ng is not installed: what sounds alike is judged by letters, not by phonemes")

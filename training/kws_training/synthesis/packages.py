@@ -1,4 +1,4 @@
-"""Text-to-speech engines that are Python packages: SVOX Pico, hibari and Piper.
+"""Text-to-speech engines that are Python packages: SVOX Pico, hibari, Piper and Pocket TTS.
 
 Each speaks in a process of its own (`worker`), which is started for its first text and again
 after it has crashed: beside TensorFlow, Pico did.
@@ -9,26 +9,17 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import re
-import subprocess
-import sys
-import threading
-import weakref
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
+from typing import Any
 
 from kws.arrays import Float32
 from kws.errors import KwsError
 
 from .engine import Style
-from .worker import REPLY
+from .worker_process import Worker
 
-#: Seconds that a package may take for one text, its model's loading included.
-TIMEOUT = 120
-#: Most bytes of a reply: 20 minutes of audio at 48 kHz.
-MOST_BYTES = 1200 * 48000 * 4
 #: Voices of SVOX Pico by language, as espeak-ng names it.
 PICO = {
     "en": ("en-US", "en-GB"),
@@ -37,112 +28,22 @@ PICO = {
     "fr": ("fr-FR",),
     "it": ("it-IT",),
 }
+#: Languages of Pocket TTS by language as espeak-ng names it.
+POCKET = {
+    "en": "english",
+    "de": "german",
+    "es": "spanish",
+    "fr": "french",
+    "it": "italian",
+    "nl": "dutch",
+    "pt": "portuguese",
+}
+#: Folder of Pocket TTS' speakers in the cache of the Hugging Face Hub.
+POCKET_SPEAKERS = "models--kyutai--pocket-tts-without-voice-cloning"
 #: Most bytes of the description of a Piper voice.
 MOST_JSON = 1 << 20
 #: Most speakers of a Piper voice.
 MOST_SPEAKERS = 10_000
-
-
-class Worker:
-    """A process that speaks with one package.
-
-    Parameters
-    ----------
-    name : str
-        As in `worker.PACKAGES`.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
-
-    def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
-        """Say a text in the process; one text at a time.
-
-        Parameters
-        ----------
-        text : str
-            What is said.
-        voice : str
-            As the package names it.
-        style : Style
-            How it is said.
-
-        Returns
-        -------
-        samples : float32 (n,)
-            The audio.
-        rate : int
-            Samples per second.
-
-        Raises
-        ------
-        KwsError
-            If the package fails, crashes or takes too long.
-        """
-        request = {
-            "text": text,
-            "voice": voice,
-            "speed": style.speed,
-            "pitch": style.pitch,
-            "take": style.take,
-        }
-        with self._lock:
-            process = self._running()
-            late = threading.Timer(TIMEOUT, process.kill)
-            late.start()
-            try:
-                rate, content = self._ask(process, json.dumps(request).encode() + b"\n")
-            except (OSError, EOFError):
-                slow = not late.is_alive()
-                process.kill()
-                reason = f"it took more than {TIMEOUT} s" if slow else "it crashed"
-                raise KwsError(f"{self.name} cannot say {text!r:.60}: {reason}") from None
-            finally:
-                late.cancel()
-        if not rate:
-            reason = " ".join(content.decode("utf-8", "replace").split())
-            raise KwsError(f"{self.name} cannot say {text!r:.60}: {reason:.200}")
-        return np.frombuffer(content, "<f4").astype(np.float32), rate
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        """Return the process, started if need be."""
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", f"{__package__}.worker", self.name]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-            weakref.finalize(self, _end, self._process)
-        return self._process
-
-    @staticmethod
-    def _ask(process: subprocess.Popen[bytes], request: bytes) -> tuple[int, bytes]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(request)
-        process.stdin.flush()
-        rate, size = REPLY.unpack(_exactly(process.stdout, REPLY.size))
-        if size > MOST_BYTES or (size % 4 and rate):
-            raise EOFError
-        return rate, _exactly(process.stdout, size)
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    content = stream.read(size)
-    if len(content) < size:
-        raise EOFError
-    return content
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that nobody asks any more."""
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):
-            if stream is not None:
-                stream.close()
-    process.wait()
 
 
 class Pico:
@@ -238,7 +139,11 @@ def _speakers(path: Path, language: str) -> dict[str, int]:
         speakers = {str(name): int(number) for name, number in config["speaker_id_map"].items()}
         if len(speakers) > MOST_SPEAKERS:
             raise ValueError("it has too many speakers")
-        return speakers or {"": 0}
+        # some voices have speakers without names
+        number = int(config.get("num_speakers", 1))
+        if not 0 <= number <= MOST_SPEAKERS:
+            raise ValueError("it has too many speakers")
+        return speakers or {str(one): one for one in range(number)} or {"": 0}
     except OSError as error:
         reason = error.strerror or str(error)
     except KeyError as error:
@@ -246,6 +151,63 @@ def _speakers(path: Path, language: str) -> dict[str, int]:
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:100]
     raise KwsError(f"{described}: no description of a Piper voice ({reason})")
+
+
+class PocketTts:
+    """Kyutai's Pocket TTS: the package ``pocket-tts``, its speakers by download.
+
+    Parameters
+    ----------
+    language : str
+        As espeak-ng names it.
+    """
+
+    name = "pocket-tts"
+    natural = True
+
+    def __init__(self, language: str = "en") -> None:
+        self._language = POCKET.get(language, "")
+        self.voices = _pocket_speakers(self._language) if self._language else ()
+        self._worker = Worker(self.name)
+
+    def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
+        """Say a text at 24 kHz, speed and pitch the speaker's own; see `Engine.speak`."""
+        return self._worker.speak(text, f"{self._language}/{voice}", style)
+
+
+def _pocket_speakers(language: str) -> tuple[str, ...]:
+    """Return the speakers of a language that Pocket TTS has downloaded, with its network.
+
+    The package keeps them in the cache of the Hugging Face Hub; to ask it would take the seconds in
+    which it imports PyTorch.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or home, "hub"))
+    inside = f"snapshots/*/languages/{language}"
+    if not any(hub.glob(f"models--kyutai--pocket-tts*/{inside}/*.safetensors")):
+        return ()
+    speakers = hub.glob(f"{POCKET_SPEAKERS}/{inside}/embeddings/*.safetensors")
+    return tuple(sorted({path.stem for path in speakers if path.stem.isidentifier()}))
+
+
+def folder_of(package: str) -> Path | None:
+    """Return the folder of a Python package that is installed; the package is not imported.
+
+    Parameters
+    ----------
+    package : str
+        The name that it is imported by.
+
+    Returns
+    -------
+    Path or None
+        None if it is not there.
+    """
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
 def there(package: str) -> bool:
