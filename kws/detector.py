@@ -80,6 +80,11 @@ class Detector:
         self._all_armed = True
         self._step = 0
 
+    @property
+    def smoothed(self) -> Float32:
+        """Smoothed scores of the latest step, float32 (labels,): its own memory, not a copy."""
+        return self._smoothed
+
     def reset(self) -> None:
         """Forget all scores and detections."""
         self._scores[:] = 0.0

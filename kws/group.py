@@ -206,6 +206,28 @@ class SpotterGroup:
         until = self._seconds
         return self._named(found for rate in self._rates for found in rate.flush(until))
 
+    def watch_near(self, share: float) -> None:
+        """Watch from now on for keywords that are nearly detected, as `kws.KeywordSpotter` does.
+
+        Parameters
+        ----------
+        share : float
+            Share of its threshold from which a smoothed score is near it, 0 .. 1.
+        """
+        for rate in self._rates:
+            rate.watch_near(share)
+
+    def take_near(self) -> list[Detection]:
+        """Return what was nearly detected since the last time; nothing before `watch_near`.
+
+        Returns
+        -------
+        list of Detection
+            As of `kws.KeywordSpotter.take_near`; each names its model.
+        """
+        near = [one for rate in self._rates for one in rate.take_near()]
+        return [replace(detection, model=self._names[number]) for number, detection in near]
+
     def _named(self, found: Iterable[_Found]) -> list[Detection]:
         """Return detections in their order, with the names of their models."""
         ordered = sorted(found, key=lambda one: one[:2])  # those of one model keep their order
@@ -271,6 +293,14 @@ class _RateStream:
         if self._resampler is not None:
             samples = self._resampler.push(samples)
         return [found for stream in self._streams for found in stream.push(samples)]
+
+    def watch_near(self, share: float) -> None:
+        for stream in self._streams:
+            stream.watch_near(share)
+
+    def take_near(self) -> list[tuple[int, Detection]]:
+        """Return the number of a model and what it nearly detected."""
+        return [one for stream in self._streams for one in stream.take_near()]
 
     def flush(self, seconds: float) -> list[_Found]:
         """Follow the stream with as much digital silence as each model alone would have.
@@ -348,6 +378,17 @@ class _FrameStream:
             joint.reset()
         self._steps = 0
 
+    def watch_near(self, share: float) -> None:
+        for _, decoder in self._alone:
+            decoder.watch_near(share)
+        for joint in self._joint:
+            joint.watch_near(share)
+
+    def take_near(self) -> list[tuple[int, Detection]]:
+        """Return the number of a model and what it nearly detected."""
+        alone = [(one.number, near) for one, decoder in self._alone for near in decoder.take_near()]
+        return [*alone, *(near for joint in self._joint for near in joint.take_near())]
+
     def push(self, samples: Float32) -> list[_Found]:
         """Take audio at the front end's rate and return what it completes."""
         frames = self._log_mel.push(samples)
@@ -395,6 +436,12 @@ class _JointMembers:
 
     def reset(self) -> None:
         self._joint.reset()
+
+    def watch_near(self, share: float) -> None:
+        self._joint.watch_near(share)
+
+    def take_near(self) -> list[tuple[int, Detection]]:
+        return [(self._numbers[number], near) for number, near in self._joint.take_near()]
 
     def update(
         self, frames: Float32, logits: Mapping[int, Sequence[Float32]]

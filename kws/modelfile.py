@@ -151,6 +151,22 @@ def parse_model(content: bytes, path: str) -> ModelFile:
     return ModelFile(path, content[:size], metadata)
 
 
+def network_digest(model: ModelFile) -> str:
+    """Return what tells a model's network from all others, whatever its thresholds are.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A model.
+
+    Returns
+    -------
+    str
+        SHA-256 of the network, as ``kws inspect`` prints it.
+    """
+    return hashlib.sha256(model.network).hexdigest()
+
+
 def write_model(path: str | Path, network: bytes, metadata: Metadata) -> None:
     """Write a network and its contract as one file, all of it or nothing.
 

@@ -256,6 +256,28 @@ class KeywordSpotter:
         self._in_stream = False
         return found
 
+    def watch_near(self, share: float) -> None:
+        """Watch from now on for keywords that are nearly detected: `take_near` returns them.
+
+        Parameters
+        ----------
+        share : float
+            Share of its threshold from which a smoothed score is near it, 0 .. 1. Models of sounds
+            are never near.
+        """
+        self._decoder.watch_near(share)
+
+    def take_near(self) -> list[Detection]:
+        """Return what was nearly detected since the last time; nothing before `watch_near`.
+
+        Returns
+        -------
+        list of Detection
+            Each when its score had fallen again, with the highest, which is below the threshold or
+            was that of a sound which had been detected already.
+        """
+        return self._decoder.take_near()
+
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
         """Return the posteriors of every output frame of a recording.
 

@@ -203,6 +203,28 @@ def calibrate(tracks: Sequence[Track], keyword: str, false_accepts_per_hour: flo
     return Calibrated(keyword, threshold, count, hours, false_accepts_per_hour)
 
 
+def not_below(found: Calibrated, tracks: Sequence[Track], lowest: float) -> Calibrated:
+    """Return what a calibration gives where thresholds below some level are out of the question.
+
+    Parameters
+    ----------
+    found : Calibrated
+        What `calibrate` chose.
+    tracks : sequence of Track
+        What it chose it on.
+    lowest : float
+        The lowest threshold that they tell of, 0 .. 1.
+
+    Returns
+    -------
+    Calibrated
+        The same if its threshold is no lower.
+    """
+    if found.threshold >= lowest:
+        return found
+    return replace(found, threshold=lowest, count=sum(track.count(lowest) for track in tracks))
+
+
 def _too_many(count: int, limit: float, spread: float) -> float:
     """Return how probable more events than a limit are in fresh audio; see `chance_of_more`.
 

@@ -12,7 +12,7 @@ from ..calibration.thresholds import calibrated
 from ..console import note, quiet
 from ..errors import KwsError, ModelError
 from ..metadata import DetectorDefaults
-from ..modelfile import ModelFile, write_model
+from ..modelfile import ModelFile, network_digest, write_model
 from ..packaged import find_model, is_file
 from .ambient import Ambient
 from .arguments import MODEL_HELP, check_output, per_hour
@@ -20,6 +20,8 @@ from .verb import Verb
 
 if TYPE_CHECKING:
     from ..calibration.thresholds import Calibrated
+    from ..keeping.negatives import KeptNegatives
+    from ..spotter import KeywordSpotter
 
 #: Below this a threshold is mentioned: the audio then hardly excites the model.
 LOW = 0.05
@@ -30,10 +32,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ambient",
         nargs="+",
-        required=True,
+        default=[],
         metavar="FILE",
         help="recordings, or folders of them, of the place where the device will be, in which "
         "nobody says the keyword: hours of them",
+    )
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        metavar="DIR",
+        help="what kws listen --keep kept and kws review labelled: what the device fired on by "
+        "mistake, over the hours that it listened; alone or with --ambient",
     )
     parser.add_argument(
         "--false-accepts-per-hour",
@@ -60,9 +69,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..calibration.scores import track
-    from ..calibration.thresholds import calibrate
+    from ..calibration.thresholds import calibrate, not_below
     from ..spotter import KeywordSpotter
 
+    if not options.ambient and options.kept is None:
+        raise KwsError("nothing to calibrate on: give --ambient, or --kept, or both")
     model = find_model(options.model)
     defaults = model.metadata.detector
     if not isinstance(defaults, DetectorDefaults):
@@ -75,18 +86,25 @@ def _run(options: argparse.Namespace) -> int:
     check_output(output)
     with quiet():
         spotter = KeywordSpotter(model)
-    ambient = Ambient(options.ambient)
-    heard = ambient.trace(spotter)
+    heard, files, floors = [], 0, {}
+    if options.ambient:
+        ambient = Ambient(options.ambient)
+        heard.append(ambient.trace(spotter))
+        files += ambient.files
+    if options.kept is not None:
+        kept = _kept(options.kept, spotter, model)
+        heard.append(kept.trace)
+        files += kept.files
+        floors = kept.floors
     labels = model.metadata.labels
-    found = [
-        calibrate(
-            [track(heard, labels, defaults, keyword)], keyword, options.false_accepts_per_hour
-        )
-        for keyword in keywords
-    ]
+    found = []
+    for keyword in keywords:
+        tracks = [track(one, labels, defaults, keyword) for one in heard]
+        chosen = calibrate(tracks, keyword, options.false_accepts_per_hour)
+        found.append(not_below(chosen, tracks, floors.get(keyword, 0.0)))
     write_model(output, model.network, calibrated(model.metadata, found))
     if options.json:
-        print(json.dumps(_to_dict(found, output, ambient.files), indent=1))
+        print(json.dumps(_to_dict(found, output, files), indent=1))
     else:
         for one in found:
             _print(one, defaults.thresholds[one.keyword])
@@ -98,6 +116,24 @@ def _run(options: argparse.Namespace) -> int:
                 "near the keyword: is there speech in it, as there will be where the device is?"
             )
     return 0
+
+
+def _kept(folder: Path, spotter: KeywordSpotter, model: ModelFile) -> KeptNegatives:
+    """Hear what the device kept, and say what it does not tell."""
+    from ..keeping.negatives import kept_negatives
+
+    kept = kept_negatives(folder, spotter, network_digest(model))
+    if kept.unlabelled:
+        note(
+            f"kws: {folder}: of {kept.unlabelled} detections nobody has said whether they were "
+            "right, or their recordings are gone: they count for nothing (kws review)"
+        )
+    if not kept.same_model:
+        note(
+            f"kws: {folder}: another model listened: what this one would have fired on besides "
+            "was not kept, so that it may fire more often than is said here"
+        )
+    return kept
 
 
 def _output(options: argparse.Namespace) -> Path:

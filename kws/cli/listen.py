@@ -7,6 +7,7 @@ import argparse
 from ..console import note
 from .arguments import add_json, add_model, add_threshold
 from .detections import open_spotters
+from .keeping import add_keeping, keeping
 from .reactions import add_reactions, reactions
 from .verb import Verb
 
@@ -21,6 +22,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_threshold(parser)
     add_reactions(parser)
+    add_keeping(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -39,14 +41,20 @@ def _run(options: argparse.Namespace) -> int:
     spotter = open_spotters(options, source.sample_rate)
     said = overflows = 0
     try:
-        with reactions(options, spotter.keywords, live=True) as report, source as microphone:
+        with (
+            reactions(options, spotter.keywords, live=True) as report,
+            keeping(options, spotter, live=True) as keeper,
+            source as microphone,
+        ):
             note(
                 f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
                 f"{', '.join(spotter.keywords)}; Ctrl-C stops"
             )
             for number, chunk in enumerate(microphone):
-                for detection in spotter.process(chunk):
+                detections = spotter.process(chunk)
+                for detection in detections:
                     report(detection, "-", named=False)
+                keeper.push(chunk, detections)
                 # a slow board loses sound with every chunk: once in a while is enough to say it
                 if microphone.overflows != overflows and (not overflows or number - said > SELDOM):
                     said, overflows = number, microphone.overflows

@@ -27,6 +27,7 @@ DEVICE_VERBS = {
     "classify": "classify:CLASSIFY",
     "listen": "listen:LISTEN",
     "serve": "serve:SERVE",
+    "review": "review:REVIEW",
     "record": "record:RECORD",
     "enroll": "enroll:ENROLL",
     "calibrate": "calibrate:CALIBRATE",

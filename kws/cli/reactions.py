@@ -124,7 +124,7 @@ def reactions(
             opened.append(MqttMessages(broker, model, keywords, options.mqtt_discovery))
         elif options.mqtt_discovery is not None:
             raise KwsError("--mqtt-discovery goes with --mqtt: name the broker")
-        with _ends_with_sigterm() if opened else contextlib.nullcontext():
+        with ends_with_sigterm() if opened else contextlib.nullcontext():
             yield report
             for one in opened:
                 one.finish()
@@ -134,7 +134,7 @@ def reactions(
 
 
 @contextlib.contextmanager
-def _ends_with_sigterm() -> Iterator[None]:
+def ends_with_sigterm() -> Iterator[None]:
     """Let SIGTERM end the program as an exception does, so that children are stopped."""
 
     def leave(number: int, _: FrameType | None) -> NoReturn:

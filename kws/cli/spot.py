@@ -7,6 +7,7 @@ import argparse
 from .arguments import add_json, add_model, add_rate, add_threshold
 from .detections import open_spotters
 from .inputs import chunks, each_recording, is_folder
+from .keeping import add_keeping, keeping
 from .reactions import add_reactions, reactions
 from .verb import Verb
 
@@ -24,6 +25,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_rate(parser)
     add_threshold(parser)
     add_reactions(parser)
+    add_keeping(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -31,15 +33,24 @@ def _run(options: argparse.Namespace) -> int:
     spotter = open_spotters(options, rate)
     named = len(options.files) > 1 or is_folder(options.files[0])
 
-    with reactions(options, spotter.keywords, live="-" in options.files) as report:
+    live = "-" in options.files
+    with (
+        reactions(options, spotter.keywords, live=live) as report,
+        keeping(options, spotter, live=live) as keeper,
+    ):
 
         def spot(name: str) -> None:
             spotter.reset()
+            keeper.start(name)
             for chunk in chunks(name, spotter.sample_rate):
-                for detection in spotter.process(chunk):
+                detections = spotter.process(chunk)
+                for detection in detections:
                     report(detection, name, named=named)
-            for detection in spotter.flush():
+                keeper.push(chunk, detections)
+            detections = spotter.flush()
+            for detection in detections:
                 report(detection, name, named=named)
+            keeper.finish(detections)
 
         return each_recording(options.files, spot)
 

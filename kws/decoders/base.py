@@ -105,6 +105,26 @@ class Decoder(ABC):
         return found
 
     @abstractmethod
+    def watch_near(self, share: float) -> None:
+        """Watch from now on for keywords that are nearly detected.
+
+        Parameters
+        ----------
+        share : float
+            Share of its threshold from which a score is near it, 0 .. 1.
+        """
+
+    @abstractmethod
+    def take_near(self) -> list[Detection]:
+        """Return what was nearly detected since the last time: nothing unless it is watched for.
+
+        Returns
+        -------
+        list of Detection
+            With the highest score of each, below its threshold.
+        """
+
+    @abstractmethod
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
         """Say what one clip is.
 

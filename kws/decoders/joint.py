@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from ..arrays import Float32
 from ..detections import Detection
@@ -12,6 +13,7 @@ from ..metadata import DetectorDefaults, Metadata
 from ..posteriors import sigmoid
 from .base import StepShape
 from .levels import Levels
+from .near import NearWatch
 from .words import WakeWordDecoder
 
 #: Scores that are averaged, at most. NumPy adds so few rows one after another, whatever their
@@ -77,6 +79,8 @@ class JointWakeWords:
                 names.append(name)
                 thresholds[name] = metadata.detector.thresholds[keyword]
                 self._owners.append((number, label))
+        self._names, self._thresholds = names, thresholds
+        self._near: NearWatch | None = None
         first = models[0][0]
         defaults = first.detector
         assert isinstance(defaults, DetectorDefaults)
@@ -91,6 +95,8 @@ class JointWakeWords:
         """Start anew, at time 0, after endless digital silence."""
         self._detector.reset()
         self._levels.reset()
+        if self._near is not None:
+            self._near.reset()
 
     def update(self, frames: Float32, logits: Float32) -> list[tuple[int, Detection]]:
         """Take one step of the networks, return the detections that it completes.
@@ -110,8 +116,41 @@ class JointWakeWords:
         self._levels.push(frames)
         found = []
         for output_frame, posteriors in enumerate(sigmoid(logits)):
-            for event in self._detector.update(posteriors):
+            events = self._detector.update(posteriors)
+            for event in events:
                 number, label = self._owners[event.label]
                 own = replace(event, label=label)
                 found.append((number, self._decoders[number].locate(own, output_frame)))
+            if self._near is not None:
+                self._near.update(
+                    self._detector.smoothed,
+                    [event.label for event in events],
+                    partial(self._locate_near, output_frame=output_frame),
+                )
         return found
+
+    def watch_near(self, share: float) -> None:
+        """Watch from now on for keywords that are nearly detected.
+
+        Parameters
+        ----------
+        share : float
+            Share of its threshold from which a score is near it, 0 .. 1.
+        """
+        self._near = NearWatch(self._names, self._thresholds, share)
+
+    def take_near(self) -> list[tuple[int, Detection]]:
+        """Return what was nearly detected since the last time: nothing unless it is watched for.
+
+        Returns
+        -------
+        list of (int, Detection)
+            Number of the model, and what was nearly detected.
+        """
+        found = [] if self._near is None else self._near.take()
+        return [(self._owners[label][0], near) for label, near in found]
+
+    def _locate_near(self, label: int, score: float, output_frame: int) -> Detection:
+        """Find a wake word that was nearly detected; the label is that among all models'."""
+        number, own = self._owners[label]
+        return self._decoders[number].locate_near(own, score, output_frame)

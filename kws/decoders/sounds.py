@@ -52,6 +52,25 @@ class SoundDecoder(Decoder):
         """
         return softmax(logits)
 
+    def watch_near(self, share: float) -> None:
+        """Watch for nothing: a sound is never near, since it is judged when it has ended.
+
+        Parameters
+        ----------
+        share : float
+            As for `Decoder.watch_near`.
+        """
+
+    def take_near(self) -> list[Detection]:
+        """Return nothing, see `watch_near`.
+
+        Returns
+        -------
+        list of Detection
+            Empty.
+        """
+        return []
+
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the sounds that have surely ended.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..metadata import UNKNOWN, DetectorDefaults, Metadata
 from ..posteriors import sigmoid, softmax
 from .base import Decoder, StepShape
 from .levels import Levels
+from .near import NearWatch
 
 #: Decibels; sound this far below the loudest belongs to no word.
 RANGE = 25
@@ -71,12 +73,16 @@ class WordDecoder(Decoder):
         self._history = self._levels.reserve(
             max(metadata.streaming.receptive_field, self._longest + MORE_FRAMES)
         )
+        self._thresholds = defaults.thresholds
+        self._near: NearWatch | None = None
         self.reset()
 
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
         self._detector.reset()
         self._levels.reset()
+        if self._near is not None:
+            self._near.reset()
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
@@ -96,11 +102,38 @@ class WordDecoder(Decoder):
         self._levels.push(frames)
         detections = []
         for number, posteriors in enumerate(self.posteriors(logits)):
-            for event in self._detector.update(posteriors, self._said_again):
+            events = self._detector.update(posteriors, self._said_again)
+            for event in events:
                 detection = self.locate(event, number)
                 if detection is not None:
                     detections.append(detection)
+            if self._near is not None:
+                self._near.update(
+                    self._detector.smoothed,
+                    [event.label for event in events],
+                    partial(self.locate_near, output_frame=number),
+                )
         return detections
+
+    def watch_near(self, share: float) -> None:
+        """Watch from now on for keywords that are nearly detected.
+
+        Parameters
+        ----------
+        share : float
+            Share of its threshold from which a score is near it, 0 .. 1.
+        """
+        self._near = NearWatch(self._metadata.labels, self._thresholds, share)
+
+    def take_near(self) -> list[Detection]:
+        """Return what was nearly detected since the last time: nothing unless it is watched for.
+
+        Returns
+        -------
+        list of Detection
+            With the highest score of each, below its threshold.
+        """
+        return [] if self._near is None else [near for _, near in self._near.take()]
 
     def _said_again(self, label: int) -> bool:
         """Return whether a keyword was said again while its score stayed high.
@@ -128,6 +161,26 @@ class WordDecoder(Decoder):
         Detection or None
             None if the word is no new one.
         """
+
+    def locate_near(self, label: int, score: float, output_frame: int) -> Detection:
+        """Find the word that was nearly detected: the loudest sound of late.
+
+        Parameters
+        ----------
+        label : int
+            Number of the keyword's label.
+        score : float
+            Its smoothed score, 0 .. 1.
+        output_frame : int
+            Number of the output frame, of the present step, that has the score.
+
+        Returns
+        -------
+        Detection
+            Where it was.
+        """
+        first, last = loudest_stretch(self._latest_levels(), self._longest, self._decibel)
+        return self._detection(Event(label, score, self._levels.steps), first, last)
 
     def _latest_levels(self) -> Float64:
         """Return the level of each of the latest frames, the oldest first."""
@@ -325,6 +378,21 @@ class WakeWordDecoder(WordDecoder):
             self._latest_levels(), self._longest, self._decibel, PHRASE_GAP if several else GAP
         )
         return self._detection(event, first, last)
+
+    def locate_near(self, label: int, score: float, output_frame: int) -> Detection:
+        """Find a wake word that was nearly detected, as one that was.
+
+        Parameters
+        ----------
+        label, score, output_frame
+            As for `WordDecoder.locate_near`.
+
+        Returns
+        -------
+        Detection
+            Where it was.
+        """
+        return self.locate(Event(label, score, self._levels.steps), output_frame)
 
     def classify(self, samples: Float32, run: Callable[[Float32], Float32]) -> Classification:
         """Name the keyword whose detection is farthest above its threshold.

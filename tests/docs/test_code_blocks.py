@@ -37,6 +37,13 @@ NOT_RUN = {
     "kws serve": ("serves for ever", "tests/kws/serving/test_wyoming.py"),
     "curl ": ("needs a server", "tests/kws/serving/test_http.py"),
     "podman ": ("needs a registry of containers", "tests/test_service.py"),
+    "kws review kept": ("asks a person", "tests/docs/test_keep.py"),
+    'kws train --wake-word "hey device" --positives "recordings/hey device" kept/phrase': (
+        "needs what a device kept",
+        "tests/docs/test_keep.py",
+    ),
+    "kws evaluate better.tflite": ("needs what a device kept", "tests/docs/test_keep.py"),
+    "kws calibrate better.tflite --kept": ("needs what a device kept", "tests/docs/test_keep.py"),
     "kws record": ("needs a microphone", "tests/kws/enrolment/test_record.py"),
     "unzip ": ("needs unzip", "tests/kws/test_modelfile.py"),
     "ffmpeg ": ("needs ffmpeg", "tests/deploy/c/test_export.py"),

@@ -1,0 +1,1 @@
+"""What a device keeps of what it hears: recordings of detections, their labels, hours listened."""
