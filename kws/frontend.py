@@ -47,6 +47,10 @@ class LogMelConfig:
     dc_frames : int
         Frames by which a DC offset of the samples is told: the part of the mean that so many frames
         have in common is removed, 0 to 256. With 0 nothing is removed.
+    mel_scale : {"htk", "slaney"}
+        How the bands are spaced: `mel` with triangles that are linear in mel, as TensorFlow has
+        them; or M. Slaney's (Auditory Toolbox, 1998), linear up to 1 kHz and logarithmic above,
+        with triangles that are linear in Hz, as librosa has them.
     """
 
     sample_rate: int
@@ -61,6 +65,7 @@ class LogMelConfig:
     floor: float
     ceiling: float
     dc_frames: int = 0
+    mel_scale: Literal["htk", "slaney"] = "htk"
 
     def __post_init__(self) -> None:
         checks = (
@@ -75,6 +80,7 @@ class LogMelConfig:
             (0 <= self.offset <= 1, "offset must be 0 to 1"),
             (-80 <= self.floor < self.ceiling <= 80, "-80 <= floor < ceiling <= 80"),
             (0 <= self.dc_frames <= 256, "dc_frames must be 0 to 256"),
+            (self.mel_scale in ("htk", "slaney"), "mel_scale must be htk or slaney"),
         )
         for holds, rule in checks:
             if not holds:
@@ -119,13 +125,11 @@ class LogMelConfig:
         Returns
         -------
         dict
-            What `from_dict` reads, as JSON values. ``dc_frames`` is left out where it is 0, so that
+            What `from_dict` reads, as JSON values. What has its default is left out, so that
             versions of kws which do not know it read the file.
         """
-        values = asdict(self)
-        if self.dc_frames == 0:
-            del values["dc_frames"]
-        return values
+        defaults = {one.name: one.default for one in fields(self)}
+        return {key: value for key, value in asdict(self).items() if value != defaults[key]}
 
     def fits(self, other: FrontEnd) -> bool:
         """Return whether a network that takes the frames of one front end can take the other's.
@@ -236,6 +240,26 @@ WORDS = LogMelConfig(
     floor=-14.6839,
     ceiling=10.9442,
     dc_frames=DC_FRAMES,
+)
+
+#: The front end of Google's speech embedding as openWakeWord 0.5.1 computes it (its
+#: ``melspectrogram.tflite``: torchlibrosa's STFT with librosa's filters), but for what is the
+#: network's to do, the scale of the bands and of the logarithm, and for the floor. The original's
+#: is 80 dB below the loudest of the frames that it is given together, so that it differs from call
+#: to call; this is that of the word base.
+SPEECH = LogMelConfig(
+    sample_rate=16000,
+    window=400,
+    hop=160,
+    fft=512,
+    bands=32,
+    low_hz=60.0,
+    high_hz=3800.0,
+    spectrum="power",
+    offset=0.0,
+    floor=WORDS.floor,
+    ceiling=WORDS.ceiling,
+    mel_scale="slaney",
 )
 
 
@@ -419,23 +443,70 @@ def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)
 
 
+def slaney_hz(slaney: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Convert M. Slaney's mel to Hz (Auditory Toolbox, 1998; the default of librosa).
+
+    Parameters
+    ----------
+    slaney : float64 (n,)
+        Mel: 15 at 1 kHz, below it 3 per 200 Hz, above it 27 per factor of 6.4.
+
+    Returns
+    -------
+    float64 (n,)
+        Frequency in hertz.
+    """
+    above = 1000.0 * np.exp((slaney - 15.0) * (np.log(6.4) / 27.0))
+    return np.where(slaney < 15.0, slaney * (200.0 / 3.0), above)
+
+
+def _slaney(hz: float) -> float:
+    """Convert Hz to M. Slaney's mel."""
+    if hz < 1000.0:
+        return hz * 3.0 / 200.0
+    return 15.0 + math.log(hz / 1000.0) * 27.0 / math.log(6.4)
+
+
+def mel_axis(
+    config: LogMelConfig,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Place bins and the corners of triangles on the axis on which their sides are straight.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        Bands, range, FFT and mel scale of the front end.
+
+    Returns
+    -------
+    bins : float64 (fft // 2 + 1,)
+        Each bin of the spectrum, in mel, or in Hz for Slaney's.
+    edges : float64 (bands + 2,)
+        Band n rises from edge n to n + 1 and falls to edge n + 2.
+    """
+    bins = np.arange(config.fft // 2 + 1, dtype=np.float64) * (config.sample_rate / config.fft)
+    if config.mel_scale == "slaney":
+        low, high = _slaney(config.low_hz), _slaney(config.high_hz)
+        return bins, slaney_hz(np.linspace(low, high, config.bands + 2))
+    return mel(bins), np.linspace(mel(config.low_hz), mel(config.high_hz), config.bands + 2)
+
+
 def mel_filters(config: LogMelConfig) -> Float32:
-    """Return the triangular filters, linear in mel with peak 1, as float32 (fft // 2 + 1, bands).
+    """Return the triangular filters with peak 1, as float32 (fft // 2 + 1, bands).
 
     As TensorFlow's ``linear_to_mel_weight_matrix``: the constant (0 Hz) bin belongs to no filter.
 
     Parameters
     ----------
     config : LogMelConfig
-        Bands, range and FFT of the front end.
+        Bands, range, FFT and mel scale of the front end.
 
     Returns
     -------
     float32 (fft // 2 + 1, bands)
         Weight of each bin of the spectrum in each band.
     """
-    bins = mel(np.arange(config.fft // 2 + 1) * (config.sample_rate / config.fft))
-    edges = np.linspace(mel(config.low_hz), mel(config.high_hz), config.bands + 2)
+    bins, edges = mel_axis(config)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     rising = (bins[:, None] - lower) / (centre - lower)
     falling = (upper - bins[:, None]) / (upper - centre)

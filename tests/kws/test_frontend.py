@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from kws.errors import ModelError
 from kws.frontend import (
+    SPEECH,
     WORDS,
     YAMNET,
     JoinedConfig,
@@ -294,6 +295,31 @@ def test_files_of_before_keep_the_offset() -> None:
     assert "dc_frames" not in YAMNET.to_dict()  # is Google's
 
 
+def test_slaney_filters_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    for config in (SPEECH, dataclasses.replace(SPEECH, bands=7, low_hz=1200.0, high_hz=8000.0)):
+        theirs = librosa.filters.mel(
+            sr=config.sample_rate,
+            n_fft=config.fft,
+            n_mels=config.bands,
+            fmin=config.low_hz,
+            fmax=config.high_hz,
+            norm=None,
+            dtype=np.float64,
+        ).T
+        np.testing.assert_allclose(mel_filters(config), theirs, atol=1e-6)
+
+
+def test_the_mel_scale_is_told_where_it_is_not_the_usual_one() -> None:
+    assert SPEECH.to_dict()["mel_scale"] == "slaney"
+    assert LogMelConfig.from_dict(SPEECH.to_dict()) == SPEECH
+    assert "mel_scale" not in WORDS.to_dict()
+    with pytest.raises(ModelError, match="mel_scale must be htk or slaney"):
+        LogMelConfig.from_dict({**SPEECH.to_dict(), "mel_scale": "bark"})
+    with pytest.raises(ModelError, match="'mel_scale' has the wrong type"):
+        LogMelConfig.from_dict({**SPEECH.to_dict(), "mel_scale": 1})
+
+
 # --- lengths and silence ---
 
 
@@ -356,6 +382,7 @@ def configs(draw: st.DrawFn) -> LogMelConfig:
         floor=floor,
         ceiling=draw(st.floats(floor, 80, exclude_min=True)),
         dc_frames=draw(st.integers(0, 256)),
+        mel_scale=draw(st.sampled_from(["htk", "slaney"])),
     )
 
 

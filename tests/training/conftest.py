@@ -90,6 +90,38 @@ def made_yamnet(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def made_speech_embedding(tmp_path_factory) -> Path:
+    """The speech embedding's architecture with random weights, as the original's TFLite."""
+    import tensorflow as tf
+    from keras import Input, Model, layers, ops
+
+    from kws.console import quiet
+    from kws_training.networks import speech_file
+
+    rng = np.random.default_rng(5)
+    pools = iter(speech_file.POOLS)
+    ends = set(np.cumsum([2 * pairs for pairs in speech_file.PAIRS]).tolist())
+    x = frames = Input(batch_shape=(1, 76, 32, 1))
+    shapes = speech_file.kernel_shapes()
+    for number, shape in enumerate(shapes):
+        if number == 0:
+            x = layers.ZeroPadding2D((0, 1))(x)
+        padding = "same" if shape[:2] == (1, 3) else "valid"
+        layer = layers.Conv2D(shape[3], shape[:2], padding=padding)
+        x = layer(x)
+        scale = np.sqrt(2 / np.prod(shape[:3]))
+        layer.set_weights([rng.normal(0, scale, shape), rng.normal(0, 0.3, shape[3])])
+        if number < len(shapes) - 1:
+            x = ops.maximum(ops.leaky_relu(x, speech_file.SLOPE), speech_file.LEAST)
+        if number in ends:
+            x = layers.MaxPooling2D((next(pools), 2))(x)
+    path = tmp_path_factory.mktemp("speech") / "made.tflite"
+    with quiet():
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(Model(frames, x)).convert())
+    return path
+
+
+@pytest.fixture(scope="session")
 def word_images():
     """Log-mel images of the made-up words, four each by 24 speakers."""
     from kws_training.data.images import WordImages, image_of

@@ -17,7 +17,7 @@ from kws import KeywordSpotter
 from kws.audio import load_audio
 from kws.errors import ModelError
 from kws.folders import recordings_below
-from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, log_mel, mel_filters
+from kws.frontend import SPEECH, WORDS, YAMNET, JoinedConfig, LogMelConfig, log_mel, mel_filters
 from kws.packaged import packaged_model
 from kws_deploy.c.front_end import TABLES, band_weights, front_end_sources, quantize
 
@@ -114,6 +114,7 @@ def spread(config: LogMelConfig, low: float, high: float) -> Case:
 WORD_BASE = Case(WORDS, 0.10050234943628311, 18)
 YAMNETS = spread(YAMNET, -7.0, 7.0)
 FINE = Case(dataclasses.replace(WORDS, floor=-20.0), 0.05, 90)
+SPEECHES = spread(dataclasses.replace(SPEECH, dc_frames=50), -14.7, 10.8)
 #: YAMNet's and others without their DC offset, which the word base's front end removes anyhow.
 WITHOUT_DC = [
     spread(dataclasses.replace(YAMNET, dc_frames=50), -7.0, 7.0),
@@ -227,14 +228,18 @@ def sounds() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("case", [WORD_BASE, YAMNETS, FINE], ids=["words", "yamnet", "fine"])
+@pytest.mark.parametrize(
+    "case", [WORD_BASE, YAMNETS, FINE, SPEECHES], ids=["words", "yamnet", "fine", "speech"]
+)
 @pytest.mark.parametrize("sound", sounds())
 def test_equals_python(build, case: Case, sound: str) -> None:
     # where all frames are the same, one band on the edge between two steps is 1 of 40
     agree(build(case), sounds()[sound].astype(np.int16), case, 0.97)
 
 
-@pytest.mark.parametrize("case", [WORD_BASE, YAMNETS, FINE], ids=["words", "yamnet", "fine"])
+@pytest.mark.parametrize(
+    "case", [WORD_BASE, YAMNETS, FINE, SPEECHES], ids=["words", "yamnet", "fine", "speech"]
+)
 def test_equals_python_on_demo(build, case: Case) -> None:
     theirs = in_python(demo(), case)
     assert len(np.unique(theirs)) > 100  # else it would compare little
@@ -395,7 +400,9 @@ def test_needs_nothing(gcc: str, tmp_path: Path) -> None:
         assert needed <= {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
 
-@pytest.mark.parametrize("case", [WORD_BASE, YAMNETS, *OTHERS], ids=lambda c: f"{c.config.fft}")
+@pytest.mark.parametrize(
+    "case", [WORD_BASE, YAMNETS, SPEECHES, *OTHERS], ids=lambda c: f"{c.config.fft}"
+)
 def test_one_weight_per_bin_is_enough(case: Case) -> None:
     first, counts, weights = band_weights(case.config)
     filters = np.zeros((case.config.fft // 2 + 1, case.config.bands + 2))

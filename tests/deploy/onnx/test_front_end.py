@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.detector import Detector
-from kws.frontend import WORDS, YAMNET, JoinedConfig, LogMelConfig, LogMelFrontEnd, log_mel
+from kws.frontend import (
+    SPEECH,
+    WORDS,
+    YAMNET,
+    JoinedConfig,
+    LogMelConfig,
+    LogMelFrontEnd,
+    log_mel,
+)
 from kws.metadata import DetectorDefaults
 from kws.posteriors import sigmoid, softmax
 from kws_deploy.onnx.decoding import DETECTED, SCORES, add_decoding
@@ -84,11 +92,12 @@ def speech(seconds: float = 1.5, offset: float = 0.0) -> np.ndarray:
     [
         WORDS,
         YAMNET,
+        SPEECH,
         JoinedConfig((YAMNET, WORDS)),
         replace(WORDS, window=160, hop=160, fft=256, dc_frames=2),
         replace(WORDS, fft=1024, offset=0.01, low_hz=300.0, high_hz=8000.0),
     ],
-    ids=["words", "yamnet", "joined", "no overlap", "longer fft"],
+    ids=["words", "yamnet", "speech", "joined", "no overlap", "longer fft"],
 )
 @pytest.mark.parametrize("offset", [0.0, -0.3])
 def test_frames_are_the_runtimes(config: LogMelFrontEnd, offset: float) -> None:

@@ -12,7 +12,7 @@ import soundfile
 
 from kws import KeywordSpotter
 from kws.cli.main import main
-from kws.frontend import DC_FRAMES, WORDS, YAMNET, JoinedConfig
+from kws.frontend import DC_FRAMES, SPEECH, WORDS, YAMNET, JoinedConfig
 from kws.modelfile import pack, read_model
 from kws.packaged import packaged_model
 from kws_training.networks.word_base import read_base
@@ -148,8 +148,12 @@ def test_bad_arguments(words, made_yamnet, tmp_path, change, reason):
     assert not output.exists()
 
 
-@pytest.mark.parametrize("choice", [pytest.param("words", marks=pytest.mark.slow), "both"])
-def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, capsys, choice):
+@pytest.mark.parametrize(
+    "choice", [pytest.param("words", marks=pytest.mark.slow), "both", "speech-words"]
+)
+def test_other_extractors(
+    words, made_yamnet, made_speech_embedding, tiny_base, make_word, tmp_path, capsys, choice
+):
     output = tmp_path / "model.tflite"
     command = [
         "train",
@@ -170,6 +174,8 @@ def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, ca
     ]
     if choice == "both":
         command += ["--yamnet", made_yamnet]
+    elif choice == "speech-words":
+        command += ["--speech-embedding", made_speech_embedding]
     else:
         command += ["--learning-curve"]
     assert main([str(argument) for argument in command]) == 0
@@ -186,6 +192,11 @@ def test_other_extractors(words, made_yamnet, tiny_base, make_word, tmp_path, ca
             (dataclasses.replace(YAMNET, dc_frames=DC_FRAMES), WORDS)
         )
         assert "YAMNet, tap 6 and word base" in provenance["extractor"]
+    elif choice == "speech-words":
+        assert model.metadata.front_end == JoinedConfig(
+            (dataclasses.replace(SPEECH, dc_frames=DC_FRAMES), WORDS)
+        )
+        assert "Google's speech embedding and word base" in provenance["extractor"]
     else:
         assert model.metadata.front_end == WORDS
         points = provenance["learning_curve"]

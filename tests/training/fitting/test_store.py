@@ -12,6 +12,7 @@ from kws_training.fitting import store as module
 from kws_training.fitting.store import STATE, Store
 
 SHAPES = [(6, 5, 2), (6, 3, 4)]
+FLOORS = [0.0, -1.0]
 
 
 def fill(store, start=0, count=3):
@@ -21,15 +22,15 @@ def fill(store, start=0, count=3):
     for batch in range(start, count):
         rows = range(2 * batch, 2 * batch + 2)
         features = [
-            np.full((2, *shape[1:]), (batch + 1) * scale, np.float32)
-            for shape, scale in zip(SHAPES, store.scales, strict=True)
+            np.full((2, *shape[1:]), (batch + 1) * scale + floor, np.float32)
+            for shape, scale, floor in zip(SHAPES, store.scales, FLOORS, strict=True)
         ]
         store.write(batch, rows, features, np.full((2, 2), batch))
     return store.finish()
 
 
 def opened(cache, key="k" * 64):
-    return Store(cache, key, SHAPES, (6, 2))
+    return Store(cache, key, SHAPES, (6, 2), FLOORS)
 
 
 def test_what_is_written_is_what_is_read(tmp_path):
@@ -54,7 +55,9 @@ def test_values_are_rounded_and_bounded(tmp_path):
     values = np.array([-1.0, 0.4, 0.6, 254.6, 300.0], np.float32)[:, None] * np.ones(2)
     features = [np.broadcast_to(values, (2, 5, 2)), np.zeros((2, 3, 4))]
     store.write(0, range(2), features, np.zeros((2, 2), np.int64))
-    assert store.finish()[0][0][1, :, 0].tolist() == [0, 0, 1, 255, 255]
+    kept = store.finish()[0]
+    assert kept[0][1, :, 0].tolist() == [0, 0, 1, 255, 255]
+    assert (kept[1][:2] == 1).all()  # its floor is -1
 
 
 def test_an_interrupted_one_goes_on_after_its_last_note(tmp_path, monkeypatch):
@@ -145,7 +148,7 @@ def test_what_was_stopped_at_once_is_removed_too(tmp_path, monkeypatch):
 
 def test_no_room(tmp_path):
     with pytest.raises(KwsError) as caught:
-        Store(tmp_path, "k", [(10**9, 1000, 1000)], (10**9, 3))
+        Store(tmp_path, "k", [(10**9, 1000, 1000)], (10**9, 3), [0.0])
     line = str(caught.value)
     assert "no room for 1000000.0 GB" in line
     assert "KWS_CACHE" in line
@@ -163,7 +166,7 @@ def test_state_is_readable(tmp_path):
 def test_a_cache_that_cannot_be_written_is_no_matter_of_room(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(KwsError) as caught:
-        Store(tmp_path / "file" / "cache", "k", [(10, 10, 10)], (10, 3))
+        Store(tmp_path / "file" / "cache", "k", [(10, 10, 10)], (10, 3), [0.0])
     line = str(caught.value)
     assert line.startswith(f"{tmp_path / 'file' / 'cache'}: features cannot be written to it")
     assert "KWS_CACHE" in line
@@ -176,4 +179,4 @@ def test_little_that_does_not_fit_is_not_said_to_be_nothing(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(KwsError, match=r"no room for 2\.0 MB of features"):
-        Store(tmp_path, "k", [(2000, 10, 100)], (10, 3))
+        Store(tmp_path, "k", [(2000, 10, 100)], (10, 3), [0.0])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from kws.frontend import DC_FRAMES, WORDS, YAMNET, JoinedConfig
-from kws_training.networks.extractors import Extractor, words_branch, yamnet_branch
+from kws_training.commands.defaults import PARTS
+from kws_training.networks.extractors import Extractor, speech_branch, words_branch, yamnet_branch
 from kws_training.networks.head import ConvolutionalHead, HeadShape
+from kws_training.networks.speech_file import read_speech_embedding
 from kws_training.networks.streaming import Whole, look_back, step_model, whole_model
 from kws_training.networks.word_base import read_base
 from kws_training.networks.yamnet_file import read_yamnet
@@ -22,20 +24,24 @@ CASES = [
     ("both", 3),
     ("both", 6),
     ("both", 12),
+    ("speech", 0),
+    ("speech-words", 0),
 ]
 
 
 @pytest.fixture(scope="module")
-def build(made_yamnet, tiny_base):
+def build(made_yamnet, tiny_base, made_speech_embedding):
     """Extractor, head and its streaming form of a choice and tap."""
     weights, base = read_yamnet(made_yamnet), read_base(tiny_base)
+    embedding = read_speech_embedding(made_speech_embedding)
 
     def make(choice, tap):
-        paths = []
-        if choice != "words":
-            paths.append(yamnet_branch(weights, tap))
-        if choice != "yamnet":
-            paths.append(words_branch(base))
+        branches = {
+            "yamnet": lambda: yamnet_branch(weights, tap),
+            "speech": lambda: speech_branch(embedding),
+            "words": lambda: words_branch(base),
+        }
+        paths = [branches[part]() for part in PARTS[choice]]
         extractor = Extractor(paths)
         head = ConvolutionalHead(5, extractor, SHAPE)
 
@@ -66,7 +72,9 @@ def test_stream_equals_whole_window(build, stream, randomize, choice, tap):
     assert np.abs(found - expected).max() < 1e-4 * max(1, np.abs(expected).max())
 
 
-@pytest.mark.parametrize(("choice", "tap"), [("yamnet", 6), ("words", 0), ("both", 6)])
+@pytest.mark.parametrize(
+    ("choice", "tap"), [("yamnet", 6), ("words", 0), ("both", 6), ("speech-words", 0)]
+)
 def test_receptive_field_is_what_a_step_depends_on(build, stream, randomize, choice, tap):
     rng = np.random.default_rng(1)
     extractor, _, network, step = build(choice, tap)

@@ -9,6 +9,7 @@ from pathlib import Path
 from kws.cli.arguments import BASE_HELP, add_old_spelling, add_output, names
 from kws.cli.verb import Verb
 
+from ..commands.defaults import PARTS
 from .arguments import add_data, add_negatives, add_recipe, seed, share
 from .train_board import run_for_board
 from .train_commands import run_commands
@@ -42,9 +43,10 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--extractor",
-        choices=("yamnet", "words", "both"),
-        help="for commands: the frozen network under the head: tapped YAMNet, the word base, or "
-        f"both; {CommandConfig.extractor} if left out",
+        choices=tuple(PARTS),
+        help="for commands: the frozen networks under the head: tapped YAMNet, the word base, or "
+        "both; or Google's speech embedding, alone or with the word base; "
+        f"{CommandConfig.extractor} if left out",
     )
     parser.add_argument(
         "--base",
@@ -57,6 +59,12 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="YAMNet's weights; else KWS_YAMNET, the cache, or a download",
+    )
+    parser.add_argument(
+        "--speech-embedding",
+        type=Path,
+        metavar="FILE",
+        help="weights of the speech embedding; else KWS_SPEECH_EMBEDDING, the cache, or a download",
     )
     parser.add_argument(
         "--tap",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ..augmentation.recipe import read_recipe
 from ..commands.defaults import CommandOptions
+from ..commands.extractor import read_weights
 from ..data.training_files import TrainingFiles
-from ..networks.weights import find_yamnet
-from ..networks.word_base import read_base
-from ..networks.yamnet_file import read_yamnet
 from ..tensorflow_loading import import_tensorflow
 from .train_config import CommandConfig
 from .train_files import Trained, find_sounds, split_clips, write_trained
@@ -34,19 +32,13 @@ def run_commands(config: CommandConfig) -> Trained:
     files = TrainingFiles(*clips, *find_sounds(config, clips[0]))
     augmentation = read_recipe(config.recipe)
     # foreign files are refused before TensorFlow is loaded
-    yamnet = None
-    if config.extractor != "words":
-        yamnet = find_yamnet(config.yamnet)
-        read_yamnet(yamnet)
-    if config.extractor != "yamnet":
-        read_base(config.base)
+    weights = read_weights(config.extractor, config.yamnet, config.speech_embedding, config.base)
     import_tensorflow()
     from ..commands.train import train
 
     result = train(
         files,
-        yamnet,
-        config.base,
+        weights,
         augmentation,
         CommandOptions(
             extractor=config.extractor,

@@ -170,10 +170,12 @@ class CommandConfig(ClipsConfig):
 
     Attributes
     ----------
-    extractor : {"yamnet", "words", "both"}
-        The frozen network under the head.
+    extractor : str
+        The frozen networks under the head, one of `command_defaults.PARTS`.
     base : Path or None
         The word base; None for the one in the package.
+    speech_embedding : Path or None
+        Google's speech embedding; None for the file that is found or downloaded.
     epochs : int
         Passes over the training windows, at most.
     learning_curve : bool
@@ -182,8 +184,9 @@ class CommandConfig(ClipsConfig):
 
     tap: int = command_defaults.TAP
     copies: int = command_defaults.COPIES
-    extractor: Literal["yamnet", "words", "both"] = "both"
+    extractor: command_defaults.Choice = "both"
     base: Path | None = None
+    speech_embedding: Path | None = None
     epochs: int = command_defaults.EPOCHS
     learning_curve: bool = False
 

@@ -5,13 +5,24 @@ Importing it does not load TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
     from ..networks.convert import Precision
-    from ..networks.extractors import Choice
 
+Choice = Literal["yamnet", "words", "both", "speech", "speech-words"]
+Part = Literal["yamnet", "speech", "words"]
+
+#: The frozen networks of each choice of an extractor, side by side.
+PARTS: Mapping[Choice, tuple[Part, ...]] = {
+    "yamnet": ("yamnet",),
+    "words": ("words",),
+    "both": ("yamnet", "words"),
+    "speech": ("speech",),
+    "speech-words": ("speech", "words"),
+}
 #: YAMNet's layer under the head.
 TAP = 6
 #: Windows made from each clip: one as recorded, the others augmented.
@@ -34,8 +45,8 @@ class CommandOptions:
 
     Attributes
     ----------
-    extractor : {"yamnet", "words", "both"}
-        The frozen network under the head.
+    extractor : str
+        The frozen networks under the head, one of `PARTS`.
     tap : int
         YAMNet's layer under the head.
     copies : int

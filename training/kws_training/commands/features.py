@@ -43,9 +43,12 @@ class Examples:
     Attributes
     ----------
     features : tuple of uint8 (n, time, frequency, channels)
-        What each branch of the extractor gives; multiply by its scale. Memory-mapped.
+        What each branch of the extractor gives; multiply by its scale, and add its floor.
+        Memory-mapped.
     scales : tuple of float
         Value of a step of each branch's features.
+    floors : tuple of float
+        Smallest value of each branch's features.
     targets : int64 (n, results)
         Index of the label of each result; -1 where the word is neither in nor out.
     clips : int64 (n,)
@@ -54,6 +57,7 @@ class Examples:
 
     features: tuple[UInt8, ...]
     scales: tuple[float, ...]
+    floors: tuple[float, ...]
     targets: Int64
     clips: Int64
 
@@ -71,6 +75,7 @@ class Examples:
         return Examples(
             tuple(features[kept] for features in self.features),
             self.scales,
+            self.floors,
             self.targets[kept],
             self.clips[kept],
         )
@@ -88,8 +93,8 @@ class Examples:
         list of float32 (m, time, frequency, channels)
         """
         return [
-            features[rows].astype(np.float32) * np.float32(scale)
-            for features, scale in zip(self.features, self.scales, strict=True)
+            features[rows].astype(np.float32) * np.float32(scale) + np.float32(floor)
+            for features, scale, floor in zip(self.features, self.scales, self.floors, strict=True)
         ]
 
 
@@ -283,11 +288,13 @@ def compute(
     model = keras.Model(
         x, [extractor.output_frames(n, x, Whole()) for n in range(len(extractor.branches))]
     )
+    floors = [branch.floor for branch in extractor.branches]
     store = Store(
         cache,
         _digest(source, extractor, copies, augmentation),
         [(total, *output.shape[1:]) for output in model.outputs],
         (total, shape.results),
+        floors,
     )
     front_end = open_front_end(source.front_end, shape.frames)
     batches = -(-total // BATCH)
@@ -312,13 +319,14 @@ def compute(
         made = [np.asarray(output) for output in keras.tree.flatten(outputs)]
         if not store.scales:  # features without a known bound may turn out half as large again
             store.scales = [
-                (branch.ceiling or 1.5 * float(values.max()) or 1.0) / 255
+                ((branch.ceiling or 1.5 * float(values.max()) or 1.0) - branch.floor) / 255
                 for branch, values in zip(extractor.branches, made, strict=True)
             ]
         store.write(batch, numbers, made, targets)
     clips = np.full(total, -1)
     clips[: len(plan)] = [clip for clip, _ in plan]
-    return Examples(*store.finish(), clips)
+    bytes_, scales, targets_ = store.finish()
+    return Examples(bytes_, scales, tuple(floors), targets_, clips)
 
 
 def _perturb(

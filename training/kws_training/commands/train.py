@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ from .calibration import calibration_streams
 from .curve import curve_point, learning_curve
 from .data import CommandData, prepare
 from .defaults import REFRACTORY, RESULTS, SMOOTHING, STEP_FRAMES, CommandOptions
-from .extractor import open_extractor
+from .extractor import ExtractorWeights, open_extractor
 from .features import WindowSource
 from .fit import Epoch, FitConfig, fit
 
@@ -68,8 +67,7 @@ class TrainedCommands:
 
 def train(
     files: TrainingFiles,
-    yamnet: Path | None,
-    base: Path | None,
+    weights: ExtractorWeights,
     augmentation: Augmentation,
     options: CommandOptions,
 ) -> TrainedCommands:
@@ -79,10 +77,8 @@ def train(
     ----------
     files : TrainingFiles
         The recordings; no speaker is for two things.
-    yamnet : Path or None
-        YAMNet's weights; None if the extractor does without.
-    base : Path or None
-        A word base; the one in the package if None.
+    weights : ExtractorWeights
+        The frozen networks under the head.
     augmentation : Augmentation
         What may happen to a recording.
     options : CommandOptions
@@ -95,7 +91,7 @@ def train(
     """
     set_seed(options.seed)
     data = prepare(files, augmentation, options.seed)
-    extractor = open_extractor(options.extractor, options.tap, yamnet, base, data.training.audio)
+    extractor = open_extractor(weights, options.tap, data.training.audio)
     head = ConvolutionalHead(len(data.labels), extractor, HeadShape())
     step = _step(head, extractor)
     source, checks = (

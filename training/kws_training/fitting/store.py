@@ -40,6 +40,8 @@ class Store:
         Shape of each kind of features, windows first.
     targets : (int, int)
         Number of windows, and of results in each.
+    floors : sequence of float
+        Smallest value of each kind of features.
 
     Attributes
     ----------
@@ -48,7 +50,8 @@ class Store:
     done : int
         Number of batches that were made before.
     scales : list of float
-        The value of a feature is its byte times the scale of its kind; empty until it is known.
+        The value of a feature is its byte times the scale of its kind, plus its floor; empty until
+        it is known.
 
     Raises
     ------
@@ -57,9 +60,15 @@ class Store:
     """
 
     def __init__(
-        self, cache: Path, key: str, shapes: Sequence[tuple[int, ...]], targets: tuple[int, int]
+        self,
+        cache: Path,
+        key: str,
+        shapes: Sequence[tuple[int, ...]],
+        targets: tuple[int, int],
+        floors: Sequence[float],
     ) -> None:
         self.folder = cache / key[:20]
+        self._floors = floors
         self.done = 0
         self.scales: list[float] = []
         files: list[tuple[str, type, tuple[int, ...]]] = [
@@ -141,8 +150,10 @@ class Store:
         targets : int64 (windows, results)
             Index of the label of each result.
         """
-        for array, values, scale in zip(self._features, features, self.scales, strict=True):
-            array[rows.start : rows.stop] = np.clip(np.rint(values / scale), 0, 255)
+        for array, values, scale, floor in zip(
+            self._features, features, self.scales, self._floors, strict=True
+        ):
+            array[rows.start : rows.stop] = np.clip(np.rint((values - floor) / scale), 0, 255)
         self._targets[rows.start : rows.stop] = targets
         if (batch + 1) % RECORD_EVERY == 0:
             self._record(batch + 1)

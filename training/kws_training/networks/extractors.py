@@ -1,4 +1,6 @@
-"""The frozen extractors that a head can be trained on: tapped YAMNet, the word base, or both.
+"""The frozen extractors that a head can be trained on.
+
+They are tapped YAMNet, the word base, Google's speech embedding, or two side by side.
 
 An extractor is one branch or several. A branch is a frozen network that turns the frames of its
 front end into output frames of features. The head continues each branch and joins them at its end.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from kws.frontend import (
     DC_FRAMES,
@@ -20,11 +22,12 @@ from kws.frontend import (
 )
 
 from .extractor import YamnetTrunk
+from .speech_embedding import FRONT_END as SPEECH_FRONT_END
+from .speech_embedding import RANGE, STRIDE, SpeechEmbedding
+from .speech_file import SpeechWeights
 from .streaming import Tensor, Time, look_back
 from .word_base import FEATURE_STRIDE, Base
 from .yamnet_file import YamnetWeights
-
-Choice = Literal["yamnet", "words", "both"]
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,13 @@ class Branch:
     shape : (int, int)
         Frequencies and channels of those frames.
     network : callable
-        ``network(x, time)`` gives output frames (batch, time, frequencies, channels); none of
-        their values is below 0.
+        ``network(x, time)`` gives output frames (batch, time, frequencies, channels).
     stride : int
         Front-end frames per output frame.
     frequencies : int
         Frequencies of an output frame.
+    floor : float
+        No value of an output frame is below it.
     ceiling : float or None
         No value of an output frame is above it; None if nothing bounds them.
     hears_words : bool
@@ -61,6 +65,7 @@ class Branch:
     network: Any
     stride: int
     frequencies: int
+    floor: float
     ceiling: float | None
     hears_words: bool
 
@@ -94,6 +99,7 @@ def yamnet_branch(weights: YamnetWeights, tap: int) -> Branch:
         network=trunk,
         stride=trunk.stride,
         frequencies=trunk.frequencies,
+        floor=0.0,
         ceiling=6.0 if trunk.bounded else None,
         hears_words=False,
     )
@@ -120,7 +126,37 @@ def words_branch(base: Base) -> Branch:
         network=base.network().features,
         stride=FEATURE_STRIDE,
         frequencies=1,
+        floor=0.0,
         ceiling=base.ceiling,
+        hears_words=True,
+    )
+
+
+def speech_branch(weights: SpeechWeights) -> Branch:
+    """Build the branch of Google's speech embedding.
+
+    Parameters
+    ----------
+    weights : SpeechWeights
+        The weights, as read from the original's file.
+
+    Returns
+    -------
+    Branch
+        On the embedding's own front end, without the DC offset.
+    """
+    network = SpeechEmbedding(weights)
+    floor, ceiling = RANGE
+    return Branch(
+        name="Google's speech embedding",
+        digest=f"speech {weights.digest}",
+        front_end=SPEECH_FRONT_END,
+        shape=network.shape,
+        network=network,
+        stride=STRIDE,
+        frequencies=1,
+        floor=floor,
+        ceiling=ceiling,
         hears_words=True,
     )
 
