@@ -43,6 +43,7 @@ def test_profiles(people, machines, silent, lent):
         NONE,
         [],
         "",
+        (),
     )
     assert (data.profiles() is not None) == lent
 

@@ -75,6 +75,10 @@ def test_the_file_is_a_model_of_wake_words(trained):
     with zipfile.ZipFile(output) as archive:
         contract = json.loads(archive.read("kws.json"))
     assert contract["provenance"]["recordings"]["rise"]["people"] == 27
+    (source,) = contract["provenance"]["sources"]  # no manifest says where they come from
+    assert (source["source"], source["licence"]) == ("not stated", "not stated")
+    assert source["recordings"] > 30
+    assert contract["provenance"]["synthesized_by"] == []
     curve = contract["provenance"]["learning_curve"]
     assert [point["recordings"] for point in curve] == sorted({p["recordings"] for p in curve})
     assert all(point["clips"] + point["recordings"] == 27 for point in curve)

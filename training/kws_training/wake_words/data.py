@@ -119,6 +119,8 @@ class WakeWordData:
         Recordings that could not be used.
     sha256 : str
         Digest of all that was read.
+    engines : tuple of str
+        The text-to-speech engines that said the phrases and other things.
     """
 
     wake_words: list[WakeWordClips]
@@ -128,11 +130,23 @@ class WakeWordData:
     noise: FrameSet
     skipped: list[Skipped]
     sha256: str
+    engines: tuple[str, ...]
 
     @property
     def keywords(self) -> tuple[str, ...]:
         """The phrases as they are written, in the order of the model's labels."""
         return tuple(one.keyword for one in self.wake_words)
+
+    @property
+    def clips(self) -> list[Clip]:
+        """All recordings, whatever they are for."""
+        phrases = [
+            clip
+            for one in self.wake_words
+            for clip in (*(clip for clip, _ in one.people), *one.held_out)
+        ]
+        sets = (self.training, self.development, self.test, self.noise)
+        return [*phrases, *(clip for part in sets for clip in part.clips)]
 
     @property
     def negatives(self) -> list[UInt8]:
@@ -259,7 +273,8 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
         f"thresholds, {test.hours:.2f} h to state false accepts on; {len(skipped)} skipped"
     )
     sha256 = _digest([*heard, others, sounds])
-    return WakeWordData(wake_words, training, development, test, sounds, skipped, sha256)
+    names = tuple(engine.name for engine in engines)
+    return WakeWordData(wake_words, training, development, test, sounds, skipped, sha256, names)
 
 
 def _find(heard: FrameSet) -> tuple[list[tuple[Clip, PhraseClip]], list[Skipped]]:

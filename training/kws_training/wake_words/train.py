@@ -13,6 +13,7 @@ from kws.frontend import WORDS
 from kws.metadata import WAKE_WORDS, DetectorDefaults, OperatingPoint
 from kws.modelfile import ModelFile, pack
 
+from ..data.attribution import attribution
 from ..data.dataset import Skipped
 from ..fitting.loop import set_seed
 from ..networks.convert import convert
@@ -121,6 +122,8 @@ def _provenance(data: WakeWordData) -> dict[str, Any]:
             for one in data.wake_words
         },
         "negative_hours": round(data.training.hours, 3),
+        "sources": attribution(data.clips),
+        "synthesized_by": list(data.engines),
         "data_sha256": data.sha256,
     }
 
