@@ -16,8 +16,9 @@ from .frontend import LogMelConfig, part_from, parts_of
 from .markdown import printable
 from .metadata import Metadata, unmeasured
 from .micro_frontend import MicroConfig
-from .modelfile import SCHEMA, ModelFile
-from .network import StreamingNetwork, interpreter_class
+from .modelfile import ModelFile, schema_of
+from .network import interpreter_class
+from .verification import open_network
 
 #: Provenance is free text of whoever made the file: longer values are cut for people.
 LONGEST_VALUE = 160
@@ -64,7 +65,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
         "file": model.path,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "schema": SCHEMA,
+        "schema": schema_of(metadata),
         "task": metadata.task,
         "labels": list(metadata.labels),
         "keywords": list(metadata.keywords),
@@ -103,6 +104,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
             "frames": metadata.head.streaming.frames,
             "bytes": len(metadata.head.network),
         },
+        "verifier": _verifier(metadata),
         "arrays": [
             {
                 "name": name,
@@ -119,6 +121,23 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
     }
 
 
+def _verifier(metadata: Metadata) -> dict[str, Any] | None:
+    """Return what a file says of its second network."""
+    verifier = metadata.verifier
+    if verifier is None:
+        return None
+    return {
+        "bytes": len(verifier.network),
+        "sha256": hashlib.sha256(verifier.network).hexdigest(),
+        "frames": verifier.streaming.frames,
+        "seconds": _seconds(metadata, verifier.streaming.frames),
+        "gates": verifier.gates,
+        "weight": verifier.weight,
+        "limit": verifier.limit,
+        "alone": verifier.alone,
+    }
+
+
 def _seconds(metadata: Metadata, frames: int) -> float:
     front_end = metadata.front_end
     return (frames - 1) * front_end.hop_seconds + front_end.window_seconds
@@ -131,7 +150,7 @@ def _tensors(model: ModelFile) -> list[dict[str, Any]] | None:
     except KwsError:
         return None
     with quiet():
-        StreamingNetwork(model)  # says what does not match the contract
+        open_network(model)  # says what does not match the contract
         network = interpreter(model_content=model.network)
     found = []
     for role, tensors in (
@@ -234,6 +253,14 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     if values["head"]:
         base, size = values["head"]["base_sha256"][:12], values["head"]["bytes"]
         row("head", f"{size} bytes, runs alone on the features of the word base {base}")
+    if values["verifier"]:
+        verifier = values["verifier"]
+        gates = ", ".join(f"{one} {gate:.3g}" for one, gate in verifier["gates"].items())
+        row(
+            "verifier",
+            f"{verifier['bytes']:,} bytes, hears the latest {verifier['seconds']:.2f} s again from "
+            f"scores of: {gates}; its logit counts for {verifier['weight']:.0%}",
+        )
     if network and tensors is not None:
         lines += ["", *_tensor_lines(tensors)]
     lines += ["", *_point_lines(values)]

@@ -30,6 +30,8 @@ MOST_OFFSETS = 32
 MOST_BACK = 250
 #: Points of the sequence of one phrase, at most.
 MOST_POINTS = 100
+#: Logits of a verifier count as far as this, at most.
+HIGHEST_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,37 @@ class Head:
 
     base_sha256: str
     whole_sha256: str
+    streaming: StreamingContract
+    network: bytes = field(default=b"", compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A second network, which hears the latest seconds again where the first is nearly sure.
+
+    The runtime decides by the logits of both: see `kws.verification`.
+
+    Attributes
+    ----------
+    gates : dict of str to float
+        Score of the first network, 0 .. 1, from which the second one is asked, of each keyword.
+    weight : float
+        Share of the second network's logit in that of both, 0 .. 1.
+    limit : float
+        Logits of the second network count as far as plus or minus this. What is not asked about
+        counts as minus this: as rejected.
+    alone : dict of str to float
+        Threshold of each keyword, 0 .. 1, for where the first network runs alone.
+    streaming : StreamingContract
+        How the second network runs: one step takes all frames that it hears; it has no states.
+    network : bytes
+        The flatbuffer of the second network.
+    """
+
+    gates: dict[str, float]
+    weight: float
+    limit: float
+    alone: dict[str, float]
     streaming: StreamingContract
     network: bytes = field(default=b"", compare=False, repr=False)
 
@@ -277,6 +310,9 @@ class Metadata:
         Entries of the file beside ``kws.json``: some of `ARRAYS`.
     head : Head or None
         Of a file that `kws train --frozen-base` wrote.
+    verifier : Verifier or None
+        Of a file that `kws train --verifier` wrote. Thresholds and operating points are those of
+        both networks together.
     """
 
     task: str
@@ -290,6 +326,7 @@ class Metadata:
     warping: WarpingContract | None = None
     arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
     head: Head | None = None
+    verifier: Verifier | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -325,6 +362,25 @@ class Metadata:
             labels=labels,
             detector=replace(self.detector, thresholds=thresholds),
             operating_points=tuple(p for p in self.operating_points if p.keyword in labels),
+        )
+
+    def first_stage(self) -> Metadata:
+        """Return the contract of the first network alone: itself where there is no second.
+
+        Returns
+        -------
+        Metadata
+            Without the verifier, with the thresholds for the first network alone, and without
+            operating points: those were measured of both.
+        """
+        if self.verifier is None:
+            return self
+        thresholds = {one: self.verifier.alone[one] for one in self.detector.thresholds}
+        return replace(
+            self,
+            detector=replace(self.detector, thresholds=thresholds),
+            operating_points=(),
+            verifier=None,
         )
 
 
@@ -433,6 +489,7 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         if "warping" in reader.values
         else None,
         head=_head(reader.group("head"), task) if "head" in reader.values else None,
+        verifier=_verifier(reader, keywords, task) if "verifier" in reader.values else None,
     )
 
 
@@ -462,6 +519,26 @@ def _head(reader: FieldReader, task: str) -> Head:
         reader.text("base_sha256"),
         reader.text("whole_sha256"),
         _streaming(reader.group("streaming")),
+    )
+
+
+def _verifier(contract: FieldReader, keywords: tuple[str, ...], task: str) -> Verifier:
+    """Check how a second network hears again what the first is nearly sure of."""
+    if task != WAKE_WORDS:
+        raise ModelError(f"verifier: is for the task {WAKE_WORDS}, not {task}")
+    if "prototypes" in contract.values or "warping" in contract.values:
+        raise ModelError("verifier: is for phrases that were trained, and these were enrolled")
+    reader = contract.group("verifier")
+    gates, alone = reader.group("gates"), reader.group("alone")
+    streaming = _streaming(reader.group("streaming"))
+    if streaming.states:
+        raise ModelError("verifier: its network must have no states")
+    return Verifier(
+        gates={keyword: gates.number(keyword, 0, 1) for keyword in keywords},
+        weight=reader.number("weight", 0, 1),
+        limit=reader.number("limit", 0, HIGHEST_LIMIT),
+        alone={keyword: alone.number(keyword, 0, 1) for keyword in keywords},
+        streaming=streaming,
     )
 
 

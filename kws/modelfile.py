@@ -26,7 +26,10 @@ from .fields import FieldReader
 from .files import whole_file
 from .metadata import Metadata, StreamingContract, parse_metadata
 
+#: Version of the contract, and of that with a verifier: a reader that knows no verifier must refuse
+#: the file, whose thresholds are not those of the first network alone.
 SCHEMA = 1
+SCHEMA_WITH_VERIFIER = 2
 METADATA_NAME = "kws.json"
 #: A model for a small device is far below this; more is refused before it is read.
 MAX_FILE_BYTES = 64 * 2**20
@@ -37,6 +40,9 @@ MAX_ARRAY_BYTES = 4 * 2**20
 #: The network of a head, without the word base (`kws.metadata.Head`).
 HEAD_NAME = "head.tflite"
 MAX_HEAD_BYTES = 4 * 2**20
+#: The second network of a model in two stages (`kws.metadata.Verifier`).
+VERIFIER_NAME = "verifier.tflite"
+MAX_VERIFIER_BYTES = 16 * 2**20
 #: What reading an entry of a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
 
@@ -130,9 +136,15 @@ def parse_model(content: bytes, path: str) -> ModelFile:
     try:
         reader = FieldReader(values, METADATA_NAME)
         schema = reader.number("schema", 0, 2**31)
-        if schema != SCHEMA:
+        if schema not in (SCHEMA, SCHEMA_WITH_VERIFIER):
             raise ModelError(
-                f"schema {schema} is not known (this version reads {SCHEMA}): update kws"
+                f"schema {schema} is not known (this version reads {SCHEMA} and "
+                f"{SCHEMA_WITH_VERIFIER}): update kws"
+            )
+        if ("verifier" in reader.values) != (schema == SCHEMA_WITH_VERIFIER):
+            raise ModelError(
+                f"schema {schema}: a verifier goes with schema {SCHEMA_WITH_VERIFIER}, and none "
+                f"with {SCHEMA}: the file is damaged"
             )
         network = reader.group("network")
         size = int(network.number("bytes", 8, len(content)))
@@ -144,8 +156,13 @@ def parse_model(content: bytes, path: str) -> ModelFile:
         if metadata.head is not None:
             if metadata.head.whole_sha256 != network.text("sha256"):
                 raise ModelError("head: is that of another network: the file is damaged")
-            head = replace(metadata.head, network=_head_network(content))
-            metadata = replace(metadata, head=head)
+            own = _network_entry(content, HEAD_NAME, MAX_HEAD_BYTES)
+            metadata = replace(metadata, head=replace(metadata.head, network=own))
+        if metadata.verifier is not None:
+            second = _network_entry(content, VERIFIER_NAME, MAX_VERIFIER_BYTES)
+            if hashlib.sha256(second).hexdigest() != reader.group("verifier").text("sha256"):
+                raise ModelError(f"{VERIFIER_NAME}: its digest does not match: the file is damaged")
+            metadata = replace(metadata, verifier=replace(metadata.verifier, network=second))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     return ModelFile(path, content[:size], metadata)
@@ -213,7 +230,7 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
     """
     sha256 = hashlib.sha256(network).hexdigest()
     values = {
-        "schema": SCHEMA,
+        "schema": schema_of(metadata),
         "task": metadata.task,
         "labels": list(metadata.labels),
         "network": {"bytes": len(network), "sha256": sha256},
@@ -238,6 +255,16 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
             "whole_sha256": head.whole_sha256,
             "streaming": _streaming_values(head.streaming),
         }
+    verifier = metadata.verifier
+    if verifier is not None:
+        values["verifier"] = {
+            "sha256": hashlib.sha256(verifier.network).hexdigest(),
+            "gates": verifier.gates,
+            "weight": verifier.weight,
+            "limit": verifier.limit,
+            "alone": verifier.alone,
+            "streaming": _streaming_values(verifier.streaming),
+        }
     stream = io.BytesIO()
     stream.write(network)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -248,7 +275,25 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
             _add(archive, name, entry.getvalue())
         if head is not None:
             _add(archive, HEAD_NAME, head.network)
+        if verifier is not None:
+            _add(archive, VERIFIER_NAME, verifier.network)
     return stream.getvalue()
+
+
+def schema_of(metadata: Metadata) -> int:
+    """Return the version of a contract.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        The contract.
+
+    Returns
+    -------
+    int
+        What ``schema`` in ``kws.json`` says.
+    """
+    return SCHEMA if metadata.verifier is None else SCHEMA_WITH_VERIFIER
 
 
 def _streaming_values(contract: StreamingContract) -> dict[str, Any]:
@@ -304,16 +349,16 @@ def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _head_network(content: bytes) -> bytes:
-    """Read the network of a file's head, bounded in size."""
+def _network_entry(content: bytes, name: str, most: int) -> bytes:
+    """Read a further network of a file, bounded in size."""
     try:
-        network = _entry(content, HEAD_NAME, MAX_HEAD_BYTES)
+        network = _entry(content, name, most)
     except KeyError:
-        raise ModelError(f"{HEAD_NAME} is missing: the file is damaged") from None
+        raise ModelError(f"{name} is missing: the file is damaged") from None
     except _DAMAGE:
-        raise ModelError(f"{HEAD_NAME} is damaged") from None
+        raise ModelError(f"{name} is damaged") from None
     if network[4:8] != b"TFL3":
-        raise ModelError(f"{HEAD_NAME} is no TFLite network: the file is damaged")
+        raise ModelError(f"{name} is no TFLite network: the file is damaged")
     return network
 
 

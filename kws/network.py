@@ -368,7 +368,8 @@ class StreamingNetwork(StepNetwork):
             What `step` gave for each.
         """
         self.clear()
-        return [self.step(self._silent_frames) for _ in range(steps)]
+        # of this network alone, whatever a subclass makes of a step
+        return [StreamingNetwork.step(self, self._silent_frames) for _ in range(steps)]
 
     @property
     def silence(self) -> tuple[npt.NDArray[Any], ...]:

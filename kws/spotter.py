@@ -18,10 +18,10 @@ from .detections import Classification, Detection
 from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
-from .network import StreamingNetwork
 from .packaged import COMMANDS, find_model, packaged_model
 from .resample import Resampler
 from .selection import choose
+from .verification import open_network
 
 
 class KeywordSpotter:
@@ -66,7 +66,7 @@ class KeywordSpotter:
         self.metadata, self._selection = choose(model, thresholds, keywords)
         front_end = model.metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
-        self._network = StreamingNetwork(model, threads)
+        self._network = open_network(model, threads)
         self._log_mel = open_front_end(front_end, self._network.frames)
         self._resampler = (
             Resampler(self.sample_rate, front_end.sample_rate)

@@ -26,6 +26,7 @@ from .modelfile import HEAD_NAME, ModelFile
 from .network import StepNetwork, StreamingNetwork
 from .packaged import WORDS, packaged_model
 from .prototypes import FEATURES, Matcher
+from .verification import open_network
 from .warping import WarpingMatcher
 
 
@@ -279,7 +280,7 @@ def open_sources(
         alike.setdefault(_identity(models[number]), []).append(number)
     for numbers in alike.values():
         first = models[numbers[0]]
-        network = StreamingNetwork(first, threads)
+        network = open_network(first, threads)
         phrases = network if first.metadata.enrolled else None
         for number in numbers:
             width = len(first.metadata.labels)
@@ -293,7 +294,9 @@ def _identity(model: ModelFile) -> Any:
     metadata = model.metadata
     if metadata.enrolled:
         return model.path  # a file of another kind, which runs alone
-    return model.network, metadata.front_end, metadata.streaming, len(metadata.labels)
+    verifier = metadata.verifier
+    second = None if verifier is None else (verifier.network, repr(verifier))
+    return model.network, metadata.front_end, metadata.streaming, len(metadata.labels), second
 
 
 def _on_bases(models: Sequence[ModelFile]) -> list[tuple[ModelFile, list[int]]]:
@@ -306,6 +309,8 @@ def _on_bases(models: Sequence[ModelFile]) -> list[tuple[ModelFile, list[int]]]:
     found: dict[Any, tuple[ModelFile, list[int]]] = {}
     for number, model in enumerate(models):
         metadata, base = model.metadata, None
+        if metadata.verifier is not None:
+            continue  # its verifier hears again what its own network is nearly sure of
         if metadata.enrolled and metadata.streaming.output == FEATURES:
             base = model
         elif metadata.head is not None:

@@ -26,15 +26,18 @@ from kws.modelfile import (
     MAX_FILE_BYTES,
     MAX_HEAD_BYTES,
     MAX_METADATA_BYTES,
+    MAX_VERIFIER_BYTES,
     METADATA_NAME,
     SCHEMA,
+    VERIFIER_NAME,
     ModelFile,
     pack,
     parse_model,
 )
-from kws.network import StreamingNetwork, interpreter_class
+from kws.network import interpreter_class
 from kws.packaged import find_model, is_file
 from kws.spotter import KeywordSpotter
+from kws.verification import VerifiedNetwork, open_network
 
 #: Noise that is run through a network to see how long it remembers: its steps, and how many steps
 #: of silence may follow.
@@ -95,8 +98,8 @@ def join(network: bytes, metadata: Path) -> ModelFile:
     network : bytes
         A TFLite flatbuffer.
     metadata : Path
-        A ``kws.json``. The arrays and the head that it names lie beside it; its ``network`` (size
-        and digest) may be left out.
+        A ``kws.json``. The arrays, the head and the verifier that it names lie beside it; its
+        ``network`` (size and digest) may be left out.
 
     Returns
     -------
@@ -140,6 +143,9 @@ def _joined(network: bytes, values: dict[str, Any], metadata: Path) -> bytes:
         if "head" in values:
             head = _read(metadata.parent / HEAD_NAME, MAX_HEAD_BYTES, "a head")
             archive.writestr(HEAD_NAME, head)
+        if "verifier" in values:
+            verifier = _read(metadata.parent / VERIFIER_NAME, MAX_VERIFIER_BYTES, "a verifier")
+            archive.writestr(VERIFIER_NAME, verifier)
     return stream.getvalue()
 
 
@@ -153,12 +159,14 @@ def _run(model: ModelFile) -> None:
     """
     with quiet():
         KeywordSpotter(model)
-        network = StreamingNetwork(model)
+        network = open_network(model)
     rng = np.random.default_rng(0)
     frames = rng.normal(size=(network.frames, model.metadata.front_end.bands)).astype(np.float32)
     network.reset()
     if not np.isfinite(network.step(frames)).all():
         raise ModelError(f"{model.path}: the network gives logits that are not finite")
+    if isinstance(network, VerifiedNetwork) and not np.isfinite(network.second.verify()).all():
+        raise ModelError(f"{model.path}: the verifier gives logits that are not finite")
 
 
 def _json(path: Path) -> dict[str, Any]:

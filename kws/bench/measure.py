@@ -83,6 +83,7 @@ def describe(model: ModelFile, threads: int) -> dict[str, Any]:
         "path": model.path,
         "sha256": hashlib.sha256(model.network).hexdigest(),
         "network_bytes": len(model.network),
+        "verifier_bytes": None if metadata.verifier is None else len(metadata.verifier.network),
         "step_seconds": metadata.streaming.frames * metadata.front_end.hop_seconds,
         "threads": threads,
     }
@@ -157,6 +158,8 @@ def _apart(
         "front_end": timing.front_end_work(model),
         "detector": timing.detector_work(model),
     }
+    if model.metadata.verifier is not None:
+        parts["verified_step"] = timing.spotter_work(timing.always_asked(model), threads)
     for work in parts.values():
         timing.warm_up(work)
     slices: dict[str, list[timing.Nanoseconds]] = {part: [] for part in parts}
@@ -176,7 +179,7 @@ def _apart(
 
 def _join(found: dict[str, Any], slices: dict[str, list[timing.Nanoseconds]], threads: int) -> None:
     for part, pieces in slices.items():
-        used = threads if part in ("step", "network") else 1
+        used = threads if part in ("step", "network", "verified_step") else 1
         found[part] = times(np.concatenate(pieces), used)
     found["real_time_factor"] = found["step"]["median"] / found["step_seconds"]
 

@@ -17,6 +17,7 @@ Entry = dict[str, Any]
 #: The parts of a step that have times, and their names in tables.
 PARTS = {
     "step": "whole step",
+    "verified_step": "with a verification",
     "network": "network",
     "front_end": "front end",
     "detector": "detector",

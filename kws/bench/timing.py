@@ -13,21 +13,21 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Float32
 from ..detector import Detector
-from ..errors import KwsError
+from ..errors import KwsError, ModelError
 from ..frontend import open_front_end
 from ..metadata import Metadata, SegmenterDefaults
 from ..modelfile import ModelFile
-from ..network import StreamingNetwork
 from ..posteriors import sigmoid, softmax
 from ..segmenter import Segmenter
 from ..spotter import KeywordSpotter
+from ..verification import open_network
 
 #: One step of some work; the number says which of the prepared inputs it takes.
 Work = Callable[[int], object]
@@ -195,6 +195,8 @@ def front_end_work(model: ModelFile) -> Work:
 def network_work(model: ModelFile, threads: int = 1) -> Work:
     """Return the network alone: frames and states in, logits and states out.
 
+    Where there is a verifier, the frames are kept for it, and noise is not what it is asked about.
+
     Parameters
     ----------
     model : ModelFile
@@ -207,7 +209,7 @@ def network_work(model: ModelFile, threads: int = 1) -> Work:
     callable
         Does the step of a number.
     """
-    network = StreamingNetwork(model, threads)
+    network = open_network(model, threads)
     frames = noise_frames(model)
     return lambda number: network.step(frames[number % PREPARED])
 
@@ -228,7 +230,7 @@ def detector_work(model: ModelFile) -> Work:
         Does the step of a number.
     """
     metadata = model.metadata
-    network = StreamingNetwork(model)
+    network = open_network(model)
     logits = np.stack([network.step(frames).copy() for frames in noise_frames(model)])
     detector = _detector(metadata, network.columns)
     scores = softmax if metadata.exclusive else sigmoid
@@ -258,6 +260,31 @@ def spotter_work(model: ModelFile, threads: int = 1) -> Work:
     spotter = KeywordSpotter(model, threads=threads)
     samples = noise(model)
     return lambda number: spotter.process(samples[number % PREPARED])
+
+
+def always_asked(model: ModelFile) -> ModelFile:
+    """Return a model whose verifier is asked in every step.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked model file with a verifier.
+
+    Returns
+    -------
+    ModelFile
+        The same with gates of 0.
+
+    Raises
+    ------
+    ModelError
+        If the model has no verifier.
+    """
+    verifier = model.metadata.verifier
+    if verifier is None:
+        raise ModelError(f"{model.path}: has no verifier")
+    asked = replace(verifier, gates=dict.fromkeys(verifier.gates, 0.0))
+    return replace(model, metadata=replace(model.metadata, verifier=asked))
 
 
 def network_times(model: ModelFile, steps: int = 300, threads: int = 1) -> StepTimes:

@@ -1,7 +1,6 @@
 """Wake words: each phrase has a score of its own, whatever the others have."""
 
 from dataclasses import replace
-from importlib import resources
 
 import numpy as np
 import pytest
@@ -16,19 +15,6 @@ from kws.posteriors import sigmoid
 from .conftest import RATE, Demo
 
 DEFAULTS = DetectorDefaults(0.2, 1.0, 2.0, {"one": 0.5, "two": 0.9})
-
-
-@pytest.fixture(scope="module")
-def wake_words() -> ModelFile:
-    """Return the word base, each of its words taken for a wake word."""
-    content = (resources.files("kws") / "models" / "words.tflite").read_bytes()
-    model = parse_model(content, "words.tflite")
-    labels = tuple(label.strip("_") for label in model.metadata.labels)
-    defaults = DetectorDefaults(0.24, 1.0, 1.2, dict.fromkeys(labels, 0.5))
-    metadata = replace(
-        model.metadata, task="wake-words", labels=labels, detector=defaults, operating_points=()
-    )
-    return parse_model(pack(model.network, metadata), "wake.tflite")
 
 
 def test_two_keywords_at_once():

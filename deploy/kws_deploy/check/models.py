@@ -15,14 +15,16 @@ class CheckError(KwsError):
 
 
 def is_quantized(model: ModelFile) -> bool:
-    """Tell whether any kernel of a model's network is not float32.
+    """Tell whether any kernel of a model's network, or of its verifier, is not float32.
 
     Parameters
     ----------
     model : ModelFile
         Any model.
     """
-    return cost(model.network, model.path).precision != "float32"
+    verifier = model.metadata.verifier
+    networks = [model.network] if verifier is None else [model.network, verifier.network]
+    return any(cost(one, model.path).precision != "float32" for one in networks)
 
 
 def float_form(model: ModelFile, named: ModelFile | None) -> tuple[ModelFile | None, str]:
@@ -52,7 +54,10 @@ def float_form(model: ModelFile, named: ModelFile | None) -> tuple[ModelFile | N
         return None, ""
     from ..quantization.dequantize import to_float
 
+    metadata, verifier = model.metadata, model.metadata.verifier
+    if verifier is not None:
+        metadata = replace(metadata, verifier=replace(verifier, network=to_float(verifier.network)))
     network = to_float(model.network)
-    return replace(model, network=network, path=f"{model.path} as float"), (
+    return replace(model, network=network, metadata=metadata, path=f"{model.path} as float"), (
         "its own weights dequantized, so that what rounding them lost is not seen (--float FILE)"
     )

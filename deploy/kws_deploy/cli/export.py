@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from kws.cli.arguments import MODEL_HELP
 from kws.cli.verb import Verb
+from kws.console import note
 from kws.errors import KwsError
 from kws.packaged import find_model
 
@@ -69,7 +71,14 @@ def _run_export(options: argparse.Namespace) -> int:
         for option in _options_of(name):
             if getattr(options, option.dest) != option.default:
                 raise KwsError(f"{option.option_strings[0]} goes with --to {name}: leave it out")
-    return chosen.run(options, find_model(options.model))
+    model = find_model(options.model)
+    if model.metadata.verifier is not None:
+        note(
+            f"{model.path}: no other form carries its verifier: this is its first stage alone, "
+            "with the thresholds for that, of which nothing was measured"
+        )
+        model = replace(model, metadata=model.metadata.first_stage())
+    return chosen.run(options, model)
 
 
 EXPORT = Verb(

@@ -18,10 +18,10 @@ from kws.errors import AudioError
 from kws.frontend import WORDS
 from kws.metadata import DetectorDefaults, OperatingPoint
 from kws.modelfile import ModelFile
-from kws.network import StreamingNetwork
 from kws.pcm import to_int16
 from kws.posteriors import sigmoid
 from kws.spotter import KeywordSpotter
+from kws.verification import open_network
 
 from ..data.dataset import Clip
 from ..data.images import to_frames
@@ -63,7 +63,7 @@ def negative_traces(model: ModelFile, recordings: Sequence[UInt8]) -> list[Trace
         return []
     frames = np.concatenate(recordings)
     with quiet():
-        network = StreamingNetwork(model)
+        network = open_network(model)
     network.reset()
     size = network.frames
     starts = range(0, len(frames) - size + 1, size)
