@@ -18,6 +18,8 @@ from kws.metadata import WAKE_WORDS, DetectorDefaults
 from kws.micro_frontend import CEILING, MicroConfig
 from kws.modelfile import ModelFile
 
+from .two_stages import two_stage_model, wake_word_model
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what trains: of files side by side none that takes long is left for the end."""
@@ -163,3 +165,15 @@ def micro_student(randomize: Callable[..., None]) -> ModelFile:
         detector=DetectorDefaults(0.15, 1.0, 1.5, dict(zip(labels, (0.71234, 0.6), strict=True))),
         provenance={"options": {"language": "en"}},
     )
+
+
+@pytest.fixture(scope="session")
+def wake_words() -> ModelFile:
+    """The word base, each of its words taken for a wake word."""
+    return wake_word_model()
+
+
+@pytest.fixture(scope="session")
+def two_stages() -> ModelFile:
+    """The same with a verifier that hears the latest 1.6 s again."""
+    return two_stage_model()

@@ -33,7 +33,8 @@ from kws.posteriors import sigmoid
 from kws.verification import FrameRing, VerifiedNetwork, open_network
 
 from ..conftest import kws_here
-from .conftest import GATE_LOGIT, Demo, bytes_held, window_network
+from ..two_stages import GATE_LOGIT, window_network
+from .conftest import Demo, bytes_held
 
 
 def changed(model: ModelFile, **values: object) -> ModelFile:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kws.bench.measure import measure_model
 from kws.bench.processes import install_bytes
 from kws.bench.report import compare_lines, duration, entry_lines, size, write_page
 from kws.bench.result import TIMES, BenchError, over_budget, read_result, write_result
@@ -79,7 +80,10 @@ def test_everything_is_measured(result: dict[str, Any], model: ModelFile) -> Non
     assert not result["interrupted"]
     assert [entry["name"] for entry in result["results"]] == ["commands.tflite", "other.tflite"]
     for entry in result["results"]:
+        assert "verified_step" not in entry  # these have no verifier
         for part in TIMES:
+            if part == "verified_step":
+                continue
             times = entry[part]
             assert 0 < times["median"] <= times["p90"] <= times["p99"] <= times["largest"], part
             assert times["steps"] >= 1
@@ -94,6 +98,19 @@ def test_everything_is_measured(result: dict[str, Any], model: ModelFile) -> Non
         assert len(entry["start"]) >= 3
         assert min(entry["start"]) > 0
         assert len(entry["states"]) >= 2
+
+
+def test_a_verification_is_measured_too(two_stages: ModelFile) -> None:
+    found = measure_model(two_stages, 1, 0.2, lambda *_: None)
+    assert found["verifier_bytes"] == len(two_stages.metadata.verifier.network)
+    times = found["verified_step"]
+    assert 0 < times["median"] <= times["p99"]
+    assert times["steps"] == found["step"]["steps"]
+    lines = "\n".join(entry_lines(found))
+    assert re.search(rf"with a verification\s+{re.escape(duration(times['median']))}", lines)
+    over = over_budget({**found, "verified_step": {**times, "p99": 9.0}}, 8.0)
+    assert over is not None
+    assert "with a verification is 9e+03 ms" in over
 
 
 def test_it_streams_in_real_time(result: dict[str, Any]) -> None:

@@ -254,6 +254,8 @@ class WakeWordConfig(TrainConfig):
         Whether the word base stays as it is.
     learning_curve : bool
         Whether to train on shares of the speakers too.
+    verifier : str or None
+        The second network of the model; None for none.
     board : str or None
         Where the wake word shall run; None for everything that runs model files.
     """
@@ -274,6 +276,7 @@ class WakeWordConfig(TrainConfig):
     ensemble: int = wake_word_defaults.ENSEMBLE
     frozen_base: bool = False
     learning_curve: bool = False
+    verifier: str | None = None
     board: str | None = None
 
     def __post_init__(self) -> None:
@@ -284,6 +287,11 @@ class WakeWordConfig(TrainConfig):
             raise KwsError(
                 f"--precision {self.precision}: --frozen-base keeps the word base in int8: give "
                 "one of the two"
+            )
+        if self.verifier is not None and self.board is not None:
+            raise KwsError(
+                f"--verifier {self.verifier}: {self.board} runs a single network: give one of the "
+                "two"
             )
 
 

@@ -17,7 +17,7 @@ from ..data.spelling import plain
 from ..data.unlabelled import find_speech
 from ..networks.word_base import read_base
 from ..tensorflow_loading import import_tensorflow
-from ..wake_words.defaults import WakeWordOptions
+from ..wake_words.defaults import VERIFIERS, WakeWordOptions
 from .train_config import WakeWordConfig
 from .train_files import Trained, write_trained
 
@@ -97,6 +97,12 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         "once for all such models, which miss more than those with a base of their own",
     )
     group.add_argument(
+        "--verifier",
+        choices=VERIFIERS,
+        help="train a second network too, which hears the latest seconds again where the first is "
+        "nearly sure; both are in one model file (elder: on the word bases of the ensemble)",
+    )
+    group.add_argument(
         "--board",
         choices=BOARDS,
         help="train a student for this board too, on the front end of microWakeWord, and write "
@@ -150,6 +156,7 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
             ensemble=config.ensemble,
             frozen_base=config.frozen_base,
             learning_curve=config.learning_curve,
+            verifier=config.verifier,
             precision=config.precision,
             seed=config.seed,
         ),

@@ -27,6 +27,8 @@ STATED_RATES = (0.1, 0.5, 1.0)
 SMOOTHING = 0.16
 #: Seconds in which a phrase is not detected again.
 REFRACTORY = 1.0
+#: What a verifier may be: "elder", on the word bases of the ensemble.
+VERIFIERS = ("elder",)
 #: Front-end frames per result: 80 ms.
 STRIDE = 8
 #: Results in a training window.
@@ -55,8 +57,10 @@ class WakeWordOptions:
         Whether to train on parts of the recordings too.
     frozen_base : bool
         Whether the word base stays as it is, so that a device runs it once for several models.
+    verifier : {"elder"} or None
+        The second network, which hears again what the first is nearly sure of; None for none.
     precision : {"int8", "float32"}
-        Number format of the network in the file.
+        Number format of the networks in the file.
     seed : int
         Seed of all that is drawn.
     """
@@ -69,5 +73,6 @@ class WakeWordOptions:
     ensemble: int = ENSEMBLE
     learning_curve: bool = False
     frozen_base: bool = False
+    verifier: str | None = None
     precision: Precision = "int8"
     seed: int = 0

@@ -130,6 +130,25 @@ class WakeWordTraining:
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class FittedEnsemble:
+    """What a training leaves behind.
+
+    Attributes
+    ----------
+    network : WakeNetwork
+        The student, or the only network: the one that ships.
+    members : list of Fitted
+        The ensemble.
+    mined : uint8 (n, frames, bands)
+        Windows of negatives on which any of the networks fired while it was trained.
+    """
+
+    network: WakeNetwork
+    members: list[Fitted]
+    mined: UInt8
+
+
 def fit_member(
     training: WakeWordTraining, phrases: PhraseSet, number: int, config: FitConfig
 ) -> Fitted:
@@ -152,7 +171,7 @@ def fit_member(
     return fit(network, makers, training.window, training.negatives, config, seed, note)
 
 
-def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> WakeNetwork:
+def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> FittedEnsemble:
     """Train an ensemble, and a student of its mean; a single network needs no student.
 
     Parameters
@@ -166,8 +185,8 @@ def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> W
 
     Returns
     -------
-    WakeNetwork
-        The student, or the only network.
+    FittedEnsemble
+        The student, or the only network, and those that it learned from.
     """
     members = []
     for number in range(size):
@@ -175,9 +194,10 @@ def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> W
             note(f"network {number + 1} of {size}")
         members.append(fit_member(training, phrases, number, training.config))
     if size == 1:
-        return members[0].network
+        return FittedEnsemble(members[0].network, members, members[0].mined)
     note(f"a network that learns from the mean of {size}")
-    return fit_student(training, phrases, members).network
+    student = fit_student(training, phrases, members)  # it begins with what its teachers mined
+    return FittedEnsemble(student.network, members, student.mined)
 
 
 def fit_student(

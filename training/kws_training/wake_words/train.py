@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from .ensemble import WakeWordTraining, fit_ensemble
 from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
-from .thresholds import Thresholds, listen, state_points, thresholds_at
+from .thresholds import Source, Thresholds, listen, state_points, thresholds_at
+from .verifier import fit_verifier, with_verifier
 from .windows import AUGMENTATION, NOISIER
 
 #: Seconds of the longest phrase that the detector expects, at least and at most.
@@ -84,7 +86,7 @@ def train(
     )
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = data.phrases()
-    network = fit_ensemble(training, phrases, options.ensemble)
+    ensemble = fit_ensemble(training, phrases, options.ensemble)
     provenance = {
         "word_base_sha256": base.digest,
         "options": asdict(options),
@@ -92,9 +94,17 @@ def train(
         **_provenance(data),
         **({"learning_curve": curve} if curve else {}),
     }
-    model = _model_file(network, training, data, phrases, options, provenance)
+    model = _model_file(ensemble.network, training, data, phrases, options, provenance)
     note("listening to the negatives as the device would")
-    thresholds = _choose_thresholds(model, training, data, options)
+    heard = _listen(model, training, data, options)
+    thresholds = _choose_thresholds(model, heard, options)
+    if options.verifier is not None:
+        fitted = fit_verifier(training, phrases, ensemble, note)
+        model = with_verifier(
+            model, fitted, heard, thresholds[options.false_accepts_per_hour], options
+        )
+        heard = _listen(model, training, data, options)
+        thresholds = _choose_thresholds(model, heard, options)
     points = state_points(
         model,
         list(thresholds.values()),
@@ -161,14 +171,20 @@ def _model_file(
     )
 
 
-def _choose_thresholds(
+def _listen(
     model: ModelFile, training: WakeWordTraining, data: WakeWordData, options: WakeWordOptions
-) -> dict[float, Thresholds]:
-    """Choose the thresholds of each rate of false accepts per hour."""
+) -> list[Source]:
+    """Return the scores of the negatives by which thresholds are chosen."""
     varied = vary_negatives(data.training.images, training.maker, options.seed)
-    sources = listen(
+    return listen(
         model, (data.training.clips, varied), (data.development.clips, data.development.images)
     )
+
+
+def _choose_thresholds(
+    model: ModelFile, sources: Sequence[Source], options: WakeWordOptions
+) -> dict[float, Thresholds]:
+    """Choose the thresholds of each rate of false accepts per hour."""
     rates = sorted({*STATED_RATES, options.false_accepts_per_hour})
     return {rate: thresholds_at(model, sources, rate) for rate in rates}
 

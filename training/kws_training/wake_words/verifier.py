@@ -10,23 +10,27 @@ those that the networks before it fired on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from kws.arrays import Float32, UInt8
+from kws.arrays import Float32
 from kws.frontend import WORDS
+from kws.metadata import Verifier
+from kws.modelfile import ModelFile, pack, parse_model
 
 from ..fitting.loop import Batch, Descent, Objective, TrainingLoop, ahead
 from ..networks.convert import Converted, Precision, convert
 from ..networks.streaming import StepModel, Tensor, Time, Whole, newest
 from ..networks.word_base import WordBase
 from ..progress import bar
-from .ensemble import SEEDS_PER_TRAINING, WakeWordTraining
-from .fit import LOSS_STEPS, Fitted
+from .defaults import STRIDE, WakeWordOptions
+from .ensemble import SEEDS_PER_TRAINING, FittedEnsemble, WakeWordTraining
+from .fit import LOSS_STEPS
 from .negatives import NegativeStream
 from .phrases import PhraseSet
+from .thresholds import Source, Thresholds
 from .windows import WakeWindowMaker, WindowCounts
 
 #: Windows of a batch: more of those on which the first networks fired than these learned from,
@@ -36,6 +40,15 @@ COUNTS = WindowCounts(positives=24, speech=8, parts=8, synthesized=6, mined=24, 
 VERIFIER = 98
 #: Share of the training steps of a member of the ensemble.
 STEPS_SHARE = 0.5
+#: Share of the verifier's logit in that of both (docs/experiments/wake_words.md).
+WEIGHT = 0.5
+#: Logits of the verifier count as far as this: a score of 0.9997 or 0.0003.
+LIMIT = 8.0
+#: Output frames per hour of negatives in which the verifier is asked about a phrase. A phrase that
+#: is said passes the gate in about five.
+ASKED_PER_HOUR = 150
+#: Batches of windows by which int8 is scaled.
+CALIBRATION_BATCHES = 3
 
 
 @dataclass(frozen=True)
@@ -161,19 +174,18 @@ class FittedVerifier:
     ----------
     network : VerifierNetwork
         The network, with its averaged weights.
-    frames : int
-        Front-end frames of its window.
+    windows : float32 (n, frames, bands)
+        Windows such as it learned from.
     """
 
     network: VerifierNetwork
-    frames: int
+    windows: Float32
 
 
 def fit_verifier(
     training: WakeWordTraining,
     phrases: PhraseSet,
-    members: Sequence[Fitted],
-    mined: UInt8,
+    ensemble: FittedEnsemble,
     report: Callable[[str], None],
 ) -> FittedVerifier:
     """Train a verifier on the bases of an ensemble.
@@ -184,10 +196,8 @@ def fit_verifier(
         What all networks share.
     phrases : PhraseSet
         Recordings of what is to be detected.
-    members : sequence of Fitted
-        The ensemble.
-    mined : uint8 (n, frames, bands)
-        Windows of negatives on which the ensemble and its student fired.
+    ensemble : FittedEnsemble
+        The networks before it, whose bases it stands on, and on whose false accepts it learns.
     report : callable
         Called with a message in the end.
 
@@ -198,9 +208,10 @@ def fit_verifier(
     """
     import keras
 
-    frames, bands = training.window.frames, WORDS.bands
+    # the runtime keeps whole steps of frames
+    frames, bands = training.window.frames // STRIDE * STRIDE, WORDS.bands
     network = VerifierNetwork(
-        [one.network.base for one in members], training.phrases, VerifierShape()
+        [one.network.base for one in ensemble.members], training.phrases, VerifierShape()
     )
     x = keras.Input(shape=(frames, 1, bands), name="frames")
     features = keras.Model(x, network.features(x, Whole()))
@@ -222,15 +233,19 @@ def fit_verifier(
     rng = np.random.default_rng(seed)
 
     def batch() -> Batch:
-        made = maker.batch(rng, stream, mined)
+        made = maker.batch(rng, stream, ensemble.mined)
         said = (made.phrase[:, None] == np.arange(training.phrases)).astype(np.float32)
-        return Batch(made.frames, [said], [np.ones(len(said), np.float32)])
+        return Batch(made.frames[:, -frames:], [said], [np.ones(len(said), np.float32)])
 
     numbers = bar(iter(range(steps)), steps, "verifier")
     losses = [loop.step(one) for _, one in zip(numbers, ahead(batch, steps), strict=True)]
     model.set_weights(loop.average.weights)
     report(f"loss of the verifier {np.mean(losses[-LOSS_STEPS:]):.3f}")
-    return FittedVerifier(network, frames)
+    windows = [
+        maker.batch(rng, stream, ensemble.mined).frames[:, -frames:, 0]
+        for _ in range(CALIBRATION_BATCHES)
+    ]
+    return FittedVerifier(network, np.concatenate(windows))
 
 
 def _objective() -> Objective:
@@ -250,9 +265,7 @@ def _objective() -> Objective:
     return objective
 
 
-def convert_verifier(
-    fitted: FittedVerifier, precision: Precision, windows: Float32 | None
-) -> Converted:
+def convert_verifier(fitted: FittedVerifier, precision: Precision) -> Converted:
     """Convert a verifier to TFLite: one step takes a whole window.
 
     Parameters
@@ -261,8 +274,6 @@ def convert_verifier(
         The network.
     precision : {"int8", "float32"}
         Number format.
-    windows : float32 (n, frames, bands) or None
-        Representative windows, by which int8 is scaled.
 
     Returns
     -------
@@ -271,11 +282,76 @@ def convert_verifier(
     """
     import keras
 
-    x = keras.Input(batch_shape=(1, fitted.frames, 1, WORDS.bands), name="frames")
-    model = keras.Model([x], [fitted.network(x, Whole())])
-    step = StepModel(model, 0, fitted.frames, fitted.frames, fitted.frames)
-    if windows is None:
-        return convert(step, precision, None)
-    # the first window of a stream is not counted: a network with states would not be settled
-    stream = np.concatenate([windows[:1], windows]).reshape(1, -1, WORDS.bands)
+    frames, bands = fitted.windows.shape[1:]
+    x = keras.Input(batch_shape=(1, frames, 1, bands), name="frames")
+    step = StepModel(keras.Model([x], [fitted.network(x, Whole())]), 0, frames, frames, frames)
+    # the first window of a stream would settle the states, if there were some: it comes twice
+    stream = np.concatenate([fitted.windows[:1], fitted.windows]).reshape(1, -1, bands)
     return convert(step, precision, stream)
+
+
+def with_verifier(
+    model: ModelFile,
+    fitted: FittedVerifier,
+    sources: Sequence[Source],
+    alone: Thresholds,
+    options: WakeWordOptions,
+) -> ModelFile:
+    """Put a verifier into a model file; thresholds for both together are still to be chosen.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The first network.
+    fitted : FittedVerifier
+        The second one.
+    sources : sequence of Source
+        What the first one makes of negatives, by which the gates are chosen.
+    alone : dict of str to float
+        Thresholds for the first network alone.
+    options : WakeWordOptions
+        What the user decides.
+
+    Returns
+    -------
+    ModelFile
+        The model in two stages, as a reader of the file would see it.
+    """
+    metadata = model.metadata
+    converted = convert_verifier(fitted, options.precision)
+    verifier = Verifier(
+        gates=gates_at(metadata.labels, sources, ASKED_PER_HOUR),
+        weight=WEIGHT,
+        limit=LIMIT,
+        alone=dict(alone),
+        streaming=converted.streaming,
+        network=converted.network,
+    )
+    content = pack(model.network, replace(metadata, verifier=verifier))
+    return parse_model(content, model.path)
+
+
+def gates_at(
+    labels: Sequence[str], sources: Sequence[Source], asked_per_hour: float
+) -> dict[str, float]:
+    """Return the scores from which a verifier is asked so often.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The phrases.
+    sources : sequence of Source
+        What the first network makes of negatives.
+    asked_per_hour : float
+        Output frames per hour.
+
+    Returns
+    -------
+    dict of str to float
+        Gate of each phrase.
+    """
+    traces = [one for source in sources for one in (*source.trained, *source.fresh)]
+    hours = sum(one.seconds for one in traces) / 3600
+    asked = max(1, round(asked_per_hour * hours))
+    scores = np.sort(np.concatenate([one.scores for one in traces]), axis=0)[-asked:]
+    return {label: float(gate) for label, gate in zip(labels, scores[0], strict=True)}
