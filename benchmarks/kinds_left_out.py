@@ -4,6 +4,7 @@
         --kinds AUDIO/speech/* AUDIO/telephone --others AUDIO/speech_commands_words
         --noise AUDIO/noise/nonspeech --test-noise AUDIO/noise/kitchen --work FOLDER
         [--leave-out orders,accents community,moods] [--steps 600] [--seeds 0 1] [--json FILE]
+        [--verifier elder]
 
 A model is as good as its threshold where nobody measured it. So `kws train --wake-word` trains
 without a kind of speech (a folder), or without several, and the model is judged on that kind at the
@@ -17,6 +18,9 @@ phrase the false accepts in all kinds together and the share of recordings misse
 thresholds that were read off the very kind left out; and by how much in log-odds the threshold of
 the file falls short of the one that would have kept the rate.
 
+With --verifier two networks are in the file, and the first alone is judged too, at the thresholds
+that the file has for that.
+
 Models and what became of them are kept in --work by all that they depend on but the code: take
 another folder after a change of it. What was stopped goes on where it was, and two processes that
 leave out different kinds share the folder.
@@ -28,7 +32,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,7 @@ from kws_training.wake_words.defaults import (
     FALSE_ACCEPTS_PER_HOUR,
     STEPS,
     SYNTHESIZED,
+    VERIFIERS,
     WakeWordOptions,
 )
 
@@ -144,6 +149,7 @@ def train_or_read(
         false_accepts_per_hour=options.false_accepts_per_hour,
         steps=options.steps,
         ensemble=options.ensemble,
+        verifier=options.verifier,
         seed=run.seed,
     )
     clips = [*negatives, *options.noise_clips, *(c for one in phrases for c in one.training)]
@@ -279,21 +285,32 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
         for left_out in options.leave_out:
             run = Run(left_out, seed)
             path, model = train_or_read(run, options, phrases, kinds)
-            kept = path.with_suffix(f".{'_'.join(s.name for s in settings)}.{VERSION}.json")
-            if not kept.exists():
-                note(f"judging on {', '.join(left_out)}")
-                entries = judge(model, run, settings, phrases, kinds)
-                with whole_file(kept) as stream:
-                    stream.write(json.dumps(entries).encode())
-            results.append(
-                {
-                    "left_out": left_out,
-                    "seed": seed,
-                    "model": str(path),
-                    "judged": json.loads(kept.read_text()),
-                }
-            )
+            for stages, one in stages_of(model).items():
+                name = f".{'_'.join(s.name for s in settings)}.{stages}{VERSION}.json"
+                kept = path.with_suffix(name)
+                if not kept.exists():
+                    note(f"judging {stages} on {', '.join(left_out)}")
+                    entries = judge(one, run, settings, phrases, kinds)
+                    with whole_file(kept) as stream:
+                        stream.write(json.dumps(entries).encode())
+                results.append(
+                    {
+                        "left_out": left_out,
+                        "seed": seed,
+                        "model": str(path),
+                        "stages": stages,
+                        "judged": json.loads(kept.read_text()),
+                    }
+                )
     return results
+
+
+def stages_of(model: ModelFile) -> dict[str, ModelFile]:
+    """Return what is judged of a model: it, and its first stage alone where it has two."""
+    if model.metadata.verifier is None:
+        return {"": model}
+    alone = replace(model, metadata=model.metadata.first_stage())
+    return {"first stage alone": alone, "both stages": model}
 
 
 def tables(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -398,8 +415,10 @@ def run(options: argparse.Namespace) -> int:
         f"{options.ensemble}, seeds {', '.join(map(str, options.seeds))}; left out in turn: "
         f"{groups}; asked: {options.false_accepts_per_hour:g} per hour\n"
     )
-    for line in tables(results):
-        print(line)
+    for stages in dict.fromkeys(one["stages"] for one in results):
+        print(f"{stages}\n" if stages else "", end="")
+        for line in tables([one for one in results if one["stages"] == stages]):
+            print(line)
     if options.json is not None:
         write_result(options.json, {**began, "runs": results})
     return 0
@@ -452,6 +471,7 @@ def main() -> int:
     )
     add("--steps", type=int, default=STEPS, metavar="N", help=f"of each network ({STEPS})")
     add("--ensemble", type=int, default=1, metavar="N", help="networks of each training (1)")
+    add("--verifier", choices=VERIFIERS, help="train a second network too, and judge both")
     add("--seeds", type=int, nargs="+", default=[0], metavar="N", help="(0)")
     add(
         "--false-accepts-per-hour",

@@ -18,8 +18,8 @@ from kws.calibration.scores import Trace
 from kws.console import quiet
 from kws.frontend import WORDS, open_front_end
 from kws.modelfile import ModelFile
-from kws.network import StreamingNetwork
 from kws.posteriors import sigmoid
+from kws.verification import open_network
 from kws_training.cache import cache_folder
 from kws_training.data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from kws_training.data.digest import digest_of_files
@@ -128,7 +128,7 @@ def listen(model: ModelFile, stream: FrameStream) -> Trace:
         What it hears.
     """
     with quiet():
-        network = StreamingNetwork(model)
+        network = open_network(model)
     network.reset()
     size = network.frames
     steps = [

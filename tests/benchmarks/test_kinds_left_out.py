@@ -150,3 +150,13 @@ def test_a_model_is_judged_as_evaluate_does_and_kept(benchmark, audio, tmp_path,
     assert again.returncode == 0, again.stderr
     assert "training" not in again.stderr
     assert again.stdout == done.stdout
+
+
+def test_both_stages_and_the_first_alone_are_judged(kinds, two_stages, wake_words):
+    assert list(kinds.stages_of(wake_words)) == [""]
+    found = kinds.stages_of(two_stages)
+    assert list(found) == ["first stage alone", "both stages"]
+    alone = found["first stage alone"].metadata
+    assert alone.verifier is None
+    assert alone.detector.thresholds == two_stages.metadata.verifier.alone
+    assert found["both stages"] is two_stages
