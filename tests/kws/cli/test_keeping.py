@@ -11,12 +11,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws.cli.verb import BAD_INPUT
+from kws.errors import AudioError
 from kws.keeping.log import read_log
 from kws.wav import write_wav
 
@@ -198,6 +201,45 @@ def test_a_person_labels_by_keyboard_and_goes_on_later(kept) -> None:
     said = answer("u\nd\ns\nright\nq\n")
     assert "1 of 10: up: detected" in said
     assert list(review(kept)["labels"].values()) == ["yes", "other", "unsure", "right"]
+
+
+class Played:
+    """A microphone that hears a recording, at a rate of its own, and is then unplugged."""
+
+    name, sample_rate, overflows = "played", 44100, 0
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self.samples = samples
+
+    def __enter__(self) -> Played:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for start in range(0, len(self.samples), 3528):
+            yield self.samples[start : start + 3528]
+        raise AudioError("unplugged")
+
+
+def test_a_microphone_of_another_rate(demo_path, tmp_path, monkeypatch) -> None:
+    from kws.audio import load_audio
+
+    played = Played(load_audio(demo_path, 44100)[: 6 * 44100])
+    monkeypatch.setattr("kws.microphone.Microphone", lambda device: played)
+    kept = tmp_path / "kept"
+    done = kws_here("listen", "--keep", kept)
+    assert done.returncode == BAD_INPUT
+    assert "kept 3 recordings" in done.stderr.splitlines()[-2]
+    log = read_log(kept)
+    assert [one.keyword for one in log.recordings.values()] == ["yes", "no", "up"]
+    (listened,) = log.listened
+    assert listened.seconds == 6.0
+    for one in log.recordings.values():
+        assert len(load_audio(kept / "new" / one.file, 16000)) / 16000 >= one.end
+        # the clock is that of the wall
+        assert abs(datetime.fromisoformat(one.time).timestamp() - time.time()) < 60
 
 
 def test_a_stream_that_is_stopped_keeps_what_waited(demo_path, tmp_path) -> None:
