@@ -131,12 +131,11 @@ def keeping(
         f"{share:g} of the threshold on, in {options.keep}: {most / MEGABYTE:g} MB and "
         f"{MOST_FILES} recordings at most, the oldest go first; nothing leaves this machine"
     )
-    kept = _Kept(keeper, spotter)
     try:
         with ends_with_sigterm():  # what waits is written then, too
-            yield kept
+            yield _Kept(keeper, spotter)
     finally:
-        kept.finish([])
+        keeper.close()
         note(f"{options.keep}: kept {keeper.kept} recordings: kws review {options.keep}")
 
 

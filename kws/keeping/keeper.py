@@ -74,7 +74,7 @@ class _Moment:
 
 
 class Keeper:
-    """Keeps recordings of what fires and of what nearly does.
+    """Keeps recordings of what fires and of what nearly does; `close` it in the end.
 
     What nearly fires at the time of something that fires is no recording of its own, and of several
     that do so at a time the one that is nearest to its threshold is kept. Nothing but the folder
@@ -180,6 +180,10 @@ class Keeper:
         """
         self.push(np.zeros(0, np.float32), fired, near)
         self._write(list(self._waiting))
+
+    def close(self) -> None:
+        """End the last stream, if it has not ended, and say in the log how long was listened."""
+        self.finish()
         self._log_time()
 
     def _add(self, detection: Detection, fired: bool) -> None:

@@ -97,7 +97,7 @@ def test_what_fires_goes_before_what_nearly_does_at_that_time(tmp_path) -> None:
     stream.until(8.0, near=[near(4.3)])  # the score fell at last
     stream.until(12.0)
     assert stream.kinds() == ["hey-device_fired_0.900"]
-    stream.keeper.finish()
+    stream.keeper.close()
     (listened,) = read_log(tmp_path / "kept").listened
     assert (listened.fired, listened.near) == ({"hey device": 1}, {})
 
@@ -106,7 +106,7 @@ def test_of_several_that_nearly_fire_the_nearest_is_kept(tmp_path) -> None:
     stream = Stream(tmp_path / "kept")
     stream.until(4.0, near=[near(3.8, 0.5), near(3.9, 0.45, "stop"), near(3.7, 0.55)])
     stream.until(20.0, near=[near(19.0, 0.6)])
-    stream.keeper.finish()
+    stream.keeper.close()
     assert stream.kinds() == ["stop_near_0.450", "hey-device_near_0.600"]
     (listened,) = read_log(tmp_path / "kept").listened
     assert listened.near == {"stop": 1, "hey device": 1}
@@ -130,7 +130,7 @@ def test_the_end_of_a_stream_is_written_and_the_next_one_begins_anew(tmp_path) -
     stream.keeper.start("b.wav")
     stream.position = 0
     stream.until(0.8, fired=[fired(0.7, 0.9)])
-    stream.keeper.finish()
+    stream.keeper.close()
     first, second = read_log(tmp_path / "kept").recordings.values()
     assert (first.source, second.source) == ("-", "b.wav")
     # the time of day goes with the audio
@@ -151,7 +151,7 @@ def test_the_oldest_make_room_those_that_nearly_fired_first(tmp_path) -> None:
         stream.until(at, fired=[fired(at, 0.9)])
     stream.until(60)
     assert [name[9:15] for name in stream.files()] == ["014705", "014725", "014735"]
-    stream.keeper.finish()
+    stream.keeper.close()
     (listened,) = read_log(tmp_path / "kept").listened
     assert (listened.fired, listened.near) == ({"hey device": 5}, {"hey device": 3})
 
@@ -184,7 +184,7 @@ def test_a_full_disk_is_said_once_and_the_listening_goes_on(tmp_path, monkeypatc
     monkeypatch.setattr(keeper_module, "write_wav", full)
     for at in (5, 10):
         stream.until(at, fired=[fired(at, 0.9)])
-    stream.keeper.finish()
+    stream.keeper.close()
     assert capsys.readouterr().err.count("No space left on device") == 1
     assert list((tmp_path / "kept" / "new").iterdir()) == []
     (listened,) = read_log(tmp_path / "kept").listened
@@ -210,7 +210,7 @@ def test_two_models_that_fire_at_once_have_a_recording_each(tmp_path) -> None:
     keeper = Keeper(tmp_path / "kept", models, RATE, clock=lambda: 0.0)
     samples = np.zeros(2 * RATE, np.float32)
     keeper.push(samples, [fired(1.5, 0.9, model=one.name) for one in models], [])
-    keeper.finish()
+    keeper.close()
     log = read_log(tmp_path / "kept")
     assert [one.model for one in log.recordings.values()] == ["hey.tflite", "other.tflite"]
     assert {one.model for one in log.listened} == {"hey.tflite", "other.tflite"}
