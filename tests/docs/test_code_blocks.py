@@ -49,6 +49,7 @@ NOT_RUN = {
     "ffmpeg ": ("needs ffmpeg", "tests/deploy/c/test_export.py"),
     "kws synthesize": ("needs a text-to-speech engine", "tests/training/cli/test_synthesize.py"),
     "kws data fetch": ("downloads gigabytes", "tests/training/cli/test_data.py"),
+    "kws data import": ("needs an archive by account", "tests/training/data/test_common_voice.py"),
     "kws distill": ("trains for hours", "tests/deploy/distillation/test_pipeline.py"),
     "kws push": ("needs the Hub", "tests/kws/hub/test_page.py"),
     "kws pull": ("needs the Hub", "tests/kws/hub/test_page.py"),

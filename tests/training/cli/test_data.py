@@ -10,184 +10,24 @@ import subprocess
 import sys
 import tarfile
 import threading
-import zipfile
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
-import soundfile
 
 from kws.cli.main import main
-from kws_training.cli import data as data_command
-from kws_training.cli.data import FetchError, fetch_data
+from kws_training.data import fetching
 from kws_training.data.dataset import find_clips
+from kws_training.data.fetching import FetchError, fetch_data
 from kws_training.data.manifest import ManifestError
 from kws_training.data.sources import SOURCES
 from kws_training.data.splits import by_column, check_apart
-from kws_training.data.unlabelled import find_background, find_recordings
+from kws_training.data.unlabelled import find_background, find_recordings, find_speech
 from kws_training.data.unpack import Bounds, UnpackError
 
+from ..archives import LAYOUTS, WAV, site
+
+__all__ = ["site"]
+
 NAMES = [source.name for source in SOURCES]
-
-
-def sound(form="WAV"):
-    file = io.BytesIO()
-    samples = np.random.default_rng(0).normal(0, 0.1, 1600)
-    soundfile.write(file, samples, 16000, format=form)
-    return file.getvalue()
-
-
-def lines(*rows):
-    return "\r\n".join(rows).encode() + b"\r\n"
-
-
-WAV, FLAC = sound(), sound("FLAC")
-
-#: Archives as the real ones are laid out, with few recordings.
-LAYOUTS = {
-    "speech-commands": {
-        "./README.md": b"text",
-        "./validation_list.txt": lines("yes/0fa1e7a9_nohash_0.wav"),
-        "./testing_list.txt": lines("yes/2c6d3924_nohash_0.wav", "no/2c6d3924_nohash_1.wav"),
-        "./yes/0fa1e7a9_nohash_0.wav": WAV,
-        "./yes/2c6d3924_nohash_0.wav": WAV,
-        "./no/2c6d3924_nohash_1.wav": WAV,
-        "./no/5c8af87a_nohash_0.wav": WAV,
-        "./_background_noise_/pink_noise.wav": WAV,
-        "./_background_noise_/README.md": b"text",
-    },
-    "speech-commands-test": {
-        "./yes/0fa1e7a9_nohash_0.wav": WAV,
-        "./_unknown_/bird_0fa1e7a9_nohash_0.wav": WAV,
-        "./_silence_/1.wav": WAV,
-    },
-    "musan": {
-        "musan/README": b"text",
-        "musan/music/fma/music-fma-0000.wav": WAV,
-        "musan/speech/librivox/speech-librivox-0000.wav": WAV,
-        "musan/noise/free-sound/noise-free-sound-0000.wav": WAV,
-        "musan/noise/free-sound/LICENSE": b"text",
-        "musan/noise/sound-bible/noise-sound-bible-0000.wav": WAV,
-    },
-    "rirs": {
-        "RIRS_NOISES/README": b"text",
-        "RIRS_NOISES/real_rirs_isotropic_noises/noise_list": (
-            b"--noise-id 00001 --noise-type isotropic --bg-fg-type background "
-            b"--room-linkage RVB2014_type1_rir_largeroom1 "
-            b"RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_largeroom1_1.wav\n"
-        ),
-        "RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_largeroom1_1.wav": WAV,
-        "RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_rir_largeroom1_far_angla.wav": WAV,
-        "RIRS_NOISES/simulated_rirs/smallroom/Room001/Room001-00001.wav": WAV,
-    },
-    "esc-50": {
-        "ESC-50-33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6/meta/esc50.csv": lines(
-            "filename,fold,target,category,esc10,src_file,take",
-            "1-100032-A-0.wav,1,0,dog,True,100032,A",
-            "1-100032-B-0.wav,1,0,dog,True,100032,B",
-            "2-100038-A-14.wav,2,14,chirping_birds,False,100038,A",
-        ),
-        **{
-            f"ESC-50-33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6/audio/{name}.wav": WAV
-            for name in ("1-100032-A-0", "1-100032-B-0", "2-100038-A-14")
-        },
-    },
-    "urbansound8k": {
-        "UrbanSound8K/metadata/UrbanSound8K.csv": lines(
-            "slice_file_name,fsID,start,end,salience,fold,classID,class",
-            "100032-3-0-0.wav,100032,0.0,0.317551,1,5,3,dog_bark",
-            "100263-2-0-117.wav,100263,58.5,62.5,2,10,2,children_playing",
-        ),
-        "UrbanSound8K/audio/fold5/100032-3-0-0.wav": WAV,
-        "UrbanSound8K/audio/fold10/100263-2-0-117.wav": WAV,
-        "UrbanSound8K/audio/fold10/.DS_Store": b"",
-    },
-    "librispeech-test-clean": {
-        "LibriSpeech/SPEAKERS.TXT": (
-            b";ID  |SEX| SUBSET           |MINUTES| NAME\n"
-            b"61   | M | test-clean       | 8.08 | Paul-Gabriel Wiener\n"
-            b"121  | F | test-clean       | 8.13 | Nikolle Doolin\n"
-        ),
-        "LibriSpeech/test-clean/61/70968/61-70968-0000.flac": FLAC,
-        "LibriSpeech/test-clean/61/70968/61-70968.trans.txt": b"61-70968-0000 HE BEGAN\n",
-        "LibriSpeech/test-clean/121/121726/121-121726-0000.flac": FLAC,
-    },
-}
-
-
-def pack(members, name):
-    file = io.BytesIO()
-    if name.endswith(".zip"):
-        with zipfile.ZipFile(file, "w") as archive:
-            for member, content in members.items():
-                archive.writestr(member, content)
-    else:
-        with tarfile.open(fileobj=file, mode="w:gz") as archive:
-            for member, content in members.items():
-                info = tarfile.TarInfo(member)
-                info.size = len(content)
-                archive.addfile(info, io.BytesIO(content))
-    return file.getvalue()
-
-
-class Site:
-    """A server of archives that can break off, once for each entry of ``stops``."""
-
-    def __init__(self, url):
-        self.url = url
-        self.files: dict[str, bytes] = {}
-        self.stops: list[int] = []
-        self.asked: list[tuple[str, str | None]] = []
-
-    def offer(self, name, members=None, **changes):
-        """Put a small archive on the server; return the table's entry for it."""
-        source = next(source for source in SOURCES if source.name == name)
-        content = pack(LAYOUTS[name] if members is None else members, source.archive.name)
-        self.files[f"/{source.archive.name}"] = content
-        archive = dataclasses.replace(
-            source.archive,
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            mirrors=(f"{self.url}/{source.archive.name}",),
-        )
-        bounds = Bounds(files=100, size=1_000_000)
-        return dataclasses.replace(source, archive=archive, bounds=bounds, **changes)
-
-
-@pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv(data_command.MIRROR, raising=False)
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_GET(self):
-            asked = self.headers.get("Range")
-            site.asked.append((self.path, asked))
-            content = site.files.get(self.path)
-            if content is None:
-                self.send_error(404)
-                return
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-            self.send_response(206 if asked else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            if asked:
-                end = len(content)
-                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
-            self.end_headers()
-            stop = site.stops.pop(0) if site.stops else len(content)
-            with suppress(OSError):
-                self.wfile.write(content[start : start + stop])
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Site(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield site
-    server.shutdown()
-    server.server_close()
 
 
 def left(folder):
@@ -232,6 +72,17 @@ def test_musan_is_its_noise_alone(tmp_path, site):
     assert (folder / "noise" / "free-sound" / "LICENSE").is_file()
 
 
+def test_whole_musan_has_its_kinds(tmp_path, site):
+    folder = fetch_data(site.offer("musan-whole"), tmp_path)
+    assert (folder / "music" / "fma" / "LICENSE").is_file()
+    clips = find_speech([folder / "speech", folder / "music"])
+    assert [(c.columns["kind"], c.columns["origin"]) for c in clips] == [
+        *[("speech", "us-gov")] * 3,
+        *[("music", "fma")] * 3,
+    ]
+    assert len({clip.speaker for clip in clips}) == 6
+
+
 def test_noise_is_moved_out_of_the_impulse_responses(tmp_path, site):
     folder = fetch_data(site.offer("rirs"), tmp_path)
     (response,) = find_recordings([folder / "real_rirs_isotropic_noises"])
@@ -265,9 +116,9 @@ def test_librispeech_has_its_speakers(tmp_path, site):
     folder = fetch_data(site.offer("librispeech-test-clean"), tmp_path)
     assert len(find_recordings([folder])) == 2
     clips = find_clips([folder / "manifest.csv"])
-    assert [(c.speaker, c.columns["sex"], c.label) for c in clips] == [
-        ("121", "F", "_unknown_"),
-        ("61", "M", "_unknown_"),
+    assert [(c.speaker, c.columns["sex"], c.columns["text"], c.label) for c in clips] == [
+        ("121", "F", "", "_unknown_"),
+        ("61", "M", "he began a confused complaint", "_unknown_"),
     ]
     check_apart({"a": clips[:1], "b": clips[1:]})
 
@@ -310,13 +161,13 @@ def test_an_archive_put_there_by_hand_needs_no_network(tmp_path, site):
 def test_a_mirror_of_ones_own_comes_first(tmp_path, site, monkeypatch):
     source = site.offer("musan")
     site.files["/mine/musan.tar.gz"] = site.files["/musan.tar.gz"]
-    monkeypatch.setenv(data_command.MIRROR, f"{site.url}/mine/")
+    monkeypatch.setenv(fetching.MIRROR, f"{site.url}/mine/")
     fetch_data(source, tmp_path / "a")
     assert [path for path, _ in site.asked] == ["/mine/musan.tar.gz"]
     site.files["/mine/musan.tar.gz"] = b"?" * source.archive.size  # and is not trusted more
     fetch_data(source, tmp_path / "b")
     assert [path for path, _ in site.asked][1:] == ["/mine/musan.tar.gz", "/musan.tar.gz"]
-    monkeypatch.setenv(data_command.MIRROR, "ftp://mine")
+    monkeypatch.setenv(fetching.MIRROR, "ftp://mine")
     with pytest.raises(FetchError, match="must be an address"):
         fetch_data(source, tmp_path / "c")
 
@@ -324,7 +175,7 @@ def test_a_mirror_of_ones_own_comes_first(tmp_path, site, monkeypatch):
 def test_hostile_archives_leave_nothing(tmp_path, site):
     for members, reason in (
         ({"musan/noise/1.wav": WAV, "musan/../../evil": b"x"}, "would lie outside"),
-        ({"musan/noise/zeros": b"\0" * 2_000_000}, "more than 1000000 bytes"),
+        ({"musan/noise/zeros": b"\0" * 21_000_000}, "more than 20000000 bytes"),
         ({f"musan/noise/{n}": b"" for n in range(101)}, "more than 100 members"),
         ({"other/1.wav": WAV}, "holds nothing of musan"),
     ):
@@ -382,12 +233,13 @@ def test_the_disk_becomes_full(tmp_path, site):
     script = """
 import errno, resource, sys
 from kws.cli.main import main
-from kws_training.cli import data as data_command
+from pathlib import Path
+from kws_training.data.fetching import fetch_data
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 # the kernel says EFBIG here, as it says ENOSPC on a full disk
 errno.ENOSPC = errno.EFBIG
 from tests_table import SOURCE
-data_command.fetch_data(SOURCE, data_command.Path(sys.argv[1]))
+fetch_data(SOURCE, Path(sys.argv[1]))
 """
     source = site.offer("musan", {"musan/noise/zeros": b"\0" * 900_000})
     result = run_with(source, tmp_path, script, tmp_path / "data")
@@ -475,6 +327,8 @@ def test_fetch_from_the_command_line(tmp_path, site):
     assert first.stderr.splitlines() == [
         "LibriSpeech, test-clean: https://www.openslr.org/12/",
         "licence: CC BY 4.0",
+        f"downloads {source.archive.size / 1e6:.1f} MB: some 1 min at 100 Mbit/s, 1 min at "
+        "10 Mbit/s, and 1 min to unpack (estimates)",
     ]
     goal = data / source.name
     use = f"use it:  kws train --data recordings --negatives '{goal}' --output model.tflite"
@@ -501,7 +355,7 @@ def test_wrong_arguments(capsys):
         assert capsys.readouterr().err.count("\n") == 1
     assert main(["data", "fetch", "muzan"]) == 2
     error = capsys.readouterr().err
-    assert error == f"kws: muzan: no such data set: there are {', '.join(NAMES)}\n"
+    assert error == f"kws: muzan: no such data set: there are {', '.join(NAMES)}, and negatives\n"
     assert main(["data", "fetch", "muzan", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_training.data.unpack import Bounds, UnpackError, unpack
+from kws_training.data.unpack import Bounds, UnpackError, unpack, within
 
 BOUNDS = Bounds(files=100, size=1_000_000)
 
@@ -84,7 +84,7 @@ def test_only_what_is_wanted(tmp_path):
         ("top/music/5", b"5"),
     )
     folder = goal(tmp_path)
-    unpack(archive, folder, BOUNDS, root="top", keep=("noise", "README"))
+    unpack(archive, folder, BOUNDS, root="top", keep=within(["noise", "README"]))
     assert contents(folder) == {"noise/1": b"1", "README": b"3"}
     with pytest.raises(UnpackError, match="holds nothing of other"):
         unpack(archive, goal(tmp_path / "goal"), BOUNDS, root="other")

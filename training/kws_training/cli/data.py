@@ -1,192 +1,79 @@
-"""The verb data: list the public data sets, fetch one, and write recordings in another layout."""
+"""The verb data: public data sets, mixes of negatives, and recordings in another layout."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import errno
 import json
-import os
 import shlex
-import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
 
-from ..data.download import Download, DownloadError, fetch, is_right, locked, part_of, size_of
-from ..data.sources import Source
-from ..data.unpack import unpack
-from .arguments import add_data
+from .arguments import add_data, add_seed
 
-#: A place that has the archives under their names, tried before the official ones.
-MIRROR = "KWS_DATA_MIRROR"
-
-#: Written into each data set's folder: what it is, whose, and from where.
-NOTE = "SOURCE.txt"
-
-
-class FetchError(KwsError):
-    """A data set that cannot be fetched."""
-
-
-def fetch_data(source: Source, folder: Path) -> Path:
-    """Download a data set, unpack it and write what the readers need.
-
-    Interrupted, it goes on with the download where it was; the data set's folder appears only
-    when it is complete.
-
-    Parameters
-    ----------
-    source : Source
-        The data set.
-    folder : Path
-        Where the data set's own folder goes; made if it is not there.
-
-    Returns
-    -------
-    Path
-        The data set's folder.
-
-    Raises
-    ------
-    FetchError
-        If there is no room, no mirror gives the file, or something else is in the way.
-    UnpackError, ManifestError
-        If the archive holds something else than expected.
-    OSError
-        If the folder cannot be written.
-    """
-    goal = folder / source.name
-    archive = _with_mirror(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{source.name}.lock"):
-        if goal.exists():
-            if _is_that(goal, source):
-                return goal
-            raise FetchError(
-                f"{goal}: is there, but is not what would be fetched: move it, or name another "
-                "--output"
-            )
-        _check_room(archive, source.bounds.size, folder)
-        try:
-            packed = fetch(archive, folder)
-        except DownloadError as error:
-            raise FetchError(
-                f"{error}, or get {source.archive.mirrors[0]} elsewhere and put it at "
-                f"{folder / archive.name}"
-            ) from error
-        except OSError as error:
-            raise _no_room(error, folder) or error from None
-        part = folder / f".{source.name}.unpacking"
-        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-        try:
-            part.mkdir()
-            _unpack(source, packed, part)
-            if source.prepare is not None:
-                source.prepare(part)
-            (part / NOTE).write_text(_note(source), encoding="utf-8")
-            part.rename(goal)
-        except OSError as error:
-            raise _no_room(error, folder) or error from None
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        packed.unlink()
-    return goal
-
-
-def _with_mirror(source: Source) -> Download:
-    """Return the archive with the user's mirror, if there is one, before the others."""
-    mirror = os.environ.get(MIRROR)
-    if not mirror:
-        return source.archive
-    if not mirror.startswith(("http://", "https://")):
-        raise FetchError(
-            f"{MIRROR}={mirror}: must be an address that begins with https:// or http://"
-        )
-    own = f"{mirror.rstrip('/')}/{source.archive.name}"
-    return dataclasses.replace(source.archive, mirrors=(own, *source.archive.mirrors))
-
-
-def _check_room(archive: Download, unpacked: int, folder: Path) -> None:
-    """Refuse to begin what the disk cannot hold."""
-    held = (
-        archive.size
-        if is_right(folder / archive.name, archive)
-        else size_of(part_of(archive, folder))
-    )
-    needed = max(0, archive.size - held) + unpacked
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise FetchError(
-            f"{folder}: {_bytes(needed)} are needed to download and unpack, {_bytes(free)} are "
-            "free: make room, or name another --output"
-        )
-
-
-def _no_room(error: OSError, folder: Path) -> FetchError | None:
-    """Say it in other words if the disk is full."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return FetchError(
-            f"{folder}: the disk is full: make room and fetch again, the download is kept"
-        )
-    return None
-
-
-def _unpack(source: Source, packed: Path, part: Path) -> None:
-    from tqdm import tqdm
-
-    with tqdm(desc="unpacking", unit="B", unit_scale=True, disable=None, leave=False) as bar:
-        result = unpack(packed, part, source.bounds, source.root, source.keep, bar.update)
-    if result.links:
-        note(f"{source.name}: {result.links} links and devices in the archive were left out")
-
-
-def _note(source: Source) -> str:
-    """Return what is written beside the recordings; equal for equal contents."""
-    algorithm, digest = source.archive.digest
-    return (
-        f"{source.title}\n{source.page}\nLicence: {source.licence}\n"
-        f"From: {source.archive.mirrors[0]}\n{algorithm} of the archive: {digest}\n"
-    )
-
-
-def _is_that(goal: Path, source: Source) -> bool:
-    """Tell whether a folder is the data set, from the digest in its note."""
-    try:
-        with (goal / NOTE).open("rb") as file:
-            return source.archive.digest[1].encode() in file.read(10_000)
-    except OSError:
-        return False
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 10**9:.1f} GB" if number >= 10**9 else f"{number / 10**6:.1f} MB"
+#: Hours of Common Voice that are taken if nobody says how many.
+COMMON_VOICE_HOURS = 20.0
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="list|fetch|export", required=True, help="what to do"
+        dest="action", metavar="list|fetch|import|export", required=True, help="what to do"
     )
     listing = actions.add_parser("list", help="what there is", description="what there is")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
     fetching = actions.add_parser(
         "fetch",
-        help="download and unpack one",
-        description="download and unpack one",
-        epilog=f"{MIRROR}=https://… names a place that has the archives, tried before the "
+        help="download and unpack one, or a mix of negatives",
+        description="download and unpack a data set; `negatives` is a mix of several, by hours, in "
+        "a folder for each kind of speech",
+        epilog="KWS_DATA_MIRROR=https://… names a place that has the archives, tried before the "
         "official ones; the digests stay the same",
     )
-    fetching.add_argument("name", metavar="NAME", help="as `kws data list` says")
     fetching.add_argument(
-        "--output",
-        type=Path,
-        default=Path("data"),
-        metavar="DIR",
-        help="where the data set's folder goes (default: data)",
+        "name", metavar="NAME", help="as `kws data list` says, or negatives: a mix of several"
     )
+    fetching.add_argument(
+        "--mix",
+        metavar="NAME=HOURS,…",
+        help="of negatives: hours of each part, as `kws data list` names them; its last line says "
+        "what is taken if this is left out",
+    )
+    fetching.add_argument(
+        "--yes", action="store_true", help="of negatives: begin without asking, as scripts must"
+    )
+    importing = actions.add_parser(
+        "import",
+        help="take hours of an archive of Common Voice that you have downloaded",
+        description="take hours of an archive of Common Voice, which Mozilla gives out by account, "
+        "as negatives: of as many speakers as there are",
+    )
+    importing.add_argument("name", choices=("common-voice",), help="what the archive is")
+    importing.add_argument(
+        "archive",
+        type=Path,
+        metavar="ARCHIVE",
+        help="the .tar.gz of one language, or the folder that it was unpacked to",
+    )
+    importing.add_argument(
+        "--hours",
+        type=float,
+        default=COMMON_VOICE_HOURS,
+        metavar="H",
+        help=f"how much is taken (default: {COMMON_VOICE_HOURS:g})",
+    )
+    for action in (fetching, importing):
+        action.add_argument(
+            "--output",
+            type=Path,
+            default=Path("data"),
+            metavar="DIR",
+            help="where the data set's folder goes (default: data)",
+        )
+        add_seed(action)
     exporting = actions.add_parser(
         "export",
         help="write labelled recordings in the layout of another tool",
@@ -202,7 +89,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     exporting.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="the folder to make"
     )
-    for action in (listing, fetching, exporting):
+    for action in (listing, fetching, importing, exporting):
         # after the action too; the command line looks for it among all arguments
         action.add_argument(
             "--debug",
@@ -213,13 +100,25 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..data.mixing import NEGATIVES
+
     if options.action == "export":
         return _export(options.data, options.speaker_rule, options.output)
-    return _list(options.json) if options.action == "list" else _fetch(options.name, options.output)
+    if options.action == "list":
+        return _list(options.json)
+    if options.action == "import":
+        return _import(options)
+    if options.name == NEGATIVES:
+        return _fetch_mix(options)
+    for name, given in (("--mix", options.mix is not None), ("--yes", options.yes)):
+        if given:
+            raise KwsError(f"{name}: goes with `kws data fetch {NEGATIVES}` alone")
+    return _fetch(options.name, options.output)
 
 
 def _list(as_json: bool) -> int:
     from ..data import sources
+    from ..data.fetching import in_bytes
 
     if as_json:
         rows = [
@@ -235,31 +134,115 @@ def _list(as_json: bool) -> int:
             }
             for one in sources.SOURCES
         ]
-        print(json.dumps({"sources": rows}, indent=1, ensure_ascii=False))
+        parts = [
+            {"name": part.name, "source": part.source, "kind": part.kind, "hours": part.hours}
+            for part in sources.PARTS
+        ]
+        listed = {"sources": rows, "parts": parts, "mix": sources.MIX}
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
         return 0
     width = max(len(one.name) for one in sources.SOURCES)
     for one in sources.SOURCES:
-        print(f"{one.name:{width}}  {_bytes(one.archive.size):>8}  {one.purpose}")
+        print(f"{one.name:{width}}  {in_bytes(one.archive.size):>8}  {one.purpose}")
         print(f"{'':{width}}            {one.title}. Licence: {one.licence}")
+    hours = (f" ({part.hours:g} hours)" if part.hours else "" for part in sources.PARTS)
+    named = ", ".join(part.name + of for part, of in zip(sources.PARTS, hours, strict=True))
+    print(f"\nA mix of negatives (`kws data fetch negatives`) has hours of {named}.")
+    print(f"If nobody says which: {_mix_text(sources.MIX)}")
     return 0
+
+
+def _mix_text(mix: Mapping[str, float]) -> str:
+    return ",".join(f"{name}={hours:g}" for name, hours in mix.items())
 
 
 def _fetch(name: str, folder: Path) -> int:
     from ..data import sources
+    from ..data.fetching import (
+        FetchError,
+        bytes_left,
+        fetch_data,
+        in_bytes,
+        is_fetched,
+        time_of,
+    )
+    from ..data.mixing import NEGATIVES
 
     source = next((one for one in sources.SOURCES if one.name == name), None)
     if source is None:
         names = ", ".join(one.name for one in sources.SOURCES)
-        raise FetchError(f"{name}: no such data set: there are {names}")
+        raise FetchError(f"{name}: no such data set: there are {names}, and {NEGATIVES}")
     goal = folder / source.name
-    if _is_that(goal, source):
+    if is_fetched(goal, source):
         print(f"{goal} is there already")
     else:
         note(f"{source.title}: {source.page}")
         note(f"licence: {source.licence}")
+        left = bytes_left(source, folder)
+        note(f"downloads {in_bytes(left)}: {time_of(left, source.bounds.size)}")
         fetch_data(source, folder)
         print(f"{goal} is complete")
     print(f"use it:  {source.next.format(folder=shlex.quote(str(goal)))}")
+    return 0
+
+
+def _fetch_mix(options: argparse.Namespace) -> int:
+    """Fetch a mix of negatives, after what it costs was said and agreed to."""
+    from ..data import sources
+    from ..data.mixing import (
+        NEGATIVES,
+        fetch_mix,
+        is_mixed,
+        mixed_kinds,
+        parse_mix,
+        plan_lines,
+        plan_mix,
+    )
+
+    hours = sources.MIX if options.mix is None else parse_mix(options.mix)
+    goal = options.output / NEGATIVES
+    if is_mixed(goal, hours, options.seed):
+        print(f"{goal} is there already")
+    else:
+        plan = plan_mix(hours, options.output)
+        for line in plan_lines(plan, options.output):
+            note(line)
+        if not options.yes and not _agreed():
+            note("nothing was downloaded")
+            return 1
+        fetch_mix(plan, options.output, options.seed)
+        for kind in mixed_kinds(goal):
+            print(
+                f"{goal / kind.kind}: {kind.hours:.1f} hours, {kind.recordings} recordings, "
+                f"{kind.speakers} speakers"
+            )
+    noise = goal / "noise"
+    with_noise = f" --noise {shlex.quote(str(noise))}" if noise.is_dir() else ""
+    folder = shlex.quote(str(goal))
+    print(
+        f"use it:  kws train --wake-word 'hey device' --negatives {folder}{with_noise} "
+        "--output model.tflite"
+    )
+    print(f"judge:   kws evaluate model.tflite --positives DIR --negatives {folder} --by-kind")
+    return 0
+
+
+def _agreed() -> bool:
+    """Ask whether to go on; without a terminal nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise KwsError("nobody can be asked whether to begin: add --yes")
+    print("begin? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _import(options: argparse.Namespace) -> int:
+    from ..data.common_voice import import_common_voice
+
+    goal = import_common_voice(options.archive, options.output, options.hours, options.seed)
+    print((goal / "SOURCE.txt").read_text(encoding="utf-8").split("\n")[0])
+    print(f"use it:  kws data fetch negatives --mix common-voice={options.hours:g}")
+    folder = shlex.quote(str(goal))
+    print(f"or:      kws train --wake-word 'hey device' --negatives {folder} --output model.tflite")
     return 0
 
 

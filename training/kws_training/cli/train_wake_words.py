@@ -243,6 +243,8 @@ def _own(folder: Path, keyword: str) -> Path | None:
 def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[list[Clip], int]:
     """Leave out recordings that say a phrase, as their folder or their manifest tells.
 
+    In a manifest the columns ``label`` and ``text`` tell.
+
     Parameters
     ----------
     clips : sequence of Clip
@@ -257,7 +259,8 @@ def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[lis
     """
     kept = []
     for clip in clips:
-        texts = (plain(clip.path.parent.name), plain(clip.columns.get("label", "")))
+        said = (clip.path.parent.name, *(clip.columns.get(name, "") for name in ("label", "text")))
+        texts = [plain(text) for text in said]
         if not any(f" {plain(keyword)} " in f" {text} " for keyword in keywords for text in texts):
             kept.append(clip)
     return kept, len(clips) - len(kept)

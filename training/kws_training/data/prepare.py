@@ -37,8 +37,8 @@ def esc_50(folder: Path) -> None:
         rows.append((path, row["category"], row["src_file"], row["fold"], row["esc10"]))
         if row["esc10"].lower() == "true":
             ten.append(rows[-1][:4])
-    _write(folder / MANIFEST, ("path", "label", "speaker", "fold", "esc10"), rows)
-    _write(folder / ESC_10, ("path", "label", "speaker", "fold"), ten)
+    write_rows(folder / MANIFEST, ("path", "label", "speaker", "fold", "esc10"), rows)
+    write_rows(folder / ESC_10, ("path", "label", "speaker", "fold"), ten)
 
 
 def urbansound8k(folder: Path) -> None:
@@ -63,13 +63,14 @@ def urbansound8k(folder: Path) -> None:
     for line, row in read_table(listed, wanted):
         path = _there(listed, line, folder, "audio", f"fold{row['fold']}", row["slice_file_name"])
         rows.append((path, row["class"], row["fsID"], row["fold"], row["salience"]))
-    _write(folder / MANIFEST, ("path", "label", "speaker", "fold", "salience"), rows)
+    write_rows(folder / MANIFEST, ("path", "label", "speaker", "fold", "salience"), rows)
 
 
 def librispeech(folder: Path) -> None:
-    """Write the manifest of LibriSpeech: speakers from the folders, sexes from ``SPEAKERS.TXT``.
+    """Write the manifest of LibriSpeech: speakers, their sexes, and what they say.
 
-    Every recording is `_unknown_`: read sentences.
+    Speakers are the folders, sexes are in ``SPEAKERS.TXT``, texts in the ``.trans.txt`` of each
+    chapter. Every recording is `_unknown_`: read sentences.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def librispeech(folder: Path) -> None:
     Raises
     ------
     ManifestError
-        If the list of speakers cannot be read, or there are no recordings.
+        If the list of speakers or a transcript cannot be read, or there are no recordings.
     """
     sexes = {}
     # lines such as "14   | F | train-clean-360  | 25.03 | Kristin LeMoine"; ";" begins a comment
@@ -87,14 +88,45 @@ def librispeech(folder: Path) -> None:
         fields = [field.strip() for field in line.split("|")]
         if len(fields) > 1 and not line.startswith(";"):
             sexes[fields[0]] = fields[1]
+    texts = {}
+    for path in folder.glob("*/*/*/*.trans.txt"):
+        for line in read_text(path).split("\n"):
+            name, _, text = line.strip().partition(" ")
+            texts[name] = text.lower()
     rows = []
     for path in sorted(folder.glob("*/*/*/*.flac")):
         subset, speaker, chapter, _ = path.relative_to(folder).parts
         name = path.relative_to(folder).as_posix()
-        rows.append((name, UNKNOWN, speaker, sexes.get(speaker, ""), chapter, subset))
+        sex, text = sexes.get(speaker, ""), texts.get(path.stem, "")
+        rows.append((name, UNKNOWN, speaker, sex, chapter, subset, text))
     if not rows:
         raise ManifestError(f"{folder}: no recordings in SUBSET/SPEAKER/CHAPTER/")
-    _write(folder / MANIFEST, ("path", "label", "speaker", "sex", "chapter", "subset"), rows)
+    header = ("path", "label", "speaker", "sex", "chapter", "subset", "text")
+    write_rows(folder / MANIFEST, header, rows)
+
+
+def musan(folder: Path) -> None:
+    """Write the manifest of MUSAN: every recording with its kind and where it comes from.
+
+    Who speaks is not known, so that each recording is a speaker of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        The unpacked data set; the manifest is written into it.
+
+    Raises
+    ------
+    ManifestError
+        If there are no recordings.
+    """
+    rows = []
+    for path in sorted(folder.glob("*/*/*.wav")):
+        kind, origin, _ = path.relative_to(folder).parts
+        rows.append((path.relative_to(folder).as_posix(), UNKNOWN, path.stem, kind, origin))
+    if not rows:
+        raise ManifestError(f"{folder}: no recordings in KIND/ORIGIN/")
+    write_rows(folder / MANIFEST, ("path", "label", "speaker", "kind", "origin"), rows)
 
 
 def rirs(folder: Path) -> None:
@@ -129,7 +161,18 @@ def _there(listed: Path, line: int, folder: Path, *parts: str) -> str:
     return path.as_posix()
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequence of str
+        The fields of each recording.
+    """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

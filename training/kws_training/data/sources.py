@@ -74,6 +74,36 @@ def _tensorflow(name: str) -> tuple[str, ...]:
     )
 
 
+MUSAN_LICENCE = "CC BY 4.0; each recording's own is in the LICENSE files"
+
+# MD5: wenet-e2e/wespeaker, examples/voxceleb/v2/local/download_data.sh, and
+# PaddlePaddle/PaddleSpeech, dataset/musan/musan.py; the size is what three public scripts beside
+# the same MD5 say. No SHA-256 is published.
+MUSAN = Download(
+    name="musan.tar.gz",
+    size=11_086_114_085,
+    sha256=None,
+    md5="0c472d4fc0c5141eca47ad1ffeb2a7df",
+    mirrors=_openslr(17, "musan.tar.gz"),
+)
+
+
+def _librispeech(name: str, purpose: str, size: int, sha256: str, bounds: Bounds) -> Source:
+    archive = f"{name}.tar.gz"
+    return Source(
+        name=f"librispeech-{name}",
+        title=f"LibriSpeech, {name}",
+        purpose=purpose,
+        page="https://www.openslr.org/12/",
+        licence="CC BY 4.0",
+        archive=Download(archive, size, sha256, _openslr(12, archive)),
+        bounds=bounds,
+        next="kws train --data recordings --negatives {folder} --output model.tflite",
+        root="LibriSpeech",
+        prepare=prepare.librispeech,
+    )
+
+
 #: The last commit of ESC-50's repository, as of November 2025.
 ESC_50_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
 
@@ -118,21 +148,26 @@ SOURCES = (
         title="MUSAN, its noise (music and speech are not unpacked)",
         purpose="background noise: 930 recordings, 6 hours",
         page="https://www.openslr.org/17/",
-        licence="CC BY 4.0; each recording's own is in the LICENSE files",
-        # MD5: wenet-e2e/wespeaker, examples/voxceleb/v2/local/download_data.sh, and
-        # PaddlePaddle/PaddleSpeech, dataset/musan/musan.py; the size is what three public
-        # scripts beside the same MD5 say. No SHA-256 is published.
-        archive=Download(
-            name="musan.tar.gz",
-            size=11_086_114_085,
-            sha256=None,
-            md5="0c472d4fc0c5141eca47ad1ffeb2a7df",
-            mirrors=_openslr(17, "musan.tar.gz"),
-        ),
+        licence=MUSAN_LICENCE,
+        archive=MUSAN,
         bounds=Bounds(files=10_000, size=2 * GB),
         next="kws train --data recordings --noise {folder} --output model.tflite",
         root="musan",
         keep=("noise", "README"),
+    ),
+    Source(
+        name="musan-whole",
+        title="MUSAN: music, speech and noise",
+        purpose="60 hours of speech in twelve languages, 42 of music, 6 of noise: negatives",
+        page="https://www.openslr.org/17/",
+        licence=MUSAN_LICENCE,
+        archive=MUSAN,
+        # 109 hours at 16 kHz and 16 bit are 12.6 GB
+        bounds=Bounds(files=10_000, size=15 * GB),
+        next="kws train --wake-word 'hey device' --negatives {folder}/speech {folder}/music "
+        "--noise {folder}/noise --output model.tflite",
+        root="musan",
+        prepare=prepare.musan,
     ),
     Source(
         name="rirs",
@@ -202,23 +237,66 @@ SOURCES = (
         root="UrbanSound8K",
         prepare=prepare.urbansound8k,
     ),
-    Source(
-        name="librispeech-test-clean",
-        title="LibriSpeech, test-clean",
-        purpose="5.4 hours of read speech without keywords: what must not fire a model",
-        page="https://www.openslr.org/12/",
-        licence="CC BY 4.0",
-        # size and SHA-256: tensorflow/datasets, tensorflow_datasets/url_checksums/
-        # librispeech.txt; torchaudio pins the same (torchaudio/datasets/librispeech.py)
-        archive=Download(
-            name="test-clean.tar.gz",
-            size=346_663_984,
-            sha256="39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
-            mirrors=_openslr(12, "test-clean.tar.gz"),
-        ),
-        bounds=Bounds(files=5_000, size=GB // 2),
-        next="kws train --data recordings --negatives {folder} --output model.tflite",
-        root="LibriSpeech",
-        prepare=prepare.librispeech,
+    # sizes and SHA-256: tensorflow/datasets, tensorflow_datasets/url_checksums/librispeech.txt;
+    # torchaudio pins the same (torchaudio/datasets/librispeech.py)
+    _librispeech(
+        "test-clean",
+        "5.4 hours of read speech without keywords: what must not fire a model",
+        346_663_984,
+        "39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+        Bounds(files=5_000, size=GB // 2),
+    ),
+    _librispeech(
+        "dev-clean",
+        "5.4 hours of read speech by 40 other people: negatives to train on",
+        337_926_286,
+        "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+        Bounds(files=5_000, size=GB // 2),
+    ),
+    _librispeech(
+        "train-clean-100",
+        "100.6 hours of read speech by 251 people: negatives to train on",
+        6_387_309_499,
+        "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+        Bounds(files=40_000, size=8 * GB),
     ),
 )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a mix of negatives takes from a data set.
+
+    Attributes
+    ----------
+    name : str
+        As ``--mix`` takes it.
+    source : str
+        The data set's name.
+    inside : str
+        Folder in it; all if empty.
+    kind : str
+        Folder of the mix that it goes into: kinds are judged one by one.
+    hours : float or None
+        Published length; None for data sets that users bring.
+    """
+
+    name: str
+    source: str
+    inside: str
+    kind: str
+    hours: float | None
+
+
+#: What a mix can be made of. Hours: of LibriSpeech its paper (Panayotov et al., 2015), of MUSAN
+#: arXiv 1510.08484.
+PARTS = (
+    Part("librispeech-dev-clean", "librispeech-dev-clean", "", "read", 5.4),
+    Part("librispeech-train-clean-100", "librispeech-train-clean-100", "", "read", 100.6),
+    Part("musan-speech", "musan-whole", "speech", "speech", 60.4),
+    Part("musan-music", "musan-whole", "music", "music", 42.5),
+    Part("musan-noise", "musan-whole", "noise", "noise", 6.0),
+    Part("common-voice", "common-voice", "", "community", None),
+)
+#: The mix that is fetched where nobody says another: hours of each part.
+MIX = {"librispeech-dev-clean": 5.0, "musan-speech": 20.0, "musan-music": 10.0, "musan-noise": 5.0}

@@ -77,7 +77,7 @@ def unpack(
     folder: Path,
     bounds: Bounds,
     root: str = "",
-    keep: Sequence[str] = (),
+    keep: Callable[[PurePosixPath], bool] | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Unpacked:
     """Unpack a ``.tar.gz`` or ``.zip`` into a new folder.
@@ -95,8 +95,8 @@ def unpack(
         What the archive may unpack to.
     root : str
         Folder in the archive whose contents are wanted; all if empty.
-    keep : sequence of str
-        Files and folders in the root that are wanted; all if empty.
+    keep : callable, optional
+        Told the path of each file and folder in the root, whether it is wanted; all if None.
     progress : callable
         Told the bytes of each piece that is written.
 
@@ -225,7 +225,31 @@ def _inside(archive: Path, name: str) -> PurePosixPath:
     return path
 
 
-def _wanted(path: PurePosixPath, root: str, keep: Sequence[str]) -> PurePosixPath | None:
+def within(names: Sequence[str]) -> Callable[[PurePosixPath], bool]:
+    """Return what tells whether a path is one of some files and folders, or in one.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Paths with slashes, as many as there may be.
+
+    Returns
+    -------
+    callable
+        For `unpack`.
+
+    Examples
+    --------
+    >>> within(["noise", "README"])(PurePosixPath("noise/free-sound/1.wav"))
+    True
+    """
+    wanted = frozenset(map(PurePosixPath, names))
+    return lambda path: path in wanted or not wanted.isdisjoint(path.parents)
+
+
+def _wanted(
+    path: PurePosixPath, root: str, keep: Callable[[PurePosixPath], bool] | None
+) -> PurePosixPath | None:
     """Return the path below the root, or None where it is not asked for."""
     if root:
         if not path.is_relative_to(root):
@@ -233,6 +257,6 @@ def _wanted(path: PurePosixPath, root: str, keep: Sequence[str]) -> PurePosixPat
         path = path.relative_to(root)
     if not path.parts:
         return None
-    if keep and not any(path.is_relative_to(one) for one in keep):
+    if keep is not None and not keep(path):
         return None
     return path
