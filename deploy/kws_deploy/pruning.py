@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_training.networks.streaming import Network, whole_model
-from kws_training.networks.word_base import LONGEST_FIELD, Base, BaseShape, WordBase
+from kws_training.networks.word_base import Base, BaseShape
 
-from .students.catalog import Student
-
-Weights = list[tuple[Float32, Float32]]
+from .students.catalog import StartedStudent, Weights
 
 #: Channels are kept by fours: kernels for int8 work on so many at once.
 MULTIPLE = 4
 
 
-@dataclass(frozen=True, eq=False)
-class PrunedStudent(Student):
-    """A student that begins with the weights that pruning left.
-
-    Attributes
-    ----------
-    kernels : list of (float32 kernel, float32 bias)
-        In the order of the layers.
-    """
-
-    kernels: Weights = field(repr=False)
-
-    @property
-    def start(self) -> list[Any]:
-        """The weights that it begins with, a kernel and a bias per layer."""
-        return self.kernels
-
-    def network(self, labels: int) -> Network:
-        """Build the network with these weights, batch norm folded.
-
-        Parameters
-        ----------
-        labels : int
-            Number of labels of the logits.
-        """
-        assert isinstance(self.shape, BaseShape)
-        network = WordBase(WORDS, labels, self.shape, folded=True)
-        whole_model(network, LONGEST_FIELD, (1, WORDS.bands))
-        network.load(self.kernels)
-        return network
-
-
-def prune(base: Base, keep: float) -> PrunedStudent:
+def prune(base: Base, keep: float) -> StartedStudent:
     """Remove the channels that carry least.
 
     Parameters
@@ -82,7 +46,7 @@ def prune(base: Base, keep: float) -> PrunedStudent:
             f"--keep {keep:g}: of {width} and {features} channels, {MULTIPLE} at least must go: "
             "take less"
         )
-    return PrunedStudent(
+    return StartedStudent(
         f"pruned-{width}-{features}",
         replace(shape, width=width, features=features),
         prune_weights(base.shape, base.weights, width, features),

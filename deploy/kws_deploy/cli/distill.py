@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 STUDENT = "temporal-100k"
 #: Passes over the recordings.
 EPOCHS = 24
+#: Passes over the recordings for a student that is gone on with.
+MORE_EPOCHS = 4
 #: Augmented copies of each recording, for a teacher that needs the waveform.
 COPIES = 2
 #: With fewer clips, an accuracy of 95 % is known to 5 points at best.
@@ -65,12 +67,20 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
         f"{STUDENT} if left out",
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="go on from a temporal student that kws distill made, or from one in the package, at "
+        "a low rate, in place of beginning anew",
+    )
     add_budget(parser, "the largest temporal student whose step takes at most so long")
     parser.add_argument(
         "--epochs",
         type=int,
         metavar="N",
-        help=f"passes over the recordings, fewer are quicker; {EPOCHS} if left out",
+        help=f"passes over the recordings, fewer are quicker; {EPOCHS} if left out, {MORE_EPOCHS} "
+        "with --start",
     )
     parser.add_argument(
         "--copies",
@@ -78,6 +88,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="augmented copies of each recording, for a teacher that needs the waveform; "
         f"{COPIES} if left out",
+    )
+    parser.add_argument(
+        "--sentences",
+        type=int,
+        default=0,
+        metavar="N",
+        help="sentences without the keywords that text to speech says, as further speech in which "
+        "none must be found; they are kept",
     )
     add_seed(parser)
     add_figures(parser)
@@ -259,10 +277,15 @@ def _run(options: argparse.Namespace) -> int:
     check_no_micro(options)
     if not options.data or not options.noise:
         raise KwsError("a student of commands needs recordings: give --data and --noise")
-    epochs = EPOCHS if options.epochs is None else options.epochs
+    going_on = options.start is not None
+    epochs = (MORE_EPOCHS if going_on else EPOCHS) if options.epochs is None else options.epochs
     copies = COPIES if options.copies is None else options.copies
     if epochs < 1 or copies < 1:
         raise KwsError("--epochs and --copies must be at least 1")
+    if options.sentences < 0:
+        raise KwsError("--sentences must be at least 0")
+    if going_on and (options.student is not None or options.budget_ms is not None):
+        raise KwsError("--start says how large the student is: leave out --student or --budget-ms")
     if options.student is not None and options.budget_ms is not None:
         raise KwsError("--student or --budget-ms: give one of them")
     if (options.budget_ms is None) != (options.board is None):
@@ -270,18 +293,22 @@ def _run(options: argparse.Namespace) -> int:
     from kws.packaged import find_model
 
     from ..distillation.pipeline import labels_of
-    from ..students.catalog import find_student
+    from ..students.catalog import find_student, start_from
 
     teachers = [find_model(path) for path in options.teachers]
     labels = labels_of(teachers, options.keywords)
     student = find_student(options.student or STUDENT)
     folders = folders_of(options)
+    if options.sentences:
+        from kws_training.synthesis.engines import chosen
+
+        chosen(None)  # none is installed: said before the work
     import_tensorflow()
     from kws.console import note
     from kws_training.cache import cache_folder
 
     from ..boards.budget import largest_within
-    from ..distillation.fit import FitConfig
+    from ..distillation.fit import FitConfig, going_on_with
     from ..distillation.pipeline import DistillOptions, distill
 
     if options.budget_ms is not None:
@@ -289,6 +316,12 @@ def _run(options: argparse.Namespace) -> int:
         if not options.json:
             print(choice.why)
         student = choice.student
+    fit = FitConfig(epochs=epochs)
+    if going_on:
+        from kws_training.networks.word_base import read_base
+
+        student = start_from(read_base(options.start), labels)
+        fit = going_on_with(epochs)
     result = distill(
         teachers,
         folders,
@@ -296,7 +329,9 @@ def _run(options: argparse.Namespace) -> int:
             student,
             None if options.keywords is None else tuple(options.keywords),
             copies,
-            FitConfig(epochs=epochs),
+            fit,
+            options.sentences,
+            not going_on,  # what it begins with has been taught already
             options.seed,
         ),
         cache_folder("checkpoints"),
@@ -308,8 +343,9 @@ def _run(options: argparse.Namespace) -> int:
             for path, one in zip(options.teachers, result.teachers, strict=True)
         ),
         (f"student {student.name}, int8", result.student),
-        ("the same without teacher, int8", result.alone),
     ]
+    if result.alone is not None:
+        rows.append(("the same without teacher, int8", result.alone))
     size = options.output.stat().st_size
     if options.json:
         figures = {
@@ -322,7 +358,7 @@ def _run(options: argparse.Namespace) -> int:
                 for path, one in zip(options.teachers, result.teachers, strict=True)
             ],
             "distilled": result.student.summary(),
-            "without_teacher": result.alone.summary(),
+            **({} if result.alone is None else {"without_teacher": result.alone.summary()}),
             "skipped": [{"file": str(s.path), "reason": s.reason} for s in result.skipped],
         }
         print(json.dumps(figures, indent=1))

@@ -47,25 +47,23 @@ def _run(options: argparse.Namespace) -> int:
     from kws.bench.timing import network_times
     from kws.console import quiet
     from kws_training.cache import cache_folder
-    from kws_training.fitting.loop import Descent
     from kws_training.networks.word_base import read_base
 
     from ..boards.cost import cost
-    from ..distillation.fit import FitConfig
+    from ..distillation.fit import going_on_with
     from ..distillation.pipeline import DistillOptions, distill
     from ..pruning import prune
 
     base = read_base(options.model)
     student = prune(base, options.keep)
-    # gently, and near to what is judged: the weights are good already
-    fit = FitConfig(epochs=options.epochs, light=1.0, descent=Descent(learning_rate=1e-3))
     result = distill(
         [base.model],
         folders,
-        DistillOptions(student, None, 1, fit, options.seed),
+        DistillOptions(student, None, 1, going_on_with(options.epochs), 0, True, options.seed),
         cache_folder("checkpoints"),
     )
     write_student(options, result)
+    assert result.alone is not None  # it was asked for
     lines = [f"{'':24} {'weights':>8} {'kB':>6} {'ms a step here':>15} {'accuracy':>9}"]
     figures = []
     # of one number format: what int8 saves is not pruning's

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32
+from kws.arrays import Float32, UInt8
 from kws.frontend import WORDS
 from kws.metadata import SILENCE, UNKNOWN
 from kws_training.augmentation.spectra import WindowMaker
@@ -36,12 +36,18 @@ from kws_training.progress import bar
 from kws_training.word_base.defaults import HEAVY, LIGHT
 
 from .examples import StudentData
+from .negatives import NegativeWindows
 from .teachers import FrameTeacher, softened
 
 #: Results per training window.
 RESULTS = 2
 #: Steps in an epoch, at least: a few clips are gone through several times.
 LEAST_STEPS = 40
+#: Share of the results of negatives whose mean loss counts in full: the highest ones
+#: (hard examples: A. Shrivastava et al., CVPR 2016, arXiv 1604.03540).
+NEGATIVE_TOP_SHARE = 1 / 8
+#: How much the mean loss of all results of negatives counts, beside that of the highest.
+MEAN_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,10 @@ class FitConfig:
     temperature : float
         By which the logits of teachers and student are divided for the teachers' part of the
         loss, which then counts temperature squared (arXiv 1503.02531, section 2).
+    negatives : int
+        Windows without keywords in a batch, beside the others, where there are any.
+    rejection : float
+        How much the loss of these counts.
     descent : Descent
         Learning rate, weight decay and averaging.
     """
@@ -74,7 +84,22 @@ class FitConfig:
     label_smoothing: float = 0.05
     label_share: float = 0.4
     temperature: float = 2.0
+    negatives: int = 64
+    rejection: float = 1.0
     descent: Descent = field(default_factory=Descent)
+
+
+def going_on_with(epochs: int) -> FitConfig:
+    """Return how a student that has been trained before is trained on.
+
+    Gently, and near to what is judged: the weights are good already.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the clips.
+    """
+    return FitConfig(epochs=epochs, light=1.0, descent=Descent(learning_rate=1e-3))
 
 
 @dataclass(frozen=True)
@@ -104,6 +129,7 @@ Report = Callable[[int, Sequence[float], Sequence[Predict]], None]
 def train_students(
     students: Sequence[StudentNetwork],
     data: StudentData,
+    rejected: Callable[[int], Sequence[UInt8]],
     noise: Float32,
     labels: tuple[str, ...],
     teachers: Sequence[Listen],
@@ -121,6 +147,9 @@ def train_students(
         One network several times over: all begin with the weights of the first.
     data : StudentData
         The clips to learn from.
+    rejected : callable
+        Takes the number of an epoch; returns recordings in which there is no keyword, uint8
+        (frames, bands) each. None trains as if there were none.
     noise : float32 (frames, bands)
         ln(power) of recorded noise.
     labels : tuple of str
@@ -145,6 +174,7 @@ def train_students(
     """
     steps = [step_model(one.network, stride, (1, WORDS.bands)) for one in students]
     window = WindowShape(steps[0].receptive_field, stride, RESULTS)
+    keywords = np.array([n for n, one in enumerate(labels) if one not in (SILENCE, UNKNOWN)])
     models = [
         _training_model(student, window.frames, None if not student.taught else config.temperature)
         for student in students
@@ -174,10 +204,17 @@ def train_students(
     for epoch in range(begin, config.epochs):
         light = epoch >= round(config.epochs * (1 - config.light))
         maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
+        negatives = None
+        recordings = rejected(epoch)
+        if recordings:
+            negatives = NegativeWindows(recordings, maker, window, seed * 1000 + epoch)
+            with loops[0].average.applied():
+                negatives.mine(students[0].network, keywords)
         batches = _batches(
             np.random.default_rng((seed, epoch)),
             maker,
             data,
+            negatives,
             silences,
             words,
             window,
@@ -200,22 +237,50 @@ def train_students(
 
 
 def _objective(config: FitConfig, taught: bool) -> Objective:
-    """Return what a student minimizes: the labels' loss, and that of its teachers."""
+    """Return what a student minimizes: the labels' loss, its teachers', and that of negatives."""
     if not taught:
-        return weighted_losses([1.0], [cross_entropy])
+        return weighted_losses([1.0, config.rejection], [cross_entropy, rejection_loss])
     shares = config.label_share, (1 - config.label_share) * config.temperature**2
-    return weighted_losses(shares, [cross_entropy, cross_entropy])
+    return weighted_losses(
+        [*shares, config.rejection], [cross_entropy, cross_entropy, rejection_loss]
+    )
+
+
+def rejection_loss(allowed: Any, logits: Any, weights: Any) -> Any:
+    """Return the loss of windows without a keyword: minus ln(1 - the keywords' probability).
+
+    It is the mean over the highest eighth of the results, plus 0.3 times the mean over all.
+
+    Parameters
+    ----------
+    allowed : float32 (n, results, labels)
+        1 for the labels that are no keyword, 0 for the keywords.
+    logits : float32 (n, results, labels)
+        What the network gives.
+    weights : float32 (n, results)
+        1 for results of such windows, 0 for the others.
+    """
+    import tensorflow as tf
+
+    others = tf.reduce_logsumexp(tf.where(allowed > 0, logits, -1e9), axis=-1)
+    each = (tf.reduce_logsumexp(logits, axis=-1) - others) * weights
+    count = tf.reduce_sum(weights)
+    most = tf.cast(tf.math.ceil(count * NEGATIVE_TOP_SHARE), tf.int32)
+    highest = tf.math.top_k(tf.reshape(each, [-1]), most).values
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(highest), tf.cast(most, tf.float32)
+    ) + MEAN_WEIGHT * tf.math.divide_no_nan(tf.reduce_sum(each), count)
 
 
 def _training_model(student: StudentNetwork, frames: int, temperature: float | None) -> Any:
-    """Build the model of whole windows: logits, and logits divided by the temperature."""
+    """Build the model of whole windows: logits, those divided by the temperature, and logits."""
     import keras
 
     model = whole_model(student.network, frames, (1, WORDS.bands))
     logits = model.outputs[0][:, -RESULTS:]
-    if temperature is None:
-        return keras.Model(model.inputs, logits)
-    return keras.Model(model.inputs, [logits, logits / temperature])
+    softer = [] if temperature is None else [logits / temperature]
+    # the same twice: there is a loss for each
+    return keras.Model(model.inputs, [logits, *softer, logits])
 
 
 def _predict(network: Network, step: StepModel) -> Predict:
@@ -241,6 +306,7 @@ def _batches(
     rng: np.random.Generator,
     maker: WindowMaker,
     data: StudentData,
+    negatives: NegativeWindows | None,
     silences: int,
     words: int,
     window: WindowShape,
@@ -248,12 +314,14 @@ def _batches(
     teachers: Sequence[FrameTeacher],
     config: FitConfig,
 ) -> Iterator[tuple[Batch, Batch]]:
-    """Make batches of words and silence, for students without teachers and with them.
+    """Make batches of words, silence and negatives, for students without teachers and with them.
 
     What no label says (speech without labels; results that see a part of a word) the teachers
     say alone.
     """
     unknown, silence = labels.index(UNKNOWN), labels.index(SILENCE)
+    no_keyword = np.zeros(len(labels), np.float32)
+    no_keyword[[unknown, silence]] = 1.0
     share = data.shares
     while True:
         rows = rng.choice(len(data.images), words, p=share)
@@ -291,10 +359,24 @@ def _batches(
             teachers,
             config.temperature,
         )
+        if negatives is not None:
+            more = negatives.draw(rng, config.negatives)[:, :, None]
+            frames = np.concatenate([frames, more])
+            # what they are, and what teachers take them for, does not count
+            smooth, judged = (_with_rows(one, len(more)) for one in (smooth, judged))
+            weight, heard = (_with_rows(one, len(more)) for one in (weight, heard))
+        rejects = np.zeros(weight.shape, np.float32)
+        rejects[config.batch :] = 1.0
+        allowed = np.broadcast_to(no_keyword, smooth.shape)
         yield (
-            Batch(frames, [smooth], [weight]),
-            Batch(frames, [smooth, judged], [weight, heard]),
+            Batch(frames, [smooth, allowed], [weight, rejects]),
+            Batch(frames, [smooth, judged, allowed], [weight, heard, rejects]),
         )
+
+
+def _with_rows(array: Float32, count: int) -> Float32:
+    """Put rows of zeros behind an array."""
+    return np.concatenate([array, np.zeros((count, *array.shape[1:]), np.float32)])
 
 
 def _judged(

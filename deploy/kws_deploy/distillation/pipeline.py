@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from kws.arrays import Float32
+from kws.arrays import Float32, UInt8
 from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.metadata import SILENCE, UNKNOWN, DetectorDefaults, SegmenterDefaults
 from kws.modelfile import ModelFile, pack, parse_model
 from kws_training.augmentation.spectra import WindowMaker
+from kws_training.cache import cache_folder
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.dataset import Skipped
 from kws_training.data.digest import digest_of
@@ -29,6 +30,9 @@ from kws_training.networks.streaming import StepModel
 from kws_training.networks.word_base import SHAPE_KEY, BaseShape
 from kws_training.progress import bar
 from kws_training.publishing import publish
+from kws_training.synthesis.engines import chosen
+from kws_training.synthesis.sentences import synthesized_sentences
+from kws_training.synthesis.tones import tone_images
 from kws_training.versions import used_versions
 from kws_training.word_base.calibration import calibration_streams
 from kws_training.word_base.defaults import HEAVY
@@ -36,8 +40,12 @@ from kws_training.word_base.defaults import HEAVY
 from ..students.catalog import Student
 from .examples import StudentData, join, labelled, recorded, taught, unlabelled
 from .fit import FitConfig, Predict, StudentNetwork, train_students
+from .negatives import chain_words, hours_of, whole_recordings
 from .sources import Folders, Gathered, gather
 from .teachers import FrameTeacher, hears
+
+#: Recordings of tones among what is no keyword: about ten minutes.
+TONES = 250
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,10 @@ class DistillOptions:
         Augmented copies of each recording for teachers that hear waveforms.
     fit : FitConfig
         How it is trained.
+    sentences : int
+        Sentences without the keywords that text to speech says.
+    control : bool
+        Whether the same network is trained without teachers beside it.
     seed : int
         Seed of weights, batches and augmentation.
     """
@@ -62,6 +74,8 @@ class DistillOptions:
     keywords: tuple[str, ...] | None
     copies: int
     fit: FitConfig
+    sentences: int
+    control: bool
     seed: int
 
 
@@ -77,9 +91,10 @@ class Distilled:
         The same in float32.
     teachers : tuple of ClipReport
         In the order in which they were named.
-    student, alone : ClipReport
-        The student, and the same network trained in the same way on labels alone; both in int8,
-        on the same clips as the teachers.
+    student : ClipReport
+        The student in int8, on the same clips as the teachers.
+    alone : ClipReport or None
+        The same network trained in the same way on labels alone, if it was.
     judges : str
         Who they are: see `Gathered`.
     skipped : list of Skipped
@@ -90,7 +105,7 @@ class Distilled:
     unquantized: ModelFile
     teachers: tuple[ClipReport, ...]
     student: ClipReport
-    alone: ClipReport
+    alone: ClipReport | None
     judges: str
     skipped: list[Skipped]
 
@@ -130,7 +145,9 @@ def distill(
                 f"{label}: no recording of this keyword is there to train on: add some, or name "
                 "the others with --keywords"
             )
+    recordings = _rejected(gathered, keywords, options)
     note(f"{len(data.images)} clips to learn from")
+    note(f"{hours_of(recordings):.2f} h without keywords beside them, every frame of them")
     noise = noise_frames(gathered.noise, gathered.training)
     frames = to_frames(
         np.stack([image_of(second_of(audio)) for audio in gathered.validation.audio])
@@ -141,20 +158,28 @@ def distill(
         shares = [float((predict(frames).argmax(axis=1) == said).mean()) for predict in predicts]
         note(
             f"epoch {epoch:2}/{options.fit.epochs}: loss {losses[0]:.3f}, validation accuracy "
-            f"{shares[0]:.1%}; without teacher {shares[1]:.1%}"
+            f"{shares[0]:.1%}" + (f"; without teacher {shares[1]:.1%}" if options.control else "")
         )
 
-    networks = [options.student.network(len(labels)) for _ in range(2)]
+    def rejected(epoch: int) -> list[UInt8]:
+        rng = np.random.default_rng((options.seed, epoch))
+        return [*recordings, *chain_words(rng, data, labels.index(UNKNOWN))]
+
+    students = [
+        StudentNetwork(options.student.network(len(labels)), taught=taught)
+        for taught in ((True, False) if options.control else (True,))
+    ]
     listeners = [
         lambda windows, length, teacher=teacher: FrameTeacher(teacher, labels, windows, length)
         for teacher in teachers
         if hears(teacher, WORDS)
     ]
-    digest = _digest(data, noise, teachers, labels, options)
+    digest = _digest(data, recordings, noise, teachers, labels, options)
     checkpoint = Checkpoint(checkpoints / f"distill-{digest[:16]}.npz")
     steps = train_students(
-        [StudentNetwork(networks[0], taught=True), StudentNetwork(networks[1], taught=False)],
+        students,
         data,
+        rejected,
         noise,
         labels,
         listeners,
@@ -169,7 +194,7 @@ def distill(
     provenance = _provenance(teachers, gathered, options, digest, len(data.images))
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
-    model, alone = (
+    model, *alone = (
         model_file(step, "int8", labels, detector, provenance, streams) for step in steps
     )
     unquantized = model_file(steps[0], "float32", labels, detector, provenance, streams)
@@ -182,14 +207,14 @@ def distill(
             gathered.judged.skipped,
             bar,
         )
-        for one in (*teachers, model, alone)
+        for one in (*teachers, model, *alone)
     ]
     result = Distilled(
         model,
         unquantized,
-        tuple(reports[:-2]),
-        reports[-2],
-        reports[-1],
+        tuple(reports[: len(teachers)]),
+        reports[len(teachers)],
+        reports[-1] if alone else None,
         gathered.judges,
         gathered.skipped,
     )
@@ -300,7 +325,12 @@ def _provenance(
     """Return what a student's file tells of its making."""
     values: dict[str, Any] = {
         "student": options.student.to_dict(),
-        "options": {**gathered.teacher_split, "copies": options.copies, "seed": options.seed},
+        "options": {
+            **gathered.teacher_split,
+            "copies": options.copies,
+            "sentences": options.sentences,
+            "seed": options.seed,
+        },
         "recipe": asdict(options.fit),
         "teachers_sha256": [digest_of(one.network) for one in teachers],
         "training_sha256": digest,
@@ -351,8 +381,22 @@ def _student_data(
     return join(parts)
 
 
+def _rejected(
+    gathered: Gathered, keywords: tuple[str, ...], options: DistillOptions
+) -> list[UInt8]:
+    """Return what is no keyword: recordings of speech, sentences by text to speech, and tones."""
+    recordings = whole_recordings(gathered.negatives.training)
+    if options.sentences:
+        engines = chosen(None)
+        recordings += synthesized_sentences(
+            keywords, options.sentences, engines, options.seed, cache_folder("sentences")
+        )
+    return recordings + tone_images(TONES, options.seed)
+
+
 def _digest(
     data: StudentData,
+    recordings: Sequence[UInt8],
     noise: Float32,
     teachers: Sequence[ModelFile],
     labels: tuple[str, ...],
@@ -362,4 +406,4 @@ def _digest(
     networks = [teacher.network for teacher in teachers]
     arrays = [data.images, data.labels, data.words, data.teacher_posteriors, noise]
     start = [array for pair in options.student.start for array in pair]
-    return digest_of((labels, options, used_versions()), *networks, *arrays, *start)
+    return digest_of((labels, options, used_versions()), *networks, *arrays, *start, *recordings)

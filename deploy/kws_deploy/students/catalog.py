@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
+from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_training.networks.streaming import Network
-from kws_training.networks.word_base import RESULT_STRIDE, BaseShape, WordBase
+from kws_training.networks.streaming import Network, whole_model
+from kws_training.networks.word_base import LONGEST_FIELD, RESULT_STRIDE, Base, BaseShape, WordBase
 
 from .broadcast import BroadcastNetwork, BroadcastShape
 from .mixed import MixedNetwork, MixedShape
 
 Shape = BaseShape | MixedShape | BroadcastShape
+Weights = list[tuple[Float32, Float32]]
 
 #: Smallest and largest width of a student that is named by it.
 WIDTHS = 8, 512
@@ -77,6 +82,82 @@ class Student:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a model's provenance."""
         return {"name": self.name, **asdict(self.shape)}
+
+
+@dataclass(frozen=True, eq=False)
+class StartedStudent(Student):
+    """A temporal student that begins with weights, not at random.
+
+    Attributes
+    ----------
+    kernels : list of (float32 kernel, float32 bias)
+        In the order of the layers, batch norm folded in.
+    """
+
+    kernels: Weights = field(repr=False)
+
+    @property
+    def start(self) -> list[Any]:
+        """The weights that it begins with, a kernel and a bias per layer."""
+        return self.kernels
+
+    def network(self, labels: int) -> Network:
+        """Build the network with these weights.
+
+        Parameters
+        ----------
+        labels : int
+            Number of labels of the logits.
+        """
+        assert isinstance(self.shape, BaseShape)
+        network = WordBase(WORDS, labels, self.shape, folded=True)
+        whole_model(network, LONGEST_FIELD, (1, WORDS.bands))
+        network.load(without_idle_biases(self.kernels))
+        # they stay 0, and so take no room in the file: what follows has biases of its own
+        for layer in network.layers():
+            if _is_depthwise(layer.kernel):
+                layer.bias.trainable = False
+        return network
+
+
+def without_idle_biases(kernels: Weights) -> Weights:
+    """Move the bias of each depthwise layer into that of the pointwise layer behind it.
+
+    Nothing comes between the two, so that the network gives what it gave.
+
+    Parameters
+    ----------
+    kernels : list of (float32 kernel, float32 bias)
+        In the order of the layers.
+    """
+    moved = list(kernels)
+    for number, ((kernel, bias), (after, after_bias)) in enumerate(pairwise(kernels[:-2])):
+        if _is_depthwise(kernel):
+            moved[number] = kernel, np.zeros_like(bias)
+            moved[number + 1] = after, after_bias + bias @ after[0, 0]
+    return moved
+
+
+def _is_depthwise(kernel: Any) -> bool:
+    """Tell a depthwise kernel (time, 1, channels, 1) from one that joins channels."""
+    return int(kernel.shape[-1]) == 1
+
+
+def start_from(base: Base, labels: tuple[str, ...]) -> StartedStudent:
+    """Return the student that begins as a temporal one which has been trained before.
+
+    Parameters
+    ----------
+    base : Base
+        As read by `kws_training.networks.word_base.read_base`.
+    labels : tuple of str
+        Labels of the student; what is new among them begins at 0.
+    """
+    counts = base.shape.width, base.shape.features
+    name = next((name for name, shape in STUDENTS.items() if shape == base.shape), None)
+    return StartedStudent(
+        name or "temporal-{}-{}".format(*counts), base.shape, base.weights_for(labels)
+    )
 
 
 def find_student(name: str) -> Student:

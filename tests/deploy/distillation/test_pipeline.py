@@ -11,7 +11,9 @@ from kws import KeywordSpotter
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.modelfile import read_model
+from kws_deploy.distillation import pipeline
 from kws_deploy.distillation.pipeline import labels_of
+from kws_training.networks.word_base import read_base
 
 from ...conftest import kws_here
 
@@ -50,6 +52,7 @@ def data(tmp_path_factory):
 def run(cache, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KWS_CACHE", str(cache))
+        patch.setattr(pipeline, "TONES", 4)
         return kws_here(*arguments)
 
 
@@ -127,6 +130,28 @@ def test_the_student_is_pruned(distilled, data, tmp_path):
     assert len(read_model(output).network) < len(read_model(folder / "student.tflite").network)
 
 
+def test_a_student_is_gone_on_with(distilled, data, tmp_path):
+    """It keeps its size, learns from running speech, and no other is trained beside it."""
+    folder, _ = distilled
+    output = tmp_path / "more.tflite"
+    result = run(
+        tmp_path,
+        *("distill", DEFAULT, "--start", folder / "student.tflite"),
+        *("--data", data / "words", "--noise", data / "noise", "--features", data / "images.npz"),
+        *("--negatives", data / "noise", "--epochs", 1, "--output", output),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "without keywords beside them, every frame of them" in result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["teacher", "student", "wrote"]
+    before, after = read_model(folder / "student.tflite"), read_model(output)
+    assert after.metadata.labels == LABELS
+    assert len(after.network) == pytest.approx(len(before.network), rel=0.003)
+    assert after.network != before.network
+    # and it can be gone on with again
+    assert read_base(output).shape == read_base(folder / "student.tflite").shape
+
+
 @pytest.mark.slow
 def test_figures_for_programs(data, tmp_path):
     """Distilled for a board, by two keywords, and pruned; both print one JSON object."""
@@ -184,6 +209,9 @@ def test_what_cannot_be_pruned(data, tmp_path, model, arguments, said):
         (["--budget-ms", "5"], "go together"),
         (["--epochs", "0"], "--epochs"),
         (["--keywords", "nothing"], "must know nothing"),
+        (["--start", "commands", "--student", "16"], "leave out --student or --budget-ms"),
+        (["--start", "nowhere.tflite"], "nowhere.tflite"),
+        (["--sentences", "-1"], "--sentences must be at least 0"),
         (["--unlabelled", "nowhere"], "nowhere: no such file or folder"),
     ],
 )

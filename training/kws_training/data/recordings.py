@@ -24,6 +24,8 @@ from .splits import share_of
 
 #: Samples in a piece of negative speech: a second, the length of most clips of words.
 PIECE = YAMNET.sample_rate
+#: What is said in a piece of a recording without keywords: nobody knows.
+NEGATIVE = "negatives"
 #: Share of the recordings of negative speech that are trained on.
 TRAINING_SHARE = 0.5
 #: Share of those that are trained on or that thresholds are chosen on; the rest is the test set.
@@ -333,7 +335,7 @@ class Negatives:
         training, development, test = (ClipSet([], [], []) for _ in range(3))
         skipped: list[Skipped] = []
         for path, audio in read_speech(paths, "negatives", skipped):
-            clip = Clip(path, UNKNOWN, "negatives", str(path))
+            clip = Clip(path, UNKNOWN, NEGATIVE, str(path))
             share = share_of(path.name)
             if share < TRAINING_SHARE:
                 part, pieces = training, seconds_of(audio)

@@ -56,7 +56,9 @@ def mined_frames(window: WakeWindow) -> int:
     return window.frames + SHIFT_RESULTS * window.stride
 
 
-def mine(logits: Float32, negatives: NegativeStream, window: WakeWindow) -> tuple[UInt8, Float32]:
+def mine(
+    logits: Float32, negatives: NegativeStream, window: WakeWindow, count: int = MAX_MINED
+) -> tuple[UInt8, Float32]:
     """Return the windows on which a network fires most, and its logits there.
 
     Parameters
@@ -67,6 +69,8 @@ def mine(logits: Float32, negatives: NegativeStream, window: WakeWindow) -> tupl
         The stream that it heard.
     window : WakeWindow
         The window of an example.
+    count : int
+        Number of windows, at most.
 
     Returns
     -------
@@ -76,6 +80,6 @@ def mine(logits: Float32, negatives: NegativeStream, window: WakeWindow) -> tupl
         The highest logit of each, in falling order.
     """
     highest = logits.max(axis=1)
-    peaks = pick_peaks(highest, MINED_DISTANCE, MAX_MINED)
+    peaks = pick_peaks(highest, MINED_DISTANCE, count)
     starts = (peaks + 1) * window.stride - window.frames - window.stride
     return negatives.windows(starts, mined_frames(window)), highest[peaks].astype(np.float32)
