@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root models words commands clean help
+.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root models words commands running-speech clean help
 
 demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
@@ -72,12 +72,24 @@ commands: $(FEATURES) ## train the models of ten commands from the word base
 	  --negatives $(DATA)/speech/orders --output build/teacher.tflite
 	for student in temporal-100k:commands temporal-30k:commands-small; do \
 	  $(BIN)/kws distill build/teacher.tflite kws/models/words.tflite --keywords $(COMMANDS) \
-	    --student $${student%%:*} --epochs 16 --features $(FEATURES) \
-	    --data $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
-	    --test-data $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands \
-	    --negatives $(DATA)/speech/orders --output kws/models/$${student##*:}.tflite \
-	    --float build/$${student##*:}.tflite || exit 1; \
+	    --student $${student%%:*} --epochs 16 $(STUDENTS) --negatives $(DATA)/speech/orders \
+	    --output build/begun-$${student##*:}.tflite || exit 1; \
 	done
+	$(MAKE) running-speech BEGUN=build/begun-
+# Students go on in running speech: BEGUN= (nothing) goes on from those in the package, in minutes.
+BEGUN ?=
+running-speech: $(FEATURES) ## go on with the models of ten commands in running speech
+	$(BIN)/kws distill $(BEGUN)commands$(if $(BEGUN),.tflite) --start \
+	  $(BEGUN)commands$(if $(BEGUN),.tflite) --epochs 2 $(STUDENTS) $(RUNNING) \
+	  --output build/commands.tflite
+	$(BIN)/kws distill build/commands.tflite --start \
+	  $(BEGUN)commands-small$(if $(BEGUN),.tflite) --epochs 3 $(STUDENTS) $(RUNNING) \
+	  --output build/commands-small.tflite
+	mv build/commands.tflite build/commands-small.tflite kws/models
+STUDENTS = --features $(FEATURES) --data $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
+  --test-data $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands
+RUNNING = --sentences 2000 --negatives $(DATA)/speech/orders $(DATA)/wake_words/computer \
+  $(DATA)/wake_words/smart_mirror $(DATA)/arabic_speech_commands
 # Made once: a file of your own is left as it is.
 $(FEATURES): | $(VENV)/.kws-test
 	mkdir -p $(dir $(FEATURES))

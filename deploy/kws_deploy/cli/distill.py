@@ -300,9 +300,9 @@ def _run(options: argparse.Namespace) -> int:
     student = find_student(options.student or STUDENT)
     folders = folders_of(options)
     if options.sentences:
-        from kws_training.synthesis.engines import chosen
+        from kws_training.synthesis.sentences import sentence_engines
 
-        chosen(None)  # none is installed: said before the work
+        sentence_engines()  # none is installed: said before the work
     import_tensorflow()
     from kws.console import note
     from kws_training.cache import cache_folder

@@ -30,8 +30,7 @@ from kws_training.networks.streaming import StepModel
 from kws_training.networks.word_base import SHAPE_KEY, BaseShape
 from kws_training.progress import bar
 from kws_training.publishing import publish
-from kws_training.synthesis.engines import chosen
-from kws_training.synthesis.sentences import synthesized_sentences
+from kws_training.synthesis.sentences import sentence_engines, synthesized_sentences
 from kws_training.synthesis.tones import tone_images
 from kws_training.versions import used_versions
 from kws_training.word_base.calibration import calibration_streams
@@ -387,7 +386,7 @@ def _rejected(
     """Return what is no keyword: recordings of speech, sentences by text to speech, and tones."""
     recordings = whole_recordings(gathered.negatives.training)
     if options.sentences:
-        engines = chosen(None)
+        engines = sentence_engines()
         recordings += synthesized_sentences(
             keywords, options.sentences, engines, options.seed, cache_folder("sentences")
         )

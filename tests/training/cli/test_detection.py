@@ -125,6 +125,22 @@ def test_what_went_wrong_is_told_and_played(data, tmp_path):
     assert np.abs(played).max() > 0.05
 
 
+def test_negatives_whose_transcript_says_a_keyword_are_left_out(data, tmp_path):
+    for name, source in (("said.wav", data / "said" / "left" / "0.wav"), ("q.wav", None)):
+        source = source or next(iter(sorted((data / "quiet").iterdir())))
+        (tmp_path / name).write_bytes(source.read_bytes())
+    (tmp_path / "manifest.csv").write_text("path,label\nsaid.wav,turn left\n")
+    arguments = "--positives", data / "said", "--negatives", tmp_path, "--keywords", "left,no"
+    done = kws("evaluate", MODEL, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 recordings of --negatives say a keyword" in done.stderr
+    assert json.loads(done.stdout)["false_accepts"] == []
+    (tmp_path / "q.wav").unlink()
+    done = kws("evaluate", MODEL, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a keyword is said in every recording of --negatives" in done.stderr
+
+
 def test_by_kind_of_negatives_and_by_group(data, streams, tmp_path):
     """What was said counts as a kind of its own: each of its words is a false accept."""
     done = kws("evaluate", MODEL, *streams, "--by-kind", "--group-by", "label", "--json")

@@ -11,9 +11,11 @@ from kws.metadata import SILENCE, UNKNOWN
 from kws_training.augmentation.augment import Augmentation
 from kws_training.augmentation.windows import WindowShape
 from kws_training.commands import features
+from kws_training.commands.data import running_speech
 from kws_training.commands.features import WindowSource, compute, plan_copies
 from kws_training.commands.fit import head_model
 from kws_training.data.dataset import Clip
+from kws_training.data.recordings import NEGATIVE, ClipSet
 from kws_training.fitting import store
 from kws_training.networks.extractors import Extractor, words_branch, yamnet_branch
 from kws_training.networks.head import ConvolutionalHead, HeadShape
@@ -101,6 +103,23 @@ def test_windows_of_every_clip(source, words, tmp_path):
     assert len(some) == 2
     (all_rows,) = examples.rows(np.flatnonzero(examples.clips == 4))
     assert (some.rows(slice(0, 2))[0] == all_rows).all()
+
+
+def test_windows_of_running_speech_are_full_of_it(words, noise):
+    """Two seconds of a recording are more than a window: every result is an unknown word."""
+    rng = np.random.default_rng(0)
+    seconds = [rng.normal(0, 3000, 16_000).astype(np.int16) for _ in range(3)]
+    clips = [Clip(name, UNKNOWN, NEGATIVE, name) for name in ("a.wav", "a.wav", "b.wav")]
+    part = running_speech(ClipSet(clips, seconds, []))
+    assert [len(one) for one in part.audio] == [32_000, 16_000, 16_000]
+    np.testing.assert_array_equal(part.audio[0], np.concatenate(seconds[:2]))
+    shape = WindowShape(100, 8, 2)
+    source = WindowSource(part.clips, part.audio, LABELS, shape, noise, [], words.front_end, 3)
+    drawn = [source.window(0, copy, None) for copy in range(8)]
+    for window, targets in drawn:
+        assert targets.tolist() == [1, 1]
+        assert (np.abs(window.reshape(-1, 800)).max(axis=1) > 0.05).all()
+    assert len({window.tobytes() for window, _ in drawn}) == 8
 
 
 def test_features_are_the_extractors_to_half_a_step(source, words, tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kws_training.data.dataset import DataError
-from kws_training.data.unlabelled import find_recordings, find_speech
+from kws_training.data.manifest import Row
+from kws_training.data.unlabelled import find_recordings, find_speech, said_keywords
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -34,3 +35,19 @@ def test_a_recording_in_place_of_a_folder_is_speech(tmp_path):
     ]
     assert clips[0].speaker == "anna"
     assert clips[1].speaker.endswith("b.wav")
+
+
+def test_transcripts_tell_in_which_recordings_a_keyword_is_said():
+    transcripts = {
+        "a": "please turn it UP.",
+        "b": "the upper floor",
+        "c": "[door closes] hey, Device?",
+        "d": "device! hey",
+        "e": "[go] {stop}",
+        "f": "don't",
+        "g": "don",
+    }
+    rows = [(Path(name), Row(1, name, said, "", {})) for name, said in transcripts.items()]
+    rows.append((Path("h"), None))
+    keywords = ["up", "hey device", "go", "stop", "don"]
+    assert {path.name for path in said_keywords(rows, keywords)} == {"a", "c", "g"}

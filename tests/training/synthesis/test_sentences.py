@@ -7,7 +7,11 @@ from kws.errors import KwsError
 from kws_training.synthesis import sentences
 from kws_training.synthesis.engines import fast_engines
 from kws_training.synthesis.phonemes import pronounce
-from kws_training.synthesis.sentences import sentence_texts, synthesized_sentences
+from kws_training.synthesis.sentences import (
+    sentence_engines,
+    sentence_texts,
+    synthesized_sentences,
+)
 
 KEYWORDS = ("no", "right", "up", "stop it")
 
@@ -65,3 +69,14 @@ def test_nothing_said_is_an_error(tmp_path):
     with pytest.raises(KwsError, match="lost its voice"):
         synthesized_sentences(KEYWORDS, 2, [Mute()], 0, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_engines_that_would_take_days_do_not_say_hours(monkeypatch):
+    class Slow(Mute):
+        name = "kokoro"
+
+    monkeypatch.setattr(sentences, "installed", lambda: [Slow(), Mute()])
+    assert [engine.name for engine in sentence_engines()] == ["mute"]
+    monkeypatch.setattr(sentences, "installed", lambda: [Slow()])
+    with pytest.raises(KwsError, match="apt-get install espeak-ng"):
+        sentence_engines()

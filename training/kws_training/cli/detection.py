@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from kws.markdown import shown_threshold
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError
-from ..data.unlabelled import find_recordings
+from ..data.manifest import Manifest
+from ..data.unlabelled import find_recordings, find_with_rows, said_keywords
 from .breakdown import print_groups, print_kinds
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -162,7 +164,7 @@ def run_detection(options: argparse.Namespace) -> int:
     spotter = open_model(model, keywords=options.keywords)
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
-    paths = find_recordings(options.negatives)
+    paths = _without_keywords(options.negatives, spotter.keywords)
     if options.group_by is not None:
         check_group(found, options.group_by)
     kinds = None
@@ -211,6 +213,24 @@ def run_detection(options: argparse.Namespace) -> int:
     if options.report is not None:
         note(f"wrote {options.report / 'index.html'}")
     return 0
+
+
+def _without_keywords(folders: list[Path], keywords: Sequence[str]) -> list[Path]:
+    """Find negatives; those in which a keyword is said, as their transcripts tell, are left out."""
+    from kws.console import note
+
+    known: dict[Path, Manifest] = {}
+    rows = [one for folder in folders for one in find_with_rows(folder, known)]
+    said = said_keywords(rows, keywords)
+    if said:
+        note(
+            f"{len(said)} of {len(rows)} recordings of --negatives say a keyword, as their "
+            "transcripts tell: left out"
+        )
+    left = [path for path, _ in rows if path not in said]
+    if not left:
+        raise DataError(f"{folders[0]}: a keyword is said in every recording of --negatives")
+    return left
 
 
 def noise_of(folders: list[Path]) -> list[Float32]:

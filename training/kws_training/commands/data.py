@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> Comm
         for part, name in ((training, "train"), (validation, "validate")):
             if all(clip.label != label for clip in part.clips):
                 raise DataError(f"{label}: no recording to {name} with could be read")
-    training = training + negatives.training
+    training = training + running_speech(negatives.training)
     if all(clip.label != UNKNOWN for clip in training.clips):
         note("no _unknown_ folder: other words are stood in for by words played backwards")
         training = with_backward_words(training)
@@ -115,6 +116,26 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> Comm
         tuple(len(part.clips) for part in parts),
         digest_of_clips([*parts, negatives.training, negatives.development, negatives.test], noise),
     )
+
+
+def running_speech(part: ClipSet) -> ClipSet:
+    """Join each second of a recording and the next one: a window fits into two.
+
+    Parameters
+    ----------
+    part : ClipSet
+        The seconds of each recording, one after the other.
+
+    Returns
+    -------
+    ClipSet
+        As many clips; the last of each recording is as it was.
+    """
+    audio = list(part.audio)
+    for number, (clip, following) in enumerate(pairwise(part.clips)):
+        if clip.path == following.path:
+            audio[number] = np.concatenate([part.audio[number], part.audio[number + 1]])
+    return replace(part, audio=audio)
 
 
 def with_backward_words(part: ClipSet) -> ClipSet:

@@ -21,13 +21,14 @@ from ..augmentation.windows import WindowShape, window_targets
 from ..data.clips import around_word, word_span
 from ..data.dataset import Clip
 from ..data.digest import digest_of
+from ..data.recordings import NEGATIVE
 from ..fitting.store import Store
 from ..networks.extractors import Extractor
 from ..networks.streaming import Whole
 from ..progress import Progress
 
 #: Changes with anything here that changes the features of the same recordings.
-VERSION = 2
+VERSION = 3
 #: Windows that go through the extractor together.
 BATCH = 64
 #: Windows of made-up silence, relative to the others.
@@ -133,9 +134,9 @@ class WindowSource:
         seed: int,
     ) -> None:
         self.clips = clips
-        # silence has no word to cut around: every copy is another piece of it
+        # silence and running speech have no word to cut around: every copy is another piece
         self.audio = [
-            one if clip.label == SILENCE else around_word(one)
+            one if clip.label == SILENCE or clip.word == NEGATIVE else around_word(one)
             for clip, one in zip(clips, audio, strict=True)
         ]
         self.labels = labels
@@ -169,12 +170,14 @@ class WindowSource:
         rng = np.random.default_rng((self.seed, number, copy))
         shape, length = self.shape, self.front_end.samples(self.shape.frames)
         samples = to_float32(self.audio[number])
-        if self.clips[number].label == SILENCE and len(samples) > length:
+        clip = self.clips[number]
+        running = clip.word == NEGATIVE and len(samples) > length
+        if running or (clip.label == SILENCE and len(samples) > length):
             begin = rng.integers(len(samples) - length)
             samples = samples[begin : begin + length]
         # all of the clip is seen by every result; at times, by some only, so that the network
         # learns what a word looks like that has not ended or has begun to leave
-        cut = copy > 0 and rng.random() < CUT_SHARE
+        cut = copy > 0 and rng.random() < CUT_SHARE and not running
         starts = (
             (shape.frames - shape.receptive_field) * YAMNET.hop,
             max(0, shape.receptive_field * YAMNET.hop - len(samples)),
@@ -189,12 +192,14 @@ class WindowSource:
             elif slide < 0:
                 window[slide:] = 0
             start += slide
+        if running:  # no word to be in or out
+            return window, np.full(shape.results, self.labels.index(clip.label))
         first, last = (round(at * placed.stretch) for at in word_span(samples))
         return window, window_targets(
             shape,
             np.array([(start + first) // YAMNET.hop]),
             np.array([(start + last) // YAMNET.hop]),
-            np.array([self.labels.index(self.clips[number].label)]),
+            np.array([self.labels.index(clip.label)]),
             self.labels,
         )[0]
 

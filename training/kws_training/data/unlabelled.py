@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -159,3 +160,34 @@ def find_speech(folders: Sequence[Path]) -> list[Clip]:
             columns = {} if row is None else {**row.columns, "label": row.label}
             found.append(Clip(path, UNKNOWN, UNKNOWN, speaker or str(path), columns))
     return found
+
+
+def said_keywords(
+    recordings: Sequence[tuple[Path, Row | None]], keywords: Sequence[str]
+) -> set[Path]:
+    """Find the recordings in which a keyword is said, as their transcripts tell.
+
+    Parameters
+    ----------
+    recordings : sequence of (Path, Row or None)
+        Recordings with their rows of a manifest, whose label may be a transcript.
+    keywords : sequence of str
+        The keywords.
+
+    Returns
+    -------
+    set of Path
+        Those whose transcript has all words of a keyword, one after the other.
+    """
+    wanted = [f" {' '.join(_words(keyword))} " for keyword in keywords]
+    found = set()
+    for path, row in recordings:
+        text = f" {' '.join(_words('' if row is None else row.label))} "
+        if any(keyword in text for keyword in wanted):
+            found.add(path)
+    return found
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text in lower case; what is in brackets was not said."""
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", re.sub(r"\[[^]]*\]|\{[^}]*\}", " ", text.lower()))

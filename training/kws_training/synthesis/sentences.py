@@ -22,6 +22,7 @@ from ..data.images import image_of
 from ..progress import bar
 from .casting import cast
 from .engine import Engine
+from .engines import INSTALL, installed
 from .phonemes import Phonemes, dictionary, pronounce, words_of
 from .utterances import say_all
 
@@ -35,6 +36,8 @@ NEAR_SHARE = 0.3
 LONGEST = 12
 #: Most bytes of images that are read from the cache.
 MOST_BYTES = 1 << 30
+#: Engines that take a second of work and more for a sentence: hours of them would take hours.
+SLOW = ("festival", "piper", "kokoro", "pocket-tts")
 #: Part of the cache's key. It goes up when the same arguments give other sentences.
 VERSION = 1
 
@@ -105,6 +108,23 @@ def _has_any(phonemes: Phonemes, sounds: set[Phonemes]) -> bool:
         for one in sounds
         for first in range(len(phonemes) - len(one) + 1)
     )
+
+
+def sentence_engines() -> list[Engine]:
+    """Return the installed engines that say hours of English in minutes.
+
+    Raises
+    ------
+    KwsError
+        If there is none; says what to install.
+    """
+    engines = [engine for engine in installed() if engine.name not in SLOW]
+    if not engines:
+        raise KwsError(
+            f"no text-to-speech engine that says hours in minutes: {INSTALL['espeak-ng']}, or "
+            f"{INSTALL['flite']}"
+        )
+    return engines
 
 
 def synthesized_sentences(
