@@ -79,6 +79,7 @@ class Recorder:
     sample_rate = RATE
     column_seconds = 1.0
     metadata = SimpleNamespace(exclusive=False)
+    verifications = None
 
     def __init__(self, path: Path) -> None:
         self.path = path

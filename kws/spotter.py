@@ -21,7 +21,7 @@ from .modelfile import ModelFile, read_model
 from .packaged import COMMANDS, find_model, packaged_model
 from .resample import Resampler
 from .selection import choose
-from .verification import open_network
+from .verification import VerifiedNetwork, open_network
 
 
 class KeywordSpotter:
@@ -170,6 +170,12 @@ class KeywordSpotter:
         """Time from one output frame of posteriors to the next."""
         per_step = self._network.frames * self.metadata.front_end.hop_seconds
         return per_step / self._network.columns
+
+    @property
+    def verifications(self) -> int | None:
+        """How often the verifier was asked since the spotter was made; None without one."""
+        network = self._network
+        return network.second.asked if isinstance(network, VerifiedNetwork) else None
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ class FrameRecorder:
     sample_rate = WORDS.sample_rate
     column_seconds = STRIDE * WORDS.hop_seconds
     metadata = SimpleNamespace(exclusive=False)
+    verifications = None
     ending = np.zeros(round(ENDING * WORDS.sample_rate), np.float32)
 
     def __init__(self) -> None:

@@ -186,6 +186,19 @@ def test_a_group_hears_what_each_model_alone_does(
     assert len({one.model for one in found}) == 3
 
 
+def test_verifications_are_counted(
+    two_stages: ModelFile, wake_words: ModelFile, demo: Demo
+) -> None:
+    spotter = KeywordSpotter(two_stages)
+    assert spotter.verifications == 0
+    spotter.posteriors(demo.samples)
+    once = spotter.verifications
+    assert once > 0
+    spotter.posteriors(demo.samples)
+    assert spotter.verifications == 2 * once
+    assert KeywordSpotter(wake_words).verifications is None
+
+
 def test_memory_does_not_grow(two_stages: ModelFile, demo: Demo) -> None:
     spotter = KeywordSpotter(gated(two_stages, -np.inf))
     spotter.process(demo.samples)

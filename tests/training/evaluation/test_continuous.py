@@ -228,3 +228,20 @@ def test_a_recording_of_a_keyword_counts_once(spotter, tmp_path):
     assert [one.positive.path.name for one in heard.positives] == ["a.wav"]
     (skip,) = heard.skipped
     assert skip.reason == f"is the same as {tmp_path / 'a.wav'}: it counts once"
+
+
+def test_how_often_the_verifier_is_asked_is_counted(two_stages, wake_words, tmp_path):
+    paths = [write(tmp_path / "long.wav", 4.0, 0.3)]
+    spotter = KeywordSpotter(two_stages)
+    once = score_negatives(spotter, paths, CLEAN, 0, quietly)
+    again = score_negatives(spotter, paths, CLEAN, 0, quietly)
+    assert once.verifications == again.verifications  # of each stream, not of the spotter's life
+    assert 2 * once.verifications == spotter.verifications
+    assert (
+        score_negatives(KeywordSpotter(wake_words), paths, CLEAN, 0, quietly).verifications is None
+    )
+    own = score_positives(spotter, [Positive(paths[0], "yes")], CLEAN, 0, quietly)
+    report = judge(two_stages.metadata, {"yes": own}, once)
+    values = report.to_dict()
+    assert values["verifications_per_hour"] == pytest.approx(once.verifications / report.hours)
+    assert once.verifications > 0

@@ -296,6 +296,8 @@ def print_report(report: DetectionReport) -> None:
             f"latency: {latency['median']:.2f} s from the end of the word to the event (median), "
             f"{latency['p95']:.2f} s (95th percentile)"
         )
+    if report.verifications is not None:
+        print(f"verifier: asked {report.verifications / report.hours:.0f} times per hour without")
     for keyword in report.unsaid:
         print(f"{keyword}: no recordings, not judged")
     for result in report.keywords:

@@ -107,6 +107,8 @@ class StreamScores:
         Recordings that could not be used, and why.
     counted : mapping of Path to float
         Of each recording of negatives its share of ``seconds``.
+    verifications : int or None
+        How often the verifier was asked in a stream of negatives; None without one.
     """
 
     trace: Trace
@@ -115,6 +117,7 @@ class StreamScores:
     seconds: float
     skipped: tuple[Skipped, ...]
     counted: Mapping[Path, float] = field(default_factory=dict)
+    verifications: int | None = None
 
     def place(self, at: float) -> tuple[Path, float]:
         """Find the recording that a time of the stream is in.
@@ -303,7 +306,10 @@ def score_negatives(
                 yield _faint(rng, np.zeros(gap, np.float32))
                 samples += gap
 
+    asked = spotter.verifications
     trace = trace_blocks(spotter, blocks())
+    if asked is not None and spotter.verifications is not None:
+        asked = spotter.verifications - asked
     if not recordings:
         raise DataError(_unusable(len(paths), skipped))
     if not hours.seconds:
@@ -311,7 +317,7 @@ def score_negatives(
             f"{recordings[0].path}: nothing but digital silence, as in all of the {len(paths)} "
             "recordings: it is no time without a keyword"
         )
-    return StreamScores(trace, (), tuple(recordings), hours.seconds, tuple(skipped), counted)
+    return StreamScores(trace, (), tuple(recordings), hours.seconds, tuple(skipped), counted, asked)
 
 
 def _unusable(count: int, skipped: Sequence[Skipped]) -> str:

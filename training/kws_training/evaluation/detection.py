@@ -58,6 +58,7 @@ def judge(
         recordings=sum(len(scores.positives) for scores in positives.values()),
         unsaid=tuple(one for one in metadata.keywords if one not in positives),
         skipped=tuple(skipped),
+        verifications=negatives.verifications,
     )
 
 

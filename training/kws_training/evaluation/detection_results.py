@@ -273,6 +273,8 @@ class DetectionReport:
         The column of ``groups``; None where nobody asked.
     groups : tuple of GroupFigures
         Share of the recordings of keywords that were detected, by group, the worst first.
+    verifications : int or None
+        How often the verifier was asked in the hours without keywords; None without one.
     """
 
     keywords: tuple[KeywordResult, ...]
@@ -283,6 +285,7 @@ class DetectionReport:
     kinds: tuple[KindFigures, ...] = ()
     group_by: str | None = None
     groups: tuple[GroupFigures, ...] = ()
+    verifications: int | None = None
 
     @property
     def latency(self) -> dict[str, float | None]:
@@ -307,6 +310,8 @@ class DetectionReport:
         if self.group_by is not None:
             asked["group_by"] = self.group_by
             asked["groups"] = [one.to_dict() for one in self.groups]
+        if self.verifications is not None:
+            asked["verifications_per_hour"] = self.verifications / self.hours
         return {
             "operating_points": [point.to_dict() for one in results for point in one.points],
             **asked,
