@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import subprocess
 import sys
 import tarfile
@@ -182,6 +181,10 @@ def test_from_the_command_line(tmp_path, mp3, capsys):
         check=False,
     )
     assert made.returncode == 0, made.stderr
+    size = archive.stat().st_size / 1e6
+    assert made.stderr == (
+        f"{archive}: {size:.1f} MB are read twice, in some 1 min (an estimate)\n"
+    )
     assert made.stdout.splitlines() == [
         "Common Voice, 0.00 hours of cv.tar.gz, by seed 0",
         "use it:  kws data fetch negatives --mix common-voice=0.002",
@@ -191,4 +194,3 @@ def test_from_the_command_line(tmp_path, mp3, capsys):
     assert len(rows_of(tmp_path / "data" / "common-voice")) == 4
     assert main(["data", "import", "common-voice", str(tmp_path / "no.zip")]) == 2
     assert "no such archive or folder" in capsys.readouterr().err
-    assert json.dumps(made.stderr) == '""'

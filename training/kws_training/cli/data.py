@@ -237,7 +237,12 @@ def _agreed() -> bool:
 
 def _import(options: argparse.Namespace) -> int:
     from ..data.common_voice import import_common_voice
+    from ..data.fetching import in_bytes, time_to_unpack
 
+    if options.archive.is_file():
+        size = options.archive.stat().st_size
+        reading = time_to_unpack(2 * size)
+        note(f"{options.archive}: {in_bytes(size)} are read twice, in some {reading} (an estimate)")
     goal = import_common_voice(options.archive, options.output, options.hours, options.seed)
     print((goal / "SOURCE.txt").read_text(encoding="utf-8").split("\n")[0])
     print(f"use it:  kws data fetch negatives --mix common-voice={options.hours:g}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from kws.console import note
 from kws.errors import KwsError
 
-from .download import Download, DownloadError, fetch, is_right, locked, part_of, size_of
+from .download import Download, DownloadError, fetch, locked, part_of, size_of
 from .sources import Source
 from .unpack import unpack, within
 
@@ -112,7 +112,7 @@ def _with_mirror(source: Source) -> Download:
 
 
 def bytes_left(source: Source, folder: Path) -> int:
-    """Return how much of a data set's archive is still to be downloaded.
+    """Say how much of a data set's archive is still to be downloaded, from sizes alone.
 
     Parameters
     ----------
@@ -127,9 +127,8 @@ def bytes_left(source: Source, folder: Path) -> int:
         Bytes; 0 if the archive is there.
     """
     archive = source.archive
-    if is_right(folder / archive.name, archive):
-        return 0
-    return max(0, archive.size - size_of(part_of(archive, folder)))
+    held = max(size_of(folder / archive.name), size_of(part_of(archive, folder)))
+    return max(0, archive.size - held)
 
 
 def check_room(needed: int, folder: Path) -> None:
@@ -244,8 +243,27 @@ def time_of(download: int, unpacked: int) -> str:
     'some 1 min at 100 Mbit/s, 5 min at 10 Mbit/s, and 1 min to unpack (estimates)'
     """
     times = [f"{_minutes(download / rate)} at {name}" for name, rate in RATES.items()]
-    unpacking = _minutes(unpacked / UNPACKED_PER_SECOND)
-    return f"some {', '.join(times)}, and {unpacking} to unpack (estimates)"
+    return f"some {', '.join(times)}, and {time_to_unpack(unpacked)} to unpack (estimates)"
+
+
+def time_to_unpack(unpacked: int) -> str:
+    """Estimate how long it takes to unpack an archive.
+
+    Parameters
+    ----------
+    unpacked : int
+        Bytes that it holds.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> time_to_unpack(15_000_000_000)
+    '5 min'
+    """
+    return _minutes(unpacked / UNPACKED_PER_SECOND)
 
 
 def _minutes(seconds: float) -> str:
