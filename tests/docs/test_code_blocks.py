@@ -74,6 +74,7 @@ NOT_RUN = {
     "python3 -m http.server": ("serves for ever", "tests/deploy/web/test_browser.py"),
     "kws pretrain --features features.npz": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start begun.tflite": ("trains for hours", "tests/training/word_base"),
+    "kws pretrain --start words --features": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words.tflite": ("trains for hours", "tests/training/word_base"),
     "python examples/": ("is run there", "tests/examples/test_examples.py"),
     "python benchmarks/": ("needs hours of recordings", "tests/benchmarks"),

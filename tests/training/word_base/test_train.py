@@ -199,6 +199,18 @@ def test_as_a_process(data, tmp_path):
 
 
 @pytest.mark.slow
+def test_with_a_teacher(data, speech, made_speech_embedding, tiny_base, tmp_path, capsys):
+    output = tmp_path / "base.tflite"
+    teacher = ("--teacher", "speech", "--teacher-data", speech)
+    weights = ("--speech-embedding", made_speech_embedding)
+    assert main(command(data, output, *teacher, *weights, "--start", tiny_base)) == 0
+    assert "the teacher heard 0.0 hours" in capsys.readouterr().err
+    base = read_base(output)
+    assert 0 < base.model.metadata.provenance["taught_hours"] < 0.1
+    assert base.model.metadata.provenance["start_sha256"] == read_base(tiny_base).digest
+
+
+@pytest.mark.slow
 def test_stopped_by_control_c_and_started_again(data, tmp_path):
     environment = {**os.environ, "KWS_CACHE": str(tmp_path / "cache")}
     output, whole = tmp_path / "base.tflite", tmp_path / "whole.tflite"
@@ -244,6 +256,8 @@ def test_stopped_by_control_c_and_started_again(data, tmp_path):
         (["--noise", "{tmp}/missing"], "missing: no such folder"),
         (["--speech", "{tmp}/missing"], "missing: no such folder"),
         (["--enrolment-only"], "give --start, the word base, and --speech"),
+        (["--teacher", "speech"], "--teacher and --teacher-data: give both"),
+        (["--teacher-data", "{tmp}"], "--teacher and --teacher-data: give both"),
         (["--data", "{tmp}/missing"], "no such folder"),
         (["--epochs", "0"], "--epochs must be at least 1"),
         (["--synthesize", "-1"], "--synthesize 0 to 1000"),

@@ -157,3 +157,19 @@ def add_recipe(
         metavar="DIR",
         help="folders of recorded impulse responses, besides the simulated rooms",
     )
+
+
+def add_speech_embedding(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the file of Google's speech embedding.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the verb.
+    """
+    parser.add_argument(
+        "--speech-embedding",
+        type=Path,
+        metavar="FILE",
+        help="weights of the speech embedding; else KWS_SPEECH_EMBEDDING, the cache, or a download",
+    )

@@ -18,7 +18,7 @@ from kws.modelfile import ModelFile
 
 from ..data.dataset import Skipped
 from ..tensorflow_loading import import_tensorflow
-from .arguments import add_figures, add_seed, add_speaker_rule, share
+from .arguments import add_figures, add_seed, add_speaker_rule, add_speech_embedding, share
 
 #: Recordings of a folder of speech that are heard, at most: evenly spread over it.
 MOST_SPEECH = 400
@@ -87,6 +87,22 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "words again, or other --keywords",
     )
     parser.add_argument(
+        "--teacher",
+        choices=("speech",),
+        help="Google's speech embedding, which hears --teacher-data clean: the base learns to say "
+        "in noise what it says there",
+    )
+    parser.add_argument(
+        "--teacher-data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of recordings of any speech, as clean as there is, for --teacher",
+    )
+    add_speech_embedding(parser)
+    parser.add_argument(
         "--speech",
         type=Path,
         nargs="+",
@@ -123,6 +139,8 @@ def _run(options: argparse.Namespace) -> int:
             raise KwsError("--enrolment-only: give --start, the word base, and --speech")
     elif not options.data and options.features is None:
         raise KwsError("no words: give --features, --data or both")
+    if bool(options.teacher) != bool(options.teacher_data):
+        raise KwsError("--teacher and --teacher-data: give both, or neither")
     few = options.epochs is not None and options.epochs < 1
     if few or not 0 <= options.synthesize <= 1000:
         raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
@@ -202,8 +220,10 @@ def _train(
     from ..cache import cache_folder
     from ..data.dataset import find_clips
     from ..data.images import noise_frames, read_images, recorded_images
-    from ..data.recordings import ClipSet, Negatives
+    from ..data.recordings import ClipSet, Negatives, read_speech
     from ..data.unlabelled import find_recordings
+    from ..networks.speech_file import read_speech_embedding
+    from ..networks.weights import find_speech_embedding
     from ..networks.word_base import read_base
     from ..synthesis.engines import fast_engines
     from ..synthesis.utterances import common_words
@@ -243,17 +263,31 @@ def _train(
     frames = noise_frames(noise, ClipSet([], [], []))
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
+    # a foreign file is refused before TensorFlow is loaded
+    teacher = None
+    if options.teacher:
+        teacher = read_speech_embedding(find_speech_embedding(options.speech_embedding))
     import_tensorflow()
     from ..word_base.data import WordBaseSources
     from ..word_base.defaults import CONTINUED, NARROWED, FitConfig, WordBaseOptions
+    from ..word_base.taught import taught_speech
     from ..word_base.train import train
+
+    taught = None
+    if teacher is not None:
+        heard = [
+            audio
+            for _, audio in read_speech(find_recordings(options.teacher_data), "speech", skipped)
+        ]
+        taught = taught_speech(heard, teacher, options.seed, cache_folder("taught"))
+        note(f"the teacher heard {taught.hours:.1f} hours")
 
     continued = NARROWED if options.keywords else CONTINUED
     config = FitConfig() if start is None else continued
     if options.epochs is not None:
         config = replace(config, epochs=options.epochs)
     result = train(
-        WordBaseSources(words, synthesized, frames),
+        WordBaseSources(words, synthesized, frames, taught),
         WordBaseOptions(
             left_out=tuple(options.leave_out),
             validation=options.validation,

@@ -10,7 +10,7 @@ from kws.cli.arguments import BASE_HELP, add_old_spelling, add_output, names
 from kws.cli.verb import Verb
 
 from ..commands.defaults import PARTS
-from .arguments import add_data, add_negatives, add_recipe, seed, share
+from .arguments import add_data, add_negatives, add_recipe, add_speech_embedding, seed, share
 from .train_board import run_for_board
 from .train_commands import run_commands
 from .train_config import TASKS, CommandConfig, SoundConfig, WakeWordConfig, config_of
@@ -60,12 +60,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAMNet's weights; else KWS_YAMNET, the cache, or a download",
     )
-    parser.add_argument(
-        "--speech-embedding",
-        type=Path,
-        metavar="FILE",
-        help="weights of the speech embedding; else KWS_SPEECH_EMBEDDING, the cache, or a download",
-    )
+    add_speech_embedding(parser)
     parser.add_argument(
         "--tap",
         type=int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,6 @@ from ..augmentation.spectra import WindowMaker
 from ..augmentation.windows import NEITHER, WindowShape, window_targets
 from ..data.images import to_frames
 from ..fitting.loop import Batch
-from .connected import ConnectedWords
 from .data import TrainingWords
 from .defaults import FitConfig
 
@@ -111,25 +111,33 @@ class WordBatches:
         return np.where(wanted == other, UNKNOWN_INDEX, wanted), whole
 
 
-def with_connected_words(
-    batches: Iterator[Batch], connected: ConnectedWords, rng: np.random.Generator, count: int
+class Windows(Protocol):
+    """Makes windows of another kind than words, with a target of their own."""
+
+    def batch(self, rng: np.random.Generator, count: int) -> tuple[Float32, Any, Float32]:
+        """Make so many windows: their frames, their targets, and how much each target counts."""
+
+
+def beside_words(
+    batches: Iterator[Batch], windows: Windows, rng: np.random.Generator, count: int
 ) -> Iterator[Batch]:
-    """Put windows of connected words beside each batch of words.
+    """Put windows of another kind beside each batch of words.
 
     Parameters
     ----------
     batches : iterator of Batch
-        Batches of words.
-    connected : ConnectedWords
-        Makes windows of connected words.
+        Batches of words, perhaps with windows beside them.
+    windows : Windows
+        Makes the other windows.
     rng : numpy.random.Generator
         What is drawn.
     count : int
         Number of windows beside each batch.
     """
     for words in batches:
-        frames, phonemes, weights = connected.batch(rng, count)
-        yield Batch([words.inputs, frames], [*words.targets, phonemes], [*words.weights, weights])
+        frames, targets, weights = windows.batch(rng, count)
+        before = words.inputs if isinstance(words.inputs, list) else [words.inputs]
+        yield Batch([*before, frames], [*words.targets, targets], [*words.weights, weights])
 
 
 def one_hot(indices: Int64, count: int, smoothing: float) -> Float32:

@@ -19,6 +19,7 @@ from ..data.splits import share_of
 from ..synthesis.utterances import SYNTHETIC
 from .connected import SpelledWords
 from .defaults import MAX_WORDS, MIN_SPEAKERS, SYNTHESIZED_SHARE, WordBaseOptions
+from .taught import TaughtSpeech
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,14 @@ class WordBaseSources:
         Synthesized words.
     noise : float32 (frames, bands)
         ln(power) of recorded noise.
+    taught : TaughtSpeech or None
+        Speech that a teacher heard; None without a teacher.
     """
 
     words: WordImages
     synthesized: WordImages | None
     noise: Float32
+    taught: TaughtSpeech | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ class WordBaseData:
         ln(power) of recorded noise.
     speakers : int
         Number of people who say the words to train on.
+    taught : TaughtSpeech or None
+        Speech that a teacher heard; None without a teacher.
     """
 
     labels: tuple[str, ...]
@@ -136,6 +142,7 @@ class WordBaseData:
     spelled: SpelledWords | None
     noise: Float32
     speakers: int
+    taught: TaughtSpeech | None
 
 
 def labels_for(
@@ -221,7 +228,9 @@ def prepare(sources: WordBaseSources, options: WordBaseOptions) -> WordBaseData:
         f"ones to train, {len(validation.images)} to validate; {len(labels) - 2} words"
     )
     spelled = _spelled(both) if options.fit.phonemes else None
-    return WordBaseData(labels, training, validation, spelled, sources.noise, speakers)
+    return WordBaseData(
+        labels, training, validation, spelled, sources.noise, speakers, sources.taught
+    )
 
 
 def is_synthetic(words: WordImages) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,8 @@ from ..networks.word_base import BaseShape
 RESULTS = 2
 #: Frames of a window of connected words: two words after what the first output frame has seen.
 CONNECTED_FRAMES = 264
+#: Frames of a window of speech that a teacher heard: 19 embeddings of it.
+TAUGHT_FRAMES = 264
 #: Share of the connected words that are synthesized.
 SYNTHESIZED_SHARE = 0.55
 #: Seconds over which scores are averaged.
@@ -68,6 +70,10 @@ class FitConfig:
         How much the loss of the phonemes counts; 0 for none.
     connected : int
         Windows of connected words in a batch, for that loss.
+    teacher : float
+        How much the loss of the teacher's embeddings counts, where there is a teacher.
+    taught : int
+        Windows of speech that the teacher heard in a batch, for that loss.
     folded : bool
         Whether the batch norm of a base that is gone on from stays folded into its weights.
     descent : Descent
@@ -83,6 +89,8 @@ class FitConfig:
     others: float = 0.5
     phonemes: float = 0.5
     connected: int = 56
+    teacher: float = 1.0
+    taught: int = 64
     folded: bool = False
     descent: Descent = field(default_factory=Descent)
 

@@ -1,20 +1,20 @@
-"""Trains a word base on three things at once.
+"""Trains a word base on several things at once.
 
-They are: which of the labels a word is, which of all words there are, and which phonemes words in
-a row are made of (`connected`).
+They are: which of the labels a word is, which of all words there are, which phonemes words in a
+row are made of (`connected`), and, with a teacher, what it says of speech (`taught`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kws.arrays import Float32, Float64
+from kws.arrays import Float64
 from kws.console import note
 from kws.frontend import WORDS
 
@@ -23,14 +23,31 @@ from ..augmentation.spectra import WindowMaker
 from ..augmentation.windows import WindowShape
 from ..data.checkpoint import Checkpoint
 from ..data.images import WordImages, in_silence, to_frames
-from ..fitting.loop import Batch, TrainingLoop, ahead, cross_entropy, weighted_losses
+from ..fitting.loop import (
+    Batch,
+    OutputLoss,
+    TrainingLoop,
+    ahead,
+    cross_entropy,
+    weighted_losses,
+)
+from ..networks.speech_embedding import SIZE
 from ..networks.streaming import StepModel, Whole, look_back, step_model, whole_model
 from ..networks.word_base import FEATURE_STRIDE, RESULT_STRIDE, Base, WordBase
 from ..progress import bar
-from .batches import WordBatches, with_connected_words
-from .connected import AUGMENTATION, ConnectedWords, SpelledWords, ctc_loss
+from .batches import Windows, WordBatches, beside_words
+from .connected import AUGMENTATION, ConnectedWords, ctc_loss
 from .data import WordBaseData
-from .defaults import CONNECTED_FRAMES, HEAVY, LIGHT, RESULTS, WordBaseOptions
+from .defaults import (
+    CONNECTED_FRAMES,
+    HEAVY,
+    LIGHT,
+    RESULTS,
+    TAUGHT_FRAMES,
+    FitConfig,
+    WordBaseOptions,
+)
+from .taught import TaughtWindows, embedding_loss
 
 #: Images that are tested together.
 TEST_BATCH = 256
@@ -38,6 +55,34 @@ TEST_BATCH = 256
 TEST_RESULTS = 4
 #: Smallest probability of a label by which its logit is adjusted.
 MIN_PRIOR = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class _Auxiliary:
+    """A further thing to learn, from windows of its own, by an output that is dropped in the end.
+
+    Attributes
+    ----------
+    windows : Windows
+        Makes its windows.
+    count : int
+        How many of them are in a batch.
+    frames : int
+        Number of frames of such a window.
+    output : callable
+        From features of a window to the output.
+    share : float
+        How much its loss counts.
+    loss : OutputLoss
+        Its loss.
+    """
+
+    windows: Windows
+    count: int
+    frames: int
+    output: Callable[[Any], Any]
+    share: float
+    loss: OutputLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,21 +133,20 @@ def fit(
         rng = np.random.default_rng((options.seed, 3))
         network.unfold(start.weights_for(labels), next(batches.batches(rng, maker)).inputs)
     step = step_model(network, RESULT_STRIDE, (1, WORDS.bands))
-    model = _training_model(network, window.frames, len(data.training.words), data.spelled)
+    auxiliaries = _auxiliaries(data, network, config)
+    model = _training_model(network, window.frames, len(data.training.words), auxiliaries)
     if start is not None and folded:
         network.load(start.weights_for(labels))
     field = step.receptive_field + TEST_RESULTS * RESULT_STRIDE
     tester = whole_model(network, field, (1, WORDS.bands))
-    connected = None if data.spelled is None else _connected(data.spelled, data.noise, network)
     per_epoch = math.ceil(data.training.people / batches.people)
-    outputs = 2 if connected is None else 3
     loop = TrainingLoop(
         model,
         per_epoch * config.epochs,
         config.descent,
         weighted_losses(
-            (1.0, config.others, config.phonemes)[:outputs],
-            (cross_entropy, cross_entropy, ctc_loss)[:outputs],
+            [1.0, config.others, *(one.share for one in auxiliaries)],
+            [cross_entropy, cross_entropy, *(one.loss for one in auxiliaries)],
         ),
     )
     begin = 0
@@ -116,9 +160,9 @@ def fit(
         light = epoch >= round(config.epochs * (1 - config.light))
         maker = WindowMaker(data.noise, WORDS.floor, WORDS.ceiling, LIGHT if light else HEAVY)
         source = batches.batches(np.random.default_rng((options.seed, epoch)), maker)
-        if connected is not None:
-            rng = np.random.default_rng((options.seed, epoch, 1))
-            source = with_connected_words(source, connected, rng, config.connected)
+        for number, one in enumerate(auxiliaries):
+            rng = np.random.default_rng((options.seed, epoch, 1 + number))
+            source = beside_words(source, one.windows, rng, one.count)
         what = f"epoch {epoch + 1}/{config.epochs}"
         loss, prior = _train_epoch(loop, source, per_epoch, len(labels), what)
         checkpoint.write(epoch + 1, [*loop.state(), prior])
@@ -150,28 +194,63 @@ def _train_epoch(
 
 
 def _training_model(
-    network: WordBase, frames: int, words: int, spelled: SpelledWords | None
+    network: WordBase, frames: int, words: int, auxiliaries: Sequence[_Auxiliary]
 ) -> Any:
-    """Build the training model: logits of the labels, of all words there are, and of phonemes."""
+    """Build the training model: logits of the labels, of all words there are, and the others."""
     import keras
 
     x = keras.Input((frames, 1, WORDS.bands), name="frames")
     summary = network.summary(x, Whole())
     others = keras.layers.Conv2D(words, 1)(summary)[:, :, 0]
-    outputs = [network.logits(summary), others]
-    if spelled is None:
-        return keras.Model(x, outputs)
-    connected = keras.Input((CONNECTED_FRAMES, 1, WORDS.bands), name="connected")
-    features = keras.layers.SpatialDropout2D(0.05)(network.features(connected, Whole()))
-    phonemes = keras.layers.Conv2D(len(spelled.signs) + 1, 1)(features)[:, :, 0]
-    return keras.Model([x, connected], [*outputs, phonemes])
+    inputs, outputs = [x], [network.logits(summary), others]
+    for one in auxiliaries:
+        inputs.append(keras.Input((one.frames, 1, WORDS.bands)))
+        features = network.features(inputs[-1], Whole())
+        outputs.append(one.output(features))
+    return keras.Model(inputs if auxiliaries else x, outputs)
 
 
-def _connected(spelled: SpelledWords, noise: Float32, network: WordBase) -> ConnectedWords:
-    """Return what makes windows of connected words, in much noise of many kinds."""
-    maker = NoisyWindowMaker(noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
+def _auxiliaries(data: WordBaseData, network: WordBase, config: FitConfig) -> list[_Auxiliary]:
+    """Return the further things to learn: phonemes, and what a teacher says."""
     field = FEATURE_STRIDE + look_back(network.features, FEATURE_STRIDE, (1, WORDS.bands))
-    return ConnectedWords(spelled, maker, CONNECTED_FRAMES, field)
+    found = []
+    if data.spelled is not None:
+        signs = len(data.spelled.signs)
+        maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
+        connected = ConnectedWords(data.spelled, maker, CONNECTED_FRAMES, field)
+        found.append(
+            _Auxiliary(
+                connected,
+                config.connected,
+                CONNECTED_FRAMES,
+                lambda features: _phoneme_logits(features, signs),
+                config.phonemes,
+                ctc_loss,
+            )
+        )
+    if data.taught is not None:
+        taught = TaughtWindows(data.taught, data.noise, TAUGHT_FRAMES, field)
+        found.append(
+            _Auxiliary(
+                taught, config.taught, TAUGHT_FRAMES, _embeddings, config.teacher, embedding_loss
+            )
+        )
+    return found
+
+
+def _phoneme_logits(features: Any, signs: int) -> Any:
+    """Return logits of phonemes and of none, of each output frame of the features."""
+    import keras
+
+    features = keras.layers.SpatialDropout2D(0.05)(features)
+    return keras.layers.Conv2D(signs + 1, 1)(features)[:, :, 0]
+
+
+def _embeddings(features: Any) -> Any:
+    """Return embeddings as the teacher's, of every second output frame of the features."""
+    import keras
+
+    return keras.layers.Conv2D(SIZE, 1)(features[:, ::2])[:, :, 0]
 
 
 def _accuracy(tester: Any, words: WordImages, labels: tuple[str, ...]) -> float:

@@ -81,7 +81,11 @@ def _digest(data: WordBaseData, options: WordBaseOptions, start: Base | None) ->
     phonemes = None if data.spelled is None else (data.spelled.signs, data.spelled.phonemes)
     origin = None if start is None else start.digest
     shape = options.shape if start is None else start.shape
-    settings = (data.labels, asdict(shape), asdict(options.fit), options.seed, origin, phonemes)
+    taught = None if data.taught is None else data.taught.digest
+    settings = (
+        *(data.labels, asdict(shape), asdict(options.fit)),
+        *(options.seed, origin, phonemes, taught),
+    )
     return data.training.digest(data.noise, settings)
 
 
@@ -97,6 +101,7 @@ def _provenance(
         "start_sha256": None if start is None else start.digest,
         "images": {"people": data.training.people, "synthesized": data.training.synthesized},
         "speakers": data.speakers,
+        "taught_hours": 0.0 if data.taught is None else round(data.taught.hours, 2),
         "data_sha256": digest,
     }
 
