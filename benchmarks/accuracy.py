@@ -44,6 +44,8 @@ from kws.bench.result import write_result
 from kws.calibration.scores import Trace, track
 from kws.metadata import DetectorDefaults
 from kws.pcm import to_int16
+from kws_training.augmentation.snr import defined, definition
+from kws_training.cli.arguments import add_snr_reference
 from kws_training.cli.detection import SEED, noise_of
 from kws_training.data.unlabelled import find_recordings
 from kws_training.evaluation.conditions import RATE, Condition
@@ -251,7 +253,8 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found, _ = find_positives(options.positives, [options.phrase])
     condition = Condition()
     if options.snr is not None:
-        condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
+        noise = noise_of(options.noise or [])
+        condition = Condition(noise=noise, snr=options.snr, reference=options.snr_reference)
     paths = find_recordings(options.negatives)
     own = record(folder / "positives.raw", score_positives, found, condition)
     negatives = record(folder / "negatives.raw", score_negatives, paths, condition)
@@ -282,6 +285,7 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "machine": asdict(read_machine()),
         "phrase": options.phrase,
         "snr": options.snr,
+        **(definition(options.snr_reference) if options.snr is not None else {}),
         "recordings": len(own.heard.positives),
         "hours": negatives.heard.seconds / 3600,
         "engines": entries,
@@ -331,6 +335,8 @@ def run(options: argparse.Namespace) -> int:
         f"{result['recordings']} recordings of {result['phrase']!r}, "
         f"{result['hours']:.2f} h without it, commit {result['commit']}"
     )
+    if options.snr is not None:
+        print(f"SNR {options.snr:g} dB: {defined(options.snr_reference)}")
     for line in table(result):
         print(line)
     print(
@@ -396,6 +402,7 @@ def main() -> int:
         help="recordings of noise, with --snr; made-up noise if left out",
     )
     add("--snr", type=float, metavar="DB", help="put noise under all recordings")
+    add_snr_reference(parser)
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     options = parser.parse_args()
     options.phrase = " ".join(options.phrase.lower().replace("_", " ").split())

@@ -61,6 +61,8 @@ from kws.bench.result import write_result
 from kws.errors import KwsError
 from kws.intervals import share_interval
 from kws.packaged import find_model
+from kws_training.augmentation.snr import defined, definition
+from kws_training.cli.arguments import add_snr_reference
 from kws_training.data.spelling import plain
 from kws_training.evaluation.detection_results import Point
 from kws_training.progress import bar
@@ -149,7 +151,9 @@ def _hear(name: str, python: Path, word: str, mixture: Mixture) -> Engine:
 
 def setting_of(options: argparse.Namespace) -> Setting:
     """Return how the audio is mixed."""
-    return Setting(options.hours, options.snr, options.speech_share, options.seed)
+    return Setting(
+        options.hours, options.snr, options.speech_share, options.seed, options.snr_reference
+    )
 
 
 def means(words: Sequence[Word]) -> list[dict[str, Any]]:
@@ -313,6 +317,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hours", type=number_between(0.01, 1000), default=24.0, help="of audio for each word (24)"
     )
     add("--snr", type=number_between(-20, 100), default=10.0, metavar="DB", help="(10)")
+    add_snr_reference(parser, default="peak")
     add(
         "--speech-share",
         type=number_between(0, 1),
@@ -382,6 +387,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"wake_word: stopped{kept}", file=sys.stderr)
     if any(word.points for word in done):
         print_means(done)
+        print(f"SNR {options.snr:g} dB: {defined(options.snr_reference)}")
         if options.json is not None:
             write_result(options.json, result_of(done, options, stopped))
     return 130 if stopped else 2 if failed else 0
@@ -412,6 +418,7 @@ def result_of(words: Sequence[Word], options: argparse.Namespace, stopped: bool)
         **origin(),
         "machine": asdict(read_machine()),
         "setting": asdict(setting_of(options)),
+        **definition(options.snr_reference),
         "interrupted": stopped,
         "words": {word.word: word.to_dict() for word in words},
         "means": means(words),

@@ -24,6 +24,7 @@ from kws.arrays import Float32, Int16
 from kws.audio import read_recording, stream_audio
 from kws.errors import AudioError
 from kws.resample import resample
+from kws_training.augmentation.snr import SnrReference, noise_power, signal_power
 from kws_training.data.dataset import DataError, Skipped
 from kws_training.data.manifest import Manifest, read_text
 from kws_training.data.spelling import plain
@@ -34,16 +35,14 @@ from kws_training.progress import Progress
 RATE = 16000
 #: Words of the benchmark, as the folders in its `audio/` are named.
 WORDS = ("alexa", "computer", "jarvis", "smart mirror", "snowboy", "view glass")
-#: Samples of a frame, of which the loudest is the level of a recording (`Engine.frame_length`).
-FRAME = 512
 #: Seconds after the end of a recording in which an event still belongs to it (`mixer.py`).
 LATENESS = 0.5
 #: Seconds of speech that get one level: longer recordings are taken piece by piece.
 PIECE = 30.0
 #: Seconds in the longest recording of noise; DEMAND's have 300.
 LONGEST_NOISE = 1200.0
-#: Energy of a frame 60 dB below full scale: noise that pauses is not followed below that.
-QUIET = FRAME * 1e-6
+#: Power 60 dB below full scale: noise that pauses is not followed below that.
+QUIET = 1e-6
 #: DEMAND has sixteen microphones in each place: `ch01.wav` and so on.
 CHANNEL = re.compile(r"ch\d+", re.IGNORECASE)
 
@@ -56,16 +55,19 @@ class Setting:
     ----------
     hours : float
     snr : float
-        Decibels between the loudest frames of speech and of the noise under it.
+        Decibels between speech and the noise under it.
     share : float
         Of the utterances that are heard; the others are silence of the same length.
     seed : int
+    snr_reference : {"loudest", "third", "peak"}
+        What the ratio is measured by (`kws_training.augmentation.snr`).
     """
 
     hours: float = 24.0
     snr: float = 10.0
     share: float = 0.2
     seed: int = 0
+    snr_reference: SnrReference = "peak"
 
 
 @dataclass(frozen=True)
@@ -295,10 +297,11 @@ class Mixture:
 
     def _mix(self, speech: Float32, noise: _Tape) -> Float32:
         under = noise.take(len(speech))
-        level = loudest(speech)
+        reference = self._setting.snr_reference
+        level = signal_power(speech, reference)
         if level <= 0:
             return under
-        wanted = max(QUIET, loudest(under)) * 10 ** (self._setting.snr / 10)
+        wanted = max(QUIET, noise_power(under, reference)) * 10 ** (self._setting.snr / 10)
         return under + speech * np.float32(np.sqrt(wanted / level))
 
     def _background(self) -> Iterator[_Part]:
@@ -397,14 +400,6 @@ class _Tape:
             self._left = self._left[count:]
             count -= len(pieces[-1])
         return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
-
-
-def loudest(samples: Float32) -> float:
-    """Return the energy of the loudest whole frame; of all samples if they are fewer."""
-    whole = len(samples) // FRAME * FRAME
-    if not whole:
-        return float(np.square(samples).sum())
-    return float(np.square(samples[:whole].reshape(-1, FRAME)).sum(axis=1).max())
 
 
 def _first(skipped: dict[Path, Skipped], paths: Sequence[Path]) -> str:

@@ -10,10 +10,10 @@ from kws_training.augmentation.background import (
     add_noise,
     coloured_noise,
     draw_noise,
-    loudness,
     noise_piece,
     tones,
 )
+from kws_training.augmentation.snr import loudness
 
 
 @pytest.fixture

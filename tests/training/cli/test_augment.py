@@ -86,7 +86,9 @@ def test_examples(place):
     )
     result = kws(*command, "--output", "one")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "wrote 12 examples, examples.csv and examples.png to one"
+    said, ratio = result.stdout.splitlines()
+    assert said == "wrote 12 examples, examples.csv and examples.png to one"
+    assert ratio.startswith("SNR: loudest: power of a recording's loudest tenth of a second over")
     assert "skipped: damaged.wav: " in result.stderr
     assert "skipped: noise/broken.wav: " in result.stderr
     assert result.stderr.count("\n") == 2
@@ -105,6 +107,7 @@ def test_examples(place):
     for row in rows:
         assert bool(row["room"]) == bool(row["room_direct_db"])
         assert bool(row["noise"]) == bool(row["snr_db"])
+        assert row["snr_reference"] == ("loudest" if row["noise"] else "")
         with wave.open(str(place / "one" / row["file"])) as file:
             assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16000)
             seconds = 1 if row["source"] == "word.wav" else 1 / 3

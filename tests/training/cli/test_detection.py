@@ -85,6 +85,9 @@ def test_evaluate_streams_with_a_report(data, streams, tmp_path):
     for name in Links(page).names:
         assert (report / name).is_file(), name
     assert "det-light.png" in page
+    assert "By voice" in page  # nobody says who speaks
+    assert sum(one["clips"] for one in figures["groups"]) == 4
+    assert figures["group_about"].startswith("voice: nobody says who speaks")
     # written again, over itself
     again = kws("evaluate", MODEL, *streams, "--report", report)
     assert again.returncode == 0, again.stderr
@@ -170,8 +173,21 @@ def test_by_kind_of_negatives_and_by_group(data, streams, tmp_path):
 def test_noise_under_everything(data, streams):
     done = kws("evaluate", MODEL, *streams, "--noise", data / "quiet", "--snr=-20", "--json")
     assert done.returncode == 0, done.stderr
-    points = json.loads(done.stdout)["operating_points"]
-    assert all(point["miss_rate"] == 1 for point in points)
+    figures = json.loads(done.stdout)
+    assert all(point["miss_rate"] == 1 for point in figures["operating_points"])
+    assert figures["snr"] == -20
+    assert figures["snr_reference"] == "loudest"
+    assert figures["snr_definition"].startswith("power of a recording's loudest tenth")
+
+
+def test_a_ratio_is_printed_with_what_it_is_measured_by(data, streams, tmp_path):
+    report = tmp_path / "report"
+    asked = ("--noise", data / "quiet", "--snr=30", "--snr-reference", "peak")
+    done = kws("evaluate", MODEL, *streams, *asked, "--report", report)
+    assert done.returncode == 0, done.stderr
+    assert "SNR 30 dB (peak: power of a recording's loudest frame" in done.stdout
+    assert "SNR 30 dB (peak: " in (report / "index.html").read_text()
+    assert json.loads((report / "report.json").read_text())["snr_reference"] == "peak"
 
 
 def test_errors_are_a_line_and_status_2(data, streams, tmp_path):
@@ -224,6 +240,7 @@ def test_sweep(data, streams, tmp_path):
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures["complete"] is True
+    assert figures["snr_reference"] == "loudest"
     assert [one["keyword"] for one in figures["thresholds"]] == ["left", "no"]
     conditions = figures["conditions"]
     assert len(conditions) == 2 * 2 * 2 * 2
@@ -238,13 +255,15 @@ def test_sweep(data, streams, tmp_path):
     for name in Links(page).names:
         assert (tmp_path / "sweep" / name).is_file(), name
     assert "sweep1-dark.png" in page
+    assert "SNR is power of a recording" in page
 
 
 def test_sweep_for_people(data, streams):
     noise = ("--noise", data / "quiet", "--snr=clean,-20", "--gain=-70,0", "--minutes", "0.1")
     done = kws("sweep", MODEL, *streams, *noise)
     assert done.returncode == 0, done.stderr
-    left, no = done.stdout.strip().split("\n\n")
+    left, no, snr = done.stdout.strip().split("\n\n")
+    assert snr.startswith("SNR: loudest: power of a recording's loudest tenth of a second over")
     assert left.startswith("left: missed, % (false accepts per hour), at threshold ")
     assert no.startswith("no: missed, ")
     _, columns, *rows = left.splitlines()

@@ -20,6 +20,7 @@ from kws.frontend import LogMelConfig
 from ..data.digest import digest_of
 from .background import add_noise, draw_noise
 from .effects import CODECS, FILTER_KNOTS, equalise, overload, reverberate, shift_pitch, transmit
+from .snr import DEFAULT_REFERENCE, SnrReference
 from .spectra import curves, mask, warp
 
 #: Part of `Augmentation.digest`. It goes up when the same seed gives other audio, so that nothing
@@ -57,7 +58,9 @@ class Augmentation:
     noise : float
         Probability of added noise.
     snr : (float, float)
-        Range of the signal-to-noise ratio, in decibels, against the loudest tenth of a second.
+        Range of the signal-to-noise ratio, in decibels.
+    snr_reference : {"loudest", "third", "peak"}
+        What the ratio is measured by (`snr.SNR_REFERENCES`).
     tones : float
         Share of the noise that is tones with hard edges.
     filtering : float
@@ -95,6 +98,7 @@ class Augmentation:
     distance: tuple[float, float] = (0.3, 5.0)
     noise: float = 0.5
     snr: tuple[float, float] = (0.0, 30.0)
+    snr_reference: SnrReference = DEFAULT_REFERENCE
     tones: float = 0.0
     filtering: float = 0.0
     filter_gain: float = 12.0
@@ -129,6 +133,8 @@ class Augmentation:
             SHA-256, 64 hexadecimal digits.
         """
         content = {"version": _VERSION, **self.to_dict()}
+        if self.snr_reference == DEFAULT_REFERENCE:
+            del content["snr_reference"]  # as before there were others: what is cached stays valid
         return digest_of(json.dumps(content, sort_keys=True))
 
 
@@ -254,8 +260,9 @@ def _listen(
     if rng.random() < augmentation.noise:
         kind, noise = draw_noise(rng, recorded_noise, len(window), augmentation.tones)
         snr = rng.uniform(*augmentation.snr)
-        window = add_noise(window, noise, snr)
+        window = add_noise(window, noise, snr, augmentation.snr_reference)
         done["noise"], done["snr_db"] = kind, snr
+        done["snr_reference"] = augmentation.snr_reference
     if augmentation.filtering > 0 and rng.random() < augmentation.filtering:
         most = augmentation.filter_gain
         levels = rng.uniform(-most, most, len(FILTER_KNOTS))

@@ -8,29 +8,10 @@ import numpy as np
 
 from kws.arrays import Float32
 
+from .snr import DEFAULT_REFERENCE, SnrReference, noise_power, signal_power
+
 #: Share of the pieces of `noise_piece` that are tones, unless said otherwise.
 TONES = 0.05
-
-
-def loudness(samples: Float32, piece: int = 1600) -> float:
-    """Measure the mean power of the loudest piece of audio.
-
-    Parameters
-    ----------
-    samples : float32 (n,)
-        The audio.
-    piece : int
-        Samples in a piece; 0.1 s at 16 kHz by default. Shorter audio is one piece.
-
-    Returns
-    -------
-    float
-        Mean of the squares, 0 of nothing.
-    """
-    if len(samples) < piece:
-        return float(np.mean(np.square(samples))) if len(samples) else 0.0
-    pieces = samples[: len(samples) // piece * piece].reshape(-1, piece)
-    return float(np.square(pieces).mean(axis=1).max())
 
 
 def coloured_noise(rng: np.random.Generator, samples: int) -> Float32:
@@ -149,8 +130,10 @@ def noise_piece(
     return draw_noise(rng, recorded, samples, tones_share)[1]
 
 
-def add_noise(window: Float32, noise: Float32, snr: float) -> Float32:
-    """Add noise at a ratio to the loudest tenth of a second of a window.
+def add_noise(
+    window: Float32, noise: Float32, snr: float, reference: SnrReference = DEFAULT_REFERENCE
+) -> Float32:
+    """Add noise at a ratio to a window.
 
     Parameters
     ----------
@@ -160,14 +143,16 @@ def add_noise(window: Float32, noise: Float32, snr: float) -> Float32:
         The noise, of any level. Digital silence changes nothing.
     snr : float
         Signal-to-noise ratio in decibels.
+    reference : {"loudest", "third", "peak"}
+        What the ratio is measured by (`snr.SNR_REFERENCES`).
 
     Returns
     -------
     float32 (n,)
         Both together.
     """
-    power = float(np.mean(np.square(noise)))
+    power = noise_power(noise, reference)
     if power <= 0.0:
         return window
-    wanted = max(loudness(window), 1e-7) * 10 ** (-snr / 10)
+    wanted = max(signal_power(window, reference), 1e-7) * 10 ** (-snr / 10)
     return (window + noise * np.float32(np.sqrt(wanted / power))).astype(np.float32)

@@ -49,6 +49,7 @@ COLUMNS = (
     "room_direct_db",
     "noise",
     "snr_db",
+    "snr_reference",
     "filter_db",
     "gain_db",
     "overload_db",
@@ -241,7 +242,8 @@ def _title(row: dict[str, str]) -> str:
     if "room" in row:
         parts.append(f"room {Path(row['room']).stem[-16:]}, direct {row['room_direct_db']} dB")
     if "noise" in row:
-        parts.append(f"{Path(row['noise']).stem[-16:]} noise, SNR {float(row['snr_db']):.0f} dB")
+        ratio = f"SNR {float(row['snr_db']):.0f} dB ({row['snr_reference']})"
+        parts.append(f"{Path(row['noise']).stem[-16:]} noise, {ratio}")
     if "filter_db" in row:
         parts.append("filter")
     parts.append(f"gain {float(row['gain_db']):+.0f} dB")

@@ -15,6 +15,7 @@ from kws.errors import KwsError
 from ..data.settings import Settings
 from .augment import Augmentation
 from .effects import CODECS, check_codecs
+from .snr import SNR_REFERENCES
 
 #: Characters of a wrong value that a message shows.
 _SHOWN = 60
@@ -106,6 +107,7 @@ def recipe_schema() -> type[Any]:
         "distance": span(0.05, 50),
         "noise": share,
         "snr": span(-30, 100),
+        "snr_reference": Literal.__getitem__(tuple(SNR_REFERENCES)),
         "tones": share,
         "filtering": share,
         "filter_gain": between(0, 40),

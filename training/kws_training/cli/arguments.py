@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..augmentation.snr import DEFAULT_REFERENCE, SNR_REFERENCES
+
 
 def share(text: str) -> float:
     """Parse a share of the speakers.
@@ -123,6 +125,30 @@ def add_negatives(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of speech without any keyword: half of the recordings train, half are "
         "listened to when thresholds are chosen and stated",
+    )
+
+
+def add_snr_reference(
+    parser: argparse._ActionsContainer, what: str = "--snr", default: str | None = DEFAULT_REFERENCE
+) -> None:
+    """Add the argument that says what a signal-to-noise ratio is measured by.
+
+    Parameters
+    ----------
+    parser : ArgumentParser or argument group
+        Of the verb, or a group of its arguments.
+    what : str
+        What gives the ratio, for the help.
+    default : str or None
+        The reference where none is given; None if that is decided later.
+    """
+    left_out = f"{default} if left out" if default else "as the recipe says if left out"
+    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in SNR_REFERENCES.items())
+    parser.add_argument(
+        "--snr-reference",
+        choices=tuple(SNR_REFERENCES),
+        default=default,
+        help=f"what the ratio of {what} is measured by ({left_out}). {meanings}",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from kws.cli.verb import Verb
@@ -12,7 +13,7 @@ from kws.console import note
 from kws.errors import KwsError
 
 from ..progress import bar
-from .arguments import add_figures, add_recipe, add_seed
+from .arguments import add_figures, add_recipe, add_seed, add_snr_reference
 
 #: Most examples of a recording.
 MOST = 1000
@@ -23,6 +24,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "files", type=Path, nargs="+", metavar="FILE", help="recordings of at most 30 s"
     )
     add_recipe(parser, "heavy")
+    add_snr_reference(parser, "the recipe's snr", default=None)
     parser.add_argument(
         "--noise",
         type=Path,
@@ -50,6 +52,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..augmentation.examples import MOST_PANELS, Surroundings, make_examples
     from ..augmentation.recipe import read_recipe
     from ..augmentation.rooms import find_responses
+    from ..augmentation.snr import defined, definition
     from ..data.recordings import read_noise
     from ..data.unlabelled import find_recordings
 
@@ -57,6 +60,8 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError(f"--count {options.count}: must be 1 to {MOST}")
     _check_folder(options.output)
     augmentation = read_recipe(options.recipe)
+    if options.snr_reference is not None:
+        augmentation = replace(augmentation, snr_reference=options.snr_reference)
     noise_paths = find_recordings(options.noise)
     room_paths = find_recordings(options.rooms)
     noise, damaged = read_noise(noise_paths)
@@ -82,11 +87,13 @@ def _run(options: argparse.Namespace) -> int:
         figures = {
             "folder": str(options.output),
             "examples": written,
+            **definition(augmentation.snr_reference),
             "skipped": [{"file": str(s.path), "reason": s.reason} for s in left_out],
         }
         print(json.dumps(figures, indent=1))
     else:
         print(f"wrote {written} examples, examples.csv and examples.png to {options.output}")
+        print(f"SNR: {defined(augmentation.snr_reference)}")
     if written + written // options.count > MOST_PANELS:
         note(f"examples.png shows the first {MOST_PANELS} spectrograms")
     return 0

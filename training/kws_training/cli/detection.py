@@ -16,6 +16,7 @@ from kws.packaged import find_model, model_content
 from ..data.dataset import DataError
 from ..data.manifest import Manifest
 from ..data.unlabelled import find_recordings, find_with_rows, said_keywords
+from .arguments import add_snr_reference
 from .breakdown import print_groups, print_kinds
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -46,9 +47,9 @@ def add_detection(parser: argparse.ArgumentParser) -> None:
         "--snr",
         type=float,
         metavar="DB",
-        help="put noise under all recordings, so many decibels below their loudest tenth of a "
-        "second",
+        help="put noise under all recordings, so many decibels below them",
     )
+    add_snr_reference(group)
     group.add_argument(
         "--by-kind",
         nargs="?",
@@ -148,7 +149,7 @@ def run_detection(options: argparse.Namespace) -> int:
     """
     from kws.console import note
 
-    from ..evaluation.breakdown import check_group, count_by_kind, group_positives, kinds_of
+    from ..evaluation.breakdown import count_by_kind, group_positives, grouped, kinds_of
     from ..evaluation.conditions import CLEAN, Condition
     from ..evaluation.continuous import score_negatives, score_positives
     from ..evaluation.detection import detector_of, judge
@@ -165,25 +166,27 @@ def run_detection(options: argparse.Namespace) -> int:
     detector_of(spotter.metadata)
     found, left_out = find_positives(options.positives, spotter.keywords)
     paths = _without_keywords(options.negatives, spotter.keywords)
-    if options.group_by is not None:
-        check_group(found, options.group_by)
+    column, about = None, ""
+    if options.group_by is not None or options.report is not None:
+        found, column, about = grouped(found, options.group_by, bar)
     kinds = None
     if options.by_kind is not None or options.report is not None:
         kinds = kinds_of(options.negatives, options.by_kind or None)
     condition = CLEAN
     if options.snr is not None:
-        condition = Condition(noise=noise_of(options.noise or []), snr=options.snr)
+        noise = noise_of(options.noise or [])
+        condition = Condition(noise=noise, snr=options.snr, reference=options.snr_reference)
     negatives = score_negatives(spotter, paths, condition, SEED, bar)
     positives = {
         keyword: score_positives(spotter, ones, condition, SEED, bar)
         for keyword, ones in by_keyword(found).items()
     }
-    report = judge(spotter.metadata, positives, negatives)
+    report = replace(judge(spotter.metadata, positives, negatives), snr=condition.ratio)
     if kinds is not None and (options.by_kind is not None or len(set(kinds.values())) > 1):
         report = replace(report, kinds=count_by_kind(report.keywords, negatives, kinds))
-    if options.group_by is not None:
-        groups = group_positives(report.keywords, positives, options.group_by)
-        report = replace(report, group_by=options.group_by, groups=groups)
+    if column is not None:
+        groups = group_positives(report.keywords, positives, column)
+        report = replace(report, group_by=column, groups=groups, group_about=about)
     figures = report.to_dict()
     figures["skipped"] += [{"file": str(s.path), "reason": s.reason} for s in left_out]
     if options.report is not None:
@@ -208,6 +211,8 @@ def run_detection(options: argparse.Namespace) -> int:
             print_kinds(report.kinds)
         if report.group_by is not None:
             print_groups(report.group_by, report.groups, "detected")
+            if report.group_about:
+                print(report.group_about)
         for skip in figures["skipped"]:
             print(f"skipped: {skip['file']}: {skip['reason']}")
     if options.report is not None:
@@ -271,7 +276,10 @@ def print_report(report: DetectionReport) -> None:
     report : DetectionReport
         What was found of each keyword.
     """
-    print(f"{report.recordings} recordings of keywords, {report.hours:.2f} h without any\n")
+    print(f"{report.recordings} recordings of keywords, {report.hours:.2f} h without any")
+    if report.snr is not None:
+        print(f"noise under everything: SNR {report.snr.described}")
+    print()
     width = max(16, *(len(one.keyword) for one in report.keywords))
     print(
         f"{'':{width}}  {'':8}  threshold  missed  95 % interval     false accepts per hour"

@@ -48,7 +48,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--group-by",
         metavar="COLUMN",
         help="accuracy by speaker, word, or a column of the manifest, the worst group first; with "
-        "--positives the share that is detected",
+        "--positives the share that is detected, also by voice: by pitch and spectrum, where "
+        "nobody says who speaks",
     )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 

@@ -13,9 +13,11 @@ from kws.cli.verb import INTERRUPTED, Verb
 from kws.packaged import find_model
 
 from ..data.unlabelled import find_recordings
+from .arguments import add_snr_reference
 from .detection import SEED, add_streams, noise_of
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
+    from ..augmentation.snr import SnrReference
     from ..evaluation.sweep import Outcome, Threshold
 
 #: Values of a list, at most.
@@ -64,8 +66,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=_numbers(*SNR, clean=True),
         default="clean,20,10,5,0,-5",
         metavar="DB,…",
-        help="noise so many decibels below a recording's loudest tenth of a second; clean: none",
+        help="noise so many decibels below a recording; clean: none",
     )
+    add_snr_reference(parser)
     parser.add_argument(
         "--rt60",
         type=_numbers(*RT60),
@@ -104,6 +107,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from kws.console import note
 
+    from ..augmentation.snr import defined
     from ..evaluation.detection import detector_of
     from ..evaluation.evaluate import open_model
     from ..evaluation.positives import by_keyword, find_positives
@@ -136,6 +140,7 @@ def _run(options: argparse.Namespace) -> int:
             positives,
             negatives,
             noise,
+            options.snr_reference,
             settings,
             60 * options.minutes,
             SEED,
@@ -147,7 +152,7 @@ def _run(options: argparse.Namespace) -> int:
             raise
         stopped = True
         note(f"stopped after {len(outcomes) // len(thresholds)} of {len(settings)} conditions")
-    figures = _figures(thresholds, outcomes, complete=not stopped)
+    figures = _figures(thresholds, outcomes, options.snr_reference, complete=not stopped)
     if options.report is not None:
         from ..reports.sweeps import write_sweep
 
@@ -156,18 +161,26 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(figures, indent=1))
     else:
         _print(thresholds, outcomes)
+        if any(math.isfinite(one) for one in options.snr):
+            print(f"SNR: {defined(options.snr_reference)}")
     if options.report is not None:
         note(f"wrote {options.report / 'index.html'}")
     return INTERRUPTED if stopped else 0
 
 
 def _figures(
-    thresholds: list[Threshold], outcomes: list[Outcome], *, complete: bool
+    thresholds: list[Threshold],
+    outcomes: list[Outcome],
+    reference: SnrReference,
+    *,
+    complete: bool,
 ) -> dict[str, Any]:
+    from ..augmentation.snr import definition
     from ..evaluation.sweep import TARGET
 
     return {
         "target": TARGET,
+        **definition(reference),
         "thresholds": [
             {
                 "keyword": one.keyword,

@@ -6,17 +6,19 @@ column of their manifest says.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..data.dataset import DataError
 from ..data.manifest import Manifest
 from ..data.unlabelled import find_with_rows
+from ..progress import Progress
 from .continuous import StreamScores
 from .detection_results import KeywordResult, KindFigures
-from .groups import GroupFigures, count_groups, first_names
+from .groups import FEW, GroupFigures, count_groups, first_names
 from .positives import Positive
+from .voices import ABOUT, VOICE, with_voices
 
 #: The kind of recordings whose manifest does not say it.
 NOT_GIVEN = "(not given)"
@@ -118,7 +120,54 @@ def check_group(positives: Sequence[Positive], column: str) -> None:
     there = sorted({name for positive in positives for name in positive.columns})
     if column not in there:
         names = first_names(there) if there else "no manifest beside them"
-        raise DataError(f"no recording of --positives has a column {column!r}: there are {names}")
+        raise DataError(
+            f"no recording of --positives has a column {column!r}: there are {names}; or {VOICE}, "
+            "by pitch and spectrum"
+        )
+
+
+def grouped(
+    positives: Sequence[Positive], column: str | None, progress: Progress
+) -> tuple[list[Positive], str, str]:
+    """Decide what recordings of keywords are grouped by, and make the groups that nobody named.
+
+    Parameters
+    ----------
+    positives : sequence of Positive
+        The recordings.
+    column : str or None
+        What they are to be grouped by: "speaker", "voice" or another column of their manifest. None
+        for the speaker, where that makes groups that say something, else for the voice.
+    progress : callable
+        Shows how many recordings are done, if voices are measured.
+
+    Returns
+    -------
+    positives : list of Positive
+        The same, with a column "voice" where that is asked for and no manifest has it.
+    column : str
+        What they are grouped by.
+    about : str
+        What the groups are, where that needs a sentence; else empty.
+
+    Raises
+    ------
+    DataError
+        If none of the recordings has the column; the message lists the columns that there are.
+    """
+    if column is None:
+        column = "speaker" if _speakers_known(positives) else VOICE
+    if column == VOICE and not any(VOICE in one.columns for one in positives):
+        return with_voices(positives, progress), VOICE, ABOUT
+    check_group(positives, column)
+    return list(positives), column, ""
+
+
+def _speakers_known(positives: Sequence[Positive]) -> bool:
+    """Tell whether half of the recordings are of two or more speakers with enough of them."""
+    sizes = Counter(one.columns["speaker"] for one in positives if "speaker" in one.columns)
+    large = [size for size in sizes.values() if size >= FEW]
+    return len(large) >= 2 and 2 * sum(large) >= len(positives)
 
 
 def group_positives(

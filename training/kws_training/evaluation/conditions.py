@@ -10,6 +10,7 @@ import numpy as np
 from kws.arrays import Float32
 
 from ..augmentation.background import add_noise, draw_noise
+from ..augmentation.snr import DEFAULT_REFERENCE, Ratio, SnrReference
 
 #: Samples per second of the streams.
 RATE = 16000
@@ -24,8 +25,9 @@ class Condition:
     noise : sequence of float32 (n,)
         Recordings of noise at 16 kHz.
     snr : float
-        Signal-to-noise ratio in decibels, against the loudest tenth of a second; infinite without
-        noise.
+        Signal-to-noise ratio in decibels; infinite without noise.
+    reference : {"loudest", "third", "peak"}
+        What the ratio is measured by (`augmentation.snr.SNR_REFERENCES`).
     responses : sequence of float32 (n,)
         Impulse responses of rooms at 16 kHz; each recording is in one of them.
     gain : float
@@ -36,9 +38,15 @@ class Condition:
 
     noise: Sequence[Float32] = ()
     snr: float = np.inf
+    reference: SnrReference = DEFAULT_REFERENCE
     responses: Sequence[Float32] = ()
     gain: float = 0.0
     telephone: bool = False
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """The signal-to-noise ratio, with what it is measured by; None without noise."""
+        return Ratio(self.snr, self.reference) if np.isfinite(self.snr) else None
 
     def apply(self, rng: np.random.Generator, samples: Float32) -> Float32:
         """Change a recording as this condition does.
@@ -62,7 +70,7 @@ class Condition:
             samples = reverberate(samples, response)
         if np.isfinite(self.snr):
             noise = draw_noise(rng, self.noise, len(samples), 0.0)[1]
-            samples = add_noise(samples, noise, self.snr)
+            samples = add_noise(samples, noise, self.snr, self.reference)
         if self.gain:
             # what is too loud is clipped, as by a microphone
             samples = np.clip(samples * np.float32(10 ** (self.gain / 20)), -1, 1)

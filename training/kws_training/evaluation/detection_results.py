@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kws.arrays import Float64
 from kws.intervals import rate_interval, share_interval
 
+from ..augmentation.snr import Ratio
 from ..data.dataset import Skipped
 from .groups import GroupFigures
 
@@ -267,12 +268,16 @@ class DetectionReport:
         Keywords of the model without recordings.
     skipped : tuple of Skipped
         Recordings that could not be used, and why.
+    snr : Ratio or None
+        The noise under positives and negatives; None without.
     kinds : tuple of KindFigures
         False accepts by kind of negatives, the worst first; empty where nobody asked.
     group_by : str or None
         The column of ``groups``; None where nobody asked.
     groups : tuple of GroupFigures
         Share of the recordings of keywords that were detected, by group, the worst first.
+    group_about : str
+        What the groups are, where that needs a sentence.
     verifications : int or None
         How often the verifier was asked in the hours without keywords; None without one.
     """
@@ -282,9 +287,11 @@ class DetectionReport:
     recordings: int
     unsaid: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    snr: Ratio | None = None
     kinds: tuple[KindFigures, ...] = ()
     group_by: str | None = None
     groups: tuple[GroupFigures, ...] = ()
+    group_about: str = ""
     verifications: int | None = None
 
     @property
@@ -304,11 +311,13 @@ class DetectionReport:
             All figures by name.
         """
         results = self.keywords
-        asked: dict[str, Any] = {}
+        asked: dict[str, Any] = {} if self.snr is None else {**self.snr.to_dict()}
         if self.kinds:
             asked["kinds"] = [one.to_dict() for one in self.kinds]
         if self.group_by is not None:
             asked["group_by"] = self.group_by
+            if self.group_about:
+                asked["group_about"] = self.group_about
             asked["groups"] = [one.to_dict() for one in self.groups]
         if self.verifications is not None:
             asked["verifications_per_hour"] = self.verifications / self.hours

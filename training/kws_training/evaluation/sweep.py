@@ -16,6 +16,7 @@ from kws.calibration.thresholds import lowest_threshold
 from kws.intervals import rate_interval, share_interval
 from kws.spotter import KeywordSpotter
 
+from ..augmentation.snr import SnrReference
 from ..progress import Progress
 from .conditions import CLEAN, Condition
 from .continuous import StreamScores, hits, score_negatives, score_positives
@@ -208,6 +209,7 @@ def sweep(
     positives: Mapping[str, Sequence[Positive]],
     negatives: Sequence[Path],
     noise: Sequence[Float32],
+    reference: SnrReference,
     settings: Sequence[Setting],
     most_seconds: float,
     seed: int,
@@ -227,6 +229,8 @@ def sweep(
         Recordings without any keyword.
     noise : sequence of float32 (n,)
         Recordings of noise at 16 kHz.
+    reference : {"loudest", "third", "peak"}
+        What the ratios are measured by.
     settings : sequence of Setting
         The conditions.
     most_seconds : float
@@ -251,6 +255,7 @@ def sweep(
         condition = Condition(
             noise=noise,
             snr=setting.snr,
+            reference=reference,
             responses=rooms[setting.rt60],
             gain=setting.gain,
             telephone=setting.telephone,

@@ -195,11 +195,12 @@ def _page(evaluated: Evaluated, shown: dict[str, list[ScoreExcerpt]], curve: Any
             (f"{latency['median']:.2f} s", f"after the word's end (95 %: {latency['p95']:.2f} s)")
         )
     facts.append((f"{evaluated.size / 1000:,.0f} kB", "model file"))
+    noise = "" if report.snr is None else f"; noise under everything: SNR {report.snr.described}"
     return TEMPLATE.substitute(
         title=f"How well does {text(Path(evaluated.model.path).name)} listen?",
         source=f"Recordings of keywords in {text(', '.join(evaluated.positive_folders))}; without "
         f"any in {text(', '.join(evaluated.negative_folders))}; network "
-        f"{digest(evaluated.model.network)}",
+        f"{digest(evaluated.model.network)}{text(noise)}",
         figures="".join(f"<div><b>{figure}</b>{what}</div>" for figure, what in facts),
         links='<a href="report.json">Figures as JSON</a>',
         version=text(kws.__version__),
@@ -304,7 +305,8 @@ def _groups(report: DetectionReport) -> str:
     return (
         f"<h2>By {text(report.group_by)}</h2><p>Share of the recordings of keywords that were "
         f"detected at the thresholds in the model file: {len(report.groups):,} groups, the worst "
-        f"first{more}.</p>" + show_table(("group", "*detected", "*recordings", ""), rows)
+        f"first{more}. {text(report.group_about)}</p>"
+        + show_table(("group", "*detected", "*recordings", ""), rows)
     )
 
 

@@ -190,7 +190,7 @@ def _page(
     )
     return TEMPLATE.substitute(
         title=f"Where does {text(Path(model.path).name)} stop working?",
-        source=f"Network {digest(model.network)}",
+        source=f"Network {digest(model.network)}; SNR is {text(figures['snr_definition'])}",
         figures="".join(f"<div><b>{figure}</b>{what}</div>" for figure, what in facts),
         links='<a href="report.json">Figures as JSON</a>',
         version=text(kws.__version__),
