@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .crossings import find_crossings
 from .phonemes import Phonemes, between, dictionary, pronounce, spelled, within, words_of
 
 #: Distance below which a text counts as the phrase, or as having it in it. So near are a final
@@ -26,6 +27,8 @@ NEAREST = 150
 HALVES = 5
 #: Phonemes of the longest word that is replaced by two words.
 LONG = 12
+#: Sentences that nearly have the phrase in them across words.
+CROSSINGS = 60
 #: Changes of letters that are tried, whatever the count: what comes first is the same for all.
 RESPELLED = 800
 #: Letters that may replace others, in any language written with Latin letters.
@@ -34,12 +37,14 @@ LETTERS = "abdefgiklmnoprstuvwz"
 SHARES = (
     "near",
     "part",
+    "crossing",
     "near",
     "respelled",
     "near",
     "reordered",
     "near",
     "part",
+    "crossing",
     "near",
     "respelled",
 )
@@ -54,7 +59,8 @@ class Confusable:
     text : str
         The text, in lower case.
     kind : str
-        near (with real words), respelled, part or reordered.
+        near (with real words), respelled, part, reordered, or crossing: a short sentence that
+        nearly has the phrase in it across words (`crossings`).
     """
 
     text: str
@@ -98,6 +104,7 @@ def find_confusables(text: str, count: int, seed: int, language: str = "en") -> 
         "respelled": _respelled(words, rng),
         "part": _parts(words),
         "reordered": _reordered(words),
+        "crossing": find_crossings(words, CROSSINGS, seed) if language == "en" else (),
     }
     taken: set[str] = set()
     sounds: set[Phonemes] = set()
