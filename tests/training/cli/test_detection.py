@@ -87,7 +87,7 @@ def test_evaluate_streams_with_a_report(data, streams, tmp_path):
     assert "det-light.png" in page
     assert "By voice" in page  # nobody says who speaks
     assert sum(one["clips"] for one in figures["groups"]) == 4
-    assert figures["group_about"].startswith("voice: nobody says who speaks")
+    assert figures["group_about"].startswith("voice: how recordings sound")
     # written again, over itself
     again = kws("evaluate", MODEL, *streams, "--report", report)
     assert again.returncode == 0, again.stderr

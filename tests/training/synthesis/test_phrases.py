@@ -7,6 +7,7 @@ import pytest
 
 from kws.errors import KwsError
 from kws_training.synthesis import phrases
+from kws_training.synthesis.crossings import find_crossings
 from kws_training.synthesis.engine import Style
 from kws_training.synthesis.engines import fast_engines
 from kws_training.synthesis.phrases import (
@@ -128,7 +129,7 @@ def test_signatures_stay():
         (confusables, ["text", "count", "seed", "language"]),
         (
             synthesized_phrase,
-            ["text", "positives", "negatives", "engines", "seed", "cache", "language"],
+            ["text", "positives", "negatives", "engines", "seed", "cache", "language", "crossings"],
         ),
     ):
         assert list(inspect.signature(function).parameters) == names
@@ -142,3 +143,24 @@ def test_what_a_phrase_is_trained_against():
     assert texts == negative_texts("hey device", 0) != negative_texts("hey device", 1)
     # nothing that differs by a sound alone
     assert not {"hey devite", "say device"} & set(texts)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_it_is_the_phrase_across_words(share):
+    texts = negative_texts("hey device", 0, crossings=share)
+    assert len(texts) == 300
+    across = set(find_crossings(["hey", "device"], 300, 0))
+    assert len(across & set(texts)) == pytest.approx(300 * share, abs=10)
+    if not share:
+        assert texts == negative_texts("hey device", 0)  # whatever there was is cached still
+    assert negative_texts("hallo", 0, "de", share) == negative_texts("hallo", 0, "de")
+
+
+def test_sentences_across_words_are_kept_apart_from_what_was_said_without(engines, tmp_path):
+    made = [
+        synthesized_phrase("hey device", 0, 3, engines, 0, tmp_path, crossings=share)
+        for share in (0.0, 1.0, 0.0)
+    ]
+    texts = [[one.text for one in each.negatives] for each in made]
+    assert texts[0] == texts[2] != texts[1]
+    assert all(len(text.split()) >= 4 for text in texts[1])

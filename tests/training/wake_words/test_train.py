@@ -50,6 +50,7 @@ def trained(words, speech, tiny_base, tmp_path_factory):
         "--false-accepts-per-hour",
         2,
         "--learning-curve",
+        "--rare-voices",
     )
     assert done.returncode == 0, done.stderr
     return output, done
@@ -79,6 +80,7 @@ def test_the_file_is_a_model_of_wake_words(trained):
     assert (source["source"], source["licence"]) == ("not stated", "not stated")
     assert source["recordings"] > 30
     assert contract["provenance"]["synthesized_by"] == []
+    assert contract["provenance"]["options"]["rare_voices"] is True
     curve = contract["provenance"]["learning_curve"]
     assert [point["recordings"] for point in curve] == sorted({p["recordings"] for p in curve})
     assert all(point["clips"] + point["recordings"] == 27 for point in curve)
@@ -147,6 +149,7 @@ def test_two_phrases_taught_by_two_networks(words, speech, tiny_base, tmp_path):
         (["--wake-word", "a", "--wake-word", "a", "--negatives", "."], "different"),
         (["--wake-word", "a", "--positives", "nowhere", "--negatives", "."], "nowhere"),
         (["--wake-word", "a", "--negatives", ".", "--steps", "1"], "--steps"),
+        (["--wake-word", "a", "--negatives", ".", "--crossings", "1.1"], "must be 0 to 1"),
         (["--wake-word", "a", "--data", "."], "--data"),
         (
             ["--wake-word", "a", "--negatives", ".", "--frozen-base", "--precision", "float32"],

@@ -244,6 +244,10 @@ class WakeWordConfig(TrainConfig):
         Times that text to speech says each phrase, and as often other things.
     language : str
         Of the phrases, as espeak-ng names it.
+    crossings : float
+        Share of the other things that are sentences with the phrase nearly across words.
+    rare_voices : bool
+        Whether recordings of rare voices are drawn more often.
     false_accepts_per_hour : float
         What the thresholds in the file are chosen for.
     steps : int
@@ -271,6 +275,8 @@ class WakeWordConfig(TrainConfig):
     hold_out: float = wake_word_defaults.HOLD_OUT
     synthesize: int = wake_word_defaults.SYNTHESIZED
     language: str = "en"
+    crossings: float = wake_word_defaults.CROSSINGS
+    rare_voices: bool = False
     false_accepts_per_hour: float = wake_word_defaults.FALSE_ACCEPTS_PER_HOUR
     steps: int = wake_word_defaults.STEPS
     ensemble: int = wake_word_defaults.ENSEMBLE
@@ -283,6 +289,8 @@ class WakeWordConfig(TrainConfig):
         """Refuse values out of range."""
         super().__post_init__()
         self.check_least(synthesize=0, steps=FEWEST_STEPS, ensemble=1)
+        if not 0 <= self.crossings <= 1:
+            raise KwsError(f"--crossings {self.crossings:g}: must be 0 to 1")
         if self.frozen_base and self.precision != "int8":
             raise KwsError(
                 f"--precision {self.precision}: --frozen-base keeps the word base in int8: give "

@@ -69,6 +69,20 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         f"{WakeWordConfig.language} if left out",
     )
     group.add_argument(
+        "--crossings",
+        type=float,
+        metavar="SHARE",
+        help="of the other things that text to speech says, those that are short sentences in "
+        "which the phrase nearly comes about across words, 0 to 1 "
+        f"({WakeWordConfig.crossings:g} if left out)",
+    )
+    group.add_argument(
+        "--rare-voices",
+        action="store_true",
+        help="draw recordings of the phrase the more often, the rarer the way is in which it is "
+        "said",
+    )
+    group.add_argument(
         "--false-accepts-per-hour",
         type=per_hour,
         metavar="RATE",
@@ -150,6 +164,8 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         WakeWordOptions(
             synthesized=config.synthesize,
             language=config.language,
+            crossings=config.crossings,
+            rare_voices=config.rare_voices,
             hold_out=config.hold_out,
             false_accepts_per_hour=config.false_accepts_per_hour,
             steps=config.steps,

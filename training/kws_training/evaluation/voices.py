@@ -27,9 +27,9 @@ from .positives import LONGEST_POSITIVE, Positive
 VOICE = "voice"
 #: What the groups are, in a sentence.
 ABOUT = (
-    "voice: nobody says who speaks, so recordings are grouped by the median pitch of the word "
-    "(low: below 140 Hz, high: from 200 Hz on) and by its spectrum (bright: above 1 kHz more than "
-    "the median of the keyword's recordings, dull: less)"
+    "voice: how recordings sound, not who speaks: by the median pitch of the word (low: below "
+    "140 Hz, high: from 200 Hz on) and by its spectrum (bright: more above 1 kHz than the median "
+    "of the keyword's recordings, dull: less)"
 )
 #: Median pitches in Hz from which on a voice is middle, and high: of men's voices most are below
 #: the first, of women's and children's most above the second (Titze, Principles of Voice

@@ -20,8 +20,10 @@ from ..data.digest import digest_of
 from ..progress import bar
 from .casting import cast
 from .confusables import find_confusables
+from .crossings import find_crossings
 from .engine import Engine
 from .engines import INSTALL
+from .phonemes import words_of
 from .utterances import Utterance, common_words, say_all
 
 #: Longest phrase, in characters.
@@ -208,7 +210,7 @@ def cast_phrase(
     return said, wrong, kinds
 
 
-def negative_texts(text: str, seed: int, language: str = "en") -> list[str]:
+def negative_texts(text: str, seed: int, language: str = "en", crossings: float = 0.0) -> list[str]:
     """Make the texts that a phrase is trained against: parts, other orders, other words.
 
     Texts that differ by a sound or two are not among them. The same few voices would say both, and
@@ -223,6 +225,9 @@ def negative_texts(text: str, seed: int, language: str = "en") -> list[str]:
         Of all that is random.
     language : str
         As espeak-ng names it.
+    crossings : float
+        Share of the texts, 0 .. 1, that are short sentences in which an English phrase nearly comes
+        about across words (`crossings.find_crossings`); none in other languages.
 
     Returns
     -------
@@ -237,7 +242,10 @@ def negative_texts(text: str, seed: int, language: str = "en") -> list[str]:
     phrase = clean_phrase(text)
     rng = np.random.default_rng(seed)
     found = find_confusables(phrase, TEXTS, seed, language)
-    texts = [one.text for one in found if one.kind in ("part", "reordered")][: TEXTS // 4]
+    count = round(crossings * TEXTS) if language == "en" else 0
+    texts = find_crossings(words_of(phrase), count, seed) if count else []
+    parts = [one.text for one in found if one.kind in ("part", "reordered")]
+    texts += parts[: min(TEXTS // 4, TEXTS - len(texts))]
     words, pool = phrase.split(), common_words()
     while len(texts) < TEXTS:
         place = int(rng.integers(len(words)))
@@ -256,6 +264,7 @@ def synthesized_phrase(
     seed: int,
     cache: Path,
     language: str = "en",
+    crossings: float = 0.0,
 ) -> SynthesizedPhrase:
     """Synthesize a phrase, and what else the same voices say, for training; made once and kept.
 
@@ -277,6 +286,8 @@ def synthesized_phrase(
         Folder that keeps them, by what they are made of.
     language : str
         As espeak-ng names it.
+    crossings : float
+        As for `negative_texts`.
 
     Returns
     -------
@@ -289,13 +300,22 @@ def synthesized_phrase(
         If there is no engine, nothing could be said, or the cache cannot be written.
     """
     voices = [(engine.name, engine.voices) for engine in _some(engines)]
-    made_of = (VERSION, clean_phrase(text), positives, negatives, voices, seed, language)
+    made_of: tuple[object, ...] = (
+        VERSION,
+        clean_phrase(text),
+        positives,
+        negatives,
+        voices,
+        seed,
+        language,
+    )
+    made_of = (*made_of, crossings) if crossings else made_of  # as before there were any
     path = cache / f"phrase-{digest_of(made_of)[:16]}.npz"
     kept = _read(path)
     if kept is not None:
         return kept
     said, _, _ = cast_phrase(text, positives, 0, engines, seed, language)
-    others = negative_texts(text, seed, language) if negatives else []
+    others = negative_texts(text, seed, language, crossings) if negatives else []
     wrong = cast(others, negatives, engines, seed + 1)
     failed: list[KwsError] = []
     spoken = [

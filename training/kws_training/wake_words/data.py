@@ -364,7 +364,16 @@ def _synthesize(
     if count == 0:
         return [], []
     cache = cache_folder("phrases")
-    made = synthesized_phrase(keyword, count, count, engines, options.seed, cache, options.language)
+    made = synthesized_phrase(
+        keyword,
+        count,
+        count,
+        engines,
+        options.seed,
+        cache,
+        options.language,
+        options.crossings,
+    )
     groups = []
     for group in (made.positives, made.negatives):
         found = [find_phrase(image_of(one.samples), {}) for one in group]

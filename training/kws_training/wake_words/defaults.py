@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # what it imports is not needed to print --help
 
 #: Times that text to speech says each phrase, and as often other things.
 SYNTHESIZED = 300
+#: Share of those other things that are sentences with the phrase nearly across words.
+CROSSINGS = 0.0
 #: Training steps of each network.
 STEPS = 1000
 #: Networks from whose mean the model learns.
@@ -45,6 +47,12 @@ class WakeWordOptions:
         Times that text to speech says each phrase, and as often other things; 0 for none.
     language : str
         Language of the phrases: a code of espeak-ng's.
+    crossings : float
+        Share of the other things that text to speech says, 0 .. 1, that are sentences in which the
+        phrase nearly comes about across words.
+    rare_voices : bool
+        Whether recordings of a phrase are drawn the more often, the rarer the way is in which it is
+        said.
     hold_out : float
         Share of each phrase's recordings, by speaker, on which misses are stated.
     false_accepts_per_hour : float
@@ -67,6 +75,8 @@ class WakeWordOptions:
 
     synthesized: int = SYNTHESIZED
     language: str = "en"
+    crossings: float = CROSSINGS
+    rare_voices: bool = False
     hold_out: float = HOLD_OUT
     false_accepts_per_hour: float = FALSE_ACCEPTS_PER_HOUR
     steps: int = STEPS

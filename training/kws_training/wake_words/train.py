@@ -30,6 +30,7 @@ from .ensemble import WakeWordTraining, fit_ensemble
 from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
+from .rarity import with_rare_voices
 from .thresholds import Source, Thresholds, listen, state_points, thresholds_at
 from .verifier import fit_verifier, with_verifier
 from .windows import AUGMENTATION, NOISIER
@@ -85,7 +86,7 @@ def train(
         base, data, options.steps, options.seed, frozen_base=options.frozen_base
     )
     curve = learning_curve(training, data) if options.learning_curve else []
-    phrases = data.phrases()
+    phrases = with_rare_voices(base, data, options.seed) if options.rare_voices else data.phrases()
     ensemble = fit_ensemble(training, phrases, options.ensemble)
     provenance = {
         "word_base_sha256": base.digest,
