@@ -17,6 +17,11 @@ from kws_training.synthesis.engine import Style
 from kws_training.synthesis.engines import INSTALL, chosen, installed
 from kws_training.synthesis.kokoro import BLENDS, Kokoro, find_kokoro
 from kws_training.synthesis.packages import PocketTts, there
+from kws_training.synthesis.published import PUBLISHED, PublishedVoices, download_voices
+
+from ..archives import site
+
+__all__ = ["site"]
 
 VOICES = ("af_heart", "bf_emma", "ff_siwis", "jm_kumo")
 
@@ -227,6 +232,25 @@ def test_an_engine_without_voices_says_what_fetches_them(package, tmp_path, monk
         chosen(["kokoro"])
     with pytest.raises(KwsError, match="pocket-tts: installed without voices: pocket-tts generate"):
         chosen(["pocket-tts"])
+
+
+def test_downloaded_voices_are_found(package, site, files, tmp_path, monkeypatch):
+    """Small files on a server of this machine, in the place of the published ones."""
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    small = []
+    for path in (files / "kokoro-v1.0.onnx", files / "voices-v1.0.bin"):
+        content = path.read_bytes()
+        site.files[f"/{path.name}"] = content
+        digest, address = hashlib.sha256(content).hexdigest(), f"{site.url}/{path.name}"
+        small.append(Download(path.name, len(content), digest, (address,)))
+    published = PublishedVoices("kokoro", len(VOICES), "none", tuple(small))
+    monkeypatch.setitem(PUBLISHED, "kokoro", published)
+    download_voices(["kokoro"])
+    package("kokoro_onnx", KOKORO_ONNX)
+    (engine,) = chosen(["kokoro"], blends=0)
+    assert engine.voices == VOICES
+    download_voices(["kokoro"])
+    assert [path for path, _ in site.asked] == ["/kokoro-v1.0.onnx", "/voices-v1.0.bin"]
 
 
 @pytest.mark.data
