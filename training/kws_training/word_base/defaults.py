@@ -97,6 +97,8 @@ class FitConfig:
 
 #: How to go on from a word base with all words.
 CONTINUED = FitConfig(epochs=8, descent=Descent(learning_rate=2e-3))
+#: How to go on with a teacher: most of what is heard is what it heard.
+TAUGHT = FitConfig(epochs=8, batch=64, connected=16, taught=96, descent=Descent(learning_rate=2e-3))
 #: How to go on from a word base with a few keywords: at a low rate, lightly augmented throughout.
 NARROWED = FitConfig(
     epochs=8, light=1.0, phonemes=0.0, folded=True, descent=Descent(learning_rate=1e-3)
