@@ -9,7 +9,7 @@
 A model is as good as its threshold where nobody measured it. So `kws train --wake-word` trains
 without a kind of speech (a folder), or without several, and the model is judged on that kind at the
 threshold in its file, clean and with noise that nothing was trained on under everything
-(`kws evaluate --noise --snr`: against the loudest tenth of a second). This is done for each kind
+(as `kws evaluate --noise --snr --snr-reference` puts it there). This is done for each kind
 in turn. All phrases are in one network, trained with so many recordings each; the others are
 judged.
 
@@ -50,6 +50,8 @@ from kws.errors import KwsError
 from kws.files import whole_file
 from kws.intervals import rate_interval, share_interval
 from kws.modelfile import ModelFile, read_model
+from kws_training.augmentation.snr import DEFAULT_REFERENCE, defined, definition
+from kws_training.cli.arguments import add_snr_reference
 from kws_training.cli.detection import noise_of
 from kws_training.cli.train_wake_words import folders_of, without_phrases
 from kws_training.data.dataset import Clip
@@ -277,8 +279,12 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
     if options.snr:
         noise = noise_of(options.test_noise)
         paths = find_recordings(options.test_noise)
+        reference = options.snr_reference
+        # a name without the reference is that of the default: whatever was judged is found again
+        by = "" if reference == DEFAULT_REFERENCE else f" by {reference}"
         settings += [
-            Setting(f"{snr:g} dB", Condition(noise=noise, snr=snr), paths) for snr in options.snr
+            Setting(f"{snr:g} dB{by}", Condition(noise, snr, reference), paths)
+            for snr in options.snr
         ]
     results = []
     for seed in options.seeds:
@@ -419,8 +425,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"{stages}\n" if stages else "", end="")
         for line in tables([one for one in results if one["stages"] == stages]):
             print(line)
+    if options.snr:
+        print(f"\nSNR: {defined(options.snr_reference)}")
     if options.json is not None:
-        write_result(options.json, {**began, "runs": results})
+        write_result(options.json, {**began, **definition(options.snr_reference), "runs": results})
     return 0
 
 
@@ -461,6 +469,7 @@ def main() -> int:
         metavar="DB",
         help="of the noise under everything (10 5)",
     )
+    add_snr_reference(parser)
     add("--recordings", type=int, default=40, metavar="N", help="of each phrase to train with (40)")
     add(
         "--synthesize",

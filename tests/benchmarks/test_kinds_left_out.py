@@ -132,6 +132,7 @@ def test_a_model_is_judged_as_evaluate_does_and_kept(benchmark, audio, tmp_path,
     done = benchmark("kinds_left_out.py", *arguments)
     assert done.returncode == 0, done.stderr
     assert "| hums |" in done.stdout
+    assert "SNR: loudest: power of a recording" in done.stdout
     (run,) = json.loads((tmp_path / "result.json").read_text())["runs"]
     clean, noisy = run["judged"]
     assert (clean["condition"], noisy["condition"]) == ("clean", "10 dB")
