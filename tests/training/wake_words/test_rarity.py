@@ -67,7 +67,11 @@ def test_machines_are_drawn_as_often_as_before(base):
     machines = [clip(2, n) for n in range(5)]
     nothing = FrameSet([], [], [])
     data = WakeWordData(
-        [WakeWordClips("hey", people, machines, [], [])], nothing, nothing, nothing, nothing, [], ""
+        [WakeWordClips("hey", people, machines, [], [])],
+        *(nothing, nothing, nothing, nothing),
+        [],
+        "",
+        (),
     )
     plain, rare = data.phrases(), with_rare_voices(base, data, 0)
     assert rare.weights.sum() == pytest.approx(1)
