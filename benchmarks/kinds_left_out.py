@@ -4,7 +4,7 @@
         --kinds AUDIO/speech/* AUDIO/telephone --others AUDIO/speech_commands_words
         --noise AUDIO/noise/nonspeech --test-noise AUDIO/noise/kitchen --work FOLDER
         [--leave-out orders,accents community,moods] [--steps 600] [--seeds 0 1] [--json FILE]
-        [--verifier elder]
+        [--recipes shipping narrow:channels=0.2,babble=0.25] [--verifier elder]
 
 A model is as good as its threshold where nobody measured it. So `kws train --wake-word` trains
 without a kind of speech (a folder), or without several, and the model is judged on that kind at the
@@ -32,12 +32,13 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.arguments import number_between
+from support.arguments import name_and_value, number_between
 from support.frames import FrameStream, frame_stream, listen
 from support.origin import origin
 from support.script import check_json, status_of
@@ -68,6 +69,7 @@ from kws_training.wake_words.defaults import (
     VERIFIERS,
     WakeWordOptions,
 )
+from kws_training.wake_words.recipe import SHIPPING, WakeWordRecipe
 
 #: False accepts per hour at which misses are read off the kind left out.
 RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -133,8 +135,9 @@ def split_phrase(keyword: str, folders: Sequence[Path], count: int) -> Phrase:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: what it leaves out, and its seed."""
+    """One training: its recipe, what it leaves out, and its seed."""
 
+    recipe: WakeWordRecipe
     left_out: tuple[str, ...]
     seed: int
 
@@ -153,6 +156,7 @@ def train_or_read(
         ensemble=options.ensemble,
         verifier=options.verifier,
         seed=run.seed,
+        recipe=run.recipe,
     )
     clips = [*negatives, *options.noise_clips, *(c for one in phrases for c in one.training)]
     names = [one.keyword for one in phrases]
@@ -287,27 +291,28 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
             for snr in options.snr
         ]
     results = []
-    for seed in options.seeds:
-        for left_out in options.leave_out:
-            run = Run(left_out, seed)
-            path, model = train_or_read(run, options, phrases, kinds)
-            for stages, one in stages_of(model).items():
-                name = f".{'_'.join(s.name for s in settings)}.{stages}{VERSION}.json"
-                kept = path.with_suffix(name)
-                if not kept.exists():
-                    note(f"judging {stages} on {', '.join(left_out)}")
-                    entries = judge(one, run, settings, phrases, kinds)
-                    with whole_file(kept) as stream:
-                        stream.write(json.dumps(entries).encode())
-                results.append(
-                    {
-                        "left_out": left_out,
-                        "seed": seed,
-                        "model": str(path),
-                        "stages": stages,
-                        "judged": json.loads(kept.read_text()),
-                    }
-                )
+    for (name, recipe), seed, left_out in product(
+        options.recipes, options.seeds, options.leave_out
+    ):
+        run = Run(recipe, left_out, seed)
+        path, model = train_or_read(run, options, phrases, kinds)
+        for stages, one in stages_of(model).items():
+            kept = path.with_suffix(f".{'_'.join(s.name for s in settings)}.{stages}{VERSION}.json")
+            if not kept.exists():
+                note(f"judging {stages} on {', '.join(left_out)}")
+                entries = judge(one, run, settings, phrases, kinds)
+                with whole_file(kept) as stream:
+                    stream.write(json.dumps(entries).encode())
+            results.append(
+                {
+                    "recipe": name,
+                    "left_out": left_out,
+                    "seed": seed,
+                    "model": str(path),
+                    "stages": stages,
+                    "judged": json.loads(kept.read_text()),
+                }
+            )
     return results
 
 
@@ -421,19 +426,37 @@ def run(options: argparse.Namespace) -> int:
         f"{options.ensemble}, seeds {', '.join(map(str, options.seeds))}; left out in turn: "
         f"{groups}; asked: {options.false_accepts_per_hour:g} per hour\n"
     )
-    for stages in dict.fromkeys(one["stages"] for one in results):
-        print(f"{stages}\n" if stages else "", end="")
-        for line in tables([one for one in results if one["stages"] == stages]):
-            print(line)
+    for name, recipe in options.recipes:
+        print(f"{name}: {recipe}\n")
+        its = [one for one in results if one["recipe"] == name]
+        for stages in dict.fromkeys(one["stages"] for one in its):
+            print(f"{stages}\n" if stages else "", end="")
+            for line in tables([one for one in its if one["stages"] == stages]):
+                print(line)
+            print()
     if options.snr:
-        print(f"\nSNR: {defined(options.snr_reference)}")
+        print(f"SNR: {defined(options.snr_reference)}")
     if options.json is not None:
-        write_result(options.json, {**began, **definition(options.snr_reference), "runs": results})
+        recipes = {name: asdict(recipe) for name, recipe in options.recipes}
+        about = {**began, **definition(options.snr_reference), "recipes": recipes}
+        write_result(options.json, {**about, "runs": results})
     return 0
 
 
 def _group(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def _recipe(text: str) -> tuple[str, WakeWordRecipe]:
+    name, _, changes = text.partition(":")
+    recipe = SHIPPING
+    for change in [one for one in changes.split(",") if one]:
+        field, value = name_and_value(change, "NAME:FIELD=NUMBER,…")
+        if field not in {one.name for one in fields(recipe)}:
+            there = ", ".join(one.name for one in fields(recipe))
+            raise argparse.ArgumentTypeError(f"{field!r:.60}: a recipe has {there}")
+        recipe = replace(recipe, **{field: number_between(-100, 100)(value)})
+    return name, recipe
 
 
 def main() -> int:
@@ -481,6 +504,14 @@ def main() -> int:
     add("--steps", type=int, default=STEPS, metavar="N", help=f"of each network ({STEPS})")
     add("--ensemble", type=int, default=1, metavar="N", help="networks of each training (1)")
     add("--verifier", choices=VERIFIERS, help="train a second network too, and judge both")
+    add(
+        "--recipes",
+        type=_recipe,
+        nargs="+",
+        default=[("shipping", SHIPPING)],
+        metavar="NAME[:FIELD=NUMBER,…]",
+        help="to compare: that of kws train, with changes",
+    )
     add("--seeds", type=int, nargs="+", default=[0], metavar="N", help="(0)")
     add(
         "--false-accepts-per-hour",

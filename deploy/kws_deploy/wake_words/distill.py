@@ -31,12 +31,11 @@ from kws_training.synthesis.engines import installed
 from kws_training.synthesis.phrases import SynthesizedClip, synthesized_phrase
 from kws_training.wake_words.data import WakeWordData, WakeWordSources, prepare
 from kws_training.wake_words.defaults import STATED_RATES, WakeWordOptions
+from kws_training.wake_words.kinds import kinds_of
 from kws_training.wake_words.phrases import PhraseClip, find_phrase
 from kws_training.wake_words.thresholds import (
-    MIN_SOURCE_HOURS,
-    Source,
+    KindScores,
     Thresholds,
-    source_of,
     state_points,
     thresholds_at,
 )
@@ -187,7 +186,7 @@ def calibration_streams(stream: HeardStream, receptive_field: int, seed: int) ->
 def choose_thresholds(
     model: ModelFile, data: WakeWordData, options: MicroOptions
 ) -> dict[float, Thresholds]:
-    """Choose the thresholds of each rate of false accepts per hour, by the negatives' sources.
+    """Choose the thresholds of each rate of false accepts per hour, by the negatives' kinds.
 
     Parameters
     ----------
@@ -199,26 +198,20 @@ def choose_thresholds(
         Which rate is wanted.
     """
     parts = data.training, data.development
-    places = source_of([clip for part in parts for clip in part.clips])
-    hours: dict[str, float] = {}
+    clips = [clip for part in parts for clip in part.clips]
     lengths = [len(image) for part in parts for image in part.images]
-    for place, length in zip(places, lengths, strict=True):
-        hours[place] = hours.get(place, 0.0) + length * MicroConfig().hop_seconds / 3600
-    places = [place if hours[place] >= MIN_SOURCE_HOURS else "" for place in places]
+    kinds = kinds_of(clips, [length * MicroConfig().hop_seconds / 3600 for length in lengths])
     count = len(data.training.clips)
-    trained = list(zip(data.training.clips, places[:count], strict=True))
-    fresh = list(zip(data.development.clips, places[count:], strict=True))
-    sources = []
-    for place in sorted(set(places)):
-        traces = [
-            _traces(model, [clip for clip, its in clips if its == place])
-            for clips in (trained, fresh)
-        ]
-        sources.append(Source(*traces))
+    heard = []
+    for kind in sorted(set(kinds)):
+        rows = [row for row, its in enumerate(kinds) if its == kind]
+        trained = _traces(model, [clips[row] for row in rows if row < count])
+        fresh = _traces(model, [clips[row] for row in rows if row >= count])
+        heard.append(KindScores(kind, trained, fresh, []))
     rates = sorted({*STATED_RATES, options.false_accepts_per_hour})
     found = {}
     for rate in rates:
-        levels = thresholds_at(model, sources, rate)
+        levels = thresholds_at(model, heard, rate)
         found[rate] = {one: min(level, HIGHEST_THRESHOLD) for one, level in levels.items()}
         for keyword, level in levels.items():
             if level > HIGHEST_THRESHOLD and rate == options.false_accepts_per_hour:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kws.frontend import WORDS
-from kws_training.augmentation.noise import NoisyWindowMaker, composed_frames
+from kws_training.augmentation.noise import NoisyWindowMaker, babble_frames, composed_frames
 from kws_training.augmentation.spectra import SpectralAugmentation
 
 
@@ -51,3 +51,18 @@ def test_composed_noise_changes_over_time_and_frequency():
     assert spread.min() < 1.5  # and what goes on and on
     colours = np.log(np.exp(frames).mean(1))
     assert (colours.max(1) - colours.min(1)).min() > 1.0
+
+
+def test_babble_has_fewer_pauses_than_its_talkers():
+    rng = np.random.default_rng(0)
+    talk = np.zeros((5000, WORDS.bands), np.uint8)
+    for start in range(0, 5000, 100):  # half of the time is a pause
+        talk[start : start + 50] = rng.integers(120, 180, (50, WORDS.bands), np.uint8)
+    frames = babble_frames(np.random.default_rng(0), [talk[:2000], talk[2000:]], 2500)
+    assert frames.shape == (2500, WORDS.bands)
+    assert frames.dtype == np.float32
+    level = frames.max(axis=1)
+    assert np.mean(level < level.max() - 4) < 0.3
+    for start in (0, 1000):
+        assert np.exp(frames[start : start + 1000]).mean() == pytest.approx(1, rel=1e-3)
+    assert babble_frames(rng, [talk], 0).shape == (0, WORDS.bands)

@@ -1,4 +1,4 @@
-"""Who lends a microphone: the people who say no phrase, where machines alone say the phrases."""
+"""What recordings are for, whose microphone is lent, and what noise is made of."""
 
 import shutil
 from pathlib import Path
@@ -25,27 +25,28 @@ SPOKEN = PhraseClip(np.full((60, WORDS.bands), 90, np.uint8), 20, 40)
 CLIP = Clip(Path("a.wav"), "hey", "hey", "a")
 
 
-@pytest.mark.parametrize(
-    ("people", "machines", "silent", "lent"),
-    [
-        ([], [SPOKEN], False, True),
-        ([(CLIP, SPOKEN)], [SPOKEN], False, False),
-        ([], [SPOKEN], True, False),
-    ],
-)
-def test_profiles(people, machines, silent, lent):
+def data_of(negative, noise=NONE):
+    words = [WakeWordClips("hey", [(CLIP, SPOKEN)], [SPOKEN], [], [])]
+    return WakeWordData(words, FrameSet([CLIP], [negative], []), NONE, NONE, noise, [], "", ())
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_microphones_are_those_of_the_negatives(silent):
     image = np.full((80, WORDS.bands), 0 if silent else 120, np.uint8)
-    data = WakeWordData(
-        [WakeWordClips("hey", people, machines, [], [])],
-        FrameSet([CLIP], [image], []),
-        NONE,
-        NONE,
-        NONE,
-        [],
-        "",
-        (),
-    )
-    assert (data.profiles() is not None) == lent
+    assert (data_of(image).profiles() is None) == silent
+
+
+def test_a_share_of_the_noise_is_babble():
+    steady = np.full((3000, WORDS.bands), 100, np.uint8)
+    talk = np.random.default_rng(0).integers(50, 200, (900, WORDS.bands), np.uint8)
+    data = data_of(talk, FrameSet([CLIP], [steady], []))
+    bank = data.noise_bank(0.25, 0)
+    assert bank.shape == (4000, WORDS.bands)
+    np.testing.assert_allclose(bank[:3000], bank[0, 0])
+    assert bank[3000:].std() > 0.5
+    np.testing.assert_array_equal(bank, data.noise_bank(0.25, 0))
+    assert len(data.noise_bank(0.0, 0)) == 3000
+    assert len(data_of(talk).noise_bank(0.0, 0)) == 6000  # made up: a minute
 
 
 def record(path, *seconds_and_levels):

@@ -1,6 +1,6 @@
 """Thresholds for rates that are rarer than what was heard."""
 
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +8,15 @@ import pytest
 
 from kws.calibration.scores import Trace, Track
 from kws.metadata import DetectorDefaults
-from kws_training.data.dataset import Clip
-from kws_training.wake_words.thresholds import Source, source_of, tail_threshold, thresholds_at
+from kws_training.wake_words.thresholds import (
+    MAX_THRESHOLD,
+    NOISE_ALLOWANCE,
+    UNHEARD,
+    KindScores,
+    Tail,
+    threshold_of,
+    thresholds_at,
+)
 
 COLUMN, PER_HOUR, SLOPE = 0.08, 200, 0.8
 
@@ -28,7 +35,7 @@ def stream(hours, seed):
 def test_the_tail_is_continued(rate):
     # that the log-odds of so many events an hour exceed -4 + x is 200 exp(-x / 0.8)
     wanted = -4 + SLOPE * np.log(PER_HOUR / rate)
-    levels = [tail_threshold([stream(0.4, seed)], rate) for seed in range(40)]
+    levels = [threshold_of([Tail.of([stream(0.4, seed)])], rate) for seed in range(40)]
     odds = np.log(np.array(levels) / (1 - np.array(levels)))
     assert np.mean(odds) == pytest.approx(wanted, abs=0.25)
     assert np.std(odds) < 1.5
@@ -37,7 +44,7 @@ def test_the_tail_is_continued(rate):
 def test_fresh_hours_have_about_that_rate():
     rates = []
     for seed in range(30):
-        threshold = tail_threshold([stream(1.0, seed)], 2.0)
+        threshold = threshold_of([Tail.of([stream(1.0, seed)])], 2.0)
         rates.append(stream(3.0, 100 + seed).count(threshold) / 3.0)
     assert 1.0 < np.median(rates) < 4.0
     assert max(rates) < 20
@@ -45,47 +52,64 @@ def test_fresh_hours_have_about_that_rate():
 
 def test_recordings_apart_are_one_sample():
     parts = [stream(0.2, seed) for seed in (1, 2)]
-    both = tail_threshold(parts, 0.5)
-    assert both != tail_threshold(parts[:1], 0.5)
-    assert 0 < both < 1
+    both = Tail.of(parts)
+    assert both.per_hour * 0.4 == pytest.approx(30)
+    assert both.lowest > Tail.of(parts[:1]).lowest - 1e-9
 
 
-def clips(*paths):
-    return [Clip(Path(path), "_unknown_", "", "") for path in paths]
+DEFAULTS = DetectorDefaults(smoothing=COLUMN, refractory=1.0, longest=1.0, thresholds={"w": 0.5})
+MODEL = SimpleNamespace(metadata=SimpleNamespace(labels=("w",), detector=DEFAULTS))
 
 
-def test_sources_are_the_folders_below_what_holds_them_all():
-    assert source_of(clips("/d/a/x.wav", "/d/a/deep/y.wav", "/d/b/z.wav", "/d/w.wav")) == [
-        "a",
-        "a",
-        "b",
-        "",
-    ]
-    assert source_of(clips("/d/a/x.wav", "/d/a/y.wav")) == ["", ""]
-    assert source_of([]) == []
+def trace(seed, hours=0.4, higher=0.0):
+    """The scores of `stream`, all events by some log-odds higher."""
+    one = stream(hours, seed)
+    odds = np.log(one.smoothed / (1 - one.smoothed))
+    score = 1 / (1 + np.exp(-np.where(odds > -10, odds + higher, odds)))
+    return Trace(score[:, None].astype(np.float32), COLUMN, hours * 3600, exclusive=False)
 
 
-def test_the_worst_source_decides():
-    """Where a model will listen is a source that it never heard."""
+def level(*kinds, rate=0.5):
+    threshold = thresholds_at(MODEL, kinds, rate)["w"]
+    return np.log(threshold / (1 - threshold))
 
-    def trace(scale, seed, hours=0.4):
-        one = stream(hours, seed)
-        odds = np.log(one.smoothed / (1 - one.smoothed))
-        score = 1 / (1 + np.exp(-np.where(odds > -10, -4 + scale * (odds + 4), odds)))
-        return Trace(score[:, None].astype(np.float32), COLUMN, one.hours * 3600, exclusive=False)
 
-    defaults = DetectorDefaults(
-        smoothing=COLUMN, refractory=1.0, longest=1.0, thresholds={"w": 0.5}
+def test_all_kinds_count_alike_however_many_hours_they_have():
+    easy, easier = (
+        KindScores("easy", [trace(1)], [trace(2)], []),
+        KindScores("b", [trace(5)], [], []),
     )
-    model = SimpleNamespace(metadata=SimpleNamespace(labels=("w",), detector=defaults))
-    easy, hard = Source([trace(0.6, 1)], [trace(0.6, 2, 0.3)]), Source([trace(1.0, 3)], [])
-    alone = thresholds_at(model, [easy], 0.5)["w"]
-    assert thresholds_at(model, [easy, hard], 0.5)["w"] > alone
-    # of a minute nothing can be told
-    short = Source([trace(1.0, 3, 0.02)], [])
-    assert thresholds_at(model, [easy, short], 0.5)["w"] == pytest.approx(alone, abs=0.05)
-    assert thresholds_at(model, [easy, hard], 0.1)["w"] > thresholds_at(model, [easy, hard], 1)["w"]
+    hard = KindScores("hard", [trace(3, higher=2.0)], [], [])
+    assert level(easy, easier) + 0.7 < level(easy, hard) < level(hard) < level(easy, easier) + 3
+    long = KindScores("long", [trace(1, 4.0)], [], [])
+    assert level(long, hard) == pytest.approx(level(easy, hard), abs=0.5)
+    assert level(easy, hard, rate=0.1) > level(easy, hard, rate=1.0)
+
+
+def test_what_it_fires_on_in_noise_counts_from_more_events_on():
+    quiet = KindScores("a", [trace(1)], [], [])
+    alone = level(quiet)
+    assert level(replace(quiet, noisy=quiet.trained)) == alone
+    loud = [trace(1, higher=3.0)]
+    assert level(replace(quiet, noisy=loud)) == pytest.approx(
+        level(KindScores("a", loud, [], []), rate=0.5 * NOISE_ALLOWANCE), abs=0.02
+    )
+    assert level(replace(quiet, noisy=loud)) > alone
+
+
+def test_a_threshold_is_for_kinds_never_heard():
+    heard = KindScores("a", [trace(1)], [], [])
+    expected = threshold_of([Tail.of([stream(0.4, 1)])], 2.0 / UNHEARD)
+    assert thresholds_at(MODEL, [heard], 2.0)["w"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_nothing_heard_says_nothing():
-    assert tail_threshold([], 0.5) == 0.0
+    assert threshold_of([], 0.5) == 0.0
+    assert Tail.of([]) is None
+    assert thresholds_at(MODEL, [], 0.5) == {"w": 0.0}
+    # a tail that never falls
+    assert threshold_of([Tail(20.0, 5.0, 100.0)], 0.5) == MAX_THRESHOLD
+    alike = Track(
+        np.tile([0.9] + [0.0] * 99, 50).astype(np.float32), np.ones(5000, bool), 13, 0.08, 400
+    )
+    assert Tail.of([alike]).slope > 0

@@ -17,7 +17,7 @@ from kws.modelfile import read_model
 from kws.network import StepNetwork
 from kws_training.networks.streaming import Whole, whole_model
 from kws_training.networks.word_base import read_base
-from kws_training.wake_words.thresholds import Source
+from kws_training.wake_words.thresholds import KindScores
 from kws_training.wake_words.verifier import (
     FittedVerifier,
     VerifierNetwork,
@@ -82,11 +82,11 @@ def test_gates_are_passed_so_often():
         Trace(rng.random((frames, 2)).astype(np.float32), 0.08, hours * 3600, exclusive=False)
         for _ in "ab"
     ]
-    gates = gates_at(("a", "b"), [Source([traces[0]], [traces[1]])], 200)
+    gates = gates_at(("a", "b"), [KindScores("a", [traces[0]], [traces[1]], [])], 200)
     scores = np.concatenate([one.scores for one in traces])
     for number, label in enumerate("ab"):
         assert (scores[:, number] >= np.float32(gates[label])).sum() == 200  # of an hour
-    few = gates_at(("a", "b"), [Source([traces[0]], [])], 1e-6)
+    few = gates_at(("a", "b"), [KindScores("a", [traces[0]], [], [])], 1e-6)
     assert few["a"] == scores[:frames, 0].max()  # the highest at least
 
 

@@ -9,8 +9,14 @@ from kws.frontend import WORDS
 from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import to_frames, to_images
-from kws_training.wake_words.negatives import FAINT_LEVEL, NegativeStream, vary_negatives
+from kws_training.wake_words.negatives import (
+    FAINT_LEVEL,
+    NegativeStream,
+    in_noise,
+    vary_negatives,
+)
 from kws_training.wake_words.phrases import PhraseClip, PhraseSet
+from kws_training.wake_words.recipe import WakeWordRecipe
 from kws_training.wake_words.windows import (
     EARLIEST,
     LATEST,
@@ -30,6 +36,8 @@ NOTHING = SpectralAugmentation(
     reverberation=0.0,
     masks=0.0,
 )
+#: A recipe that changes no window by itself.
+AS_IT_IS = WakeWordRecipe(microphones=0.0, channels=0.0, babble=0.0, mined_disturbed=0.0)
 #: ln(power) of the phrase, of what sounds like it, and of other speech.
 SAID, ALIKE, OTHER = 6.0, 3.0, -2.0
 
@@ -57,18 +65,24 @@ def made(
     seed=0,
     phrases=PHRASES,
     profiles=None,
+    recipe=AS_IT_IS,
 ):
+    maker = window_maker(shares, augmentation, phrases, profiles, recipe)
+    windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
+    return maker.batch(np.random.default_rng(seed), tape, windows)
+
+
+def window_maker(shares, augmentation, phrases=PHRASES, profiles=None, recipe=AS_IT_IS):
     noise = np.zeros((100, WORDS.bands), np.float32)
-    maker = WakeWindowMaker(
+    return WakeWindowMaker(
         WindowMaker(noise, WORDS.floor, WORDS.ceiling, augmentation),
         phrases,
         PhraseSet.of([(-1, [spoken(ALIKE)], 1.0)]),
         WINDOW,
         shares,
         profiles,
+        recipe,
     )
-    windows = np.full((mined, WINDOW.frames + 8, WORDS.bands), 200, np.uint8)
-    return maker.batch(np.random.default_rng(seed), tape, windows)
 
 
 def test_a_tape_has_all_recordings_and_silence_between_some():
@@ -102,6 +116,24 @@ def test_recordings_said_otherwise_are_longer_or_shorter_and_no_copies():
     for one, its in zip(said[:30], recordings[:30], strict=True):
         assert not np.array_equal(one[:100], its[:100])
     for one, its in zip(said, vary_negatives(recordings, maker, 0), strict=True):
+        np.testing.assert_array_equal(one, its)
+
+
+def test_noise_is_measured_against_the_loudest_tenth_of_a_second():
+    noise = np.zeros((5000, WORDS.bands), np.float32)  # of one level
+    maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, NOTHING)
+    recording = np.full((200, WORDS.bands), to_images(np.float32(-9.0)))
+    recording[50:60] = to_images(np.float32(2.0))
+    quiet = np.full((5, WORDS.bands), to_images(np.float32(-3.0)))
+    noisy = in_noise([recording, quiet] * 300, maker, 10.0, 0)
+    assert [len(one) for one in noisy[:2]] == [200, 5]
+    assert noisy[0].dtype == np.uint8
+    found = np.mean([to_frames(one[100:]).mean() for one in noisy[::2]])
+    # 10 dB, and noise of random colour is no even spectrum: its mean in ln is lower
+    assert -0.7 < found - (2.0 - np.log(10)) < 0.1
+    short = np.mean([np.exp(to_frames(one)).mean() for one in noisy[1::2]])
+    assert short == pytest.approx(np.exp(-3.0) * 1.1, rel=0.1)
+    for one, its in zip(noisy[:9], in_noise([recording, quiet] * 5, maker, 10.0, 0), strict=False):
         np.testing.assert_array_equal(one, its)
 
 
@@ -144,11 +176,40 @@ def test_any_window_may_be_heard_by_another_microphone(tape):
     narrow = np.full((60, WORDS.bands), 30, np.uint8)
     narrow[20:40, :20] = 200
     profiles = MicrophoneProfiles.of([narrow])
-    frames = made(tape, profiles=profiles).frames[:, :, 0]
+    recipe = replace(AS_IT_IS, microphones=0.5)
+    frames = made(tape, profiles=profiles, recipe=recipe).frames[:, :, 0]
     lent = frames[:, :, :10].max(axis=(1, 2)) - frames[:, :, 30:].max(axis=(1, 2)) > 3
     said = np.arange(len(frames)) < WindowCounts().positives
     assert 0.15 < lent[said].mean() < 0.7
     assert 0.15 < lent[~said].mean() < 0.6
+
+
+def test_any_window_may_come_by_telephone(tape):
+    recipe = replace(AS_IT_IS, channels=0.5)
+    frames = np.stack([made(tape, recipe=recipe, seed=n).frames[:, :, 0] for n in range(4)])
+    narrow = frames[..., 20:30].max(axis=(2, 3)) - frames[..., 0].max(axis=2) > 4
+    positives = WindowCounts().positives
+    assert 0.2 < narrow[:, :positives].mean() < 0.4  # half, of which 0.6 are narrow
+    assert 0.1 < narrow[:, positives:].mean() < 0.3  # three quarters of them
+
+
+def test_a_share_of_a_stream_is_disturbed_before_it_is_mined(tape):
+    rng = np.random.default_rng(0)
+    stream = NegativeStream(rng.integers(90, 120, (60_500, WORDS.bands), np.uint8))
+    augmentation = SpectralAugmentation(gain=(-35.0, -30.0))
+
+    def changed(share):
+        recipe = replace(AS_IT_IS, mined_disturbed=share)
+        maker = window_maker(WindowCounts(), augmentation, recipe=recipe)
+        heard = maker.disturbed(np.random.default_rng(1), stream).images
+        assert heard.shape == stream.images.shape
+        assert heard.dtype == np.uint8
+        pieces = np.abs(heard.astype(int) - stream.images)[:60_000].reshape(20, -1).mean(axis=1)
+        return np.mean(pieces > 20)  # by 30 dB
+
+    assert changed(0.0) == 0.0
+    assert 0.2 < changed(0.5) < 0.8
+    assert changed(1.0) == 1.0
 
 
 def test_what_was_mined_comes_back(tape):

@@ -8,11 +8,14 @@ microphones, two noises at once, and made-up sounds with onsets, tones and rhyth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kws.activity import LN_PER_DB
-from kws.arrays import Float32
+from kws.arrays import Float32, UInt8
 
+from ..data.images import to_frames
 from .spectra import WindowMaker, coloured_frames, curves, warp
 
 #: Share of the windows whose noise is recorded.
@@ -29,6 +32,12 @@ SECOND = 0.3
 SECOND_LEVEL = (-12.0, 3.0)
 #: Sounds of which a composed noise is made.
 PARTS = 3
+#: People who talk at once in babble, at least and at most.
+TALKERS = (3, 7)
+#: Frames in which the same people talk: ten seconds.
+TALK_FRAMES = 1000
+#: Decibels by which one of them is quieter than another, at most.
+TALK_LEVELS = 10.0
 
 
 class NoisyWindowMaker(WindowMaker):
@@ -107,6 +116,36 @@ def composed_frames(rng: np.random.Generator, count: int, length: int, bands: in
         power += np.exp(swell[..., None] + colour + level).astype(np.float32)
     power *= rng.standard_gamma(3.0, power.shape, dtype=np.float32) / 3.0
     return np.asarray(np.log(power + 1e-9), np.float32)
+
+
+def babble_frames(rng: np.random.Generator, recordings: Sequence[UInt8], length: int) -> Float32:
+    """Make babble of recordings: several people who talk at once, others every ten seconds.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws who talks, from where on and how loudly.
+    recordings : sequence of uint8 (frames, bands)
+        Grey levels of speech, which follow one another.
+    length : int
+        Number of frames.
+
+    Returns
+    -------
+    float32 (length, bands)
+        ln(power); the mean power of every ten seconds is 1.
+    """
+    speech = np.concatenate(recordings)
+    pieces = [np.zeros((0, speech.shape[1]), np.float32)]
+    for _ in range(-(-length // TALK_FRAMES)):
+        count = int(rng.integers(*TALKERS))
+        starts = rng.integers(0, len(speech), count)
+        talk = to_frames(speech[(starts[:, None] + np.arange(TALK_FRAMES)) % len(speech)])
+        loud = np.percentile(talk.max(2), 90, axis=1)[:, None, None]
+        down = rng.uniform(0, TALK_LEVELS, (count, 1, 1)) * LN_PER_DB
+        joined = np.log(np.exp(talk - loud - down).sum(0, keepdims=True)).astype(np.float32)
+        pieces.append(_to_unit(joined)[0])
+    return np.concatenate(pieces)[:length]
 
 
 def _strikes(rng: np.random.Generator, count: int, length: int) -> Float32:

@@ -15,6 +15,7 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 
 from ..augmentation.microphones import MicrophoneProfiles
+from ..augmentation.noise import babble_frames
 from ..augmentation.spectra import coloured_frames
 from ..cache import cache_folder
 from ..data.dataset import Clip, DataError, Skipped
@@ -26,6 +27,7 @@ from ..synthesis.engine import Engine
 from ..synthesis.engines import chosen
 from ..synthesis.phrases import synthesized_phrase
 from .defaults import WakeWordOptions
+from .kinds import hours_by_kind, kinds_of
 from .phrases import LONGEST, PhraseClip, PhraseSet, find_phrase
 
 #: Recordings of a phrase from which some are kept apart, to state misses on.
@@ -153,6 +155,12 @@ class WakeWordData:
         """Frames (frames, bands) of the negatives to train with, noise included."""
         return [*self.training.images, *self.noise.images]
 
+    @property
+    def hours_by_kind(self) -> dict[str, float]:
+        """Hours of each kind of negatives to train with."""
+        hours = [len(image) * WORDS.hop_seconds / 3600 for image in self.training.images]
+        return hours_by_kind(kinds_of(self.training.clips, hours), hours)
+
     def phrases(self) -> PhraseSet:
         """Return the recordings of all phrases, to train with.
 
@@ -173,33 +181,32 @@ class WakeWordData:
         return PhraseSet.of(groups) if groups else None
 
     def profiles(self) -> MicrophoneProfiles | None:
-        """Return the microphone profiles of the negatives, if no person says any of the phrases.
-
-        Recordings of people come through microphones of their own: to give them the profiles of
-        others was no gain (docs/experiments/microphones.md).
-        """
-        if any(one.people for one in self.wake_words):
-            return None
+        """Return the microphone profiles of the negatives; None if they are silent."""
         return MicrophoneProfiles.of(self.training.images)
 
-    def noise_bank(self, seed: int) -> Float32:
-        """Return frames of recorded noise, or of noise of random colour if there is none.
+    def noise_bank(self, babble: float, seed: int) -> Float32:
+        """Return frames of noise: recorded, or of random colour if there is none; and babble.
 
         Parameters
         ----------
+        babble : float
+            Share of the frames that is many people talking at once, 0 .. 1, below 1.
         seed : int
-            Seed of the noise of random colour.
+            Seed of the noise of random colour, and of who talks.
 
         Returns
         -------
         float32 (frames, bands)
             ln(power).
         """
-        if self.noise.images:
-            return np.concatenate([to_frames(image) for image in self.noise.images])
         rng = np.random.default_rng(seed)
-        second = round(1 / WORDS.hop_seconds)
-        return np.concatenate(coloured_frames(rng, NOISE_SECONDS, second, WORDS.bands))
+        if self.noise.images:
+            noise = np.concatenate([to_frames(image) for image in self.noise.images])
+        else:
+            second = round(1 / WORDS.hop_seconds)
+            noise = np.concatenate(coloured_frames(rng, NOISE_SECONDS, second, WORDS.bands))
+        length = round(len(noise) * babble / (1 - babble))
+        return np.concatenate([noise, babble_frames(rng, self.training.images, length)])
 
 
 def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:

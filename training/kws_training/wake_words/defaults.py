@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .recipe import SHIPPING, WakeWordRecipe
+
 if TYPE_CHECKING:  # what it imports is not needed to print --help
     from ..networks.convert import Precision
 
@@ -71,6 +73,8 @@ class WakeWordOptions:
         Number format of the networks in the file.
     seed : int
         Seed of all that is drawn.
+    recipe : WakeWordRecipe
+        What no user has to decide.
     """
 
     synthesized: int = SYNTHESIZED
@@ -86,3 +90,4 @@ class WakeWordOptions:
     verifier: str | None = None
     precision: Precision = "int8"
     seed: int = 0
+    recipe: WakeWordRecipe = SHIPPING

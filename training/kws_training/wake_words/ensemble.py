@@ -19,9 +19,11 @@ from ..augmentation.spectra import WindowMaker
 from ..networks.streaming import whole_model
 from ..networks.word_base import Base
 from .data import WakeWordData
+from .defaults import WakeWordOptions
 from .fit import FitConfig, Fitted, fit, wake_window
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
+from .recipe import WakeWordRecipe
 from .windows import AUGMENTATION, NOISIER, WakeWindow, WakeWindowMaker, WindowCounts
 
 #: Recordings of each phrase with which the base learns at its full rate.
@@ -58,6 +60,8 @@ class WakeWordTraining:
         How a member of the ensemble is trained.
     seed : int
         The user's seed.
+    recipe : WakeWordRecipe
+        How many windows are changed in a way.
     """
 
     base: Base
@@ -70,11 +74,10 @@ class WakeWordTraining:
     noisy_maker: WindowMaker
     config: FitConfig
     seed: int
+    recipe: WakeWordRecipe
 
     @classmethod
-    def of(
-        cls, base: Base, data: WakeWordData, steps: int, seed: int, *, frozen_base: bool = False
-    ) -> WakeWordTraining:
+    def of(cls, base: Base, data: WakeWordData, options: WakeWordOptions) -> WakeWordTraining:
         """Decide how networks are trained on recordings.
 
         Parameters
@@ -83,14 +86,10 @@ class WakeWordTraining:
             The word base with which each begins.
         data : WakeWordData
             The recordings.
-        steps : int
-            Training steps of each network.
-        seed : int
-            The user's seed.
-        frozen_base : bool
-            Whether the base stays as it is.
+        options : WakeWordOptions
+            What the user decides.
         """
-        bank = data.noise_bank(seed)
+        bank = data.noise_bank(options.recipe.babble, options.seed)
         # how far a network looks back is known once it is built, trained or not
         untrained = WakeNetwork(base.network(), 1, WakeShape())
         return cls(
@@ -103,11 +102,12 @@ class WakeWordTraining:
             WindowMaker(bank, WORDS.floor, WORDS.ceiling, AUGMENTATION),
             NoisyWindowMaker(bank, WORDS.floor, WORDS.ceiling, NOISIER),
             FitConfig(
-                steps=steps,
+                steps=options.steps,
                 base_rate=_base_rate(data),
-                frozen=1.0 if frozen_base else FitConfig.frozen,
+                frozen=1.0 if options.frozen_base else FitConfig.frozen,
             ),
-            seed,
+            options.seed,
+            options.recipe,
         )
 
     def new_network(self) -> WakeNetwork:
@@ -124,7 +124,13 @@ class WakeWordTraining:
         """
         return [
             WakeWindowMaker(
-                maker, phrases, self.other_phrases, self.window, WindowCounts(), self.profiles
+                maker,
+                phrases,
+                self.other_phrases,
+                self.window,
+                WindowCounts(),
+                self.profiles,
+                self.recipe,
             )
             for maker in (self.maker, self.noisy_maker)
         ]

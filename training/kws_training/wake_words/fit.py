@@ -291,7 +291,8 @@ def fit(
         message = f"{what}: loss {np.mean(losses[-LOSS_STEPS:]):.3f}"
         if number + 1 < config.rounds:
             with loop.average.applied():
-                windows, highest = mine(listener.listen(stream.images), stream, window)
+                heard = maker.disturbed(rng, stream)
+                windows, highest = mine(listener.listen(heard.images), heard, window)
             mined = np.concatenate([mined, windows])
             message += f", highest of the negatives {highest[0]:.1f}"
         report(message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kws.activity import LN_PER_DB
 from kws.arrays import Int64, UInt8
 
 from ..augmentation.spectra import WindowMaker
@@ -16,6 +17,11 @@ from ..data.images import to_frames, to_images
 FAINT_LEVEL = 62
 #: Frames between two recordings, at most: a second.
 MAX_GAP_FRAMES = 100
+#: Frames of the loudest piece of a recording, against which noise is measured: a tenth of a second.
+LOUDEST_FRAMES = 10
+#: Frames of a piece of noise, ten seconds, and pieces that are drawn at once, at least.
+NOISE_FRAMES = 1000
+NOISE_PIECES = 20
 #: Frames per hour, at 100 frames per second.
 FRAMES_PER_HOUR = 360_000
 
@@ -125,3 +131,41 @@ def vary_negatives(recordings: Sequence[UInt8], maker: WindowMaker, seed: int) -
         frames, tempo = maker.vary(rng, room[None])
         varied.append(to_images(frames[0, : max(1, round(len(recording) / tempo[0]))]))
     return varied
+
+
+def in_noise(recordings: Sequence[UInt8], maker: WindowMaker, snr: float, seed: int) -> list[UInt8]:
+    """Return recordings with noise under them.
+
+    Parameters
+    ----------
+    recordings : sequence of uint8 (frames, bands)
+        Grey levels of each.
+    maker : WindowMaker
+        Draws the noise.
+    snr : float
+        Signal-to-noise ratio in decibels: the power of the loudest tenth of a second, within the
+        front end's band, over the mean power of the noise.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    list of uint8 (frames, bands)
+        One for each recording, as long as it.
+    """
+    rng = np.random.default_rng((seed, 3))
+    noisy = []
+    noise = np.zeros((0, 1), np.float32)
+    for recording in recordings:
+        frames = to_frames(recording)
+        if len(noise) < len(frames):
+            # drawn for many recordings at once: most are short
+            count = max(NOISE_PIECES, -(-len(frames) // NOISE_FRAMES))
+            noise = maker.noise(rng, count, NOISE_FRAMES).reshape(-1, frames.shape[1])
+        power = np.exp(frames).mean(axis=1)
+        starts = np.arange(0, max(1, len(power) - LOUDEST_FRAMES + 1), LOUDEST_FRAMES)
+        pieces = np.add.reduceat(power, starts) / np.diff([*starts, len(power)])
+        level = np.log(pieces.max()) - snr * LN_PER_DB
+        noisy.append(to_images(np.logaddexp(frames, noise[: len(frames)] + level)))
+        noise = noise[len(frames) :]
+    return noisy

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from kws.arrays import Float32, Float64, UInt8
 from kws.audio import load_audio
 from kws.calibration.scores import Trace, Track, trace, trace_blocks, track
-from kws.calibration.thresholds import threshold_for
 from kws.console import quiet
 from kws.errors import AudioError
 from kws.frontend import WORDS
@@ -23,20 +20,33 @@ from kws.posteriors import sigmoid
 from kws.spotter import KeywordSpotter
 from kws.verification import open_network
 
+from ..augmentation.spectra import WindowMaker
 from ..data.dataset import Clip
 from ..data.images import to_frames
 from ..evaluation.continuous import hits
 from ..evaluation.evaluate import open_model
 from ..evaluation.operating import LATENESS, join_clips
 from ..progress import bar
+from .kinds import kinds_of
 from .mining import pick_peaks
+from .negatives import in_noise
 
 #: Events from whose scores the rate of rarer ones is estimated.
 TAIL_EVENTS = 30
 #: Highest threshold that is estimated in this way.
 MAX_THRESHOLD = 0.999
-#: Hours of a source from which its tail is estimated by itself.
-MIN_SOURCE_HOURS = 0.1
+#: How many times more often models fire on kinds of speech that training never heard than on the
+#: mean of those that it heard, by their tails: so the rate asked for is kept, in quiet and in noise
+#: (docs/experiments/kinds_left_out.md).
+UNHEARD = 2.0
+#: Decibels of noise under everything in which thresholds must hold too.
+NOISE_SNR = 10.0
+#: How many times more often than in quiet a model may fire in that noise.
+NOISE_ALLOWANCE = 4.0
+#: Smallest slope of a tail, in log-odds: of events that are all alike.
+MIN_SLOPE = 0.01
+#: Log-odds of the thresholds that are tried: first, last and step.
+TRIED_ODDS = (-14.0, 14.0, 0.01)
 #: Steps of the network between updates of the progress bar.
 PROGRESS_STEPS = 1000
 
@@ -79,19 +89,25 @@ def negative_traces(model: ModelFile, recordings: Sequence[UInt8]) -> list[Trace
 
 
 @dataclass(frozen=True)
-class Source:
-    """Scores of the negatives of one place: one microphone, one collection, one language.
+class KindScores:
+    """Scores of the negatives of one kind.
 
     Attributes
     ----------
+    kind : str
+        Its name.
     trained : list of Trace
         Scores of recordings that were trained on, varied (`vary_negatives`).
     fresh : list of Trace
         Scores of recordings that were not trained on.
+    noisy : list of Trace
+        Scores of all of them in noise (`in_noise`); none where that was not heard.
     """
 
+    kind: str
     trained: list[Trace]
     fresh: list[Trace]
+    noisy: list[Trace]
 
     @property
     def hours(self) -> float:
@@ -103,8 +119,10 @@ def listen(
     model: ModelFile,
     trained: tuple[Sequence[Clip], Sequence[UInt8]],
     fresh: tuple[Sequence[Clip], Sequence[UInt8]],
-) -> list[Source]:
-    """Return the scores of the negatives of each source; short sources are joined into one.
+    noise: WindowMaker,
+    seed: int,
+) -> list[KindScores]:
+    """Return the scores of the negatives of each kind (`kinds_of`), in quiet and in noise.
 
     Parameters
     ----------
@@ -114,111 +132,130 @@ def listen(
         Recordings that were trained on, and their frames, varied.
     fresh : (sequence of Clip, sequence of uint8 (frames, bands))
         Recordings that were not trained on, and their frames.
+    noise : WindowMaker
+        Draws noise.
+    seed : int
+        Seed of the noise.
     """
-    sources = source_of([*trained[0], *fresh[0]])
-    hours: dict[str, float] = {}
-    for source, image in zip(sources, (*trained[1], *fresh[1]), strict=True):
-        hours[source] = hours.get(source, 0.0) + len(image) * WORDS.hop_seconds / 3600
-    sources = [source if hours[source] >= MIN_SOURCE_HOURS else "" for source in sources]
+    images = [*trained[1], *fresh[1]]
+    hours = [len(image) * WORDS.hop_seconds / 3600 for image in images]
+    kinds = kinds_of([*trained[0], *fresh[0]], hours)
     count = len(trained[0])
-    heard = []
-    for source in sorted(set(sources)):
-        parts = (trained[1], sources[:count]), (fresh[1], sources[count:])
-        chosen = [
-            [image for image, its in zip(images, places, strict=True) if its == source]
-            for images, places in parts
-        ]
-        heard.append(Source(*(negative_traces(model, images) for images in chosen)))
-    return heard
+    found = []
+    for kind in sorted(set(kinds)):
+        rows = [row for row, its in enumerate(kinds) if its == kind]
+        varied, others = (
+            [images[row] for row in rows if (row < count) == first] for first in (True, False)
+        )
+        noisy = in_noise([*varied, *others], noise, NOISE_SNR, seed)
+        traces = (negative_traces(model, part) for part in (varied, others, noisy))
+        found.append(KindScores(kind, *traces))
+    return found
 
 
-def source_of(clips: Sequence[Clip]) -> list[str]:
-    """Return the source of each recording: its folder in the deepest folder that holds them all.
+def thresholds_at(model: ModelFile, kinds: Sequence[KindScores], rate: float) -> Thresholds:
+    """Return for each keyword a threshold for a rate of false accepts on kinds never heard.
 
-    Parameters
-    ----------
-    clips : sequence of Clip
-        The recordings.
-
-    Returns
-    -------
-    list of str
-        Name of the folder; empty for recordings directly in the deepest common folder.
-    """
-    if not clips:
-        return []
-    folders = [clip.path.absolute().parent for clip in clips]
-    top = Path(os.path.commonpath(folders))
-    return ["".join(folder.relative_to(top).parts[:1]) for folder in folders]
-
-
-def thresholds_at(model: ModelFile, sources: Sequence[Source], rate: float) -> Thresholds:
-    """Return for each keyword a threshold for a rate of false accepts: the higher of two.
-
-    The first is counted: above it are as many events per hour in all recordings that were trained
-    on, varied. The second is estimated: the tail of the scores of each source is continued, and
-    the highest threshold of any source is taken. The model will listen to yet another source, and
-    sources differ by more than recordings that were trained on and others do
-    (docs/experiments/wake_words.md).
+    The tail of the scores of each kind is continued (`Tail`). The threshold is where the mean of
+    the kinds' rates, by which all kinds count alike, is the rate over `UNHEARD`; and the same with
+    noise under everything and `NOISE_ALLOWANCE` times the rate, whichever is higher.
 
     Parameters
     ----------
     model : ModelFile
         The model that will ship.
-    sources : sequence of Source
+    kinds : sequence of KindScores
         Scores of negatives.
     rate : float
         False accepts per hour.
     """
     labels, defaults = model.metadata.labels, model.metadata.detector
     assert isinstance(defaults, DetectorDefaults)  # a model of wake words has no other
-    trained = [one for source in sources for one in source.trained]
-    groups = [[source] for source in sources if source.hours >= MIN_SOURCE_HOURS] or [list(sources)]
+    quiet = [[*kind.trained, *kind.fresh] for kind in kinds]
+    noisy = [kind.noisy for kind in kinds]
     thresholds = {}
     for keyword in labels:
-        tails = [
-            tail_threshold(
-                [
-                    track(one, labels, defaults, keyword)
-                    for source in group
-                    for one in (*source.trained, *source.fresh)
-                ],
-                rate,
-            )
-            for group in groups
-        ]
-        counted = threshold_for(trained, labels, defaults, keyword, rate) if trained else 0.5
-        thresholds[keyword] = max(counted, *tails)
+        levels = [0.0]
+        for groups, allowed in ((quiet, rate), (noisy, rate * NOISE_ALLOWANCE)):
+            tails = [
+                Tail.of([track(one, labels, defaults, keyword) for one in traces])
+                for traces in groups
+            ]
+            levels.append(threshold_of([one for one in tails if one], allowed / UNHEARD))
+        thresholds[keyword] = max(levels)
     return thresholds
 
 
-def tail_threshold(tracks: Sequence[Track], rate: float) -> float:
-    """Estimate the threshold for a rate at which less than one event was heard.
+@dataclass(frozen=True)
+class Tail:
+    """How often the scores of events are how high, where less was heard than a rate needs.
 
     The highest scores of events, as log-odds, are assumed to fall off exponentially (peaks over a
     threshold: J. Pickands, 1975, Annals of Statistics 3, with shape 0). The mean excess of the
     `TAIL_EVENTS` highest over the lowest of them says how fast.
 
+    Attributes
+    ----------
+    lowest : float
+        Log-odds of the lowest of these events.
+    slope : float
+        Log-odds over which their rate falls to 1/e.
+    per_hour : float
+        Rate of events at least as high as the lowest.
+    """
+
+    lowest: float
+    slope: float
+    per_hour: float
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track]) -> Tail | None:
+        """Estimate the tail of the scores of one keyword in recordings without it.
+
+        Parameters
+        ----------
+        tracks : sequence of Track
+            The scores.
+
+        Returns
+        -------
+        Tail or None
+            None if there are fewer than two events.
+        """
+        heights = np.sort(np.concatenate([_heights(one) for one in tracks] or [np.zeros(0)]))[::-1]
+        if len(heights) < 2:
+            return None
+        highest = heights[:TAIL_EVENTS]
+        odds = np.log(highest / (1 - highest))
+        slope = max(MIN_SLOPE, float(np.mean(odds[:-1]) - odds[-1]))
+        return cls(float(odds[-1]), slope, len(odds) / sum(one.hours for one in tracks))
+
+    def rate(self, odds: Float64) -> Float64:
+        """Return the events per hour that are at least as high as log-odds (n,)."""
+        return np.asarray(self.per_hour * np.exp((self.lowest - odds) / self.slope), np.float64)
+
+
+def threshold_of(tails: Sequence[Tail], rate: float) -> float:
+    """Return the threshold at which the mean of the rates of some tails is a rate.
+
     Parameters
     ----------
-    tracks : sequence of Track
-        Scores of one keyword in recordings without it.
+    tails : sequence of Tail
+        One for each kind.
     rate : float
         False accepts per hour.
 
     Returns
     -------
     float
-        A threshold; 0 if there are no recordings.
+        A threshold, at most `MAX_THRESHOLD`; 0 if there are no tails.
     """
-    hours = sum(one.hours for one in tracks)
-    heights = np.sort(np.concatenate([_heights(one) for one in tracks] or [np.zeros(0)]))[::-1]
-    if len(heights) < 2:
+    if not tails:
         return 0.0
-    highest = heights[:TAIL_EVENTS]
-    odds = np.log(highest / (1 - highest))
-    slope = float(np.mean(odds[:-1]) - odds[-1])
-    level = odds[-1] + slope * np.log(len(odds) / (rate * hours))
+    odds = np.arange(*TRIED_ODDS)
+    mean = np.mean([one.rate(odds) for one in tails], axis=0)
+    enough = np.flatnonzero(mean <= rate)
+    level = odds[enough[0]] if len(enough) else np.inf
     return float(np.clip(1 / (1 + np.exp(-level)), 0.0, MAX_THRESHOLD))
 
 

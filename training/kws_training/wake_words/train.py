@@ -31,7 +31,7 @@ from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
 from .rarity import with_rare_voices
-from .thresholds import Source, Thresholds, listen, state_points, thresholds_at
+from .thresholds import KindScores, Thresholds, listen, state_points, thresholds_at
 from .verifier import fit_verifier, with_verifier
 from .windows import AUGMENTATION, NOISIER
 
@@ -82,9 +82,7 @@ def train(
     base = read_base(base_path)
     if options.frozen_base:
         check_base(base)
-    training = WakeWordTraining.of(
-        base, data, options.steps, options.seed, frozen_base=options.frozen_base
-    )
+    training = WakeWordTraining.of(base, data, options)
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = with_rare_voices(base, data, options.seed) if options.rare_voices else data.phrases()
     ensemble = fit_ensemble(training, phrases, options.ensemble)
@@ -133,6 +131,7 @@ def _provenance(data: WakeWordData) -> dict[str, Any]:
             for one in data.wake_words
         },
         "negative_hours": round(data.training.hours, 3),
+        "negative_kinds": {kind: round(its, 3) for kind, its in data.hours_by_kind.items()},
         "sources": attribution(data.clips),
         "synthesized_by": list(data.engines),
         "data_sha256": data.sha256,
@@ -174,20 +173,24 @@ def _model_file(
 
 def _listen(
     model: ModelFile, training: WakeWordTraining, data: WakeWordData, options: WakeWordOptions
-) -> list[Source]:
+) -> list[KindScores]:
     """Return the scores of the negatives by which thresholds are chosen."""
     varied = vary_negatives(data.training.images, training.maker, options.seed)
     return listen(
-        model, (data.training.clips, varied), (data.development.clips, data.development.images)
+        model,
+        (data.training.clips, varied),
+        (data.development.clips, data.development.images),
+        training.noisy_maker,
+        options.seed,
     )
 
 
 def _choose_thresholds(
-    model: ModelFile, sources: Sequence[Source], options: WakeWordOptions
+    model: ModelFile, kinds: Sequence[KindScores], options: WakeWordOptions
 ) -> dict[float, Thresholds]:
     """Choose the thresholds of each rate of false accepts per hour."""
     rates = sorted({*STATED_RATES, options.false_accepts_per_hour})
-    return {rate: thresholds_at(model, sources, rate) for rate in rates}
+    return {rate: thresholds_at(model, kinds, rate) for rate in rates}
 
 
 def _longest_phrase(phrases: PhraseSet) -> float:

@@ -30,7 +30,7 @@ from .ensemble import SEEDS_PER_TRAINING, FittedEnsemble, WakeWordTraining
 from .fit import LOSS_STEPS
 from .negatives import NegativeStream
 from .phrases import PhraseSet
-from .thresholds import Source, Thresholds
+from .thresholds import KindScores, Thresholds
 from .windows import WakeWindowMaker, WindowCounts
 
 #: Windows of a batch: more of those on which the first networks fired than these learned from,
@@ -227,6 +227,7 @@ def fit_verifier(
         training.window,
         COUNTS,
         training.profiles,
+        training.recipe,
     )
     seed = SEEDS_PER_TRAINING * training.seed + VERIFIER
     stream = NegativeStream.join(training.negatives, seed)
@@ -293,7 +294,7 @@ def convert_verifier(fitted: FittedVerifier, precision: Precision) -> Converted:
 def with_verifier(
     model: ModelFile,
     fitted: FittedVerifier,
-    sources: Sequence[Source],
+    kinds: Sequence[KindScores],
     alone: Thresholds,
     options: WakeWordOptions,
 ) -> ModelFile:
@@ -305,7 +306,7 @@ def with_verifier(
         The first network.
     fitted : FittedVerifier
         The second one.
-    sources : sequence of Source
+    kinds : sequence of KindScores
         What the first one makes of negatives, by which the gates are chosen.
     alone : dict of str to float
         Thresholds for the first network alone.
@@ -320,7 +321,7 @@ def with_verifier(
     metadata = model.metadata
     converted = convert_verifier(fitted, options.precision)
     verifier = Verifier(
-        gates=gates_at(metadata.labels, sources, ASKED_PER_HOUR),
+        gates=gates_at(metadata.labels, kinds, ASKED_PER_HOUR),
         weight=WEIGHT,
         limit=LIMIT,
         alone=dict(alone),
@@ -332,7 +333,7 @@ def with_verifier(
 
 
 def gates_at(
-    labels: Sequence[str], sources: Sequence[Source], asked_per_hour: float
+    labels: Sequence[str], kinds: Sequence[KindScores], asked_per_hour: float
 ) -> dict[str, float]:
     """Return the scores from which a verifier is asked so often.
 
@@ -340,7 +341,7 @@ def gates_at(
     ----------
     labels : sequence of str
         The phrases.
-    sources : sequence of Source
+    kinds : sequence of KindScores
         What the first network makes of negatives.
     asked_per_hour : float
         Output frames per hour.
@@ -350,7 +351,7 @@ def gates_at(
     dict of str to float
         Gate of each phrase.
     """
-    traces = [one for source in sources for one in (*source.trained, *source.fresh)]
+    traces = [one for kind in kinds for one in (*kind.trained, *kind.fresh)]
     hours = sum(one.seconds for one in traces) / 3600
     asked = max(1, round(asked_per_hour * hours))
     scores = np.sort(np.concatenate([one.scores for one in traces]), axis=0)[-asked:]

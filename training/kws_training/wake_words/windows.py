@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kws.arrays import Float32, Int64, UInt8
+from kws.arrays import Float32, Float64, Int64, UInt8
+from kws.frontend import WORDS
 
+from ..augmentation.channels import send
 from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker
 from ..augmentation.windows import WindowShape
-from ..data.images import to_frames
+from ..data.images import to_frames, to_images
 from .negatives import NegativeStream
 from .phrases import MARGIN, PhraseSet
+from .recipe import WakeWordRecipe
 
 #: How windows are augmented: levels and noise as in docs/experiments/wake_words.md.
 AUGMENTATION = SpectralAugmentation(
@@ -94,8 +97,12 @@ EARLIEST = -4
 LATEST = 40
 #: Smallest and largest share of a phrase that is a negative: a part of it is no phrase.
 PART = (0.2, 0.65)
-#: Share of the augmented windows that get the profile of another microphone, where there are any.
-PROFILE_SHARE = 0.5
+#: Shares of the negatives that are varied (and disturbed), and that are disturbed: a negative stays
+#: one at another tempo and by another vocal tract. The others stay as they are when it is tested.
+VARIED = 0.5
+DISTURBED = 0.75
+#: Frames of a stream that are disturbed alike before it is mined: half a minute.
+MINED_PIECE = 3000
 #: Share of the windows with a phrase or a part of one around which other speech is heard; around
 #: the others is digital silence.
 SPEECH_AROUND = 0.5
@@ -122,6 +129,8 @@ class WakeWindowMaker:
         How many windows of each kind are in a batch.
     profiles : MicrophoneProfiles or None
         Microphones whose profile windows get, with a phrase or without.
+    recipe : WakeWordRecipe
+        How many windows are changed in a way.
     """
 
     def __init__(
@@ -132,6 +141,7 @@ class WakeWindowMaker:
         window: WakeWindow,
         counts: WindowCounts,
         profiles: MicrophoneProfiles | None,
+        recipe: WakeWordRecipe,
     ) -> None:
         self._maker = maker
         self._phrases = phrases
@@ -139,6 +149,7 @@ class WakeWindowMaker:
         self._window = window
         self._counts = counts
         self._profiles = profiles
+        self._recipe = recipe
 
     def batch(self, rng: np.random.Generator, stream: NegativeStream, mined: UInt8) -> WakeBatch:
         """Make a batch.
@@ -169,18 +180,10 @@ class WakeWindowMaker:
             at = shift[:, None] + np.arange(length)
             windows.append(to_frames(mined[rows[:, None], at]))
         heard = np.concatenate(windows)
-        # A negative stays one at another tempo and by another vocal tract: half of them are varied
-        # and disturbed, a quarter is disturbed only, and a quarter stays as it is when it is
-        # tested. Phrases were varied before they were placed.
         fate = rng.random(len(heard))
-        fate[: len(positives)] = 0.3
-        varied = np.flatnonzero(fate >= 0.5)
-        heard[varied], _ = self._maker.vary(rng, heard[varied])
-        disturbed = np.flatnonzero(fate >= 0.25)
-        if self._profiles is not None:
-            changed = disturbed[rng.random(len(disturbed)) < PROFILE_SHARE]
-            heard[changed] = self._profiles.apply(rng, heard[changed])
-        heard[disturbed] = self._maker.disturb(rng, heard[disturbed])
+        # phrases were varied before they were placed, and all of them are disturbed
+        fate[: len(positives)] = (VARIED + DISTURBED) / 2
+        self._disturb(rng, heard, fate)
         quiet = self._maker.silence(rng, counts.quiet, length)
         frames = np.concatenate([heard, quiet])[:, :, None]
         number = np.full(len(frames), -1, np.int64)
@@ -189,6 +192,39 @@ class WakeWindowMaker:
         due = np.zeros((len(frames), self._window.results), np.float32)
         due[: len(phrase)] = (after >= EARLIEST) & (after <= LATEST)
         return WakeBatch(frames, number, due)
+
+    def disturbed(self, rng: np.random.Generator, stream: NegativeStream) -> NegativeStream:
+        """Return a stream of negatives of which a share is disturbed as training windows are.
+
+        Half a minute each is as it is, or at another tempo, by other voices, in noise, through
+        other microphones. What is mined in it is what a network fires on in noise.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            What is drawn.
+        stream : NegativeStream
+            The negatives.
+        """
+        images = stream.images.copy()
+        for start in range(0, len(images), MINED_PIECE):
+            if rng.random() < self._recipe.mined_disturbed:
+                piece = to_frames(images[None, start : start + MINED_PIECE])
+                self._disturb(rng, piece, rng.uniform(0, DISTURBED, 1))
+                images[start : start + MINED_PIECE] = to_images(piece[0])
+        return NegativeStream(images)
+
+    def _disturb(self, rng: np.random.Generator, heard: Float32, fate: Float64) -> None:
+        """Vary, disturb or leave windows, in place: by a number of each, below 1."""
+        varied = np.flatnonzero(fate < VARIED)
+        heard[varied], _ = self._maker.vary(rng, heard[varied])
+        disturbed = np.flatnonzero(fate < DISTURBED)
+        if self._profiles is not None:
+            changed = disturbed[rng.random(len(disturbed)) < self._recipe.microphones]
+            heard[changed] = self._profiles.apply(rng, heard[changed])
+        heard[disturbed] = self._maker.disturb(rng, heard[disturbed])
+        sent = disturbed[rng.random(len(disturbed)) < self._recipe.channels]
+        heard[sent] = send(rng, heard[sent], WORDS)
 
     def _whole(
         self, rng: np.random.Generator, stream: NegativeStream, phrases: PhraseSet, count: int
