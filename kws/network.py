@@ -15,6 +15,7 @@ from .installing import install_packages
 from .metadata import StreamingContract
 from .modelfile import ModelFile
 from .prototypes import FEATURES, Matcher
+from .untrusted.gate import admit
 from .warping import WarpingMatcher
 
 
@@ -89,6 +90,7 @@ class StepNetwork:
         threads: int,
     ) -> None:
         self._path = path
+        admit(network, path)
         try:
             self._interpreter = interpreter_class()(model_content=network, num_threads=threads)
             self._interpreter.allocate_tensors()

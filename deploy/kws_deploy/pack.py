@@ -37,6 +37,7 @@ from kws.modelfile import (
 from kws.network import interpreter_class
 from kws.packaged import find_model, is_file
 from kws.spotter import KeywordSpotter
+from kws.untrusted.gate import admit
 from kws.verification import VerifiedNetwork, open_network
 
 #: Noise that is run through a network to see how long it remembers: its steps, and how many steps
@@ -232,10 +233,13 @@ def template(network: bytes, path: str) -> Template:
 
     Raises
     ------
+    ModelError
+        If the network is damaged (`kws.untrusted`).
     PackError
-        If the interpreter refuses the network, or it is no streaming network: frames and states
-        in, logits and the states' successors out.
+        If the interpreter refuses it, or it is no streaming network: frames and states in, logits
+        and the states' successors out.
     """
+    admit(network, path)
     try:
         with quiet():
             interpreter = interpreter_class()(model_content=network)

@@ -1,0 +1,1 @@
+"""Networks that are trusted in nothing: checked before the interpreter gets them."""
