@@ -11,6 +11,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..errors import ModelError
 from ..files import whole_file
@@ -19,8 +22,12 @@ from ..files import whole_file
 LONGEST = 60.0
 #: Names the folder for what is remembered; elsewhere in kws that of downloads and features too.
 CACHE = "KWS_CACHE"
-#: What a child does that is to try a network.
-_TRY = "from kws.untrusted.trial import run_stored; run_stored()"
+#: What a child does that is to try a network: this module knows nothing of who opens networks.
+_TRY = (
+    "from kws.network import interpreter_class\n"
+    "from kws.untrusted.trial import run_stored\n"
+    "run_stored(interpreter_class())"
+)
 #: Exit status of a child whose interpreter refused the network in words.
 _REFUSED = 3
 
@@ -61,14 +68,16 @@ def try_network(network: bytes) -> None:
         _remember(mark)
 
 
-def run_stored() -> None:
-    """Load the network that standard input holds, and run it twice on zeros; for `try_network`."""
-    import numpy as np
+def run_stored(interpreter_class: Any) -> None:
+    """Load the network that standard input holds, and run it twice on zeros; for `try_network`.
 
-    from ..network import interpreter_class
-
+    Parameters
+    ----------
+    interpreter_class : type
+        The TFLite interpreter.
+    """
     try:
-        interpreter = interpreter_class()(model_content=sys.stdin.buffer.read(), num_threads=1)
+        interpreter = interpreter_class(model_content=sys.stdin.buffer.read(), num_threads=1)
         interpreter.allocate_tensors()
         for tensor in interpreter.get_input_details():
             interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))

@@ -283,7 +283,7 @@ def test_states_that_are_exchanged(model: ModelFile) -> None:
 @pytest.mark.parametrize("length", [8, 100, 5000])
 def test_networks_that_are_none(model: ModelFile, length: int) -> None:
     damaged = dataclasses.replace(model, network=model.network[:length])
-    with pytest.raises(ModelError, match="the network .*damaged"):
+    with pytest.raises(ModelError, match=r"the network .*damaged"):
         StreamingNetwork(damaged)
 
 
