@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import ModelError
 from .hub.download import fetch_model
 from .hub.name import hub_name
-from .intervals import share_interval
+from .intervals import rate_interval, share_interval
 from .modelfile import ModelFile, parse_model, read_model
 
 #: Ten English commands: the model of `kws.KeywordSpotter.default`.
@@ -19,8 +19,14 @@ COMMANDS = "commands"
 SMALL = "commands-small"
 #: The word base: 35 words, and what `kws train` and `kws enroll` start from.
 WORDS = "words"
+#: The wake word "computer", from recordings and text to speech.
+COMPUTER = "computer"
+#: The wake word "hey device", from text to speech alone.
+HEY_DEVICE = "hey_device"
+#: The wake words in the package.
+WAKE_WORDS = (COMPUTER, HEY_DEVICE)
 #: All models in the package.
-NAMES = (COMMANDS, SMALL, WORDS)
+NAMES = (COMMANDS, SMALL, WORDS, *WAKE_WORDS)
 
 
 def is_packaged(model: str | Path) -> bool:
@@ -106,7 +112,7 @@ def measured_accuracy(name: str = COMMANDS) -> MeasuredAccuracy:
     Parameters
     ----------
     name : str
-        One of `NAMES`.
+        `COMMANDS`, `SMALL` or `WORDS`.
 
     Returns
     -------
@@ -127,6 +133,76 @@ def measured_accuracy(name: str = COMMANDS) -> MeasuredAccuracy:
         table["data"],
         table["date"],
     )
+
+
+@dataclass(frozen=True)
+class MeasuredWakeWord:
+    """How often a wake word is missed and fires by itself, as measured before it shipped.
+
+    Attributes
+    ----------
+    misses, recordings : int
+        Recordings of the phrase that were missed, of how many.
+    false_accepts : int
+        Detections in speech without the phrase.
+    hours : float
+        Of that speech.
+    command : str
+        What measured it.
+    data : str
+        The recordings and the speech, in words.
+    date : str
+        When, as in 2026-11-29.
+    training : str
+        What the model was trained on, in words.
+    """
+
+    misses: int
+    recordings: int
+    false_accepts: int
+    hours: float
+    command: str
+    data: str
+    date: str
+    training: str
+
+    @property
+    def miss_rate(self) -> float:
+        """The share of the recordings that were missed, 0 .. 1."""
+        return self.misses / self.recordings
+
+    @property
+    def miss_rate_interval(self) -> tuple[float, float]:
+        """Exact 95 % interval of that share (Clopper-Pearson), 0 .. 1."""
+        return share_interval(self.misses, self.recordings)
+
+    @property
+    def false_accepts_per_hour(self) -> float:
+        """Detections per hour of speech without the phrase."""
+        return self.false_accepts / self.hours
+
+    @property
+    def false_accepts_per_hour_interval(self) -> tuple[float, float]:
+        """Exact 95 % interval of that rate (Poisson)."""
+        return rate_interval(self.false_accepts, self.hours)
+
+
+def measured_wake_word(name: str) -> MeasuredWakeWord:
+    """Return how well a wake word of the package does, as the table beside the models says it.
+
+    Parameters
+    ----------
+    name : str
+        One of `WAKE_WORDS`.
+
+    Returns
+    -------
+    MeasuredWakeWord
+        At the threshold in its file.
+    """
+    text = resources.files(__package__).joinpath("models", "wake_words.json").read_text()
+    row = json.loads(text)[name]
+    return MeasuredWakeWord(**{key: row[key] for key in row if key != "network_sha256"})
 
 
 def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:

@@ -118,7 +118,7 @@ class KeywordSpotter:
 
     @classmethod
     def default(cls, model: str = COMMANDS, **options: Any) -> KeywordSpotter:
-        """Load a model in the package: ten English commands, or the smaller ``commands-small``.
+        """Load a model in the package: ten English commands, or a wake word such as ``computer``.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The verb models: which models are in the package, and how good each of them is."""
+"""The verb models: which models are in the package, and what each of them promises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import argparse
 import json
 from typing import Any
 
-from ..packaged import NAMES, measured_accuracy, packaged_content, packaged_model
+from ..packaged import (
+    NAMES,
+    WAKE_WORDS,
+    MeasuredAccuracy,
+    MeasuredWakeWord,
+    measured_accuracy,
+    measured_wake_word,
+    packaged_content,
+    packaged_model,
+)
 from .verb import Verb
 
 #: Keywords of a model that are printed; `--json` has all of them.
@@ -29,35 +38,70 @@ def _run(options: argparse.Namespace) -> int:
 def _described(name: str) -> dict[str, Any]:
     """Return what is known of a model of the package as JSON values."""
     metadata = packaged_model(name).metadata
-    measured = measured_accuracy(name)
+    wake_word = name in WAKE_WORDS
+    figures = measured_wake_word(name) if wake_word else measured_accuracy(name)
     return {
         "name": name,
         "bytes": len(packaged_content(name)),
         "task": metadata.task,
         "keywords": list(metadata.keywords),
-        "accuracy": measured.accuracy,
-        "accuracy_interval": list(measured.interval),
-        "clips": measured.clips,
-        "measured_on": measured.data,
-        "measured_by": measured.command,
-        "measured": measured.date,
+        **_values(figures),
+        "measured_on": figures.data,
+        "measured_by": figures.command,
+        "measured": figures.date,
+    }
+
+
+def _values(figures: MeasuredAccuracy | MeasuredWakeWord) -> dict[str, Any]:
+    """Return what was measured as JSON values."""
+    if isinstance(figures, MeasuredAccuracy):
+        return {
+            "accuracy": figures.accuracy,
+            "accuracy_interval": list(figures.interval),
+            "clips": figures.clips,
+        }
+    return {
+        "miss_rate": figures.miss_rate,
+        "miss_rate_interval": list(figures.miss_rate_interval),
+        "recordings": figures.recordings,
+        "false_accepts_per_hour": figures.false_accepts_per_hour,
+        "false_accepts_per_hour_interval": list(figures.false_accepts_per_hour_interval),
+        "hours": figures.hours,
+        "trained_on": figures.training,
     }
 
 
 def _lines(models: list[dict[str, Any]]) -> list[str]:
     """Return the list as a table for people, and what its figures are."""
     width = max(len(model["name"]) for model in models)
-    lines = [f"{'name':{width}}  task           size  accuracy, 95 % interval  keywords"]
+    lines = [f"{'name':{width}}  task           size  keywords"]
     for model in models:
-        low, high = (100 * bound for bound in model["accuracy_interval"])
-        accuracy = f"{100 * model['accuracy']:.1f} % ({low:.1f} to {high:.1f})"
-        lines.append(
-            f"{model['name']:{width}}  {model['task']:10}  {model['bytes'] / 1000:4.0f} kB  "
-            f"{accuracy:23}  {_shown(model['keywords'])}"
-        )
-    lines += ["", f"accuracy: {models[0]['measured_on']};", "measured by:"]
-    lines += [f"  {model['measured_by']}" for model in models]
+        size = f"{model['bytes'] / 1000:4.0f} kB"
+        lines += [
+            f"{model['name']:{width}}  {model['task']:10}  {size}  {_shown(model['keywords'])}",
+            f"{'':{width}}  {_figures(model)}",
+        ]
+    lines += ["", "measured with 95 % intervals, at the thresholds in the files:"]
+    by_data: dict[str, list[str]] = {}
+    for model in models:
+        by_data.setdefault(model["measured_on"], []).append(model["measured_by"])
+    for data, commands in by_data.items():
+        lines += [f"on {data}:", *(f"  {command}" for command in commands)]
     return lines
+
+
+def _figures(model: dict[str, Any]) -> str:
+    """Return what a model of the package does, in a line."""
+    if "accuracy" in model:
+        low, high = (100 * bound for bound in model["accuracy_interval"])
+        return f"{100 * model['accuracy']:.1f} % of clips right ({low:.1f} to {high:.1f})"
+    low, high = (100 * bound for bound in model["miss_rate_interval"])
+    least, most = model["false_accepts_per_hour_interval"]
+    return (
+        f"{100 * model['miss_rate']:.1f} % missed ({low:.1f} to {high:.1f}), "
+        f"{model['false_accepts_per_hour']:.2f} false accepts per hour "
+        f"({least:.2f} to {most:.2f})"
+    )
 
 
 def _shown(keywords: list[str]) -> str:
@@ -69,7 +113,7 @@ def _shown(keywords: list[str]) -> str:
 
 MODELS = Verb(
     "models",
-    "list the models in the package: size, task, keywords, accuracy",
+    "list the models in the package: size, task, keywords, and how well they do",
     "kws models --json",
     _configure,
     _run,

@@ -44,6 +44,14 @@ NOT_RUN = {
     ),
     "kws evaluate better.tflite": ("needs what a device kept", "tests/docs/test_keep.py"),
     "kws calibrate better.tflite --kept": ("needs what a device kept", "tests/docs/test_keep.py"),
+    "kws train --wake-word computer --positives train/computer": (
+        "trains for minutes",
+        "tests/training/wake_words/test_train.py",
+    ),
+    'kws train --wake-word "hey device" --negatives speech/orders': (
+        "trains for minutes",
+        "tests/training/wake_words/test_train.py",
+    ),
     "kws record": ("needs a microphone", "tests/kws/enrolment/test_record.py"),
     "unzip ": ("needs unzip", "tests/kws/test_modelfile.py"),
     "ffmpeg ": ("needs ffmpeg", "tests/deploy/c/test_export.py"),

@@ -69,10 +69,21 @@ def demo_path() -> Path:
 @pytest.fixture(scope="session")
 def demo(demo_path: Path) -> Demo:
     """The demo recording at 16 kHz and what is said in it."""
-    with demo_path.with_suffix(".csv").open(newline="") as file:
+    return read_demo(demo_path)
+
+
+@pytest.fixture(scope="session")
+def wake_words_demo(demo_path: Path) -> Demo:
+    """The wake words in the package, said by a voice that none of them was trained on."""
+    return read_demo(demo_path.with_name("synthesized_wake_words.wav"))
+
+
+def read_demo(path: Path) -> Demo:
+    """A recording at 16 kHz and the list of what is said in it."""
+    with path.with_suffix(".csv").open(newline="") as file:
         words = [
             Word(row["keyword"], float(row["start"]), float(row["end"]))
             for row in csv.DictReader(file)
         ]
     assert words
-    return Demo(load_audio(demo_path, RATE), words)
+    return Demo(load_audio(path, RATE), words)
