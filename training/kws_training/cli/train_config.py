@@ -296,6 +296,11 @@ class WakeWordConfig(TrainConfig):
                 f"--precision {self.precision}: --frozen-base keeps the word base in int8: give "
                 "one of the two"
             )
+        if self.verifier is not None and self.ensemble < 2:
+            raise KwsError(
+                f"--verifier {self.verifier}: is the ensemble that the model learns from: give "
+                "--ensemble 2 or more"
+            )
         if self.verifier is not None and self.board is not None:
             raise KwsError(
                 f"--verifier {self.verifier}: {self.board} runs a single network: give one of the "

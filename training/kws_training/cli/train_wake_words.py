@@ -113,8 +113,8 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--verifier",
         choices=VERIFIERS,
-        help="train a second network too, which hears the latest seconds again where the first is "
-        "nearly sure; both are in one model file (elder: on the word bases of the ensemble)",
+        help="keep a second network in the model file, which hears the latest seconds again where "
+        "the first is nearly sure: elder, the ensemble from which that learned",
     )
     group.add_argument(
         "--board",

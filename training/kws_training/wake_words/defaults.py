@@ -31,7 +31,7 @@ STATED_RATES = (0.1, 0.5, 1.0)
 SMOOTHING = 0.16
 #: Seconds in which a phrase is not detected again.
 REFRACTORY = 1.0
-#: What a verifier may be: "elder", on the word bases of the ensemble.
+#: What a verifier may be: "elder", the ensemble that taught the student.
 VERIFIERS = ("elder",)
 #: Front-end frames per result: 80 ms.
 STRIDE = 8

@@ -146,13 +146,10 @@ class FittedEnsemble:
         The student, or the only network: the one that ships.
     members : list of Fitted
         The ensemble.
-    mined : uint8 (n, frames, bands)
-        Windows of negatives on which any of the networks fired while it was trained.
     """
 
     network: WakeNetwork
     members: list[Fitted]
-    mined: UInt8
 
 
 def fit_member(
@@ -200,10 +197,9 @@ def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> F
             note(f"network {number + 1} of {size}")
         members.append(fit_member(training, phrases, number, training.config))
     if size == 1:
-        return FittedEnsemble(members[0].network, members, members[0].mined)
+        return FittedEnsemble(members[0].network, members)
     note(f"a network that learns from the mean of {size}")
-    student = fit_student(training, phrases, members)  # it begins with what its teachers mined
-    return FittedEnsemble(student.network, members, student.mined)
+    return FittedEnsemble(fit_student(training, phrases, members).network, members)
 
 
 def fit_student(

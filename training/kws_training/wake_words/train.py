@@ -17,7 +17,7 @@ from kws.modelfile import ModelFile, pack
 from ..data.attribution import attribution
 from ..data.dataset import Skipped
 from ..fitting.loop import set_seed
-from ..networks.convert import convert
+from ..networks.convert import Converted, convert
 from ..networks.streaming import step_model
 from ..networks.word_base import read_base
 from ..publishing import publish_converted
@@ -26,13 +26,13 @@ from .calibration import calibration_streams
 from .curve import learning_curve
 from .data import WakeWordData, WakeWordSources, prepare
 from .defaults import REFRACTORY, SMOOTHING, STATED_RATES, STRIDE, WakeWordOptions
-from .ensemble import WakeWordTraining, fit_ensemble
+from .ensemble import FittedEnsemble, WakeWordTraining, fit_ensemble
 from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
 from .rarity import with_rare_voices
 from .thresholds import KindScores, Thresholds, listen, state_points, thresholds_at
-from .verifier import fit_verifier, with_verifier
+from .verifier import EnsembleMean, convert_verifier, windows_of, with_verifier
 from .windows import AUGMENTATION, NOISIER
 
 #: Seconds of the longest phrase that the detector expects, at least and at most.
@@ -98,10 +98,9 @@ def train(
     heard = _listen(model, training, data, options)
     thresholds = _choose_thresholds(model, heard, options)
     if options.verifier is not None:
-        fitted = fit_verifier(training, phrases, ensemble, note)
-        model = with_verifier(
-            model, fitted, heard, thresholds[options.false_accepts_per_hour], options
-        )
+        converted = _converted_verifier(ensemble, training, data, phrases, options)
+        alone = thresholds[options.false_accepts_per_hour]
+        model = with_verifier(model, converted, heard, alone)
         heard = _listen(model, training, data, options)
         thresholds = _choose_thresholds(model, heard, options)
     points = state_points(
@@ -169,6 +168,22 @@ def _model_file(
         ),
         provenance=provenance,
     )
+
+
+def _converted_verifier(
+    ensemble: FittedEnsemble,
+    training: WakeWordTraining,
+    data: WakeWordData,
+    phrases: PhraseSet,
+    options: WakeWordOptions,
+) -> Converted:
+    """Join the ensemble in one network that hears a window."""
+    streams = calibration_streams(
+        training.window_makers(phrases)[0], data.negatives, training.window, options.seed
+    )
+    windows = windows_of(streams, training.window)
+    members = [one.network for one in ensemble.members]
+    return convert_verifier(EnsembleMean(members), options.precision, windows)
 
 
 def _listen(
