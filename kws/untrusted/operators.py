@@ -27,6 +27,8 @@ MOST_STEPS = 10_000
 #: What sums of quantized products are multiplied by is below this: XNNPACK takes no more
 #: (google/XNNPACK, src/subgraph/convolution-2d.c), and one channel above it damages the heap.
 MOST_FACTOR = 256.0
+#: Nothing is divided by a scale below this, the smallest normal float32.
+SMALLEST_SCALE = 2.0**-126
 #: Bytes of a number of each type, by its number in the schema's TensorType.
 TYPE_BYTES = {
     0: 4,  # FLOAT32
@@ -124,6 +126,12 @@ class Call:
             raise self.refused(f"has {len(numbers)} numbers in input {number}")
         return numbers
 
+    def scale(self, tensor: CheckedTensor) -> float:
+        """Return the scale of a tensor of integers; of several, the first."""
+        if not len(tensor.scales):
+            raise self.refused("has integers without a scale")
+        return float(tensor.scales[0])
+
     def option(self, name: str, default: int = 0) -> int:
         """Return a number of its options."""
         return int(self.options.get(name, default))
@@ -184,10 +192,11 @@ def _check_weights(call: Call, filters: int) -> None:
     if sound.type in QUANTIZED:
         if weights.type not in QUANTIZED:
             raise call.refused("multiplies integers by weights that are none")
-        scale = float(sound.scales[0]) / float(call.outputs[0].scales[0])
+        scale = call.scale(sound) / max(call.scale(call.outputs[0]), SMALLEST_SCALE)
+        call.scale(weights)
         _check_factors(call, weights.scales.astype(np.float64) * scale)
-    elif weights.type in QUANTIZED and not len(weights.scales):
-        raise call.refused("has weights without a scale")
+    elif weights.type in QUANTIZED:
+        call.scale(weights)
 
 
 def _check_factors(call: Call, factors: Float64) -> None:
@@ -240,9 +249,9 @@ def _sum(call: Call) -> list[Shape]:
     if call.input(0).type in QUANTIZED:
         # both are brought to twice the larger scale, and the sum to its own: a factor below 1, or
         # the kernel stops the process (tensorflow/lite/kernels/add.cc, 20 bits to the left)
-        largest = max(call.input(0).scales[0], call.input(1).scales[0])
+        largest = max(call.scale(call.input(0)), call.scale(call.input(1)))
         bits = 15 if call.input(0).type == INT16 else 20
-        if not 2.0 * float(largest) < 2.0**bits * float(call.outputs[0].scales[0]):
+        if not 2.0 * largest < 2.0**bits * call.scale(call.outputs[0]):
             raise call.refused("has scales that do not fit each other")
     return shapes
 
@@ -250,9 +259,9 @@ def _sum(call: Call) -> list[Shape]:
 def _product(call: Call) -> list[Shape]:
     shapes = _broadcast(call)
     if call.input(0).type in QUANTIZED:
-        scales = [call.input(0).scales[0], call.input(1).scales[0], call.outputs[0].scales[0]]
-        first, second, out = np.asarray(scales, np.float64)
-        _check_factors(call, np.array([first * second / out]))
+        factor = call.scale(call.input(0)) * call.scale(call.input(1))
+        factor /= max(call.scale(call.outputs[0]), SMALLEST_SCALE)
+        _check_factors(call, np.array([factor]))
     return shapes
 
 

@@ -111,7 +111,8 @@ _BUFFER = Table(
         2: ("size", Scalar("Q")),
     }
 )
-_MODEL = Table(
+#: A TFLite file: what its first table holds.
+MODEL = Table(
     {
         0: ("version", Scalar("I")),
         1: ("kinds", Tables(_KIND, MOST_PARTS)),
@@ -140,7 +141,7 @@ def check_network(network: bytes) -> None:
         network of kws has, such as other operators. The message is one line and does not name the
         file.
     """
-    model = FlatbufferReader(network).root(_MODEL)
+    model = FlatbufferReader(network).root(MODEL)
     if model.get("version") != 3:
         raise ModelError(f"the network is of version {model.get('version', 0)} of TFLite, not 3")
     graphs = len(model.get("graphs", ()))

@@ -110,6 +110,10 @@ def a_sum_of_no_scale_that_fits(model: Any, graph: Any) -> None:
     graph.tensors[of_kind(model, 0).outputs[0]].quantization.scale = [1e-12]
 
 
+def a_constant_without_a_scale(model: Any, graph: Any) -> None:
+    graph.tensors[of_kind(model, 3).inputs[1]].quantization = None
+
+
 def a_zero_point_of_another_type(model: Any, graph: Any) -> None:
     graph.tensors[graph.operators[0].outputs[0]].quantization.zeroPoint = [2**40]
 
@@ -130,6 +134,7 @@ DAMAGE = [
     a_scale_for_one_channel_of_two,
     a_weight_a_million_times_as_large,
     a_sum_of_no_scale_that_fits,
+    a_constant_without_a_scale,
     a_zero_point_of_another_type,
 ]
 
