@@ -77,7 +77,7 @@ RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 FEW = RATES[:3]
 MANY = RATES[2:]
 #: Part of the names of what is judged. It goes up when the same model is judged otherwise.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,10 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
         split_phrase(keyword, its, options.recordings)
         for keyword, its in zip(keywords, folders, strict=True)
     ]
-    kinds = {path.name: find_speech([path]) for path in options.kinds}
+    # what says a phrase is no negative, neither to train nor to judge
+    kinds = {
+        path.name: without_phrases(find_speech([path]), keywords)[0] for path in options.kinds
+    }
     options.other_clips = find_speech(options.others) if options.others else []
     options.noise_clips = find_speech(options.noise) if options.noise else []
     settings = [Setting("clean", CLEAN, [])]
