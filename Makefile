@@ -79,16 +79,16 @@ commands: $(FEATURES) ## train the models of ten commands from the word base
 # Students go on in running speech: BEGUN= (nothing) goes on from those in the package, in minutes.
 BEGUN ?=
 running-speech: $(FEATURES) ## go on with the models of ten commands in running speech
-	$(BIN)/kws distill $(BEGUN)commands$(if $(BEGUN),.tflite) --start \
-	  $(BEGUN)commands$(if $(BEGUN),.tflite) --epochs 2 $(STUDENTS) $(RUNNING) \
+	$(BIN)/kws distill $(BEGUN)commands$(if $(BEGUN),.tflite) \
+	  --start $(BEGUN)commands$(if $(BEGUN),.tflite) --epochs 2 $(STUDENTS) $(RUNNING) \
 	  --output build/commands.tflite
-	$(BIN)/kws distill build/commands.tflite --start \
-	  $(BEGUN)commands-small$(if $(BEGUN),.tflite) --epochs 3 $(STUDENTS) $(RUNNING) \
+	$(BIN)/kws distill $(BEGUN)commands$(if $(BEGUN),.tflite) kws/models/words.tflite \
+	  --start $(BEGUN)commands-small$(if $(BEGUN),.tflite) --epochs 3 $(STUDENTS) $(RUNNING) \
 	  --output build/commands-small.tflite
 	mv build/commands.tflite build/commands-small.tflite kws/models
 STUDENTS = --features $(FEATURES) --data $(DATA)/speech_commands_train $(DATA)/speech_commands_words \
   --test-data $(DATA)/speech_commands --noise $(DATA)/noise/speech_commands
-RUNNING = --sentences 2000 --negatives $(DATA)/speech/orders $(DATA)/wake_words/computer \
+RUNNING = --keywords $(COMMANDS) --sentences 2000 --negatives $(DATA)/speech/orders $(DATA)/wake_words/computer \
   $(DATA)/wake_words/smart_mirror $(DATA)/arabic_speech_commands
 # The wake words in the package, from the recordings in $(DATA) whose licence allows it, and from what
 # espeak-ng, flite, festival, pico and hibari say. Half of the people who say "computer" are left to

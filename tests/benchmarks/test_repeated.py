@@ -11,7 +11,7 @@ from kws.wav import write_wav
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16000
 #: Where two words of the demo are, in seconds.
-SPOKEN = {"yes": 0.99, "right": 9.60}
+SPOKEN = {"yes": 0.99, "left": 8.15}
 
 
 @pytest.fixture(scope="module")

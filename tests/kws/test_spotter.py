@@ -304,9 +304,10 @@ def test_demo_at_other_rates(spotter: KeywordSpotter, demo: Demo, rate: int) -> 
     expected = spotted(spotter, demo.samples)
     found = spotted(KeywordSpotter.default(sample_rate=rate), samples, rate // 10)
     assert sum(one.score >= 0.7 for one in expected) >= 3
+    thresholds = spotter.metadata.detector.thresholds
     for some, others in ((found, expected), (expected, found)):
         for one in some:  # a score near its threshold may fall on either side
-            assert one.score < 0.7 or any(
+            assert one.score < thresholds[one.keyword] + 0.02 or any(
                 one.keyword == other.keyword
                 and abs(one.start - other.start) <= 0.1
                 and abs(one.end - other.end) <= 0.1
@@ -327,27 +328,12 @@ def test_white_noise(spotter: KeywordSpotter, level: float) -> None:
     assert not spotted(spotter, np.clip(noise, -1, 1).astype(np.float32))
 
 
-@pytest.mark.parametrize(
-    "hz",
-    [
-        50,
-        *(
-            pytest.param(
-                hz,
-                marks=pytest.mark.xfail(
-                    strict=True,
-                    reason="known weakness: the hard edges of a loud tone sound like go and stop; "
-                    "tones are not among the sounds that students hear in training",
-                ),
-            )
-            for hz in (440, 1000)
-        ),
-        3500,
-    ],
-)
-def test_full_scale_sine(spotter: KeywordSpotter, hz: int) -> None:
+@pytest.mark.parametrize("name", ["commands", "commands-small"])
+@pytest.mark.parametrize("hz", [50, 440, 1000, 3500])
+def test_full_scale_sine(name: str, hz: int) -> None:
+    """Nor do the hard edges of a tone sound like a command."""
     tone = np.sin(2 * np.pi * hz * np.arange(10 * RATE) / RATE)
-    assert not spotted(spotter, tone.astype(np.float32))
+    assert not spotted(KeywordSpotter.default(name), tone.astype(np.float32))
 
 
 @pytest.mark.parametrize("level", [1.0, -1.0, 0.5])
@@ -375,7 +361,7 @@ def test_faint_words_on_a_dc_offset(demo: Demo, name: str, offset: float) -> Non
         }
 
     without = words_found(faint)
-    assert len(without) >= 8
+    assert len(without) >= 6  # so faint that some are missed
     assert words_found(faint + np.float32(offset)) >= without
 
 

@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     result = distill(
         [base.model],
         folders,
-        DistillOptions(student, None, 1, going_on_with(options.epochs), 0, True, options.seed),
+        DistillOptions(student, None, 1, going_on_with(options.epochs, 0.0), 0, True, options.seed),
         cache_folder("checkpoints"),
     )
     write_student(options, result)

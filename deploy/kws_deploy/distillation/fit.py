@@ -73,6 +73,8 @@ class FitConfig:
         Windows without keywords in a batch, beside the others, where there are any.
     rejection : float
         How much the loss of these counts.
+    kept : float
+        Share of the weights that a student begins with, in those that it ends with.
     descent : Descent
         Learning rate, weight decay and averaging.
     """
@@ -86,10 +88,11 @@ class FitConfig:
     temperature: float = 2.0
     negatives: int = 64
     rejection: float = 1.0
+    kept: float = 0.0
     descent: Descent = field(default_factory=Descent)
 
 
-def going_on_with(epochs: int) -> FitConfig:
+def going_on_with(epochs: int, kept: float) -> FitConfig:
     """Return how a student that has been trained before is trained on.
 
     Gently, and near to what is judged: the weights are good already.
@@ -98,8 +101,10 @@ def going_on_with(epochs: int) -> FitConfig:
     ----------
     epochs : int
         Passes over the clips.
+    kept : float
+        As `FitConfig` has it.
     """
-    return FitConfig(epochs=epochs, light=1.0, descent=Descent(learning_rate=1e-3))
+    return FitConfig(epochs=epochs, light=1.0, kept=kept, descent=Descent(learning_rate=1e-3))
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ def train_students(
     ]
     for model in models[1:]:  # what they begin with must not be what makes the difference
         model.set_weights(models[0].get_weights())
+    beginnings = [model.get_weights() for model in models]
     silences = round(config.batch * config.silence)
     words = config.batch - silences
     per_epoch = max(LEAST_STEPS, len(data.images) // words)
@@ -191,7 +197,9 @@ def train_students(
         for model, student in zip(models, students, strict=True)
     ]
     listening = [teacher(config.batch, window.frames) for teacher in teachers]
-    judge = [_predict(student.network, step) for student, step in zip(students, steps, strict=True)]
+    judge = [
+        clip_judge(student.network, step) for student, step in zip(students, steps, strict=True)
+    ]
 
     begin = 0
     saved = checkpoint.read()
@@ -231,8 +239,9 @@ def train_students(
         checkpoint.write(epoch + 1, [array for loop in loops for array in loop.state()])
         predicts = [_averaged(loop, predict) for loop, predict in zip(loops, judge, strict=True)]
         report(epoch + 1, losses.tolist(), predicts)
-    for model, loop in zip(models, loops, strict=True):
-        model.set_weights(loop.average.weights)
+    for model, loop, begun in zip(models, loops, beginnings, strict=True):
+        weights = zip(begun, loop.average.weights, strict=True)
+        model.set_weights([config.kept * a + (1 - config.kept) * b for a, b in weights])
     return steps
 
 
@@ -283,8 +292,16 @@ def _training_model(student: StudentNetwork, frames: int, temperature: float | N
     return keras.Model(model.inputs, [logits, *softer, logits])
 
 
-def _predict(network: Network, step: StepModel) -> Predict:
-    """Return what judges clips in the middle of silence, by the network's present weights."""
+def clip_judge(network: Network, step: StepModel) -> Predict:
+    """Return what judges clips in the middle of silence, by the network's present weights.
+
+    Parameters
+    ----------
+    network : callable
+        ``network(x, time)``.
+    step : StepModel
+        Its streaming form.
+    """
     judge = whole_model(network, step.receptive_field + 4 * step.stride, (1, WORDS.bands))
 
     def predict(clips: Float32) -> Float32:

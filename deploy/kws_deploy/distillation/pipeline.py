@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kws.arrays import Float32, UInt8
+from kws.arrays import Float32, Int64, UInt8
 from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
@@ -22,7 +22,7 @@ from kws_training.data.dataset import Skipped
 from kws_training.data.digest import digest_of
 from kws_training.data.images import image_of, noise_frames, read_images, second_of, to_frames
 from kws_training.evaluation.evaluate import judge_clips, open_model
-from kws_training.evaluation.operating import with_thresholds
+from kws_training.evaluation.operating import development_rows, with_thresholds
 from kws_training.evaluation.results import ClipReport
 from kws_training.fitting.loop import set_seed
 from kws_training.networks.convert import Precision
@@ -38,11 +38,13 @@ from kws_training.word_base.defaults import HEAVY
 
 from ..students.catalog import Student
 from .examples import StudentData, join, labelled, recorded, taught, unlabelled
-from .fit import FitConfig, Predict, StudentNetwork, train_students
+from .fit import FitConfig, Predict, StudentNetwork, clip_judge, train_students
 from .negatives import chain_words, hours_of, whole_recordings
 from .sources import Folders, Gathered, gather
 from .teachers import FrameTeacher, hears
 
+#: What the logits of keywords may be raised by after training.
+SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 #: Recordings of tones among what is no keyword: about ten minutes.
 TONES = 250
 
@@ -164,10 +166,9 @@ def distill(
         rng = np.random.default_rng((options.seed, epoch))
         return [*recordings, *chain_words(rng, data, labels.index(UNKNOWN))]
 
-    students = [
-        StudentNetwork(options.student.network(len(labels)), taught=taught)
-        for taught in ((True, False) if options.control else (True,))
-    ]
+    networks = [options.student.network(len(labels)) for _ in range(1 + options.control)]
+    # the first is taught, the control is not
+    students = [StudentNetwork(one, taught=one is networks[0]) for one in networks]
     listeners = [
         lambda windows, length, teacher=teacher: FrameTeacher(teacher, labels, windows, length)
         for teacher in teachers
@@ -188,9 +189,16 @@ def distill(
         checkpoint,
         report,
     )
+    rows = np.array(development_rows(gathered.validation.clips))
+    numbers = [labels.index(one) for one in keywords]
+    shifts = []
+    for network, step in zip(networks, steps, strict=True):
+        logits = clip_judge(network, step)(frames[rows])
+        shifts.append(keyword_shift(logits, said[rows], numbers))
+        network.bias().assign_add(shifts[-1] * np.isin(np.arange(len(labels)), numbers))
     maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
     streams = calibration_streams(maker, data.images, options.seed)
-    provenance = _provenance(teachers, gathered, options, digest, len(data.images))
+    provenance = _provenance(teachers, gathered, options, digest, len(data.images), shifts[0])
     thresholds = {one: teachers[0].metadata.detector.thresholds[one] for one in keywords}
     detector = replace(teachers[0].metadata.detector, thresholds=thresholds)
     model, *alone = (
@@ -219,6 +227,32 @@ def distill(
     )
     checkpoint.remove()
     return result
+
+
+def keyword_shift(logits: Float32, said: Int64, keywords: Sequence[int]) -> float:
+    """Choose by how much the logits of keywords are raised, so that most clips are named rightly.
+
+    In training a third of the windows are speech without keywords, and the hardest of it. So a
+    student takes words for unknown ones more often than it must; thresholds go up with the scores.
+
+    Parameters
+    ----------
+    logits : float32 (n, labels)
+        What a student gives for clips.
+    said : int64 (n,)
+        The label of each clip.
+    keywords : sequence of int
+        Labels that are keywords.
+
+    Returns
+    -------
+    float
+        One of `SHIFTS`, the smallest of equals.
+    """
+    raised = np.zeros(logits.shape[1], np.float32)
+    raised[list(keywords)] = 1.0
+    right = [int(((logits + shift * raised).argmax(axis=1) == said).sum()) for shift in SHIFTS]
+    return SHIFTS[int(np.argmax(right))]
 
 
 def labels_of(teachers: Sequence[ModelFile], keywords: Sequence[str] | None) -> tuple[str, ...]:
@@ -320,6 +354,7 @@ def _provenance(
     options: DistillOptions,
     digest: str,
     clips: int,
+    shift: float,
 ) -> dict[str, Any]:
     """Return what a student's file tells of its making."""
     values: dict[str, Any] = {
@@ -334,6 +369,7 @@ def _provenance(
         "teachers_sha256": [digest_of(one.network) for one in teachers],
         "training_sha256": digest,
         "clips": clips,
+        "keyword_shift": shift,
     }
     if isinstance(options.student.shape, BaseShape):  # can be read back, as any word base
         values[SHAPE_KEY] = asdict(options.student.shape)

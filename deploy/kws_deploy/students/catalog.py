@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws_training.networks.streaming import Network, whole_model
+from kws_training.networks.streaming import Time, whole_model
 from kws_training.networks.word_base import LONGEST_FIELD, RESULT_STRIDE, Base, BaseShape, WordBase
 
 from .broadcast import BroadcastNetwork, BroadcastShape
@@ -20,6 +20,17 @@ from .mixed import MixedNetwork, MixedShape
 
 Shape = BaseShape | MixedShape | BroadcastShape
 Weights = list[tuple[Float32, Float32]]
+
+
+class TrainableNetwork(Protocol):
+    """A network that is trained: see `kws_training.networks.streaming.Network`."""
+
+    def __call__(self, x: Any, time: Time) -> Any:
+        """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
+
+    def bias(self) -> Any:
+        """Return the bias of the logits: a Keras variable of one number per label."""
+
 
 #: Smallest and largest width of a student that is named by it.
 WIDTHS = 8, 512
@@ -64,7 +75,7 @@ class Student:
         """The weights that it begins with, a kernel and a bias per layer; none if random."""
         return []
 
-    def network(self, labels: int) -> Network:
+    def network(self, labels: int) -> TrainableNetwork:
         """Build the network, its weights drawn at random.
 
         Parameters
@@ -72,7 +83,7 @@ class Student:
         labels : int
             Number of labels of the logits.
         """
-        build: dict[type, Callable[..., Network]] = {
+        build: dict[type, Callable[..., TrainableNetwork]] = {
             BaseShape: WordBase,
             MixedShape: MixedNetwork,
             BroadcastShape: BroadcastNetwork,
@@ -101,7 +112,7 @@ class StartedStudent(Student):
         """The weights that it begins with, a kernel and a bias per layer."""
         return self.kernels
 
-    def network(self, labels: int) -> Network:
+    def network(self, labels: int) -> TrainableNetwork:
         """Build the network with these weights.
 
         Parameters

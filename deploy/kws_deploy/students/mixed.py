@@ -77,6 +77,16 @@ class MixedNetwork:
         self._dropout = layers.Dropout(dropout)
         self._logits = layers.Conv2D(labels, 1)
 
+    def bias(self) -> Any:
+        """Return the bias of the logits.
+
+        Returns
+        -------
+        Keras variable
+            One number per label.
+        """
+        return self._logits.bias
+
     def __call__(self, x: Tensor, time: Time) -> Tensor:
         """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
         import keras

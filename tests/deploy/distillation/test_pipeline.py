@@ -148,8 +148,23 @@ def test_a_student_is_gone_on_with(distilled, data, tmp_path):
     assert after.metadata.labels == LABELS
     assert len(after.network) == pytest.approx(len(before.network), rel=0.003)
     assert after.network != before.network
+    assert after.metadata.provenance["recipe"]["kept"] == 0.5
+    assert after.metadata.provenance["keyword_shift"] in pipeline.SHIFTS
     # and it can be gone on with again
     assert read_base(output).shape == read_base(folder / "student.tflite").shape
+
+
+def test_keywords_are_raised_until_most_clips_are_named_rightly():
+    """By as little as that takes; an unknown word must stay one."""
+    logits = np.zeros((4, 4), np.float32)
+    logits[0, 1], logits[0, 2] = 3.0, 2.2  # a keyword, taken for an unknown word by 0.8
+    logits[1, 1], logits[1, 3] = 3.0, 1.7  # another, by 1.3
+    logits[2, 1], logits[2, 3] = 3.0, 0.8  # an unknown word, one by 2.2
+    logits[3, 0] = 9.0  # silence
+    said = np.array([2, 3, 1, 0])
+    assert pipeline.keyword_shift(logits, said, [2, 3]) == 1.5
+    assert pipeline.keyword_shift(logits, said, [2]) == 1.0
+    assert pipeline.keyword_shift(logits[3:], said[3:], [2, 3]) == 0.0
 
 
 @pytest.mark.slow

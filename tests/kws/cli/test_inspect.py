@@ -93,7 +93,7 @@ def test_text_for_people(values: dict) -> None:
     assert "a step every 80 ms (8 frames)" in text
     assert "40 mel bands of powers from 0 to 4000 Hz, 30 ms windows every 10 ms" in text
     (line,) = (line for line in text.splitlines() if line.startswith("no  "))
-    figures = "no 0.75 4.24 (0.87 to 12.39) 6.1 % (2.5 to 12.2) 0.71 114"
+    figures = "no 0.8 2.75 (0.57 to 8.02) 6.1 % (2.5 to 12.2) 1.09 114"
     assert " ".join(line.split()) == figures
     assert "scale" not in text
     assert "0.100502     18" in in_words(values, network=True)

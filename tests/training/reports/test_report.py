@@ -177,7 +177,7 @@ def test_card_states_the_figures():
     card = model_card(evaluation())
     assert "**Accuracy 95.0 % (86.1 to 99.0)** of 60 clips, 3 speakers" in card
     assert "`recipe.temperature`: `2.0`" in card
-    assert "| `no` | 0.75 | 4.24 (0.87 to 12.39) | 0.71 | 6.1 % (2.5 to 12.2) | 114 |" in card
+    assert "| `no` | 0.80 | 2.75 (0.57 to 8.02) | 1.09 | 6.1 % (2.5 to 12.2) | 114 |" in card
     assert "Worst `speaker`: `s0`" in card
     assert "Yours to fill in" in card
 

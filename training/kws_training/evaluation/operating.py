@@ -61,13 +61,10 @@ def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, s
     metadata = model.metadata
     defaults = detector_of(metadata)
     spotter = open_model(model)
-    groups = [clip.speaker for clip in validation.clips]
-    if len(set(groups)) == 1:
-        groups = [str(clip.path) for clip in validation.clips]
-    development = set(sorted(set(groups))[::2])
+    on_development = development_rows(validation.clips)
     streams = []
     for chosen, speech in ((True, negatives.development), (False, negatives.test)):
-        rows = [n for n, group in enumerate(groups) if (group in development) == chosen]
+        rows = [n for n, one in enumerate(on_development) if one == chosen]
         if not rows:  # a single recording: none is left to state figures on
             return content
         clips = [validation.clips[n] for n in rows] + speech.clips
@@ -84,6 +81,26 @@ def with_thresholds(content: bytes, validation: ClipSet, negatives: Negatives, s
     chosen_model = parse_model(pack(model.network, metadata), "the trained model")
     points = operating_points(open_model(chosen_model), streams[1])
     return pack(model.network, replace(metadata, operating_points=points))
+
+
+def development_rows(clips: Sequence[Clip]) -> list[bool]:
+    """Tell which clips are those that things are chosen on: all clips of every second speaker.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Clips by the speakers that validate; those of a single speaker are split one by one.
+
+    Returns
+    -------
+    list of bool
+        One for each clip.
+    """
+    groups = [clip.speaker for clip in clips]
+    if len(set(groups)) == 1:
+        groups = [str(clip.path) for clip in clips]
+    development = set(sorted(set(groups))[::2])
+    return [group in development for group in groups]
 
 
 @dataclass(frozen=True)
