@@ -277,9 +277,7 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
         for keyword, its in zip(keywords, folders, strict=True)
     ]
     # what says a phrase is no negative, neither to train nor to judge
-    kinds = {
-        path.name: without_phrases(find_speech([path]), keywords)[0] for path in options.kinds
-    }
+    kinds = {path.name: without_phrases(find_speech([path]), keywords)[0] for path in options.kinds}
     options.other_clips = find_speech(options.others) if options.others else []
     options.noise_clips = find_speech(options.noise) if options.noise else []
     settings = [Setting("clean", CLEAN, [])]
