@@ -22,6 +22,7 @@ from kws_training.wake_words.mining import MINED_DISTANCE, mine
 from kws_training.wake_words.negatives import NegativeStream
 from kws_training.wake_words.network import WakeNetwork, WakeShape
 from kws_training.wake_words.phrases import PhraseSet, find_phrase
+from kws_training.wake_words.recipe import WakeWordRecipe
 from kws_training.wake_words.windows import (
     AUGMENTATION,
     NOISIER,
@@ -127,6 +128,7 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
             window,
             SHARES,
             MicrophoneProfiles.of(others),
+            WakeWordRecipe(),
         )
         for kind, augmentation in ((WindowMaker, AUGMENTATION), (NoisyWindowMaker, NOISIER))
     ]
