@@ -83,11 +83,17 @@ def test_receptive_field_is_what_a_step_depends_on(build, stream, randomize, cho
     frames = frames_of(extractor, count, rng)
     results = step.frames // step.stride
     before = stream(step, frames)[-results:]
-    older, oldest = frames.copy(), frames.copy()
+    older = frames.copy()
     older[: count - step.receptive_field] = 5.0
-    oldest[count - step.receptive_field] = 5.0
     assert (stream(step, older)[-results:] == before).all()
-    assert (stream(step, oldest)[-results:] != before).any()
+
+    def differs(level: float) -> bool:
+        oldest = frames.copy()
+        oldest[count - step.receptive_field] = level
+        return bool((stream(step, oldest)[-results:] != before).any())
+
+    # what is pooled passes on the highest alone: one level may be too faint to come through
+    assert any(differs(level) for level in (5.0, 50.0, 500.0))
 
 
 def test_parts_of_the_joined_frames_go_to_their_paths(build):
