@@ -130,7 +130,7 @@ def test_ovos_wake_word(tmp_path, monkeypatch):
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     lines = example("ovos_wake_word.py", DEMO, "stop")
-    assert [line for line in lines if line.startswith("heard")] == ["heard 'stop' by 16.32 s"]
+    assert [line for line in lines if line.startswith("heard")] == ["heard 'stop' by 16.70 s"]
 
 
 def test_onnx_stream_refuses_other_recordings(tmp_path):

@@ -119,7 +119,9 @@ def test_other_rates(node: str, web: Path, tmp_path: Path, rate: int) -> None:
     assert [one["keyword"] for one in ours] == [one.keyword for one in expected]
     for one, other in zip(ours, expected, strict=True):
         assert abs(one["start"] - other.start) <= 0.021
-        assert abs(one["score"] - other.score) <= 0.01
+        # what just reaches its threshold may do so a step later, where the score is another
+        near = other.score - packaged_model().metadata.detector.thresholds[other.keyword] < 0.02
+        assert abs(one["score"] - other.score) <= (0.1 if near else 0.01)
 
 
 def test_what_is_wrong_is_said_and_the_rest_does_no_harm(node: str, web: Path) -> None:
