@@ -26,6 +26,32 @@ def note(line: str) -> None:
         print(shown, file=sys.stderr, flush=True)
 
 
+def ask(question: str) -> str:
+    """Ask a person on stderr, where the rest is said too: stdout is for programs.
+
+    Parameters
+    ----------
+    question : str
+        With the space before the answer.
+
+    Returns
+    -------
+    str
+        The line that was typed, with its end.
+
+    Raises
+    ------
+    EOFError
+        If there is no line any more.
+    """
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise EOFError
+    return answer
+
+
 def _escaped(letter: str) -> str:
     return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
 

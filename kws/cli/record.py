@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..arrays import Float32
 from ..audio import read_stream
-from ..console import note
+from ..console import ask, note
 from ..enrolment.record import RATE, Folder, RecordError, Session, Take, pieces
 from ..errors import AudioError
 from .arguments import RATE_HELP
@@ -128,20 +128,10 @@ def _from_microphone(options: argparse.Namespace, folder: Folder) -> int:
 
     note(f"{options.count} recordings of {options.label!r} with {source.name}; Ctrl-C stops")
     try:
-        Session(folder, options.count, listen, _ask, note, play).run()
+        Session(folder, options.count, listen, ask, note, play).run()
     except (KeyboardInterrupt, EOFError):
         note("")
     return _summary(folder, folder.existing() - kept, options.count)
-
-
-def _ask(question: str) -> str:
-    """Ask on stderr, where the rest is said too: stdout is for programs."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        raise EOFError
-    return answer
 
 
 def _summary(folder: Folder, kept: int, wanted: int) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..audio import load_audio
-from ..console import note
+from ..console import ask, note
 from ..errors import AudioError
 from ..keeping.labels import DELETE, LABELS, OTHER, PHRASE, UNSURE, KeptFolder, Outcome
 from ..keeping.log import KeepError, KeptRecording
@@ -89,7 +89,7 @@ def _ask_for_all(kept: KeptFolder) -> None:
                 f"  Was it {one.keyword!r}? y yes, n no, u unsure, d deletes, Enter plays again, "
                 f"s skips, q stops{others}: "
             )
-            answer = _ask(question).strip()
+            answer = ask(question).strip()
             if answer == "":
                 _play(samples)
             elif answer == "q":
@@ -108,16 +108,6 @@ def _play(samples: Any) -> None:
         play(samples, RATE)
     except AudioError as error:  # one can look at the picture, or play the file elsewhere
         note(f"  {error}")
-
-
-def _ask(question: str) -> str:
-    """Ask on stderr, where the rest is said too: stdout is for programs."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        raise EOFError
-    return answer
 
 
 def _line(one: KeptRecording) -> str:
