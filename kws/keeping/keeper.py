@@ -194,18 +194,21 @@ class Keeper:
         if fired:
             for one in at_once:
                 if not one.fired and one in self._waiting:
-                    self._waiting.remove(one)
-                    self._counts[False][one.model.name][one.detection.keyword] -= 1
+                    self._drop(one)
         elif any(one.fired or one not in self._waiting for one in at_once):
             return
         elif at_once:
             if max(map(_nearness, at_once)) >= _nearness(moment):
                 return
             for one in at_once:
-                self._waiting.remove(one)
-                self._counts[False][one.model.name][one.detection.keyword] -= 1
+                self._drop(one)
         self._counts[fired][model.name][detection.keyword] += 1
         self._waiting.append(moment)
+
+    def _drop(self, near: _Moment) -> None:
+        """Take back what nearly fired and waits to be written."""
+        self._waiting.remove(near)
+        self._counts[False][near.model.name][near.detection.keyword] -= 1
 
     def _together(self, one: _Moment, other: _Moment) -> bool:
         """Return whether the recordings of two would mostly be the same."""
