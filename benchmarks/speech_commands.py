@@ -25,7 +25,6 @@ pretrain`): the network alone, without the front end, on models with the word ba
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import random
 import sys
@@ -45,7 +44,7 @@ from kws.console import quiet
 from kws.errors import AudioError, KwsError
 from kws.frontend import WORDS
 from kws.metadata import SILENCE, UNKNOWN
-from kws.modelfile import ModelFile
+from kws.modelfile import ModelFile, network_digest
 from kws.network import StreamingNetwork
 from kws.packaged import find_model
 from kws.pcm import to_int16
@@ -444,7 +443,7 @@ def run(options: argparse.Namespace) -> int:
         results.append(
             {
                 "model": str(model.path),
-                "network_sha256": hashlib.sha256(model.network).hexdigest(),
+                "network_sha256": network_digest(model),
                 **judged.report.to_dict(),
                 "accuracy_interval": list(judged.report.interval),
                 "accuracy_among_words": judged.among,

@@ -16,7 +16,7 @@ from .frontend import LogMelConfig, part_from, parts_of
 from .markdown import printable
 from .metadata import Metadata, unmeasured
 from .micro_frontend import MicroConfig
-from .modelfile import ModelFile, schema_of
+from .modelfile import ModelFile, network_digest, schema_of
 from .network import interpreter_class
 from .verification import open_network
 
@@ -92,7 +92,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
         "provenance": metadata.provenance,
         "network": {
             "bytes": len(model.network),
-            "sha256": hashlib.sha256(model.network).hexdigest(),
+            "sha256": network_digest(model),
             "tensors": tensors,
         },
         "prototypes": None if metadata.prototypes is None else vars(metadata.prototypes),

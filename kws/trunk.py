@@ -12,7 +12,6 @@ of another's.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +21,7 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import ModelError
-from .modelfile import HEAD_NAME, ModelFile
+from .modelfile import HEAD_NAME, ModelFile, network_digest
 from .network import StepNetwork, StreamingNetwork
 from .packaged import WORDS, packaged_model
 from .prototypes import FEATURES, Matcher
@@ -305,7 +304,7 @@ def _on_bases(models: Sequence[ModelFile]) -> list[tuple[ModelFile, list[int]]]:
     here: dict[str, ModelFile] = {}
     if wanted:
         for model in (*models, packaged_model(WORDS)):
-            here.setdefault(hashlib.sha256(model.network).hexdigest(), model)
+            here.setdefault(network_digest(model), model)
     found: dict[Any, tuple[ModelFile, list[int]]] = {}
     for number, model in enumerate(models):
         metadata, base = model.metadata, None

@@ -6,7 +6,6 @@ the events of a threshold, for which it hears the stream anew.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -27,7 +26,7 @@ from kws.calibration.scores import Trace, Track, trace_blocks, track
 from kws.calibration.thresholds import lowest_useful, thresholds_grid
 from kws.errors import KwsError
 from kws.metadata import DetectorDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import ModelFile, network_digest
 from kws.packaged import find_model
 from kws_training.data.spelling import plain
 from kws_training.evaluation.continuous import hits
@@ -113,7 +112,7 @@ def hear_model(path: Path, word: str, mixture: Mixture) -> Engine:
     about = {
         "model": str(path),
         "keyword": keyword,
-        "network_sha256": hashlib.sha256(model.network).hexdigest(),
+        "network_sha256": network_digest(model),
     }
     return Engine("kws", _useful(heard), heard.events, True, defaults.thresholds[keyword], about)
 

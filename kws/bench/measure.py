@@ -7,7 +7,6 @@ apart, back to back, in turn, so that a frequency that moves hits all of them al
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..modelfile import ModelFile
+from ..modelfile import ModelFile, network_digest
 from ..packaged import find_model
 from ..spotter import KeywordSpotter
 from . import timing
@@ -81,7 +80,7 @@ def describe(model: ModelFile, threads: int) -> dict[str, Any]:
     return {
         "name": Path(model.path).name,
         "path": model.path,
-        "sha256": hashlib.sha256(model.network).hexdigest(),
+        "sha256": network_digest(model),
         "network_bytes": len(model.network),
         "verifier_bytes": None if metadata.verifier is None else len(metadata.verifier.network),
         "step_seconds": metadata.streaming.frames * metadata.front_end.hop_seconds,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from ..console import note
 from ..errors import KwsError, ModelError
 from ..hub.name import hub_name
-from ..modelfile import ModelFile, read_model
+from ..modelfile import ModelFile, network_digest, read_model
 from ..packaged import find_model, is_packaged
 from ..spotter import KeywordSpotter
 from .tuning import Tuning
@@ -299,7 +298,7 @@ class Catalog:
         name = self._names[source]
         tuned = replace(self._tuning.apply(name, file), path=name)  # by which groups know it
         KeywordSpotter(tuned)  # raises where network and contract do not match
-        version = hashlib.sha256(file.network).hexdigest()[:8]
+        version = network_digest(file)[:8]
         return ServedModel(name, tuned, version, languages, self._tuning.refractory_of(name, file))
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from kws.bench.result import BenchError, read_result
 from kws.errors import KwsError
-from kws.modelfile import ModelFile, parse_model, read_model
+from kws.modelfile import ModelFile, network_digest, parse_model, read_model
 from kws_training.data.settings import Settings
 
 from .cost import Cost, cost
@@ -358,19 +358,17 @@ def _from_bench(path: Path) -> Board:
 
 def _find_model(path: Path, entry: dict[str, Any]) -> ModelFile | None:
     """Find a model that was measured, by its digest: beside the result, where it was, or ours."""
-    import hashlib
-
     named = Path(str(entry["path"]))
     for place in (path.parent / named.name, named):
         try:
             model = read_model(place)
         except KwsError:
             continue
-        if hashlib.sha256(model.network).hexdigest() == entry["sha256"]:
+        if network_digest(model) == entry["sha256"]:
             return model
     for shipped in resources.files("kws").joinpath("models").iterdir():
         if shipped.name.endswith(".tflite"):
             model = parse_model(shipped.read_bytes(), shipped.name)
-            if hashlib.sha256(model.network).hexdigest() == entry["sha256"]:
+            if network_digest(model) == entry["sha256"]:
                 return model
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import textwrap
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from kws.frontend import LogMelConfig
 from kws.metadata import DetectorDefaults
-from kws.modelfile import ModelFile
+from kws.modelfile import ModelFile, network_digest
 from kws_training.networks.tflite import Graph
 
 from . import literals
@@ -140,7 +139,7 @@ def model_header(
     return _HEADER.format(
         path=literals.comment(model.path),
         task=literals.comment(metadata.task),
-        digest=hashlib.sha256(model.network).hexdigest(),
+        digest=network_digest(model),
         points=_points(model),
         values="\n".join(lines),
         need=need.size,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -12,7 +11,7 @@ import numpy as np
 
 from kws.arrays import Float32, Int16
 from kws.metadata import DetectorDefaults, Metadata, StreamingContract
-from kws.modelfile import ModelFile, pack, parse_model
+from kws.modelfile import ModelFile, network_digest, pack, parse_model
 from kws_training.data.dataset import Clip
 from kws_training.evaluation.evaluate import open_model
 from kws_training.evaluation.operating import join_clips, operating_points
@@ -308,7 +307,7 @@ def _facts(
             "precision": options.to,
             "input_type": options.input_type or TYPES[options.to][0],
             "output_type": options.output_type or TYPES[options.to][0],
-            "from_sha256": hashlib.sha256(source.given.network).hexdigest(),
+            "from_sha256": network_digest(source.given),
             "dequantized_first": source.dequantized,
             "calibration": {
                 "recordings": representative.recordings,

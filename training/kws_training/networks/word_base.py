@@ -8,7 +8,6 @@ the model file that ships, so that the file is all there is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from kws.arrays import Float32
 from kws.errors import ModelError
 from kws.frontend import WORDS, LogMelConfig
-from kws.modelfile import ModelFile
+from kws.modelfile import ModelFile, network_digest
 from kws.packaged import WORDS as PACKAGED
 from kws.packaged import find_model
 
@@ -395,7 +394,7 @@ def read_base(path: Path | None = None) -> Base:
     except (TFLiteError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
-    return Base(model, shape, weights, hashlib.sha256(model.network).hexdigest(), ceiling)
+    return Base(model, shape, weights, network_digest(model), ceiling)
 
 
 def _read_shape(model: ModelFile) -> BaseShape:
