@@ -14,7 +14,7 @@ from kws.errors import KwsError
 from kws.metadata import UNKNOWN
 
 from .digest import digest_of
-from .download import locked
+from .download import locked, new_folder
 from .fetching import NOTE, FetchError
 from .manifest import MANIFEST, Row
 from .mixing import length_of, take_hours
@@ -104,10 +104,7 @@ def import_common_voice(given: Path, folder: Path, hours: float, seed: int) -> P
     with locked(folder / f".{COMMON_VOICE}.lock"):
         if goal.exists():
             raise FetchError(f"{goal}: is there already: move it, or name another --output")
-        part = folder / f".{COMMON_VOICE}.unpacking"
-        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-        try:
-            part.mkdir()
+        with new_folder(folder / f".{COMMON_VOICE}.unpacking") as part:
             made = part / "made"
             made.mkdir()
             clips = _clips_of(given, part, hours, seed)
@@ -115,8 +112,6 @@ def import_common_voice(given: Path, folder: Path, hours: float, seed: int) -> P
             write_rows(made / MANIFEST, *_table(kept))
             (made / NOTE).write_text(_note(given, kept, seed), encoding="utf-8")
             made.rename(goal)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     return goal
 
 

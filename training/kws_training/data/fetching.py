@@ -11,7 +11,7 @@ from pathlib import Path
 from kws.console import note
 from kws.errors import KwsError
 
-from .download import Download, DownloadError, fetch, locked, part_of, size_of
+from .download import Download, DownloadError, fetch, locked, new_folder, part_of, size_of
 from .sources import Source
 from .unpack import unpack, within
 
@@ -81,19 +81,15 @@ def fetch_data(source: Source, folder: Path) -> Path:
             ) from error
         except OSError as error:
             raise _no_room(error, folder) or error from None
-        part = folder / f".{source.name}.unpacking"
-        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
         try:
-            part.mkdir()
-            _unpack(source, packed, part)
-            if source.prepare is not None:
-                source.prepare(part)
-            (part / NOTE).write_text(_note(source), encoding="utf-8")
-            part.rename(goal)
+            with new_folder(folder / f".{source.name}.unpacking") as part:
+                _unpack(source, packed, part)
+                if source.prepare is not None:
+                    source.prepare(part)
+                (part / NOTE).write_text(_note(source), encoding="utf-8")
+                part.rename(goal)
         except OSError as error:
             raise _no_room(error, folder) or error from None
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         packed.unlink()
     return goal
 

@@ -15,7 +15,7 @@ from kws.console import note
 from kws.errors import KwsError
 
 from . import sources
-from .download import locked
+from .download import locked, new_folder
 from .fetching import (
     NOTE,
     FetchError,
@@ -258,15 +258,10 @@ def fetch_mix(plan: MixPlan, folder: Path, seed: int) -> Path:
         taken: list[_Taken] = []
         for name, wanted in plan.hours.items():
             taken += _choose(plan.parts[name], folder, wanted, seed)
-        part = folder / f".{NEGATIVES}.mixing"
-        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-        try:
-            part.mkdir()
+        with new_folder(folder / f".{NEGATIVES}.mixing") as part:
             _write(part, taken)
             (part / NOTE).write_text(_note(plan.hours, seed), encoding="utf-8")
             part.rename(goal)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     return goal
 
 
