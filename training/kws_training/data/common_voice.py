@@ -19,7 +19,7 @@ from .fetching import NOTE, FetchError
 from .manifest import MANIFEST, Row
 from .mixing import length_of, take_hours
 from .prepare import write_rows
-from .unpack import Bounds, UnpackError, unpack
+from .unpack import Bounds, NothingWantedError, unpack
 
 #: The data set's folder, and what `kws data import` calls it.
 COMMON_VOICE = "common-voice"
@@ -125,8 +125,8 @@ def _clips_of(given: Path, part: Path, hours: float, seed: int) -> dict[str, _Cl
         bounds = Bounds(MOST_MEMBERS, MOST_TABLES)
         try:
             unpack(given, tables, bounds, keep=lambda path: path.name in TABLES)
-        except UnpackError as error:
-            raise _no_table(given) if "holds nothing" in str(error) else error from None
+        except NothingWantedError:
+            raise _no_table(given) from None
         table = _first_table(tables)
     if table is None:
         raise _no_table(given)

@@ -28,6 +28,10 @@ class UnpackError(KwsError):
     """An archive that cannot be unpacked, or must not be."""
 
 
+class NothingWantedError(UnpackError):
+    """An archive that holds nothing of what is wanted."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What an archive may unpack to.
@@ -110,6 +114,8 @@ def unpack(
     UnpackError
         If the archive is damaged, a member would lie outside the folder or come twice, or there
         is more than the bounds allow. What was written so far stays.
+    NothingWantedError
+        If it holds nothing of what is wanted.
     OSError
         If the folder cannot be written.
     """
@@ -155,7 +161,7 @@ def unpack(
     ) as error:
         raise UnpackError(f"{archive}: damaged ({error}): delete it, and fetch it anew") from None
     if not files:
-        raise UnpackError(f"{archive}: holds nothing of {root or 'what is wanted'}")
+        raise NothingWantedError(f"{archive}: holds nothing of {root or 'what is wanted'}")
     return Unpacked(files, size, links)
 
 
