@@ -17,7 +17,7 @@ from .digest import digest_of
 from .download import locked, new_folder
 from .fetching import NOTE, FetchError
 from .manifest import MANIFEST, Row
-from .mixing import length_of, take_hours
+from .mixing import MOST_HOURS, length_of, take_hours
 from .prepare import write_rows
 from .unpack import Bounds, NothingWantedError, unpack
 
@@ -30,8 +30,6 @@ TABLES = ("validated.tsv", "clips.tsv", "train.tsv")
 CLIPS = "clips"
 #: Licence of the clips.
 LICENCE = "CC0-1.0"
-#: Most hours that are taken.
-MOST_HOURS = 1000.0
 #: Seconds that a clip is taken for until it is there: short, so that more clips are unpacked than
 #: are needed, and the rest is deleted.
 LEAST_MEAN = 3.0

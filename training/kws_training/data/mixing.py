@@ -32,7 +32,7 @@ from .sources import Part, Source
 
 #: Folder of the mix, and what `kws data fetch` calls it.
 NEGATIVES = "negatives"
-#: Most hours of one part.
+#: Most hours of one part, and of what is imported for one.
 MOST_HOURS = 1000.0
 #: Columns of the mix's manifest.
 COLUMNS = ("path", "label", "speaker", "seconds", "kind", "source", "licence", "text")
