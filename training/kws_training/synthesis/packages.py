@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -203,10 +204,7 @@ def folder_of(package: str) -> Path | None:
     Path or None
         None if it is not there.
     """
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
+    spec = _found(package)
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
@@ -223,7 +221,11 @@ def there(package: str) -> bool:
     bool
         True if it is found; it is not imported.
     """
+    return _found(package) is not None
+
+
+def _found(package: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(package) is not None
+        return importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        return False
+        return None
