@@ -100,8 +100,8 @@ def _check_folder(folder: Path) -> None:
             f"{folder}: {reason}: a voice is NAME.onnx with NAME.onnx.json beside it, or "
             "kokoro….onnx with voices….bin"
         )
-    for name, package in (("piper", "piper"), ("kokoro", "kokoro_onnx")):
-        if inside[name] and not there(package):
+    for name, has_voices in inside.items():
+        if has_voices and not there(VOICE_PACKAGES[name]):
             raise KwsError(
                 f"{folder}: {name.capitalize()} is not installed, {INSTALL[name]} brings it"
             )

