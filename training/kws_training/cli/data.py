@@ -100,14 +100,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..data.mixing import NEGATIVES
-
     if options.action == "export":
         return _export(options.data, options.speaker_rule, options.output)
     if options.action == "list":
         return _list(options.json)
     if options.action == "import":
         return _import(options)
+    from ..data.mixing import NEGATIVES
+
     if options.name == NEGATIVES:
         return _fetch_mix(options)
     for name, given in (("--mix", options.mix is not None), ("--yes", options.yes)):
@@ -237,14 +237,14 @@ def _agreed() -> bool:
 
 def _import(options: argparse.Namespace) -> int:
     from ..data.common_voice import import_common_voice
-    from ..data.fetching import in_bytes, time_to_unpack
+    from ..data.fetching import NOTE, in_bytes, time_to_unpack
 
     if options.archive.is_file():
         size = options.archive.stat().st_size
         reading = time_to_unpack(2 * size)
         note(f"{options.archive}: {in_bytes(size)} are read twice, in some {reading} (an estimate)")
     goal = import_common_voice(options.archive, options.output, options.hours, options.seed)
-    print((goal / "SOURCE.txt").read_text(encoding="utf-8").split("\n")[0])
+    print((goal / NOTE).read_text(encoding="utf-8").split("\n")[0])
     print(f"use it:  kws data fetch negatives --mix common-voice={options.hours:g}")
     folder = shlex.quote(str(goal))
     print(f"or:      kws train --wake-word 'hey device' --negatives {folder} --output model.tflite")
