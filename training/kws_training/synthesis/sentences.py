@@ -18,7 +18,7 @@ from kws.errors import KwsError
 
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from ..data.digest import digest_of
-from ..data.images import image_of
+from ..data.images import RATE, image_of
 from ..progress import bar
 from .casting import cast
 from .engine import Engine
@@ -167,7 +167,7 @@ def synthesized_sentences(
     spoken = say_all(said)
     for number in bar(iter(range(len(said))), len(said), "saying sentences"):
         samples = next(spoken)
-        if not isinstance(samples, KwsError) and len(samples) > LONGEST * 16000:
+        if not isinstance(samples, KwsError) and len(samples) > LONGEST * RATE:
             samples = KwsError(f"{said[number].engine.name} says a sentence for over {LONGEST} s")
         if isinstance(samples, KwsError):
             failed.append(samples)
