@@ -1,5 +1,6 @@
 """Public data sets in small: archives as the real ones are laid out, on a server that can break."""
 
+import csv
 import dataclasses
 import hashlib
 import io
@@ -122,7 +123,7 @@ LAYOUTS = {
 }
 
 
-def pack(members, name):
+def pack(members, name, links=()):
     file = io.BytesIO()
     if name.endswith(".zip"):
         with zipfile.ZipFile(file, "w") as archive:
@@ -134,7 +135,14 @@ def pack(members, name):
                 info = tarfile.TarInfo(member)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
+            for link in links:
+                archive.addfile(link)
     return file.getvalue()
+
+
+def rows_of(folder):
+    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 class Site:

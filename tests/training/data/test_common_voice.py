@@ -1,6 +1,5 @@
 """Archives of Common Voice: which clips are taken, of whom, and what is refused."""
 
-import csv
 import io
 import subprocess
 import sys
@@ -17,6 +16,9 @@ from kws_training.data.fetching import FetchError
 from kws_training.data.mixing import fetch_mix, plan_mix
 from kws_training.data.unlabelled import find_speech
 from kws_training.data.unpack import UnpackError
+
+from .. import archives
+from ..archives import rows_of
 
 HOUR = 3600
 RELEASE = "cv-corpus-22.0-2025-06-20/en"
@@ -50,19 +52,8 @@ def members(mp3, speakers=4, clips=5, header=HEADER, release=RELEASE):
 
 
 def pack(path, members, *links):
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-        for link in links:
-            archive.addfile(link)
+    path.write_bytes(archives.pack(members, path.name, links))
     return path
-
-
-def rows_of(folder):
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_hours_of_as_many_speakers_as_there_are(tmp_path, mp3):

@@ -1,6 +1,5 @@
 """Mixes of negatives: what they take, what they cost, and that they go on where they broke off."""
 
-import csv
 import json
 import os
 import pty
@@ -30,7 +29,7 @@ from kws_training.data.unlabelled import find_speech
 from kws_training.evaluation.breakdown import kinds_of
 
 from ...conftest import kws_here as kws
-from ..archives import site
+from ..archives import rows_of, site
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "synthesized_commands.wav"
 
@@ -46,11 +45,6 @@ def offered(site, monkeypatch):
     table = tuple(small.get(source.name, source) for source in sources.SOURCES)
     monkeypatch.setattr(sources, "SOURCES", table)
     return small
-
-
-def rows_of(folder):
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_mix_by_kinds_is_what_training_and_evaluation_take(tmp_path, site, offered):
