@@ -96,14 +96,17 @@ class Tables:
 
 @dataclass(frozen=True)
 class Union:
-    """A table whose kind the field before it tells.
+    """A table whose kind another field, before it, tells.
 
     Attributes
     ----------
+    kind : str
+        Name of that field.
     tables : mapping of int to Table
         By the number of the kind; any other is refused.
     """
 
+    kind: str
     tables: Mapping[int, Table]
 
 
@@ -183,7 +186,7 @@ class FlatbufferReader:
         if isinstance(kind, Table):
             return self._table(to, kind, what, depth + 1)
         if isinstance(kind, Union):
-            chosen = before.get(f"{what.rpartition(': ')[2]} kind", 0)
+            chosen = before.get(kind.kind, 0)
             if chosen not in kind.tables:
                 raise UnknownError(f"{what} are of a kind {chosen} that is not known")
             return self._table(to, kind.tables[chosen], what, depth + 1)

@@ -41,7 +41,7 @@ TYPE_BYTES = {
     8: 8,  # COMPLEX64
     9: 1,  # INT8
 }
-FLOAT32, INT32, UINT8, INT64, INT16, INT8 = 0, 2, 3, 4, 7, 9
+INT32, UINT8, INT64, INT16, INT8 = 2, 3, 4, 7, 9
 #: Types whose numbers stand for others, where there are scales.
 QUANTIZED = (UINT8, INT16, INT8)
 
@@ -60,15 +60,12 @@ class CheckedTensor:
         Bytes of a constant; None of what is computed.
     scales : float32 (n,)
         One, or one per channel; none if it is not quantized.
-    axis : int
-        Dimension of the channels.
     """
 
     shape: Shape
     type: int
     values: memoryview | None
     scales: Float32
-    axis: int
 
     @property
     def bytes(self) -> int:

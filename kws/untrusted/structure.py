@@ -72,7 +72,7 @@ _OPERATOR = Table(
         1: ("inputs", _INDICES),
         2: ("outputs", _INDICES),
         3: ("options kind", Scalar("B")),
-        4: ("options", Union(OPTIONS)),
+        4: ("options", Union("options kind", OPTIONS)),
         5: ("custom options", Numbers(1, 0)),
         6: ("custom options format", Scalar("b")),
         7: ("mutating variable inputs", Numbers(1, MOST_OPERANDS)),
@@ -182,19 +182,17 @@ def _tensor(tensor: dict[str, Any], number: int, buffers: list[dict[str, Any]]) 
         values = None
     if values is not None and len(values) != size:
         raise ModelError(f"{what} has {len(values)} bytes instead of {size}: it is damaged")
-    return CheckedTensor(shape, kind, values, *_scales(tensor, shape, kind, what))
+    return CheckedTensor(shape, kind, values, _scales(tensor, shape, kind, what))
 
 
-def _scales(
-    tensor: dict[str, Any], shape: tuple[int, ...], kind: int, what: str
-) -> tuple[Float32, int]:
-    """Check the scales of a tensor, and return them and their axis."""
+def _scales(tensor: dict[str, Any], shape: tuple[int, ...], kind: int, what: str) -> Float32:
+    """Check the scales of a tensor, and return them."""
     quantization = tensor.get("quantization", {})
     scales = np.frombuffer(quantization.get("scales", b""), "<f4")
     points = np.frombuffer(quantization.get("zero points", b""), "<i8")
     axis = quantization.get("axis", 0)
     if not len(scales):
-        return np.empty(0, np.float32), 0
+        return np.empty(0, np.float32)
     if not (np.isfinite(scales).all() and (scales >= 0).all()):
         raise ModelError(f"{what} has a scale that is no positive number: it is damaged")
     if len(points) not in (0, len(scales)) and not (len(points) == 1):
@@ -204,7 +202,7 @@ def _scales(
     least, most = _LIMITS.get(kind, (0, 0))
     if kind in _LIMITS and len(points) and not (least <= points.min() <= points.max() <= most):
         raise ModelError(f"{what} has a zero point that its type does not have: it is damaged")
-    return scales, axis
+    return scales
 
 
 def _check_signatures(model: dict[str, Any], graph: dict[str, Any], tensors: int) -> None:
