@@ -26,7 +26,7 @@ from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from ..data.digest import digest_of
-from ..data.images import to_frames, to_images
+from ..data.images import image_of, to_frames
 from ..networks.speech_embedding import FRAMES, FRONT_END, SIZE, STRIDE, SpeechEmbedding
 from ..networks.speech_file import SpeechWeights
 from ..networks.streaming import whole_model
@@ -142,7 +142,7 @@ def _heard(recordings: Sequence[Int16], teacher: SpeechWeights) -> dict[str, npt
     stretches = _stretches(recordings)
     for number in bar(iter(range(count)), count, "teacher"):
         samples = next(stretches)
-        images[number] = to_images(log_mel(samples, WORDS))
+        images[number] = image_of(samples)
         frames = log_mel(samples, FRONT_END)[None, :STRETCH_FRAMES, :, None]
         heard = np.asarray(model(frames, training=False))[0, :, 0]
         embeddings[number, : len(heard)] = heard
@@ -152,7 +152,7 @@ def _heard(recordings: Sequence[Int16], teacher: SpeechWeights) -> dict[str, npt
     deviation = np.maximum(said.std(axis=0), LEAST_DEVIATION)
     embeddings = (embeddings - said.mean(axis=0)) / deviation
     few = recordings[:: max(1, -(-len(recordings) // RECORDINGS))]
-    profiles = MicrophoneProfiles.of([to_images(log_mel(to_float32(one), WORDS)) for one in few])
+    profiles = MicrophoneProfiles.of([image_of(to_float32(one)) for one in few])
     none = np.empty((0, WORDS.bands), np.float32)
     return {
         "images": images.reshape(-1, WORDS.bands),
