@@ -109,11 +109,6 @@ class KindScores:
     fresh: list[Trace]
     noisy: list[Trace]
 
-    @property
-    def hours(self) -> float:
-        """Length of all recordings in hours."""
-        return sum(one.seconds for one in (*self.trained, *self.fresh)) / 3600
-
 
 def listen(
     model: ModelFile,
