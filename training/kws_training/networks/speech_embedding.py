@@ -22,7 +22,7 @@ from kws.network import interpreter_class
 from kws.pcm import to_float32
 
 from .speech_file import LEAST, PAIRS, POOLS, SLOPE, SpeechWeights
-from .streaming import Tensor, Time, over_time
+from .streaming import Tensor, Time, over_time, whole_model
 
 #: Frames under one embedding of the original, and from one to the next.
 FRAMES, STRIDE = 76, 8
@@ -168,8 +168,6 @@ def prove(weights: SpeechWeights, recordings: Iterable[Int16]) -> float:
     KwsError
         If it is above `TOLERANCE`: the interpreter or the loader is broken.
     """
-    from .streaming import whole_model
-
     length = SPEECH.samples(FRAMES + 2 * STRIDE)
     sounding = islice((one for one in recordings if one.any()), PROOFS)
     frames = np.stack(
