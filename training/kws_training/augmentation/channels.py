@@ -11,7 +11,7 @@ import numpy as np
 
 from kws.activity import LN_PER_DB
 from kws.arrays import Float32
-from kws.frontend import LogMelConfig, mel
+from kws.frontend import LogMelConfig, mel_axis
 
 #: Range of the lower and of the upper edge of the band, in Hz, around the 300 and the 3,400 of
 #: ITU-T G.712.
@@ -51,8 +51,8 @@ def send(rng: np.random.Generator, frames: Float32, front_end: LogMelConfig) -> 
         The changed windows, within the front end's range.
     """
     count, _, bands = frames.shape
-    edges = np.linspace(mel(front_end.low_hz), mel(front_end.high_hz), bands + 2)[1:-1]
-    hertz = 700 * (np.exp(edges / 1127) - 1)  # the inverse of `mel`
+    centres = mel_axis(front_end)[1][1:-1]
+    hertz = 700 * (np.exp(centres / 1127) - 1)  # the inverse of `mel`
     lower, upper = (rng.uniform(*edge, (count, 1, 1)) for edge in (LOWER_EDGE, UPPER_EDGE))
     outside = _step((lower - hertz) / LOWER_WIDTH) + _step((hertz - upper) / UPPER_WIDTH)
     narrow = rng.random((count, 1, 1)) < NARROW
