@@ -114,6 +114,18 @@ def test_refuses_what_it_is_not(made_speech_embedding, tmp_path, monkeypatch):
         read_speech_embedding(made_speech_embedding)
 
 
+def test_refuses_a_wheel_whose_member_ends_early(tmp_path):
+    path = tmp_path / "short.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(speech_file.MEMBER, b"x" * 1000)
+    content = bytearray(path.read_bytes())
+    sizes = content.rindex(b"PK\x01\x02") + 20  # of the member, in the archive's directory
+    content[sizes : sizes + 8] = 2 * (10**6).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"short\.whl: cannot be read"):
+        read_speech_embedding(path)
+
+
 def test_refuses_another_network(tmp_path):
     other = tmp_path / "words.tflite"
     other.write_bytes(packaged_model("words").network)
