@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kws.arrays import Float32
 from kws.console import note
 from kws.frontend import WORDS
 from kws.metadata import WAKE_WORDS, DetectorDefaults, OperatingPoint
@@ -17,7 +18,7 @@ from kws.modelfile import ModelFile, pack
 from ..data.attribution import attribution
 from ..data.dataset import Skipped
 from ..fitting.loop import set_seed
-from ..networks.convert import Converted, convert
+from ..networks.convert import convert
 from ..networks.streaming import step_model
 from ..networks.word_base import read_base
 from ..publishing import publish_converted
@@ -26,7 +27,7 @@ from .calibration import calibration_streams
 from .curve import learning_curve
 from .data import WakeWordData, WakeWordSources, prepare
 from .defaults import REFRACTORY, SMOOTHING, STATED_RATES, STRIDE, WakeWordOptions
-from .ensemble import FittedEnsemble, WakeWordTraining, fit_ensemble
+from .ensemble import WakeWordTraining, fit_ensemble
 from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
@@ -93,12 +94,17 @@ def train(
         **_provenance(data),
         **({"learning_curve": curve} if curve else {}),
     }
-    model = _model_file(ensemble.network, training, data, phrases, options, provenance)
+    streams = calibration_streams(
+        training.window_makers(phrases)[0], data.negatives, training.window, options.seed
+    )
+    model = _model_file(ensemble.network, training, data, phrases, streams, options, provenance)
     note("listening to the negatives as the device would")
     heard = _listen(model, training, data, options)
     thresholds = _choose_thresholds(model, heard, options)
     if options.verifier is not None:
-        converted = _converted_verifier(ensemble, training, data, phrases, options)
+        members = EnsembleMean([one.network for one in ensemble.members])
+        windows = windows_of(streams, training.window)
+        converted = convert_verifier(members, options.precision, windows)
         alone = thresholds[options.false_accepts_per_hour]
         model = with_verifier(model, converted, heard, alone)
         heard = _listen(model, training, data, options)
@@ -142,13 +148,11 @@ def _model_file(
     training: WakeWordTraining,
     data: WakeWordData,
     phrases: PhraseSet,
+    streams: Float32,
     options: WakeWordOptions,
     provenance: dict[str, Any],
 ) -> ModelFile:
     """Convert a network to a model file whose thresholds are not chosen yet."""
-    streams = calibration_streams(
-        training.window_makers(phrases)[0], data.negatives, training.window, options.seed
-    )
     step = step_model(network, STRIDE, (1, WORDS.bands))
     if options.frozen_base:
         converted, head = convert_behind_base(network, training.base, step, streams)
@@ -168,22 +172,6 @@ def _model_file(
         ),
         provenance=provenance,
     )
-
-
-def _converted_verifier(
-    ensemble: FittedEnsemble,
-    training: WakeWordTraining,
-    data: WakeWordData,
-    phrases: PhraseSet,
-    options: WakeWordOptions,
-) -> Converted:
-    """Join the ensemble in one network that hears a window."""
-    streams = calibration_streams(
-        training.window_makers(phrases)[0], data.negatives, training.window, options.seed
-    )
-    windows = windows_of(streams, training.window)
-    members = [one.network for one in ensemble.members]
-    return convert_verifier(EnsembleMean(members), options.precision, windows)
 
 
 def _listen(
