@@ -36,8 +36,8 @@ TAIL_EVENTS = 30
 #: Highest threshold that is estimated in this way.
 MAX_THRESHOLD = 0.999
 #: How many times more often models fire on kinds of speech that training never heard than on the
-#: mean of those that it heard, by their tails: so the rate asked for is kept, in quiet and in noise
-#: (docs/experiments/kinds_left_out.md).
+#: mean of those that it heard, by their tails: read off single networks of one fold. The command
+#: itself exceeds the rate asked for all the same (docs/experiments/kinds_left_out.md).
 UNHEARD = 2.0
 #: Decibels of noise under everything in which thresholds must hold too.
 NOISE_SNR = 10.0
