@@ -91,7 +91,7 @@ STUDENTS = --features $(FEATURES) --data $(DATA)/speech_commands_train $(DATA)/s
 RUNNING = --keywords $(COMMANDS) --sentences 2000 --negatives $(DATA)/speech/orders $(DATA)/wake_words/computer \
   $(DATA)/wake_words/smart_mirror $(DATA)/arabic_speech_commands
 # The wake words in the package, from the recordings in $(DATA) whose licence allows it, and from what
-# espeak-ng, flite, festival, pico and hibari say. Half of the people who say "computer" are left to
+# espeak-ng, flite, festival, pico and hibari say. Half of the recordings of "computer" are left to
 # judge it (docs/cards).
 WAKE ?= build/wake_words
 OTHERS = $(DATA)/speech/orders $(DATA)/wake_words/smart_mirror $(DATA)/arabic_speech_commands \
