@@ -164,11 +164,10 @@ def start_from(base: Base, labels: tuple[str, ...]) -> StartedStudent:
     labels : tuple of str
         Labels of the student; what is new among them begins at 0.
     """
-    counts = base.shape.width, base.shape.features
-    name = next((name for name, shape in STUDENTS.items() if shape == base.shape), None)
-    return StartedStudent(
-        name or "temporal-{}-{}".format(*counts), base.shape, base.weights_for(labels)
-    )
+    shape = base.shape
+    other = f"temporal-{shape.width}-{shape.features}"
+    name = next((name for name, one in STUDENTS.items() if one == shape), other)
+    return StartedStudent(name, shape, base.weights_for(labels))
 
 
 def find_student(name: str) -> Student:
