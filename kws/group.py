@@ -24,6 +24,7 @@ from .decoders.tasks import decoder_for
 from .decoders.words import WakeWordDecoder
 from .detections import Detection
 from .errors import ModelError
+from .exclusive import Exclusive
 from .frontend import FrontEnd, open_front_end
 from .metadata import Metadata
 from .modelfile import ModelFile
@@ -138,8 +139,9 @@ class SpotterGroup:
             for rate in rates
         ]
         self._names = [model.path for model in models]
-        self._seconds = 0.0  # of audio that was taken
-        self.reset()
+        self._taken = 0  # samples of the stream: a sum of seconds would drift
+        self._alone = Exclusive("SpotterGroup", threads)
+        self._reset()
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -154,9 +156,13 @@ class SpotterGroup:
 
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
+        with self._alone:
+            self._reset()
+
+    def _reset(self) -> None:
         for rate in self._rates:
             rate.reset()
-        self._seconds = 0.0
+        self._taken = 0
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreters' memory cannot be.
@@ -190,10 +196,13 @@ class SpotterGroup:
         AudioError
             If the samples have another type or shape, are not finite, or are floats at the scale of
             integers.
+        KwsError
+            If another thread uses the group, or the process was forked and cannot use it.
         """
-        samples = to_float(samples)
-        self._seconds += len(samples) / self.sample_rate
-        return self._named(found for rate in self._rates for found in rate.push(samples))
+        with self._alone:
+            samples = to_float(samples)
+            self._taken += len(samples)
+            return self._named(found for rate in self._rates for found in rate.push(samples))
 
     def flush(self) -> list[Detection]:
         """End the stream: follow it with digital silence until nothing of it is left to be found.
@@ -203,8 +212,9 @@ class SpotterGroup:
         list of Detection
             What was still to be detected, as from `process`. `reset` starts the next stream.
         """
-        until = self._seconds
-        return self._named(found for rate in self._rates for found in rate.flush(until))
+        with self._alone:
+            until = self._taken / self.sample_rate
+            return self._named(found for rate in self._rates for found in rate.flush(until))
 
     def watch_near(self, share: float) -> None:
         """Watch from now on for keywords that are nearly detected, as `kws.KeywordSpotter` does.
@@ -214,8 +224,9 @@ class SpotterGroup:
         share : float
             Share of its threshold from which a smoothed score is near it, 0 .. 1.
         """
-        for rate in self._rates:
-            rate.watch_near(share)
+        with self._alone:
+            for rate in self._rates:
+                rate.watch_near(share)
 
     def take_near(self) -> list[Detection]:
         """Return what was nearly detected since the last time; nothing before `watch_near`.
@@ -225,7 +236,8 @@ class SpotterGroup:
         list of Detection
             As of `kws.KeywordSpotter.take_near`; each names its model.
         """
-        near = [one for rate in self._rates for one in rate.take_near()]
+        with self._alone:
+            near = [one for rate in self._rates for one in rate.take_near()]
         return [replace(detection, model=self._names[number]) for number, detection in near]
 
     def _named(self, found: Iterable[_Found]) -> list[Detection]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
+import weakref
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -30,7 +33,8 @@ def interpreter_class() -> Any:
     Raises
     ------
     KwsError
-        If neither can be imported.
+        If neither can be imported, or Python runs without its global lock (GIL), which neither is
+        known to be safe without.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -41,7 +45,30 @@ def interpreter_class() -> Any:
             raise KwsError(
                 f"no TFLite interpreter: {install_packages('ai-edge-litert')} (or tflite-runtime)"
             ) from None
+    # asked after the import, which turns the lock on again for a package that needs it
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise KwsError(
+            "this Python runs without its global lock (GIL), which kws has not been tried without: "
+            "start it with PYTHON_GIL=1"
+        )
     return Interpreter
+
+
+#: Interpreters of this process that have threads of their own.
+_WITH_THREADS: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _keep_all() -> None:
+    """Let interpreters with threads live on in a process that has been forked, unused.
+
+    There their threads do not exist, so that to end an interpreter crashes the process.
+    """
+    for interpreter in _WITH_THREADS:
+        # what has the threads: an Interpreter lets go of it before anything else can be done
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(interpreter._interpreter))
+
+
+os.register_at_fork(after_in_child=_keep_all)
 
 
 def _reason(error: Exception) -> str:
@@ -99,6 +126,8 @@ class StepNetwork:
                 f"{path}: the interpreter refuses the network ({_reason(error)}): "
                 "the file may be newer than the interpreter; update ai-edge-litert"
             ) from None
+        if threads > 1:
+            _WITH_THREADS.add(self._interpreter)
         inputs = {tensor["name"]: tensor for tensor in self._interpreter.get_input_details()}
         outputs = {tensor["name"]: tensor for tensor in self._interpreter.get_output_details()}
         frames = self._tensor(inputs, contract.input)

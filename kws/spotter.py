@@ -15,6 +15,7 @@ from .audio import to_float
 from .decoders.base import StepShape
 from .decoders.tasks import decoder_for
 from .detections import Classification, Detection
+from .exclusive import Exclusive
 from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
@@ -76,8 +77,9 @@ class KeywordSpotter:
         shape = StepShape(self._network.frames, self._network.columns)
         warped = self.metadata.warping is not None
         self._decoder = decoder_for(self.metadata, shape, self._begun if warped else None)
-        self._seconds = 0.0  # of audio that was taken
-        self.reset()
+        self._taken = 0  # samples of the stream: a sum of seconds would drift
+        self._alone = Exclusive("KeywordSpotter", threads)
+        self._reset()
 
     @overload
     @classmethod
@@ -190,12 +192,16 @@ class KeywordSpotter:
 
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
+        with self._alone:
+            self._reset()
+
+    def _reset(self) -> None:
         self._network.reset()
         self._log_mel.reset()
         self._decoder.reset()
         if self._resampler is not None:
             self._resampler.reset()
-        self._seconds = 0.0
+        self._taken = 0
         self._in_stream = False
 
     def __reduce__(self) -> NoReturn:
@@ -231,12 +237,17 @@ class KeywordSpotter:
         AudioError
             If the samples have another type or shape, are not finite, or are floats at the scale of
             integers.
+        KwsError
+            If another thread uses the spotter, or the process was forked and cannot use it.
         """
+        with self._alone:
+            return self._process(samples)
+
+    def _process(self, samples: npt.NDArray[Any]) -> list[Detection]:
         samples = to_float(samples)
-        pushed = len(samples) / self.sample_rate
+        self._taken += len(samples)
         if self._resampler is not None:
             samples = self._resampler.push(samples)
-        self._seconds += pushed
         self._in_stream = True
         frames = self._log_mel.push(samples)
         detections: list[Detection] = []
@@ -253,14 +264,16 @@ class KeywordSpotter:
         list of Detection
             What was still to be detected. `reset` starts the next stream.
         """
-        until, ending = self._seconds, self.ending
-        # where a stream is cut changes the rounding of the resampler, and with several models the
-        # silence is cut: what follows the first part is silence whatever the cuts (`kws.group`)
-        first = 0 if self._resampler is None else self._resampler.memory
-        found = self.process(ending[:first]) + self.process(ending[first:])
-        found = self._decoder.flush(found, until)
-        self._in_stream = False
-        return found
+        with self._alone:
+            until, ending = self._taken / self.sample_rate, self.ending
+            # where a stream is cut changes the rounding of the resampler, and with several models
+            # the silence is cut: what follows the first part is silence whatever the cuts
+            # (`kws.group`)
+            first = 0 if self._resampler is None else self._resampler.memory
+            found = self._process(ending[:first]) + self._process(ending[first:])
+            found = self._decoder.flush(found, until)
+            self._in_stream = False
+            return found
 
     def watch_near(self, share: float) -> None:
         """Watch from now on for keywords that are nearly detected: `take_near` returns them.
@@ -271,7 +284,8 @@ class KeywordSpotter:
             Share of its threshold from which a smoothed score is near it, 0 .. 1. Models of sounds
             are never near.
         """
-        self._decoder.watch_near(share)
+        with self._alone:
+            self._decoder.watch_near(share)
 
     def take_near(self) -> list[Detection]:
         """Return what was nearly detected since the last time; nothing before `watch_near`.
@@ -282,7 +296,8 @@ class KeywordSpotter:
             Each when its score had fallen again, with the highest, which is below the threshold or
             was that of a sound which had been detected already.
         """
-        return self._decoder.take_near()
+        with self._alone:
+            return self._decoder.take_near()
 
     def posteriors(self, samples: npt.NDArray[Any]) -> Float32:
         """Return the posteriors of every output frame of a recording.
@@ -299,10 +314,11 @@ class KeywordSpotter:
         float32 (output frames, labels)
             Posteriors, 0 .. 1.
         """
-        samples = self._whole_at_rate(samples)
-        logits = self._logits_at_rate(samples)
-        self.reset()
-        return self._decoder.posteriors(logits)
+        with self._alone:
+            samples = self._whole_at_rate(samples)
+            logits = self._logits_at_rate(samples)
+            self._reset()
+            return self._decoder.posteriors(logits)
 
     def process_posteriors(self, samples: npt.NDArray[Any]) -> Float32:
         """Take audio and return the posteriors of the output frames that it completes.
@@ -320,11 +336,12 @@ class KeywordSpotter:
         float32 (output frames, labels)
             Posteriors, 0 .. 1.
         """
-        samples = to_float(samples)
-        if self._resampler is not None:
-            samples = self._resampler.push(samples)
-        self._in_stream = True
-        return self._decoder.posteriors(self._logits(self._log_mel.push(samples)))
+        with self._alone:
+            samples = to_float(samples)
+            if self._resampler is not None:
+                samples = self._resampler.push(samples)
+            self._in_stream = True
+            return self._decoder.posteriors(self._logits(self._log_mel.push(samples)))
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
@@ -348,9 +365,10 @@ class KeywordSpotter:
         Classification
             The clip's label, and the score of each.
         """
-        found = self._decoder.classify(self._whole_at_rate(samples), self._logits_at_rate)
-        self.reset()
-        return found
+        with self._alone:
+            found = self._decoder.classify(self._whole_at_rate(samples), self._logits_at_rate)
+            self._reset()
+            return found
 
     def _whole_at_rate(self, samples: npt.NDArray[Any]) -> Float32:
         """Return a whole recording at the model's rate; it ends the stream."""
@@ -368,7 +386,7 @@ class KeywordSpotter:
         return np.concatenate([self._resampler.push(samples), self._resampler.flush()])
 
     def _logits_at_rate(self, samples: Float32) -> Float32:
-        self.reset()
+        self._reset()
         return self._logits(self._log_mel.push(samples))
 
     def _logits(self, frames: Float32) -> Float32:
