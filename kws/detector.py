@@ -10,6 +10,7 @@ import numpy as np
 
 from .arrays import Float32
 from .metadata import DetectorDefaults
+from .state import MOST_COUNT, Arrays, StateReader, counts
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,41 @@ class Detector:
         self._armed[:] = True
         self._all_armed = True
         self._step = 0
+
+    def state(self) -> Arrays:
+        """Return what the next events depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {
+            "scores": self._scores.copy(),
+            "blocked_until": self._blocked_until.copy(),
+            "armed": self._armed.astype(np.int8),
+            **counts(step=self._step),
+        }
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._scores[:] = saved.within("scores", self._scores, 0, 1)
+        blocked = saved.within("blocked_until", self._blocked_until, 0, 2 * MOST_COUNT)
+        self._blocked_until[:] = blocked
+        self._armed[:] = saved.within("armed", self._armed.astype(np.int8), 0, 1)
+        self._all_armed = bool(self._armed.all())
+        self._step = saved.count("step")
 
     def update(
         self, scores: Float32, said_again: Callable[[int], bool] | None = None

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from .arrays import Float32
 from .errors import ModelError
 from .micro_frontend import MicroConfig, MicroFrontEnd
+from .state import Arrays, StateReader, counts, joined
 
 #: Frames computed by one call of the FFT when nothing else asks for another number.
 BLOCK = 8
@@ -572,6 +573,34 @@ class SharedMean:
         self._seen = 0
         self._same_sign: deque[float] = deque(maxlen=self._frames)
 
+    def state(self) -> Arrays:
+        """Return what the next offsets depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {"means": np.array(self._same_sign, np.float64), **counts(seen=self._seen)}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        means = saved.rows("means", np.float64, self._frames)
+        saved.check("means", bool((means > 0).all() or (means < 0).all()))
+        self._seen = saved.count("seen")
+        self._same_sign = deque(means.tolist(), maxlen=self._frames)
+
     def push(self, means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Take the means of frames and return the offset in each.
 
@@ -647,6 +676,36 @@ class LogMel:
         if self._shared is not None:
             self._shared.reset()
 
+    def state(self) -> Arrays:
+        """Return what the next frames depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        held = {"held": self._buffer[: self._held].copy()}
+        return held if self._shared is None else held | joined(offset=self._shared.state())
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        held = saved.rows("held", np.float32, self._span - 1)
+        if self._shared is not None:
+            self._shared.restore(saved.part("offset"))
+        self._held = len(held)
+        self._buffer[: self._held] = held
+
     def push(self, samples: Float32) -> Float32:
         """Take samples and return the frames that they complete.
 
@@ -720,6 +779,39 @@ class JoinedLogMel:
         for part in self._parts:
             part.reset()
         self._waiting = [np.empty((0, part.config.bands), np.float32) for part in self._parts]
+
+    def state(self) -> Arrays:
+        """Return what the next frames depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        found: Arrays = {}
+        for number, (part, frames) in enumerate(zip(self._parts, self._waiting, strict=True)):
+            found |= joined(**{str(number): {"waiting": frames.copy(), **part.state()}})
+        return found
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        for number, part in enumerate(self._parts):
+            own = saved.part(number)
+            # the parts differ by what their windows do, in whole blocks
+            most = self.config.window // self.config.hop + part.block
+            self._waiting[number] = own.rows("waiting", np.float32, most, (part.config.bands,))
+            part.restore(own)
 
     def push(self, samples: Float32) -> Float32:
         """Take samples and return the frames that they complete: float32 (m, bands).

@@ -23,13 +23,14 @@ from .decoders.levels import Levels
 from .decoders.tasks import decoder_for
 from .decoders.words import WakeWordDecoder
 from .detections import Detection
-from .errors import ModelError
+from .errors import KwsError, ModelError
 from .exclusive import Exclusive
 from .frontend import FrontEnd, open_front_end
 from .metadata import Metadata
 from .modelfile import ModelFile
 from .resample import Resampler
-from .selection import Selection, choose
+from .selection import Selection, choose, identity
+from .state import Arrays, StateReader, counts, joined, pack, unpack
 from .trunk import LogitSource, Place, open_sources
 
 #: Models of one group, at most: more are a mistake, such as a folder of something else.
@@ -139,6 +140,7 @@ class SpotterGroup:
             for rate in rates
         ]
         self._names = [model.path for model in models]
+        self._models = list(models)
         self._taken = 0  # samples of the stream: a sum of seconds would drift
         self._alone = Exclusive("SpotterGroup", threads)
         self._reset()
@@ -163,6 +165,47 @@ class SpotterGroup:
         for rate in self._rates:
             rate.reset()
         self._taken = 0
+
+    def state(self) -> bytes:
+        """Return the state of the stream, to go on with it later, as `kws.KeywordSpotter.state`.
+
+        Returns
+        -------
+        bytes
+            What `restore` of a group of the same models takes.
+        """
+        with self._alone:
+            parts = {str(number): rate.state() for number, rate in enumerate(self._rates)}
+            return pack(joined(**parts) | counts(taken=self._taken), self._identity())
+
+    def restore(self, state: bytes) -> None:
+        """Go on with a stream where its state was taken, as `kws.KeywordSpotter.restore`.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it is damaged, or of other models, or they were used otherwise. If the state fits
+            but holds what no stream can, the stream begins anew.
+        """
+        with self._alone:
+            saved = StateReader(unpack(state, self._identity()))
+            try:
+                self._taken = saved.count("taken")
+                for number, rate in enumerate(self._rates):
+                    rate.restore(saved.part(number))
+            except KwsError:
+                self._reset()
+                raise
+
+    def _identity(self) -> str:
+        """Return what a state has to belong to."""
+        models = zip(self._models, self.metadata.values(), strict=True)
+        return " ".join(identity(model, own, self.sample_rate) for model, own in models)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreters' memory cannot be.
@@ -300,6 +343,17 @@ class _RateStream:
         for stream in self._streams:
             stream.reset()
 
+    def state(self) -> Arrays:
+        streams = {str(number): stream.state() for number, stream in enumerate(self._streams)}
+        resampler = {} if self._resampler is None else self._resampler.state()
+        return joined(resampler=resampler, **streams)
+
+    def restore(self, saved: StateReader) -> None:
+        if self._resampler is not None:
+            self._resampler.restore(saved.part("resampler"))
+        for number, stream in enumerate(self._streams):
+            stream.restore(saved.part(number))
+
     def push(self, samples: Float32) -> list[_Found]:
         """Take audio and return what it completes."""
         if self._resampler is not None:
@@ -390,6 +444,24 @@ class _FrameStream:
             joint.reset()
         self._steps = 0
 
+    def state(self) -> Arrays:
+        sources = {f"source{number}": source.state() for number, source in self._sources}
+        alone = {f"alone{one.number}": decoder.state() for one, decoder in self._alone}
+        joint = {f"joint{number}": one.state() for number, one in enumerate(self._joint)}
+        return joined(log_mel=self._log_mel.state(), **sources, **alone, **joint) | counts(
+            steps=self._steps
+        )
+
+    def restore(self, saved: StateReader) -> None:
+        self._log_mel.restore(saved.part("log_mel"))
+        for number, source in self._sources:
+            source.restore(saved.part(f"source{number}"))
+        for one, decoder in self._alone:
+            decoder.restore(saved.part(f"alone{one.number}"))
+        for number, joint in enumerate(self._joint):
+            joint.restore(saved.part(f"joint{number}"))
+        self._steps = saved.count("steps")
+
     def watch_near(self, share: float) -> None:
         for _, decoder in self._alone:
             decoder.watch_near(share)
@@ -448,6 +520,12 @@ class _JointMembers:
 
     def reset(self) -> None:
         self._joint.reset()
+
+    def state(self) -> Arrays:
+        return self._joint.state()
+
+    def restore(self, saved: StateReader) -> None:
+        self._joint.restore(saved)
 
     def watch_near(self, share: float) -> None:
         self._joint.watch_near(share)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .arrays import Float32, Float64, Int16, Int64
 from .errors import ModelError
+from .state import Arrays, StateReader
 
 #: What the metadata of a model file calls this front end.
 KIND = "micro"
@@ -221,6 +222,33 @@ class MicroFrontEnd:
         """Forget all samples, and the noise."""
         self._held = np.empty(0, np.int16)
         self._noise = np.zeros(CHANNELS, np.int64)
+
+    def state(self) -> Arrays:
+        """Return what the next frames depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {"held": self._held.copy(), "noise": self._noise.copy()}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        held = saved.rows("held", np.int16, self.config.samples(self.block) - 1)
+        self._noise = saved.within("noise", self._noise, 0, _UINT32)
+        self._held = held
 
     def push(self, samples: Float32) -> Float32:
         """Take samples and return the frames that they complete.

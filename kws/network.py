@@ -18,6 +18,7 @@ from .installing import install_packages
 from .metadata import StreamingContract
 from .modelfile import ModelFile
 from .prototypes import FEATURES, Matcher
+from .state import Arrays, StateReader
 from .untrusted.gate import admit
 from .warping import WarpingMatcher
 
@@ -234,6 +235,33 @@ class StepNetwork:
         for (state, _), value in zip(self._states, values, strict=True):
             state[...] = value
 
+    def stream_state(self) -> Arrays:
+        """Return what the next step depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {str(number): state.copy() for number, (state, _) in enumerate(self._states)}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `stream_state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self.states = tuple(
+            saved.array(str(number), state) for number, (state, _) in enumerate(self._states)
+        )
+
     def clear(self) -> None:
         """Set all states to zeros: what was before is nothing, not silence."""
         for state, _ in self._states:
@@ -436,6 +464,34 @@ class StreamingNetwork(StepNetwork):
         self.states = self._silence
         if self._matcher is not None:
             self._matcher.state = self._matched
+
+    def stream_state(self) -> Arrays:
+        """Return what the next step depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        found = super().stream_state()
+        return found if self._matcher is None else found | {"matcher": self._matcher.state}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `stream_state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        super().restore(saved)
+        if self._matcher is not None:
+            self._matcher.state = saved.array("matcher", self._matcher.state)
 
     def step(self, frames: Float32) -> Float32:
         """Take one step, and compare its features with enrolled phrases where there are some.

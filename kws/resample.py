@@ -20,6 +20,7 @@ import numpy as np
 
 from .arrays import Float32, Float64
 from .errors import AudioError
+from .state import Arrays, StateReader, counts
 
 #: Hertz; the lowest sample rate that anything in this package takes.
 LOWEST_RATE = 4000
@@ -64,6 +65,8 @@ class _Filter(Protocol):
     lead: int  # zeros before the first sample
     tail: int  # zeros after the last sample that bring out every output
     memory: int  # zeros after the last sample, after which nothing of it is held
+    position: int  # in the input, in parts of a sample
+    positions: int  # parts of a sample
 
     def reset(self) -> None: ...
 
@@ -116,6 +119,38 @@ class Resampler:
         self._held = np.zeros(lead, np.float32)
         self._taken = 0
         self._given = 0
+
+    def state(self) -> Arrays:
+        """Return what the next samples depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        position = 0 if self._filter is None else self._filter.position
+        return {
+            "held": self._held.copy(),
+            **counts(taken=self._taken, given=self._given, position=position),
+        }
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        if self._filter is not None:
+            self._held = saved.rows("held", np.float32, self._filter.memory)
+            self._filter.position = saved.count("position", self._filter.positions - 1)
+        self._taken, self._given = saved.count("taken"), saved.count("given")
 
     def push(self, samples: Float32) -> Float32:
         """Take samples and return the output that they complete.
@@ -266,6 +301,7 @@ class _BlockFilter:
         self.lead = taps // 2 - 1
         self.tail = taps // 2 + self._step
         self.memory = self._span + self._step
+        self.position, self.positions = 0, 1  # every block begins with a whole sample
 
     @staticmethod
     def _outputs(up: int) -> int:
@@ -311,13 +347,14 @@ class _TableFilter:
         self.lead = self._taps // 2 - 1
         self.tail = self._taps // 2 + 1
         self.memory = self._taps + -(-self._down // self._up)
+        self.positions = up
         self.reset()
 
     def reset(self) -> None:
-        self._position = 0  # of the next output's filter, in 1/up of an input sample
+        self.position = 0  # of the next output's filter, in 1/up of an input sample
 
     def run(self, samples: Float32) -> tuple[Float32, int]:
-        room = (len(samples) - self._taps + 1) * self._up - self._position
+        room = (len(samples) - self._taps + 1) * self._up - self.position
         count = max(0, -(-room // self._down))
         if count == 0:
             return np.zeros(0, np.float32), 0
@@ -326,11 +363,11 @@ class _TableFilter:
         for start in range(0, count, self._piece):
             part = out[start : start + self._piece]
             steps = np.arange(start, start + len(part), dtype=np.int64)
-            first, fraction = np.divmod(self._position + steps * self._down, self._up)
+            first, fraction = np.divmod(self.position + steps * self._down, self._up)
             row, between = np.divmod(fraction * self._offsets, self._up)
             weights = self._slope[row]
             weights *= (between / self._up).astype(np.float32)[:, None]
             weights += self._table[row]
             np.einsum("ij,ij->i", windows[first], weights, out=part)
-        done, self._position = divmod(self._position + count * self._down, self._up)
+        done, self.position = divmod(self.position + count * self._down, self._up)
         return out, done

@@ -8,6 +8,7 @@ import numpy as np
 
 from .arrays import Float32
 from .metadata import SILENCE, SegmenterDefaults
+from .state import MOST_COUNT, Arrays, StateReader, counts
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class _Track:
     passed: bool = False  # whether that stretch has reached the upper one
     score: float = 0.0
     ended: Segment | None = None  # a sound that may yet go on after a gap
+
+
+#: Stands in a state for a sound that there is none of.
+_NONE = Segment(0, 0.0, -1, -1)
 
 
 class Segmenter:
@@ -81,6 +86,65 @@ class Segmenter:
         self._scores[:] = 0.0
         self._column = 0
         self._tracks = [_Track(label, high, low) for label, high, low in self._levels]
+
+    def state(self) -> Arrays:
+        """Return what the next segments depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        tracks = self._tracks
+        ended = [one.ended or _NONE for one in tracks]
+        return {
+            "scores": self._scores.copy(),
+            "starts": np.array(
+                [-1 if one.start is None else one.start for one in tracks], np.int64
+            ),
+            "passed": np.array([one.passed for one in tracks], np.int8),
+            "best": np.array([one.score for one in tracks], np.float64),
+            "ended": np.array([(one.score, one.start, one.end) for one in ended], np.float64),
+            **counts(column=self._column),
+        }
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._scores[:] = saved.within("scores", self._scores, 0, 1)
+        self._column = saved.count("column")
+        like = np.zeros(len(self._tracks))
+        starts = saved.within("starts", like.astype(np.int64), -1, self._column)
+        passed = saved.within("passed", like.astype(np.int8), 0, 1)
+        best = saved.within("best", like, 0, 1)
+        ended = saved.within("ended", np.empty((len(like), 3)), -1, MOST_COUNT)
+        saved.check("ended", bool((ended[:, 1:] % 1 == 0).all()))
+        for track, start, has_passed, score, last in zip(
+            self._tracks,
+            starts.tolist(),
+            passed.tolist(),
+            best.tolist(),
+            ended.tolist(),
+            strict=True,
+        ):
+            track.start, track.passed, track.score = (
+                (None if start < 0 else start),
+                bool(has_passed),
+                score,
+            )
+            track.ended = (
+                None if last[1] < 0 else Segment(track.label, last[0], int(last[1]), int(last[2]))
+            )
 
     def update(self, scores: Float32) -> list[Segment]:
         """Take the scores of one output frame and return the sounds that have surely ended.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -128,3 +129,42 @@ def choose(
     detector = metadata.detector
     detector = replace(detector, thresholds={**detector.thresholds, **(thresholds or {})})
     return replace(metadata, detector=detector), selection
+
+
+def identity(model: ModelFile, metadata: Metadata, sample_rate: int) -> str:
+    """Return what tells a stream of one model, as it is used, from those of all others.
+
+    Parameters
+    ----------
+    model : ModelFile
+        The model.
+    metadata : Metadata
+        Its contract, with what its user decides: keywords and thresholds.
+    sample_rate : int
+        Of the audio that is pushed, in Hz.
+
+    Returns
+    -------
+    str
+        A digest.
+    """
+    told = hashlib.sha256(model.network)
+    for _, array in sorted(metadata.arrays.items()):
+        told.update(array.tobytes())
+    if metadata.verifier is not None:
+        told.update(metadata.verifier.network)
+    told.update(
+        repr(
+            (
+                sample_rate,
+                metadata.labels,
+                model.metadata.front_end,
+                metadata.streaming,
+                metadata.detector,
+                metadata.prototypes,
+                metadata.warping,
+                metadata.verifier,
+            )
+        ).encode()
+    )
+    return told.hexdigest()

@@ -15,13 +15,15 @@ from .audio import to_float
 from .decoders.base import StepShape
 from .decoders.tasks import decoder_for
 from .detections import Classification, Detection
+from .errors import KwsError
 from .exclusive import Exclusive
 from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .packaged import COMMANDS, find_model, packaged_model
 from .resample import Resampler
-from .selection import choose
+from .selection import choose, identity
+from .state import StateReader, counts, joined, pack, unpack
 from .verification import VerifiedNetwork, open_network
 
 
@@ -64,6 +66,7 @@ class KeywordSpotter:
         thresholds: Mapping[str, float] | None = None,
         keywords: Sequence[str] | None = None,
     ) -> None:
+        self._model = model
         self.metadata, self._selection = choose(model, thresholds, keywords)
         front_end = model.metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
@@ -203,6 +206,70 @@ class KeywordSpotter:
             self._resampler.reset()
         self._taken = 0
         self._in_stream = False
+
+    def state(self) -> bytes:
+        """Return the state of the stream, to go on with it later or in another process.
+
+        Returns
+        -------
+        bytes
+            What `restore` of a spotter of the same model takes: some kilobytes, of a size
+            that does not grow. Numbers and their names, no code.
+        """
+        with self._alone:
+            resampler = {} if self._resampler is None else self._resampler.state()
+            arrays = joined(
+                network=self._network.stream_state(),
+                log_mel=self._log_mel.state(),
+                decoder=self._decoder.state(),
+                resampler=resampler,
+            )
+            arrays |= counts(taken=self._taken, in_stream=int(self._in_stream))
+            return pack(arrays, identity(self._model, self.metadata, self.sample_rate))
+
+    def restore(self, state: bytes) -> None:
+        """Go on with a stream where its state was taken: as if it had never been interrupted.
+
+        What follows is, to the last bit, what the first spotter would have found, on the same
+        machine with the same versions of the packages; also watching for what is nearly detected
+        goes on, or not, as it did there.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it is damaged, or of another model, or of the same with other thresholds, keywords
+            or another sample rate; the stream is then as it was. If the state fits but holds what
+            no stream can, the stream begins anew.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kws import KeywordSpotter
+        >>> first, second = KeywordSpotter.default(), KeywordSpotter.default()
+        >>> first.process(np.zeros(16000, np.float32))
+        []
+        >>> second.restore(first.state())
+        """
+        with self._alone:
+            saved = StateReader(
+                unpack(state, identity(self._model, self.metadata, self.sample_rate))
+            )
+            try:
+                self._network.restore(saved.part("network"))
+                self._log_mel.restore(saved.part("log_mel"))
+                self._decoder.restore(saved.part("decoder"))
+                if self._resampler is not None:
+                    self._resampler.restore(saved.part("resampler"))
+                self._taken = saved.count("taken")
+                self._in_stream = bool(saved.count("in_stream", 1))
+            except KwsError:
+                self._reset()
+                raise
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreter's memory cannot be.

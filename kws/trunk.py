@@ -25,6 +25,7 @@ from .modelfile import HEAD_NAME, ModelFile, network_digest
 from .network import StepNetwork, StreamingNetwork
 from .packaged import WORDS, packaged_model
 from .prototypes import FEATURES, Matcher
+from .state import Arrays, StateReader, joined
 from .verification import open_network
 from .warping import WarpingMatcher
 
@@ -221,6 +222,48 @@ class LogitSource:
         self._network.reset()
         for reader, silence in self._readers:
             reader.state = silence
+
+    def state(self) -> Arrays:
+        """Return what the next step depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        found = joined(network=self._network.stream_state())
+        for number, (reader, _) in enumerate(self._readers):
+            if isinstance(reader, BaseHeads):
+                heads = enumerate(reader.state)
+                own = {f"{head}/{n}": one for head, states in heads for n, one in enumerate(states)}
+            else:
+                own = {"state": reader.state}
+            found |= joined(**{f"reader{number}": own})
+        return found
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._network.restore(saved.part("network"))
+        for number, (reader, _) in enumerate(self._readers):
+            own = saved.part(f"reader{number}")
+            if isinstance(reader, BaseHeads):
+                reader.state = [
+                    tuple(own.array(f"{head}/{n}", one) for n, one in enumerate(states))
+                    for head, states in enumerate(reader.state)
+                ]
+            else:
+                reader.state = own.array("state", reader.state)
 
     def step(self, frames: Float32) -> list[Float32]:
         """Take one step.

@@ -16,6 +16,7 @@ from .arrays import Float32
 from .errors import ModelError
 from .modelfile import VERIFIER_NAME, ModelFile
 from .network import StepNetwork, StreamingNetwork
+from .state import MOST_COUNT, Arrays, StateReader, counts, joined
 
 
 class FrameRing:
@@ -45,6 +46,32 @@ class FrameRing:
         """Begin anew, after endless digital silence."""
         self._memory[...] = self._silence
         self._next = 0
+
+    def state(self) -> Arrays:
+        """Return what the next frames depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {"frames": self._memory[0].copy(), **counts(next=self._next)}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._memory[:] = saved.array("frames", self._memory[0])
+        self._next = saved.count("next", self._frames - 1)
 
     def push(self, frames: Float32) -> None:
         """Take the next frames.
@@ -119,6 +146,34 @@ class SecondStage:
         """Forget the past: as if there had been endless silence."""
         self._ring.reset()
 
+    def state(self) -> Arrays:
+        """Return what the next results depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return joined(ring=self._ring.state()) | counts(asked=self.asked)
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        next_frame = saved.part("ring").count("next")
+        saved.check("ring/next", next_frame % self._every == 0)
+        self._ring.restore(saved.part("ring"))
+        self.asked = saved.count("asked", MOST_COUNT)
+
     def verify(self) -> Float32:
         """Hear the latest frames again.
 
@@ -192,6 +247,32 @@ class VerifiedNetwork(StreamingNetwork):
         """Forget the past: as if there had been endless silence."""
         super().reset()
         self.second.reset()
+
+    def stream_state(self) -> Arrays:
+        """Return what the next step depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return super().stream_state() | joined(second=self.second.state())
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `stream_state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        super().restore(saved)
+        self.second.restore(saved.part("second"))
 
     def step(self, frames: Float32) -> Float32:
         """Take one step.

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Float32
 from ..detections import Classification, Detection
 from ..metadata import Metadata
+from ..state import Arrays, StateReader
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,31 @@ class Decoder(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
+
+    @abstractmethod
+    def state(self) -> Arrays:
+        """Return what the next detections depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+
+    @abstractmethod
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
 
     @abstractmethod
     def posteriors(self, logits: Float32) -> Float32:

@@ -11,9 +11,10 @@ from ..detections import Detection
 from ..detector import Detector
 from ..metadata import DetectorDefaults, Metadata
 from ..posteriors import sigmoid
+from ..state import Arrays, StateReader, joined
 from .base import StepShape
 from .levels import Levels
-from .near import NearWatch
+from .near import NearWatch, restored_watch
 from .words import WakeWordDecoder
 
 #: Scores that are averaged, at most. NumPy adds so few rows one after another, whatever their
@@ -72,11 +73,13 @@ class JointWakeWords:
         self._decoders = [decoder for _, decoder in models]
         self._levels = levels
         names, thresholds = [], {}
+        self._keywords: list[str] = []  # what detections name the labels
         self._owners: list[tuple[int, int]] = []  # number of the model, and of its label
         for number, (metadata, _) in enumerate(models):
             for label, keyword in enumerate(metadata.labels):
                 name = f"{number} {keyword}"  # models may have the same keyword
                 names.append(name)
+                self._keywords.append(keyword)
                 thresholds[name] = metadata.detector.thresholds[keyword]
                 self._owners.append((number, label))
         self._names, self._thresholds = names, thresholds
@@ -97,6 +100,36 @@ class JointWakeWords:
         self._levels.reset()
         if self._near is not None:
             self._near.reset()
+
+    def state(self) -> Arrays:
+        """Return what the next detections depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        found = joined(detector=self._detector.state(), levels=self._levels.state())
+        return found if self._near is None else found | joined(near=self._near.state())
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._detector.restore(saved.part("detector"))
+        self._levels.restore(saved.part("levels"))
+        self._near = restored_watch(saved.part("near"), self._names, self._thresholds)
+        if self._near is not None:
+            self._near.restore(saved.part("near"), self._keywords)
 
     def update(self, frames: Float32, logits: Float32) -> list[tuple[int, Detection]]:
         """Take one step of the networks, return the detections that it completes.

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import Float32, Float64
 from ..frontend import FrontEnd
+from ..state import Arrays, StateReader, counts
 
 
 class Levels:
@@ -53,6 +54,32 @@ class Levels:
         """Start anew, at time 0, after endless digital silence."""
         self._ring[:] = self._silence
         self.steps = 0
+
+    def state(self) -> Arrays:
+        """Return what the next levels depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return {"ring": self._ring.copy(), **counts(steps=self.steps)}
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._ring[:] = saved.array("ring", self._ring)
+        self.steps = saved.count("steps")
 
     def push(self, frames: Float32) -> None:
         """Take the frames of a step.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from ..arrays import Float32
+from ..arrays import Float32, Float64
 from ..detections import Detection
+from ..state import Arrays, StateReader
+
+#: Peaks that nobody has taken yet, at most, in a state that is restored.
+MOST_TAKEN = 100_000
 
 
 class NearWatch:
@@ -31,6 +35,7 @@ class NearWatch:
         self._levels = np.array(
             [share * thresholds.get(label, np.inf) for label in labels], np.float32
         )
+        self._share = share
         self._highest = np.zeros(len(labels), np.float32)
         self._above = np.zeros(len(labels), np.bool_)
         self._near: dict[int, Detection] = {}  # the peaks that go on, by label
@@ -44,6 +49,56 @@ class NearWatch:
         self._near.clear()
         self._detected.clear()
         self._found.clear()
+
+    def state(self) -> Arrays:
+        """Return what the next peaks depend on, and those that nobody has taken yet, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        detected = np.zeros(len(self._levels), np.int8)
+        detected[sorted(self._detected)] = 1
+        return {
+            "share": np.array([self._share]),
+            "highest": self._highest.copy(),
+            "above": self._above.astype(np.int8),
+            "detected": detected,
+            "near": _rows(self._near.items()),
+            "found": _rows(self._found),
+        }
+
+    def restore(self, saved: StateReader, keywords: Sequence[str]) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+        keywords : sequence of str
+            What a detection names each of the labels.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        labels = len(self._levels)
+        self._highest[:] = saved.array("highest", self._highest)
+        self._above[:] = saved.within("above", self._above.astype(np.int8), 0, 1)
+        detected = saved.within("detected", self._above.astype(np.int8), 0, 1)
+        self._detected = set(map(int, np.flatnonzero(detected)))
+        near, found = (
+            [
+                (int(label), Detection(keywords[int(label)], score, start, end))
+                for label, score, start, end in _checked(saved, name, most, labels)
+            ]
+            for name, most in (("near", labels), ("found", MOST_TAKEN))
+        )
+        self._near, self._found = dict(near), found
+        known = self._detected | self._near.keys()
+        saved.check("near", all(int(label) in known for label in np.flatnonzero(self._above)))
 
     def update(
         self,
@@ -88,3 +143,44 @@ class NearWatch:
         """
         found, self._found = self._found, []
         return found
+
+
+def restored_watch(
+    saved: StateReader, labels: Sequence[str], thresholds: dict[str, float]
+) -> NearWatch | None:
+    """Return the watch of a state, at its beginning; None where nothing was watched for.
+
+    Parameters
+    ----------
+    saved : StateReader
+        What `NearWatch.state` returned, or nothing.
+    labels, thresholds
+        As for `NearWatch`.
+
+    Returns
+    -------
+    NearWatch or None
+        `NearWatch.restore` has it go on.
+
+    Raises
+    ------
+    KwsError
+        If it cannot be a state of one.
+    """
+    if not saved.has("share"):
+        return None
+    return NearWatch(labels, thresholds, float(saved.within("share", np.zeros(1), 0, 1)[0]))
+
+
+def _rows(found: Iterable[tuple[int, Detection]]) -> Float64:
+    """Return labels, scores, beginnings and ends as an array (peaks, 4)."""
+    rows = [(label, one.score, one.start, one.end) for label, one in found]
+    return np.array(rows, np.float64).reshape(-1, 4)
+
+
+def _checked(saved: StateReader, name: str, most: int, labels: int) -> list[list[float]]:
+    """Read what `_rows` returned: the labels are some."""
+    rows = saved.rows(name, np.float64, most, (4,))
+    numbers = rows[:, 0]
+    saved.check(name, bool(((numbers >= 0) & (numbers < labels) & (numbers % 1 == 0)).all()))
+    return list(rows.tolist())

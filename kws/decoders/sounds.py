@@ -12,6 +12,7 @@ from ..detections import Classification, Detection
 from ..metadata import Metadata, SegmenterDefaults
 from ..posteriors import softmax
 from ..segmenter import Segment, Segmenter, join_columns
+from ..state import Arrays, StateReader
 from .base import Decoder, StepShape
 
 
@@ -36,6 +37,31 @@ class SoundDecoder(Decoder):
     def reset(self) -> None:
         """Start anew, at time 0, after endless digital silence."""
         self._segmenter.reset()
+
+    def state(self) -> Arrays:
+        """Return what the next detections depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return self._segmenter.state()
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._segmenter.restore(saved)
 
     def posteriors(self, logits: Float32) -> Float32:
         """Return the posteriors of logits, both float32 (output frames, labels).

@@ -14,9 +14,10 @@ from ..detections import Classification, Detection
 from ..detector import Detector, Event
 from ..metadata import UNKNOWN, DetectorDefaults, Metadata
 from ..posteriors import sigmoid, softmax
+from ..state import MOST_COUNT, Arrays, StateReader, joined
 from .base import Decoder, StepShape
 from .levels import Levels
-from .near import NearWatch
+from .near import NearWatch, restored_watch
 
 #: Decibels; sound this far below the loudest belongs to no word.
 RANGE = 25
@@ -83,6 +84,36 @@ class WordDecoder(Decoder):
         self._levels.reset()
         if self._near is not None:
             self._near.reset()
+
+    def state(self) -> Arrays:
+        """Return what the next detections depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        found = joined(detector=self._detector.state(), levels=self._levels.state())
+        return found if self._near is None else found | joined(near=self._near.state())
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        self._detector.restore(saved.part("detector"))
+        self._levels.restore(saved.part("levels"))
+        self._near = restored_watch(saved.part("near"), self._metadata.labels, self._thresholds)
+        if self._near is not None:
+            self._near.restore(saved.part("near"), self._metadata.labels)
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
@@ -211,6 +242,39 @@ class CommandDecoder(WordDecoder):
         self._spoken_until = 0.0
         self._delays[:] = 0
         self._lengths[:] = 0
+
+    def state(self) -> Arrays:
+        """Return what the next detections depend on, a copy.
+
+        Returns
+        -------
+        dict of str to array
+            See `kws.state`.
+        """
+        return super().state() | {
+            "spoken_until": np.array([self._spoken_until]),
+            "delays": self._delays.copy(),
+            "lengths": self._lengths.copy(),
+        }
+
+    def restore(self, saved: StateReader) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        saved : StateReader
+            What `state` returned.
+
+        Raises
+        ------
+        KwsError
+            If it cannot be one of this; it has to be reset then.
+        """
+        super().restore(saved)
+        until = saved.within("spoken_until", np.zeros(1), 0, MOST_COUNT)
+        self._spoken_until = float(until[0])
+        self._delays[:] = saved.within("delays", self._delays, 0, LONGEST_DELAY)
+        self._lengths[:] = saved.within("lengths", self._lengths, 0, self._history)
 
     def posteriors(self, logits: Float32) -> Float32:
         """Return the posteriors of logits, both float32 (output frames, labels).
