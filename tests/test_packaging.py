@@ -22,7 +22,7 @@ SOURCES = (
     "NOTICE",
 )
 #: Bytes that ours may take on a device.
-MOST = 2_100_000
+MOST = 4_000_000
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
-from importlib import resources
+
+from kws.phonemes.dictionary import dictionary as packaged_dictionary
 
 from .phoneme_tables import ARPABET, CONSONANTS, ESPEAK, GLIDES, NEAR_MANNERS, SPELLINGS, VOWELS
 from .programs import run
@@ -38,18 +39,17 @@ AT_ONCE = 50
 
 @functools.cache
 def dictionary() -> dict[str, Phonemes]:
-    """Read the packaged dictionary: 17,000 common English words and names.
-
-    The words are those of SCOWL up to size 20, and its names up to size 50, that CMUdict has.
+    """Read the packaged dictionary (`kws.phonemes.dictionary`) in the phonetic alphabet.
 
     Returns
     -------
     dict of str to tuple of str
         The phonemes of each word.
     """
-    text = resources.files(__package__).joinpath("dictionary.txt").read_text("utf-8")
-    lines = (line.split(" ") for line in text.splitlines())
-    return {word: tuple(ARPABET[sign] for sign in signs) for word, *signs in lines}
+    return {
+        word: tuple(ARPABET[sign] for sign in signs)
+        for word, signs in packaged_dictionary().items()
+    }
 
 
 def words_of(text: str) -> list[str]:

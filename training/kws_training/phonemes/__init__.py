@@ -1,0 +1,1 @@
+"""The phoneme network: which sounds of English follow each other in a stream."""
