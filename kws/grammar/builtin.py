@@ -1,0 +1,73 @@
+"""Slots that need no list: numbers, under the names that Rhino has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .expression import Expression, Value, Word, choice, sequence
+
+ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+TEENS = (
+    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"),
+    *("sixteen", "seventeen", "eighteen", "nineteen"),
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+#: Those of their words that the packaged dictionary lacks.
+PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
+    "thirteen": ("th er t iy n",),
+    "seventeen": ("s eh v ax n t iy n",),
+    "nineteen": ("n ay n t iy n",),
+    "seventy": ("s eh v ax n t iy", "s eh v ax n d iy"),
+    "eighty": ("ey t iy", "ey d iy"),
+    "ninety": ("n ay n t iy", "n ay n d iy"),
+    "ninth": ("n ay n th",),
+}
+
+
+def _said(value: str, *words: str) -> Expression:
+    return Value(value, sequence([Word(word) for word in words]))
+
+
+def _integers(last: int) -> list[Expression]:
+    names: list[tuple[str, ...]] = [(name,) for name in (*ONES, *TEENS)]
+    for ten in TENS:
+        names += [(ten,), *((ten, one) for one in ONES[1:])]
+    return [_said(str(number), *words) for number, words in enumerate(names[: last + 1])]
+
+
+def _percent() -> Expression:
+    hundred = [_said("100%", "one", "hundred"), _said("100%", "a", "hundred")]
+    numbers = [
+        Value(f"{part.text}%", part.part) for part in _integers(99) if isinstance(part, Value)
+    ]
+    return sequence([choice([*numbers, *hundred]), Word("percent")])
+
+
+#: The slots by their names.
+_MAKERS: dict[str, Callable[[], Expression]] = {
+    "pv.SingleDigitInteger": lambda: choice(_integers(9)),
+    "pv.TwoDigitInteger": lambda: choice(_integers(99)),
+    "pv.SingleDigitOrdinal": lambda: choice(
+        [_said(str(number), word) for number, word in enumerate(ORDINALS, 1)]
+    ),
+    "pv.Percent": _percent,
+}
+#: The names of the slots that need no list.
+BUILTIN_SLOTS: Sequence[str] = tuple(_MAKERS)
+
+
+def builtin_slot(name: str) -> Expression:
+    """Return what may be said for a slot that needs no list.
+
+    Parameters
+    ----------
+    name : str
+        One of `BUILTIN_SLOTS`.
+
+    Returns
+    -------
+    Expression
+        Its values are digits, as a text: "42" for "forty two".
+    """
+    return _MAKERS[name]()
