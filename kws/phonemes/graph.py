@@ -8,28 +8,24 @@ automaton, with one phoneme per node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import KwsError
+from .automaton import EPSILON as EPSILON
+from .automaton import Arc as Arc
+from .automaton import Row, deterministic, minimal
 from .symbols import BLANK_INDEX, OUTPUTS, PHONEMES
 
 #: Nodes of a graph, at most.
 MOST_NODES = 50_000
 #: Arcs of a graph, at most.
 MOST_ARCS = 400_000
-#: Label of an arc on which nothing is said.
-EPSILON = -1
-#: Sets of states that are met while an automaton is made deterministic, at most.
-MOST_STATES = 50_000
 #: Indices among `OUTPUTS` by phoneme.
 INDEX = {phoneme: OUTPUTS.index(phoneme) for phoneme in PHONEMES}
-
-#: An arc of an automaton: state it leaves, index among `OUTPUTS` or `EPSILON`, state it enters.
-Arc = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +167,7 @@ def build_graph(arcs: Iterable[Arc], start: int, ends: Iterable[int], name: str)
         If nothing can be said, if nothing at all may be said, if there is a circle, or if the graph
         would be too large.
     """
-    states, finals = _deterministic(arcs, start, set(ends), name)
-    rows, finals = _minimal(states, finals, name)
+    rows, finals = minimal(*deterministic(_checked(arcs, name), start, ends, name), name)
     if not rows or not rows[-1]:
         raise KwsError(f"{name}: there is nothing to say in it: give at least one phoneme")
     if finals[-1]:
@@ -211,111 +206,15 @@ def disjoint(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-#: The successor of a state for each label.
-_Row = dict[int, int]
+def _checked(arcs: Iterable[Arc], name: str) -> Iterator[Arc]:
+    """Yield arcs whose labels are phonemes, or none."""
+    for arc in arcs:
+        if arc[1] != EPSILON and not BLANK_INDEX < arc[1] <= len(PHONEMES):
+            raise KwsError(f"{name}: {arc[1]} is no phoneme")
+        yield arc
 
 
-def _deterministic(
-    arcs: Iterable[Arc], start: int, ends: set[int], name: str
-) -> tuple[list[_Row], list[bool]]:
-    """Return an automaton without empty arcs, one successor per label; its state 0 begins."""
-    said: dict[int, dict[int, list[int]]] = {}
-    silent: dict[int, list[int]] = {}
-    for source, label, target in arcs:
-        if label == EPSILON:
-            silent.setdefault(source, []).append(target)
-        elif not BLANK_INDEX < label <= len(PHONEMES):
-            raise KwsError(f"{name}: {label} is no phoneme")
-        else:
-            said.setdefault(source, {}).setdefault(label, []).append(target)
-
-    def closed(states: Iterable[int]) -> frozenset[int]:
-        reached = set(states)
-        waiting = list(reached)
-        while waiting:
-            for target in silent.get(waiting.pop(), ()):
-                if target not in reached:
-                    reached.add(target)
-                    waiting.append(target)
-        return frozenset(reached)
-
-    first = closed([start])
-    numbers = {first: 0}
-    waiting = [first]
-    rows: list[_Row] = [{}]
-    finals = [not ends.isdisjoint(first)]
-    while waiting:
-        states = waiting.pop()
-        successors: dict[int, set[int]] = {}
-        for state in states:
-            for label, targets in said.get(state, {}).items():
-                successors.setdefault(label, set()).update(targets)
-        row = rows[numbers[states]]
-        for label, reached in successors.items():
-            after = closed(reached)
-            number = numbers.get(after)
-            if number is None:
-                number = numbers[after] = len(rows)
-                if number >= MOST_STATES:
-                    raise _too_large(name)
-                rows.append({})
-                finals.append(not ends.isdisjoint(after))
-                waiting.append(after)
-            row[label] = number
-    return rows, finals
-
-
-def _minimal(rows: list[_Row], finals: list[bool], name: str) -> tuple[list[_Row], list[bool]]:
-    """Merge states with the same future, and drop those that never end; the last one begins.
-
-    Without circles one pass from the ends to the beginning finds all that can be merged (Revuz,
-    1992).
-    """
-    merged: dict[int, int | None] = {}  # None: nothing can end from here
-    known: dict[tuple[bool, tuple[tuple[int, int], ...]], int] = {}
-    kept: list[_Row] = []
-    ends: list[bool] = []
-    for state in _futures_first(rows, name):
-        row = {}
-        for label, target in sorted(rows[state].items()):
-            after = merged[target]
-            if after is not None:
-                row[label] = after
-        if not row and not finals[state]:
-            merged[state] = None
-            continue
-        key = (finals[state], tuple(row.items()))
-        number = known.get(key)
-        if number is None:
-            number = known[key] = len(kept)
-            kept.append(row)
-            ends.append(finals[state])
-        merged[state] = number
-    return kept, ends
-
-
-def _futures_first(rows: list[_Row], name: str) -> list[int]:
-    """Return the states so that each comes after all that can follow it; state 0 is the last."""
-    order: list[int] = []
-    seen: set[int] = {0}
-    done: set[int] = set()
-    stack = [(0, iter(rows[0].values()))]
-    while stack:
-        state, targets = stack[-1]
-        target = next(targets, None)
-        if target is None:
-            stack.pop()
-            order.append(state)
-            done.add(state)
-        elif target not in seen:
-            seen.add(target)
-            stack.append((target, iter(rows[target].values())))
-        elif target not in done:
-            raise KwsError(f"{name}: goes in a circle: write out how often a part may be repeated")
-    return order
-
-
-def _split(rows: list[_Row], finals: list[bool], name: str) -> Graph:
+def _split(rows: list[Row], finals: list[bool], name: str) -> Graph:
     """Return the graph of a deterministic automaton, whose last state begins, and is not entered.
 
     A state that several phonemes lead to becomes a node for each of them. The nodes are numbered
@@ -335,7 +234,10 @@ def _split(rows: list[_Row], finals: list[bool], name: str) -> Graph:
     starts = sorted(node_of[target, label] for label, target in rows[-1].items())
     most = sum(len(nodes) * len(row) for nodes, row in zip(entries, rows, strict=True))
     if len(labels) > MOST_NODES or most > MOST_ARCS:
-        raise _too_large(name)
+        raise KwsError(
+            f"{name}: too large (more than {MOST_NODES} phonemes or {MOST_ARCS} ways from one to "
+            "the next): leave out alternatives, or cut it into several"
+        )
     arcs = [
         (node_of[target, label], node)
         for state, row in enumerate(rows)
@@ -355,11 +257,4 @@ def _split(rows: list[_Row], finals: list[bool], name: str) -> Graph:
         first_arc=np.searchsorted(targets, np.arange(len(labels) + 1)).astype(np.int32),
         starts=np.array(starts, np.int32),
         ends=ends,
-    )
-
-
-def _too_large(name: str) -> KwsError:
-    return KwsError(
-        f"{name}: too large (more than {MOST_NODES} phonemes or {MOST_ARCS} ways from one to the "
-        "next): leave out alternatives, or cut it into several"
     )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.errors import KwsError
+from kws.phonemes import automaton
 from kws.phonemes import graph as graphs
 from kws.phonemes.graph import EPSILON, Graph, build_graph, disjoint, encode, graph_of
 
@@ -86,6 +87,6 @@ def test_what_cannot_be_compiled_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(graphs, "MOST_NODES", 2)
     with pytest.raises(KwsError, match=r"the phrase: too large"):
         graph_of([["n", "ow", "n"]])
-    monkeypatch.setattr(graphs, "MOST_STATES", 3)
+    monkeypatch.setattr(automaton, "MOST_STATES", 3)
     with pytest.raises(KwsError, match=r"the phrase: too large"):
         graph_of([["n", "ow", "n"]])
