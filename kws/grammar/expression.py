@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from ..errors import KwsError
 
+#: Groups, rules, slots and macros within each other, at most, as a file has them.
+DEEPEST = 30
 #: Parts of a grammar within parts, at most: deeper ones are refused before they exhaust the stack.
-DEEPEST = 60
+DEEPEST_PARTS = 100
 #: Times that a part may be repeated, at most: what ``*`` and ``+`` of JSGF stand for.
 MOST_REPEATS = 8
 #: Characters of a word, a slot's name or an intent's name, at most.
@@ -264,6 +266,42 @@ def parts_of(expression: Expression) -> Iterator[Expression]:
         seen.add(id(part))
         yield part
         left.extend(reversed(children(part)))
+
+
+def checked(grammar: Grammar) -> Grammar:
+    """Return a grammar that is not nested too deep.
+
+    Parameters
+    ----------
+    grammar : Grammar
+        Any grammar.
+
+    Returns
+    -------
+    Grammar
+        The same.
+
+    Raises
+    ------
+    GrammarError
+        If it is nested more than `DEEPEST_PARTS` deep.
+    """
+    depth: dict[int, int] = {}
+    left = [intent.expression for intent in grammar.intents]
+    while left:
+        part = left[-1]
+        inner = children(part)
+        waiting = [one for one in inner if id(one) not in depth]
+        if waiting:
+            left += waiting
+            continue
+        left.pop()
+        depth[id(part)] = 1 + max((depth[id(one)] for one in inner), default=0)
+        if depth[id(part)] > DEEPEST_PARTS:
+            raise GrammarError(
+                f"{grammar.source}: is nested more than {DEEPEST_PARTS} deep: flatten it"
+            )
+    return grammar
 
 
 def phrases(texts: list[str], source: str = "phrases") -> Grammar:

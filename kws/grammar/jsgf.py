@@ -24,6 +24,7 @@ from .expression import (
     Slot,
     Value,
     Word,
+    checked,
     choice,
     optional,
     sequence,
@@ -108,6 +109,7 @@ class _Reader:
         self._weights = 0
         self._made: dict[str, Expression] = {}
         self._open: list[str] = []
+        self._depth = 0  # of groups and rules that are being read
         self._statements()
 
     def _error(self, token: _Token, what: str) -> GrammarError:
@@ -181,7 +183,7 @@ class _Reader:
             notes = (
                 f"{self._source}: {self._weights} weights are left out: all choices count alike",
             )
-        return Grammar(tuple(intents), self._source, notes=notes)
+        return checked(Grammar(tuple(intents), self._source, notes=notes))
 
     def rule(self, token: _Token) -> Expression:
         name = self._rule_name(token)
@@ -194,28 +196,33 @@ class _Reader:
         if name in self._open:
             raise self._error(token, "is part of itself: write it with * or +")
         if name not in self._made:
-            if len(self._open) >= DEEPEST:
-                raise self._error(token, f"is nested more than {DEEPEST} deep: flatten it")
+            self._deeper(token)
             self._open.append(name)
             tokens = self._bodies[name][1]
-            found, place = self._choice(tokens, 0, 0)
+            found, place = self._choice(tokens, 0)
             if place < len(tokens):
                 raise self._error(tokens[place], "closes what is not open")
             self._made[name] = found
             self._open.pop()
+            self._depth -= 1
         return self._made[name]
 
-    def _choice(self, tokens: list[_Token], place: int, depth: int) -> tuple[Expression, int]:
+    def _deeper(self, token: _Token) -> None:
+        if self._depth >= DEEPEST:
+            raise self._error(token, f"is nested more than {DEEPEST} deep: flatten it")
+        self._depth += 1
+
+    def _choice(self, tokens: list[_Token], place: int) -> tuple[Expression, int]:
         """Read alternatives up to what closes them; return them and the place of that."""
         parts = []
         while True:
-            part, place = self._sequence(tokens, place, depth)
+            part, place = self._sequence(tokens, place)
             parts.append(part)
             if place >= len(tokens) or tokens[place].text != "|":
                 return choice(parts), place
             place += 1
 
-    def _sequence(self, tokens: list[_Token], place: int, depth: int) -> tuple[Expression, int]:
+    def _sequence(self, tokens: list[_Token], place: int) -> tuple[Expression, int]:
         parts: list[Expression] = []
         begun = place
         while place < len(tokens):
@@ -228,7 +235,7 @@ class _Reader:
                 self._weights += 1
                 place += 1
                 continue
-            part, place = self._item(tokens, place, depth)
+            part, place = self._item(tokens, place)
             while place < len(tokens) and (
                 tokens[place].text in "*+" or tokens[place].kind == "tag"
             ):
@@ -240,14 +247,14 @@ class _Reader:
             raise self._error(at, "nothing is said here: write words, or <NULL>")
         return sequence(parts), place
 
-    def _item(self, tokens: list[_Token], place: int, depth: int) -> tuple[Expression, int]:
+    def _item(self, tokens: list[_Token], place: int) -> tuple[Expression, int]:
         token = tokens[place]
         if token.kind == "rule":
             return self.rule(token), place + 1
         if token.text in ("(", "["):
-            if depth >= DEEPEST:
-                raise self._error(token, f"is nested more than {DEEPEST} deep: flatten it")
-            part, place = self._choice(tokens, place + 1, depth + 1)
+            self._deeper(token)
+            part, place = self._choice(tokens, place + 1)
+            self._depth -= 1
             closing = ")" if token.text == "(" else "]"
             if place >= len(tokens) or tokens[place].text != closing:
                 raise self._error(token, f"is not closed by {closing}")

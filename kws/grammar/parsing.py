@@ -39,7 +39,7 @@ class Parse:
         Name of the intent.
     slots : dict of str to str
         What was said for each slot, in the words of the grammar; of a slot that is there several
-        times, the last.
+        times, the last; one for which nothing was said is left out.
     words : tuple of ParsedWord
         In their order.
     """
@@ -124,6 +124,8 @@ class _Parser:
 
     def follow(self, part: Expression, begin: int, end: int) -> None:
         """Take the first way through a part that begins and ends there."""
+        if begin == end:
+            return  # a slot for which nothing was said is none
         if isinstance(part, Word):
             self.words.append(ParsedWord(part.text, begin, end))
         elif isinstance(part, Choice):

@@ -14,6 +14,7 @@ from .expression import (
     Intent,
     Slot,
     Word,
+    checked,
     choice,
     optional,
     sequence,
@@ -87,6 +88,7 @@ class _Context:
         self._macros = self._section(context, "macros")
         self._pronunciations = self._section(context, "pronunciations")
         self._made: dict[str, Expression] = {}
+        self.depth = 0  # of groups, slots and macros that are being read
         self._open: list[str] = []  # what is being read: a macro within itself has no end
 
     def error(self, line: int, token: str, what: str) -> GrammarError:
@@ -109,7 +111,7 @@ class _Context:
             word: tuple(text.text for text in self._texts(word, node))
             for word, node in self._pronunciations.items()
         }
-        return Grammar(tuple(intents), self.source, said)
+        return checked(Grammar(tuple(intents), self.source, said))
 
     def slot(self, name: str, line: int) -> Expression:
         if name.startswith("pv."):
@@ -141,12 +143,17 @@ class _Context:
         if key in self._open:
             raise self.error(line, key, "is part of itself: write it without")
         if key not in self._made:
-            if len(self._open) > DEEPEST:
-                raise self.error(line, key, f"is nested more than {DEEPEST} deep: flatten it")
+            self.deeper(line, key)
             self._open.append(key)
             self._made[key] = make()
             self._open.pop()
+            self.depth -= 1
         return self._made[key]
+
+    def deeper(self, line: int, token: str) -> None:
+        if self.depth >= DEEPEST:
+            raise self.error(line, token, f"is nested more than {DEEPEST} deep: flatten it")
+        self.depth += 1
 
     def _section(self, context: Mapping, name: str) -> dict[str, Node]:
         node = context.items.get(name)
@@ -185,14 +192,14 @@ class _ExpressionParser:
     def whole(self) -> Expression:
         if not self._tokens:
             raise self._error(self._all, "is empty: write what is said")
-        found = self._sequence(0)
+        found = self._sequence()
         if self._next < len(self._tokens):
             token = self._tokens[self._next]
             hint = "choices are in [ ]" if token == "," else "nothing is open that it closes"
             raise self._error(token, hint)
         return found
 
-    def _sequence(self, depth: int) -> Expression:
+    def _sequence(self) -> Expression:
         parts: list[Expression] = []
         while self._next < len(self._tokens):
             token = self._tokens[self._next]
@@ -200,9 +207,9 @@ class _ExpressionParser:
                 break
             self._next += 1
             if token in ("[", "("):
-                if depth >= DEEPEST:
-                    raise self._error(token, f"is nested more than {DEEPEST} deep: flatten it")
-                parts.append(self._group(token, depth + 1))
+                self._context.deeper(self._line, token)
+                parts.append(self._group(token))
+                self._context.depth -= 1
             elif token[0] == "$":
                 parts.append(self._slot(token))
             elif token[0] == "@":
@@ -215,12 +222,12 @@ class _ExpressionParser:
                 parts.append(Word(self._word(token), self._line))
         return sequence(parts)
 
-    def _group(self, opening: str, depth: int) -> Expression:
+    def _group(self, opening: str) -> Expression:
         closing = "]" if opening == "[" else ")"
         parts = []
         while True:
             begun = self._next
-            parts.append(self._sequence(depth))
+            parts.append(self._sequence())
             if self._next >= len(self._tokens):
                 raise self._error(opening, f"is not closed by {closing}")
             token = self._tokens[self._next]
