@@ -2,9 +2,10 @@
 
 import pytest
 
+from kws.phonemes.text import words_of
 from kws_training.synthesis import confusables, phonemes
 from kws_training.synthesis.confusables import FAR, SAME, find_confusables
-from kws_training.synthesis.phonemes import between, pronounce, within, words_of
+from kws_training.synthesis.phonemes import between, pronounce, within
 
 PHRASES = ("hey device", "alexa", "smart mirror", "go", "ok jarvis", "one two three four")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kws.programs
 from kws.errors import KwsError
 from kws_training.synthesis import engines, packages, piper, programs, worker_process
 from kws_training.synthesis.engine import Style
@@ -183,7 +184,7 @@ def test_what_takes_too_long_is_ended(monkeypatch, tmp_path):
     program.write_text("#!/bin/sh\nexec /bin/sleep 3600\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(programs, "TIMEOUT", 0.5)
+    monkeypatch.setattr(kws.programs, "TIMEOUT", 0.5)
     with pytest.raises(KwsError, match=r"flite cannot say 'hey': it took more than 0.5 s"):
         programs.Flite().speak("hey", "slt", Style())
 

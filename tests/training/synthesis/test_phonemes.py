@@ -4,17 +4,17 @@ import itertools
 
 import pytest
 
+from kws.phonemes.espeak import parse_ipa
+from kws.phonemes.text import words_of
 from kws_training.synthesis import phonemes
 from kws_training.synthesis.phoneme_tables import CONSONANTS, VOWELS
 from kws_training.synthesis.phonemes import (
     between,
     dictionary,
     distance,
-    parse_ipa,
     pronounce,
     spelled,
     within,
-    words_of,
 )
 
 

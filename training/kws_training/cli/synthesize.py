@@ -82,9 +82,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from kws.phonemes.espeak import has_espeak
+
     from ..synthesis.engines import chosen
     from ..synthesis.folder import check_folder, entries_of, fill
-    from ..synthesis.phonemes import has_espeak
     from ..synthesis.phrases import cast_phrase, clean_phrase
     from ..synthesis.published import download_voices
 

@@ -15,6 +15,7 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.phonemes.dictionary import dictionary
 from kws.phonemes.symbols import PHONEMES
+from kws.phonemes.text import words_of
 
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from ..data.digest import digest_of
@@ -22,7 +23,6 @@ from ..data.images import RATE, image_of
 from ..progress import bar
 from ..synthesis.casting import cast
 from ..synthesis.engine import Engine
-from ..synthesis.phonemes import words_of
 from ..synthesis.sentences import sentence_texts
 from ..synthesis.utterances import say_all
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kws.phonemes.text import words_of
+
 from .crossings import find_crossings
-from .phonemes import Phonemes, between, dictionary, pronounce, spelled, within, words_of
+from .phonemes import Phonemes, between, dictionary, pronounce, spelled, within
 
 #: Distance below which a text counts as the phrase, or as having it in it. So near are a final
 #: consonant with or without voice, or another unstressed vowel: people say the phrase so, too.

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from kws.phonemes.dictionary import dictionary as packaged_dictionary
+from kws.phonemes.espeak import ARPABET, espeak_phonemes, has_espeak
+from kws.phonemes.text import words_of
 
-from .phoneme_tables import ARPABET, CONSONANTS, ESPEAK, GLIDES, NEAR_MANNERS, SPELLINGS, VOWELS
-from .programs import run
+from .phoneme_tables import CONSONANTS, GLIDES, NEAR_MANNERS, SPELLINGS, VOWELS
 
 #: The phonemes of a word or a text.
 Phonemes = tuple[str, ...]
@@ -33,9 +32,6 @@ REDUCED = ("ə", "ɪ", "ɨ")
 #: The distance of another vowel from one of `REDUCED` is multiplied by this.
 REDUCED_SHARE = 0.6
 
-#: Words that espeak-ng is given at once.
-AT_ONCE = 50
-
 
 @functools.cache
 def dictionary() -> dict[str, Phonemes]:
@@ -50,25 +46,6 @@ def dictionary() -> dict[str, Phonemes]:
         word: tuple(ARPABET[sign] for sign in signs)
         for word, signs in packaged_dictionary().items()
     }
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case, without punctuation.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    list of str
-        Letters, marks, digits and apostrophes only.
-    """
-    letters = "".join(
-        c if unicodedata.category(c)[0] in "LMN" or c in "'’" else " " for c in text.lower()
-    )
-    return [word for word in (word.strip("'’") for word in letters.split()) if word]
 
 
 def pronounce(texts: Sequence[str], language: str = "en") -> list[Phonemes]:
@@ -101,55 +78,13 @@ def pronounce(texts: Sequence[str], language: str = "en") -> list[Phonemes]:
     ]
 
 
-def has_espeak() -> bool:
-    """Tell whether espeak-ng is installed, which knows how any word is pronounced.
-
-    Returns
-    -------
-    bool
-        True if it is on the path.
-    """
-    return shutil.which("espeak-ng") is not None
-
-
 def _unknown(words: Sequence[str], language: str) -> list[Phonemes]:
     """Return the phonemes of words that are in no dictionary."""
     if not words:
         return []
     if not has_espeak():
         return [_letters(word) for word in words]
-    voice = "en-us" if language == "en" else language
-    command = ["espeak-ng", "-q", "--ipa", "--sep=_", "-v", voice]
-    said: list[Phonemes] = []
-    for start in range(0, len(words), AT_ONCE):
-        group = words[start : start + AT_ONCE]
-        lines = run("espeak-ng", command, "\n".join(group)).decode("utf-8", "replace").splitlines()
-        if len(lines) != len(group):  # a word that is said in pieces: one by one, then
-            lines = [run("espeak-ng", command, word).decode("utf-8", "replace") for word in group]
-        said += [parse_ipa(line) for line in lines]
-    return said
-
-
-def parse_ipa(text: str) -> Phonemes:
-    """Read what espeak-ng writes with ``--ipa --sep=_``.
-
-    Parameters
-    ----------
-    text : str
-        A line of its output.
-
-    Returns
-    -------
-    tuple of str
-        The phonemes, without stress, length and changes of language.
-    """
-    text = re.sub(r"\([a-z-]*\)", "", text)
-    signs: list[str] = []
-    for sign in re.split(r"[_\s]+", text):
-        sign = re.sub(r"[ˈˌːˑ'’\-?\u0361\u200d]", "", sign)
-        if sign:
-            signs += ESPEAK.get(sign, sign).split()
-    return tuple(signs)
+    return espeak_phonemes(words, language)
 
 
 def spelled(text: str) -> Phonemes:

@@ -14,6 +14,7 @@ from kws.arrays import Float32
 from kws.console import note
 from kws.errors import KwsError
 from kws.pcm import to_float32, to_int16
+from kws.phonemes.text import words_of
 
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from ..data.digest import digest_of
@@ -23,7 +24,6 @@ from .confusables import find_confusables
 from .crossings import find_crossings
 from .engine import Engine
 from .engines import INSTALL
-from .phonemes import words_of
 from .utterances import Utterance, common_words, say_all
 
 #: Longest phrase, in characters.

@@ -9,10 +9,8 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
 import tempfile
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +19,10 @@ from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.pcm import to_float32
+from kws.programs import run
 
 from .engine import Style
 
-#: Seconds that an engine may take for one text.
-TIMEOUT = 30
 #: English accents of espeak-ng (``espeak-ng --voices=en``).
 ACCENTS = (
     "en-us",
@@ -180,49 +177,6 @@ def english_festival_voices() -> tuple[str, ...]:
         folders += [*Path(share, "voices/english").glob("*"), *Path(share, "voices/us").glob("*")]
     names = {folder.name for folder in folders if folder.is_dir()}
     return tuple(sorted(name for name in names if re.fullmatch(r"\w+", name, re.ASCII)))
-
-
-def run(name: str, command: Sequence[str], text: str, encoding: str = "utf-8") -> bytes:
-    """Run an engine with a text on standard input.
-
-    Parameters
-    ----------
-    name : str
-        What messages call the engine.
-    command : sequence of str
-        The program and its arguments.
-    text : str
-        What is said.
-    encoding : str
-        Of the text on standard input; letters that it does not have are left out.
-
-    Returns
-    -------
-    bytes
-        What the engine wrote to standard output.
-
-    Raises
-    ------
-    KwsError
-        If it cannot be run, fails or takes too long.
-    """
-    said = text.encode(encoding, "ignore")
-    try:
-        done = subprocess.run(
-            command, input=said, capture_output=True, timeout=TIMEOUT, check=False
-        )
-        if done.returncode == 0:
-            return done.stdout
-        reason = f"it ended with status {done.returncode}"
-    except BrokenPipeError:
-        reason = "it did not read the text"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except subprocess.TimeoutExpired:
-        reason = f"it took more than {TIMEOUT} s"
-    except ValueError:  # a zero character in an argument
-        reason = "the text has a zero character in it"
-    raise KwsError(f"{name} cannot say {text!r:.60}: {reason}")
 
 
 def read_wave(content: bytes) -> tuple[Float32, int]:

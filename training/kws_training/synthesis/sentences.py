@@ -15,6 +15,7 @@ import numpy as np
 from kws.arrays import UInt8
 from kws.console import note
 from kws.errors import KwsError
+from kws.phonemes.text import words_of
 
 from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
 from ..data.digest import digest_of
@@ -23,7 +24,7 @@ from ..progress import bar
 from .casting import cast
 from .engine import Engine
 from .engines import INSTALL, installed
-from .phonemes import Phonemes, dictionary, pronounce, words_of
+from .phonemes import Phonemes, dictionary, pronounce
 from .utterances import say_all
 
 #: Words of a sentence, at least and at most.
