@@ -1,0 +1,295 @@
+"""How words are said: several pronunciations of each, and graphs of whole phrases.
+
+A pronunciation comes from the packaged dictionary, from espeak-ng where it is installed, or from
+the user, who writes phonemes between slashes: ``hey /z ao r k/``. Rules add what people say too:
+vowels without stress, a t between vowels, words that link others.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+
+from ..errors import KwsError
+from .dictionary import dictionary
+from .espeak import ARPABET, espeak_phonemes, has_espeak
+from .graph import EPSILON, Arc, Graph, build_graph, encode
+from .text import words_of
+
+#: The phonemes of a word.
+Phonemes = tuple[str, ...]
+
+#: Pronunciations of a word, at most; those nearest to the dictionary's are kept.
+MOST_PRONUNCIATIONS = 24
+#: Phonemes of a word, at most.
+LONGEST_WORD = 40
+#: Words of a phrase, at most.
+MOST_WORDS = 30
+
+#: What words that link others sound like in a phrase, beside what the dictionary says.
+LINKING: dict[str, tuple[str, ...]] = {
+    "a": ("ax", "ey"),
+    "am": ("ae m", "ax m"),
+    "an": ("ae n", "ax n"),
+    "and": ("ae n d", "ax n d", "ae n", "ax n"),
+    "are": ("aa r", "er"),
+    "as": ("ae z", "ax z"),
+    "at": ("ae t", "ax t"),
+    "but": ("b ah t", "b ax t"),
+    "can": ("k ae n", "k ax n"),
+    "could": ("k uh d", "k ax d"),
+    "do": ("d uw", "d ax"),
+    "for": ("f ao r", "f er"),
+    "from": ("f r ah m", "f r ax m"),
+    "had": ("hh ae d", "ae d", "ax d"),
+    "has": ("hh ae z", "ae z", "ax z"),
+    "have": ("hh ae v", "ae v", "ax v"),
+    "he": ("hh iy", "iy"),
+    "her": ("hh er", "er"),
+    "him": ("hh ih m", "ih m"),
+    "his": ("hh ih z", "ih z"),
+    "i": ("ay", "aa"),
+    "in": ("ih n", "ax n"),
+    "is": ("ih z", "ax z"),
+    "it": ("ih t", "ax t"),
+    "me": ("m iy", "m ih"),
+    "my": ("m ay", "m aa"),
+    "of": ("ah v", "ax v", "ah", "ax"),
+    "on": ("aa n", "ao n"),
+    "or": ("ao r", "er"),
+    "some": ("s ah m", "s ax m"),
+    "that": ("dh ae t", "dh ax t"),
+    "the": ("dh ax", "dh iy", "dh ah"),
+    "them": ("dh eh m", "dh ax m", "ax m"),
+    "to": ("t uw", "t ax", "t ih"),
+    "us": ("ah s", "ax s"),
+    "was": ("w ah z", "w aa z", "w ax z"),
+    "will": ("w ih l", "w ax l"),
+    "with": ("w ih dh", "w ih th"),
+    "would": ("w uh d", "w ax d"),
+    "you": ("y uw", "y ax", "y ih"),
+    "your": ("y ao r", "y er", "y uh r"),
+}
+#: Vowels.
+VOWELS = frozenset(
+    ["aa", "ae", "ah", "ao", "aw", "ax", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"]
+)
+#: Vowels after which an r is not said in many accents, unless a vowel follows.
+_BEFORE_R = frozenset(["aa", "ao", "ih", "iy", "eh", "uh"])
+#: Vowels before which a t between vowels is nearly a d.
+_AFTER_TAP = frozenset(["ax", "er", "iy", "ih", "ow"])
+#: Signs of espeak-ng that the dictionary's phonemes do not have, and what is nearest.
+_NEAREST = {
+    "ʔ": "t",
+    "ɒ": "aa",
+    "x": "k",
+    "ç": "sh",
+    "ɬ": "l",
+    "ɲ": "n y",
+    "y": "uw",
+    "ø": "er",
+    "œ": "er",
+    "ʏ": "uh",
+    "ɨ": "ih",
+    "ʉ": "uw",
+    "ɑ̃": "aa n",
+    "ɔ̃": "ao n",
+    "ʁ": "r",
+    "β": "b",
+    "ɣ": "g",
+}
+_FROM_IPA = {ipa: sign for sign, ipa in ARPABET.items()} | _NEAREST
+
+
+@functools.lru_cache(4096)
+def pronunciations(word: str) -> tuple[Phonemes, ...]:
+    """Return how a word is said, the most careful way first.
+
+    Parameters
+    ----------
+    word : str
+        A word, in any case; or phonemes between slashes, as in ``/hh ow m/``, which are taken as
+        they are.
+
+    Returns
+    -------
+    tuple of tuple of str
+        At least one pronunciation and at most `MOST_PRONUNCIATIONS`, as
+        `kws.phonemes.symbols.PHONEMES` writes them.
+
+    Raises
+    ------
+    KwsError
+        If the word is neither in the dictionary nor known to an installed espeak-ng, or if a sign
+        between slashes is no phoneme.
+
+    Examples
+    --------
+    >>> pronunciations("the")
+    (('dh', 'ax'), ('dh', 'iy'), ('dh', 'ah'))
+    >>> pronunciations("/z ao r k/")
+    (('z', 'ao', 'r', 'k'),)
+    """
+    if word.startswith("/"):
+        signs = tuple(word.strip("/").lower().split())
+        if not 0 < len(signs) <= LONGEST_WORD:
+            raise KwsError(f"{word!r:.60}: write 1 to {LONGEST_WORD} phonemes between the slashes")
+        encode(signs)
+        return (signs,)
+    word = word.lower()
+    if word in LINKING:
+        return tuple(tuple(one.split()) for one in LINKING[word])
+    signs = dictionary().get(word) or _by_espeak(word)
+    return _variants(signs)
+
+
+def phrase_words(phrase: str) -> tuple[str, ...]:
+    """Return the words of a phrase that is typed; what is between slashes is one.
+
+    Parameters
+    ----------
+    phrase : str
+        As it is typed: words, and phonemes between slashes.
+
+    Returns
+    -------
+    tuple of str
+        Each as `pronunciations` takes it.
+
+    Raises
+    ------
+    KwsError
+        If there is no word, or more than `MOST_WORDS`.
+
+    Examples
+    --------
+    >>> phrase_words("Hey, /z ao r k/!")
+    ('hey', '/z ao r k/')
+    """
+    words: list[str] = []
+    for part in re.split(r"(/[^/]*/)", phrase):
+        if part.startswith("/") and len(part) > 1:
+            words.append(f"/{' '.join(part.strip('/').split())}/")
+        else:
+            words += words_of(part)
+    if not words:
+        raise KwsError(f"{phrase!r:.60}: there is no word in it")
+    if len(words) > MOST_WORDS:
+        raise KwsError(f"{phrase[:60]!r}…: a phrase has at most {MOST_WORDS} words")
+    return tuple(words)
+
+
+def phrase_graph(phrase: str) -> Graph:
+    """Return the graph of a phrase: each word in all its pronunciations, one after the other.
+
+    Parameters
+    ----------
+    phrase : str
+        As `phrase_words` takes it.
+
+    Returns
+    -------
+    Graph
+        Of the phonemes that may be said.
+
+    Raises
+    ------
+    KwsError
+        If a word cannot be pronounced.
+    """
+    arcs, state = word_arcs([pronunciations(word) for word in phrase_words(phrase)])
+    return build_graph(arcs, 0, [state], f"the phrase {phrase!r:.60}")
+
+
+def word_arcs(words: list[tuple[Phonemes, ...]]) -> tuple[list[Arc], int]:
+    """Return the arcs of an automaton in which words follow each other.
+
+    Parameters
+    ----------
+    words : list of tuple of tuple of str
+        The pronunciations of each word.
+
+    Returns
+    -------
+    arcs : list of (int, int, int)
+        As `kws.phonemes.graph.build_graph` takes them; the state 0 begins.
+    end : int
+        The state after the last word.
+    """
+    arcs: list[Arc] = []
+    before, count = 0, 1
+    for said in words:
+        after, count = count, count + 1
+        for string in map(encode, said):
+            state = before
+            for label in string:
+                arcs.append((state, label, count))
+                state, count = count, count + 1
+            arcs.append((state, EPSILON, after))
+        before = after
+    return arcs, before
+
+
+def _by_espeak(word: str) -> Phonemes:
+    """Return the phonemes of a word that the dictionary does not have."""
+    if not has_espeak():
+        raise KwsError(
+            f"{word!r:.60}: how it is said is not known: install espeak-ng, or write its phonemes "
+            "between slashes, as in /hh ow m/"
+        )
+    (ipa,) = espeak_phonemes([word])
+    signs = tuple(
+        sign for one in ipa for sign in _FROM_IPA.get(one, _FROM_IPA.get(one[:1], "?")).split()
+    )
+    if not 0 < len(signs) <= LONGEST_WORD or "?" in signs:
+        raise KwsError(
+            f"{word!r:.60}: espeak-ng says [{' '.join(ipa):.60}], which is not English: write its "
+            "phonemes between slashes, as in /hh ow m/"
+        )
+    return signs
+
+
+def _variants(signs: Phonemes) -> tuple[Phonemes, ...]:
+    """Return what the rules make of a pronunciation: itself, then those with few changes first."""
+    choices = [_choices(signs, place) for place in range(len(signs))]
+    found: dict[Phonemes, None] = {}
+    open_places = [place for place, options in enumerate(choices) if len(options) > 1]
+    for changes in range(len(open_places) + 1):
+        for places in itertools.combinations(open_places, changes):
+            options = [
+                choices[place][1:] if place in places else choices[place][:1]
+                for place in range(len(signs))
+            ]
+            for parts in itertools.product(*options):
+                found.setdefault(tuple(sign for part in parts for sign in part))
+                if len(found) == MOST_PRONUNCIATIONS:
+                    return tuple(found)
+    return tuple(found)
+
+
+def _choices(signs: Phonemes, place: int) -> tuple[Phonemes, ...]:
+    """Return what may be said in place of a phoneme, itself first."""
+    sign = signs[place]
+    before = signs[place - 1] if place else None
+    after = signs[place + 1] if place + 1 < len(signs) else None
+    syllables = sum(one in VOWELS for one in signs)
+    if sign == "t" and (before in VOWELS or before == "r") and after in _AFTER_TAP:
+        return (("t",), ("d",))
+    if sign == "ax":
+        return (("ax",), ("ih",), ("ah",))
+    if sign == "ih" and syllables > 1 and place:
+        return (("ih",), ("ax",))
+    if sign == "er" and after is None and syllables > 1:
+        return (("er",), ("ax",))
+    if sign == "r" and before in _BEFORE_R and after not in VOWELS:
+        return (("r",), ())
+    if sign == "aa" and after != "r":
+        return (("aa",), ("ao",))
+    if sign == "ao":
+        return (("ao",), ("aa",)) if after != "r" else (("ao",), ("ow",))
+    if sign == "ng" and after is None and before == "ih" and syllables > 1:
+        return (("ng",), ("n",))
+    if sign == "uw" and before in ("n", "d", "t", "s"):
+        return (("uw",), ("y", "uw"))
+    return ((sign,),)
