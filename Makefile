@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root models words commands running-speech wake-words clean help
+.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root lock locked audit models words commands running-speech wake-words clean help
 
 demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
@@ -49,6 +49,28 @@ package: ## build wheel and sdist in dist/; install each into an empty environme
 
 minimal-root: ## make demo and make test in a minimal Debian root; needs root rights
 	scripts/minimal_root.sh
+
+# What development installs, every file by its digest, for all Pythons and machines: `make locked`
+# installs these very versions into .venv, and `make test`, `lint` and `docs` take them as they are.
+# uv does not look at the latest Python that a package is for: backports-strenum 1.3 is for 3.10.
+LOCK = packaging/development.txt
+lock: ## pin what development needs anew, with digests
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install -q --disable-pip-version-check uv==0.13.9
+	echo 'backports-strenum<1.3' >build/lock/constraints.txt
+	build/lock/bin/uv pip compile -q --upgrade --constraints build/lock/constraints.txt --generate-hashes --universal --no-annotate --no-config \
+	  --python-version 3.11 --custom-compile-command "make lock" \
+	  --extra audit --extra docs --extra lint --extra test pyproject.toml --output-file $(LOCK)
+
+locked: ## .venv with what is pinned, each file checked by its digest
+	$(RIGHT_PYTHON)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r packaging/development.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(VENV)/.kws $(VENV)/.kws-test $(VENV)/.kws-docs
+
+audit: locked ## known vulnerabilities of what is pinned; asks a database on the network
+	$(BIN)/pip-audit --require-hashes --disable-pip -r $(LOCK)
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
 # the word base first (two hours on two cores; it goes on where it was stopped), then a teacher that

@@ -1,5 +1,7 @@
 """What the wheel of this tree holds, whole and for devices."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +22,7 @@ SOURCES = (
     "README.md",
     "LICENSE",
     "NOTICE",
+    "packaging",
 )
 #: Bytes that ours may take on a device.
 MOST = 4_000_000
@@ -40,8 +43,8 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def wheel(tree: Path, folder: Path, device: bool) -> dict[str, int]:
-    """Build the tree's wheel; returns the bytes of each of its files, without what pip adds."""
+def built_wheel(tree: Path, folder: Path, device: bool) -> Path:
+    """Build the tree's wheel."""
     subprocess.run(
         [
             sys.executable,
@@ -60,7 +63,12 @@ def wheel(tree: Path, folder: Path, device: bool) -> dict[str, int]:
         env={**os.environ, "KWS_DEVICE": "1" if device else "0"},
     )
     (built,) = folder.glob("kws-*.whl")
-    with zipfile.ZipFile(built) as archive:
+    return built
+
+
+def wheel(tree: Path, folder: Path, device: bool) -> dict[str, int]:
+    """Build the tree's wheel; returns the bytes of each of its files, without what pip adds."""
+    with zipfile.ZipFile(built_wheel(tree, folder, device)) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     return {name: size for name, size in sizes.items() if ".dist-info/" not in name}
 
@@ -91,3 +99,16 @@ def test_the_wheel_holds_every_file_and_a_device_its_own_side_alone(
     assert set(device) == device_side
     assert {name: whole[name] for name in device} == device
     assert sum(device.values()) < MOST
+    # each has a bill of what is in it, and a device's names nothing of the other sides
+    lists = []
+    for folder in ("whole", "device"):
+        (built,) = (tmp_path / folder).glob("kws-*.whl")
+        with zipfile.ZipFile(built) as archive:
+            (bill,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
+            values = json.loads(archive.read(bill))
+        components = {one["name"]: one for one in values["components"]}
+        model = (tree / "kws" / "models" / "commands.tflite").read_bytes()
+        (digest,) = components["commands"]["hashes"]
+        assert digest == {"alg": "SHA-256", "content": hashlib.sha256(model).hexdigest()}
+        lists.append("words.txt" in components)
+    assert lists == [True, False]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -169,17 +171,43 @@ def _read(name: HubName, path: Path) -> FetchedModel:
         raise HubError(_too_large(name, size))
     content = path.read_bytes()
     commit = path.parts[len(path.parts) - 1 - path.parts[::-1].index("snapshots") + 1]
+    if not _is_whole(path, content) and content.lstrip()[:1] != b"<":
+        _forget(path)
+        raise HubError(
+            f"{name}: the file is not the one that the Hub named by its digest: it has been "
+            "deleted from the cache; try again"
+        )
     try:
         model = parse_model(content, str(name))
     except ModelError as error:
         # what else is no model of kws stays: other programs have the same cache
         if content.lstrip()[:1] == b"<":
             # else what a proxy sent would be taken for the file for ever
-            path.resolve().unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            _forget(path)
             raise ModelError(
                 f"{name}: is a web page, not a model: check the network (a login page?), and the "
                 "file in the repository"
             ) from None
         raise error from None
     return FetchedModel(model, content, commit, path)
+
+
+def _is_whole(path: Path, content: bytes) -> bool:
+    """Return whether a file of the cache has the digest that the Hub gave for it.
+
+    The cache names a file by it: the SHA-256 of a large one, the digest of git for any other. Where
+    it is named otherwise, as on a disk without links, nothing is known.
+    """
+    name = path.resolve().name
+    if re.fullmatch("[0-9a-f]{64}", name):
+        return hashlib.sha256(content).hexdigest() == name
+    if re.fullmatch("[0-9a-f]{40}", name):
+        blob = b"blob %d\0" % len(content) + content
+        return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == name
+    return True
+
+
+def _forget(path: Path) -> None:
+    """Delete a file from the cache."""
+    path.resolve().unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

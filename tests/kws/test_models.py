@@ -66,7 +66,7 @@ def test_a_wake_word_is_small_and_says_what_it_was_trained_on(name: str) -> None
         assert one["licence"] in FREE
         assert source_of(one) in notice, f"{source_of(one)} is not in NOTICE"
     for engine in metadata.provenance["synthesized_by"]:
-        assert engine in notice, f"{engine} is not in NOTICE"
+        assert engine.partition("-")[0].casefold() in notice.casefold(), f"{engine}: not in NOTICE"
     people = metadata.provenance["recordings"][metadata.keywords[0]]["people"]
     assert (people == 0) == (name == "hey_device")
 

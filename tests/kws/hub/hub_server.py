@@ -184,7 +184,11 @@ class Handler(BaseHTTPRequestHandler):
         """Serve one file in a way that no honest server does."""
         headers = {"ETag": f'"{repo}"'.replace("/", "-"), "X-Repo-Commit": "a" * 40}
         first = self.command == "HEAD"
-        if repo == "wrong/html":
+        if repo == "wrong/digest":
+            self.send(200, b"\x18\0\0\0TFL3 and more", {**headers, "ETag": f'"{"0" * 64}"'})
+        elif repo == "wrong/git-digest":
+            self.send(200, b"\x18\0\0\0TFL3 and more", {**headers, "ETag": f'"{"0" * 40}"'})
+        elif repo == "wrong/html":
             self.send(200, b"<!DOCTYPE html><p>Moved", headers)
         elif repo == "wrong/huge":
             self.send(200, b"", headers, length=10 * 10**9)

@@ -24,6 +24,8 @@ WRONG = {
     "wrong/forbidden": "the token may not do that",
     "wrong/broken": r"the Hub has an error of its own \(503\)",
     "wrong/portal": r"is not the Hub: check the network \(a login page\?\)",
+    "wrong/digest": "is not the one that the Hub named by its digest: it has been deleted",
+    "wrong/git-digest": "is not the one that the Hub named by its digest: it has been deleted",
     "wrong/html": "is a web page, not a model",
     "wrong/huge": "10000000000 bytes is no model",
     "wrong/liar": "7340[0-9]+ bytes is no model",
