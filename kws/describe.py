@@ -228,7 +228,8 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     row("sha256", values["sha256"])
     row("task", values["task"])
     keywords = values["keywords"]
-    row("keywords", f"{len(keywords)}: {', '.join(keywords)}")
+    if keywords:
+        row("keywords", f"{len(keywords)}: {', '.join(keywords)}")
     others = [label for label in values["labels"] if label not in keywords]
     if others:
         row("other labels", ", ".join(others))
@@ -323,6 +324,8 @@ def _point_lines(values: dict[str, Any]) -> list[str]:
     """Return the table of the thresholds and what was measured of them."""
     thresholds = values["detector"]["thresholds"]
     points = values["operating_points"]
+    if not thresholds:
+        return ["no keyword: give phrases to listen for with --phrase"]
     width = max(7, *(len(keyword) for keyword in thresholds))
     lines = [
         f"{'keyword':<{width}}  threshold  false accepts per hour     missed                  "

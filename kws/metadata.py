@@ -11,6 +11,7 @@ from .errors import ModelError
 from .fields import FieldReader
 from .frontend import FrontEnd, front_end_from
 from .intervals import rate_interval, share_interval
+from .phonemes.symbols import OUTPUTS, PHONEME_TASK
 
 #: Label of what holds no word and no sound.
 SILENCE = "_silence_"
@@ -19,7 +20,7 @@ UNKNOWN = "_unknown_"
 #: The one task whose labels do not compete: each has a score of its own.
 WAKE_WORDS = "wake-words"
 #: What a model may do.
-TASKS = ("commands", "sounds", WAKE_WORDS)
+TASKS = ("commands", "sounds", WAKE_WORDS, PHONEME_TASK)
 #: Characters of a label, at most.
 LONGEST_LABEL = 100
 #: Prototypes of all labels together, at most.
@@ -133,6 +134,10 @@ class DetectorDefaults:
     refractory: float
     longest: float
     thresholds: dict[str, float]
+
+
+#: What a network of phonemes has in place of a detector: nothing is detected by it alone.
+NO_DETECTOR = DetectorDefaults(smoothing=0.0, refractory=0.0, longest=1.0, thresholds={})
 
 
 @dataclass(frozen=True)
@@ -292,6 +297,7 @@ class Metadata:
     task : str
         "commands": words, each detected once; "sounds": sounds that begin and end. Of both, one
         of the labels at a time, by softmax. "wake-words": phrases, each by a sigmoid of its own.
+        "phonemes": what words are made of, by `kws.phonemes.symbols.OUTPUTS`; none is a keyword.
     labels : tuple of str
         In the order of the network's output; those in underscores are no keywords, and wake
         words have none of these.
@@ -331,7 +337,7 @@ class Metadata:
     @property
     def keywords(self) -> tuple[str, ...]:
         """The labels that can be detected."""
-        return keywords_of(self.labels)
+        return () if self.task == PHONEME_TASK else keywords_of(self.labels)
 
     @property
     def exclusive(self) -> bool:
@@ -443,8 +449,10 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         raise ModelError(f"labels must be at least {fewest} different texts")
     if not all(isinstance(label, str) and is_label(label) for label in labels):
         raise ModelError("labels must be short, printable texts")
-    keywords = keywords_of(labels)
-    if not keywords:
+    if task == PHONEME_TASK and labels != OUTPUTS:
+        raise ModelError("labels must be the phonemes that this version knows: update kws")
+    keywords = () if task == PHONEME_TASK else keywords_of(labels)
+    if not keywords and task != PHONEME_TASK:
         raise ModelError("no label is a keyword")
     if task == WAKE_WORDS and keywords != labels:
         raise ModelError("every label of wake words must be a keyword")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..metadata import Metadata, SegmenterDefaults
+from ..phonemes.symbols import PHONEME_TASK
 from .base import Decoder, StepShape
 from .levels import Levels
+from .phonemes import PhonemeDecoder
 from .sounds import SoundDecoder
 from .words import CommandDecoder, EnrolledDecoder, WakeWordDecoder
 
@@ -37,6 +39,8 @@ def decoder_for(
     Decoder
         It starts at time 0.
     """
+    if metadata.task == PHONEME_TASK:
+        return PhonemeDecoder(metadata, shape)
     defaults = metadata.detector
     if isinstance(defaults, SegmenterDefaults):
         return SoundDecoder(metadata, shape, defaults)

@@ -9,6 +9,8 @@ PHONEMES = (
     *("k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s"),
     *("sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh"),
 )
+#: Task of a model file whose network writes down phonemes.
+PHONEME_TASK = "phonemes"
 #: What a network gives for "no new phoneme", as connectionist temporal classification has it.
 BLANK = "_blank_"
 #: What a network gives for "somebody speaks", whatever is said.

@@ -7,7 +7,14 @@ from typing import Any
 
 from kws.arrays import Float32
 from kws.frontend import FrontEnd
-from kws.metadata import DetectorDefaults, Head, Metadata, OperatingPoint, SegmenterDefaults
+from kws.metadata import (
+    NO_DETECTOR,
+    DetectorDefaults,
+    Head,
+    Metadata,
+    OperatingPoint,
+    SegmenterDefaults,
+)
 from kws.modelfile import ModelFile, pack, parse_model
 
 from .networks.convert import Converted, Precision, convert
@@ -23,7 +30,7 @@ def publish(
     task: str,
     labels: tuple[str, ...],
     front_end: FrontEnd,
-    detector: DetectorDefaults | SegmenterDefaults,
+    detector: DetectorDefaults | SegmenterDefaults | None,
     provenance: Mapping[str, Any],
     operating_points: tuple[OperatingPoint, ...] = (),
     name: str = "the trained model",
@@ -38,14 +45,14 @@ def publish(
         Number format of the network in the file.
     calibration : float32 (streams, frames, bands)
         Front-end frames of representative streams, by which int8 is scaled.
-    task : {"commands", "wake-words", "sounds"}
+    task : {"commands", "wake-words", "sounds", "phonemes"}
         What the network does.
     labels : tuple of str
         Names of its outputs.
     front_end : LogMelConfig or JoinedConfig
         What makes its frames.
-    detector : DetectorDefaults or SegmenterDefaults
-        How scores become detections.
+    detector : DetectorDefaults or SegmenterDefaults or None
+        How scores become detections; None for phonemes, by which alone nothing is detected.
     provenance : mapping of str to object
         How the model was made; the versions of the libraries are added.
     operating_points : tuple of OperatingPoint
@@ -81,7 +88,7 @@ def publish_converted(
     task: str,
     labels: tuple[str, ...],
     front_end: FrontEnd,
-    detector: DetectorDefaults | SegmenterDefaults,
+    detector: DetectorDefaults | SegmenterDefaults | None,
     provenance: Mapping[str, Any],
     operating_points: tuple[OperatingPoint, ...] = (),
     name: str = "the trained model",
@@ -108,7 +115,7 @@ def publish_converted(
         labels=labels,
         front_end=front_end,
         streaming=converted.streaming,
-        detector=detector,
+        detector=NO_DETECTOR if detector is None else detector,
         operating_points=operating_points,
         provenance={**provenance, "versions": used_versions()},
         head=head,
