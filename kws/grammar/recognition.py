@@ -1,0 +1,269 @@
+"""From the logits of a phoneme network to what was said, utterance by utterance."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..arrays import Float32
+from ..phonemes.symbols import VOICE_INDEX
+from ..phonemes.viterbi import Path, UtteranceDecoder, relative
+from ..phonemes.voice import VoiceActivity, VoiceConfig
+from ..posteriors import sigmoid
+from .compiling import CompiledGrammar
+from .parsing import Parse
+
+#: Bytes that the way back of one utterance may take, at most.
+MOST_MEMORY = 32_000_000
+#: Bytes of it per node of the graph and frame, about.
+BYTES_PER_NODE = 3
+
+
+@dataclass(frozen=True)
+class RecognitionConfig:
+    """How utterances are told apart, and what is understood.
+
+    Attributes
+    ----------
+    voice : VoiceConfig
+        When speech begins and is quiet.
+    complete : float
+        Seconds of quiet that end an utterance after which nothing else can follow.
+    quiet : float
+        Seconds of quiet that end one which may be complete.
+    pause : float
+        Seconds of quiet that end one which is not complete: people think.
+    settled : float
+        Seconds after the last phoneme that end a complete utterance, whatever is heard there.
+    lead : float
+        Seconds before the voice that belong to an utterance.
+    longest : float
+        Seconds of an utterance, at most.
+    shortest : float
+        Seconds of voice of an utterance that is reported, at least: shorter ones are noises.
+    outside : float
+        What a frame before and after what the grammar has costs at most, natural logarithm.
+    slope, centre : float
+        The confidence is the logistic of ``slope * (score - centre)``, where the score is the
+        logarithm of the ratio to a free loop of phonemes, per phoneme.
+    threshold : float
+        Confidence from which something is understood, 0 .. 1.
+    delay : float
+        Seconds from the sound to the output frame that tells of it.
+    """
+
+    voice: VoiceConfig = field(default_factory=VoiceConfig)
+    complete: float = 0.2
+    quiet: float = 0.36
+    pause: float = 0.8
+    settled: float = 0.8
+    lead: float = 0.3
+    longest: float = 20.0
+    shortest: float = 0.2
+    outside: float = 2.0
+    slope: float = 2.0
+    centre: float = -2.0
+    threshold: float = 0.5
+    delay: float = 0.1
+
+
+@dataclass(frozen=True)
+class RecognizedWord:
+    """A word, and where it is.
+
+    Attributes
+    ----------
+    text : str
+        As the grammar writes it.
+    start, end : float
+        Seconds since the first sample (after the last reset).
+    confidence : float
+        0 .. 1.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What was said in one utterance.
+
+    Attributes
+    ----------
+    intent : str or None
+        Name of the intent; None where it is none of the grammar's.
+    slots : dict of str to str
+        What was said for each slot; empty where there is no intent.
+    confidence : float
+        0 .. 1: of the best that the grammar has, be it understood or not.
+    start, end : float
+        Where the utterance is, in seconds since the first sample (after the last reset).
+    words : tuple of RecognizedWord
+        Those of the grammar, where it is understood.
+    """
+
+    intent: str | None
+    slots: dict[str, str]
+    confidence: float
+    start: float
+    end: float
+    words: tuple[RecognizedWord, ...] = ()
+
+
+class UtteranceRecognizer:
+    """Finds utterances in a stream of logits, and what they mean by a grammar.
+
+    Parameters
+    ----------
+    compiled : CompiledGrammar
+        What may be said.
+    frame_seconds : float
+        From one frame of logits to the next.
+    config : RecognitionConfig
+        How utterances are told apart, and what is understood.
+    """
+
+    def __init__(
+        self, compiled: CompiledGrammar, frame_seconds: float, config: RecognitionConfig
+    ) -> None:
+        self._compiled = compiled
+        self._seconds = frame_seconds
+        self._config = config
+        most = MOST_MEMORY // (BYTES_PER_NODE * compiled.graph.nodes)
+        longest = min(round(config.longest / frame_seconds), most)
+        self._decoder = UtteranceDecoder(compiled.graph, longest, config.outside)
+        self._voice = VoiceActivity(frame_seconds, config.voice)
+        lead = round((config.lead + config.voice.least) / frame_seconds)
+        self._latest: deque[Float32] = deque(maxlen=max(1, lead))
+        self._frames = 0
+        self._begun = 0
+        self._lead = 0  # frames of the utterance before its voice
+
+    def reset(self) -> None:
+        """Start anew, at time 0."""
+        self._voice.stop()
+        self._latest.clear()
+        self._frames = 0
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is under way."""
+        return self._voice.speaking
+
+    def push(self, logits: Float32) -> list[CommandResult]:
+        """Take the next frames.
+
+        Parameters
+        ----------
+        logits : float32 (frames, outputs)
+            In the order of `kws.phonemes.symbols.OUTPUTS`.
+
+        Returns
+        -------
+        list of CommandResult
+            Of the utterances that have ended; most often none.
+        """
+        found = []
+        voices = sigmoid(logits[:, VOICE_INDEX])
+        for frame, voice in zip(relative(logits), voices, strict=True):
+            self._frames += 1
+            if self._voice.speaking:
+                self._voice.update(float(voice))
+                self._decoder.push(frame[None])
+                if self._ended():
+                    found += self.flush()
+                continue
+            self._voice.update(float(voice))
+            self._latest.append(frame)
+            if self._voice.speaking:
+                self._begin()
+        return found
+
+    def flush(self) -> list[CommandResult]:
+        """End the utterance that is under way.
+
+        Returns
+        -------
+        list of CommandResult
+            One, or none where nobody spoke.
+        """
+        if not self._voice.speaking:
+            return []
+        voiced = self._voice.begun - self._voice.quiet
+        result = self._result(voiced)
+        self._voice.stop()
+        self._latest.clear()
+        understood = result.intent is not None
+        return [result] if understood or voiced * self._seconds >= self._config.shortest else []
+
+    def _begin(self) -> None:
+        self._decoder.reset()
+        self._begun = self._frames - len(self._latest)
+        self._lead = len(self._latest) - self._voice.begun
+        self._decoder.push(np.stack(self._latest))
+
+    def _ended(self) -> bool:
+        """Tell whether the utterance has ended with the latest frame."""
+        decoder, config = self._decoder, self._config
+        if decoder.full:
+            return True
+        quiet = self._voice.quiet * self._seconds
+        ended = decoder.ended_score >= decoder.best_score
+        if ended and decoder.frames % 5 == 0 and self._settled():
+            return True
+        if not self._voice.quiet:
+            return False
+        if decoder.ended:
+            return quiet >= config.complete
+        return quiet >= (config.quiet if ended else config.pause)
+
+    def _settled(self) -> bool:
+        """Tell whether the last phoneme of the best path is long past."""
+        path = self._decoder.best()
+        if path is None:
+            return False
+        return (self._decoder.frames - int(path.last[-1])) * self._seconds >= self._config.settled
+
+    def _result(self, voiced: int) -> CommandResult:
+        """Say what the utterance was."""
+        first = self._begun + max(0, self._lead)
+        start, end = self._time(first), self._time(first + voiced)
+        path = self._decoder.best()
+        if path is None:
+            return CommandResult(None, {}, 0.0, start, end)
+        confidence = self._confidence(path.score / len(path.labels))
+        parse = self._compiled.parse(path.labels.tolist())
+        if parse is None or confidence < self._config.threshold:
+            return CommandResult(None, {}, confidence, start, end)
+        words = self._words(parse, path)
+        return CommandResult(
+            parse.intent, parse.slots, confidence, words[0].start, words[-1].end, words
+        )
+
+    def _words(self, parse: Parse, path: Path) -> tuple[RecognizedWord, ...]:
+        words = []
+        for word in parse.words:
+            first, last = path.first[word.first], path.last[word.end - 1]
+            mean = float(path.scores[word.first : word.end].mean())
+            words.append(
+                RecognizedWord(
+                    word.text,
+                    self._time(self._begun + int(first)),
+                    self._time(self._begun + int(last) + 1),
+                    self._confidence(mean),
+                )
+            )
+        return tuple(words)
+
+    def _confidence(self, score: float) -> float:
+        power = self._config.slope * (score - self._config.centre)
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, power))))
+
+    def _time(self, frame: int) -> float:
+        return max(0.0, frame * self._seconds - self._config.delay)
