@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from .exclusive import Exclusive
 from .grammar.compiling import CompiledGrammar, compile_grammar
-from .grammar.expression import Grammar, GrammarError, phrases as phrase_grammar
+from .grammar.expression import Grammar, GrammarError
+from .grammar.expression import phrases as phrase_grammar
 from .grammar.reading import grammar_text, parse_grammar
 from .grammar.recognition import CommandResult, RecognitionConfig, UtteranceRecognizer
 from .grammar.saying import pronounce
@@ -90,9 +91,7 @@ class CommandRecognizer:
         if not isinstance(model, ModelFile):
             model = find_model(model, PHONEMES)
         self._stream = PhonemeStream(model, sample_rate, threads)
-        self._recognizer = UtteranceRecognizer(
-            self._compiled, self._stream.frame_seconds, config
-        )
+        self._recognizer = UtteranceRecognizer(self._compiled, self._stream.frame_seconds, config)
         self._alone = Exclusive("CommandRecognizer", threads)
 
     @property

@@ -23,6 +23,8 @@ WORDS = "words"
 COMPUTER = "computer"
 #: The wake word "hey device", from text to speech alone.
 HEY_DEVICE = "hey_device"
+#: The phoneme network: what typed phrases, spoken commands and transcripts are decoded from.
+PHONEMES = "phonemes"
 #: The wake words in the package.
 WAKE_WORDS = (COMPUTER, HEY_DEVICE)
 #: All models in the package.

@@ -26,6 +26,8 @@ DEVICE_VERBS = {
     "spot": "spot:SPOT",
     "classify": "classify:CLASSIFY",
     "listen": "listen:LISTEN",
+    "understand": "understand:UNDERSTAND",
+    "transcribe": "transcribe:TRANSCRIBE",
     "serve": "serve:SERVE",
     "review": "review:REVIEW",
     "record": "record:RECORD",

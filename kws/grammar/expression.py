@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import KwsError
+from ..phonemes.pronunciations import phrase_words
 
 #: Groups, rules, slots and macros within each other, at most, as a file has them.
 DEEPEST = 30
@@ -310,7 +311,7 @@ def phrases(texts: list[str], source: str = "phrases") -> Grammar:
     Parameters
     ----------
     texts : list of str
-        The phrases, each of one or more words.
+        The phrases, as `kws.phonemes.pronunciations.phrase_words` takes them.
     source : str
         What messages call them.
 
@@ -332,9 +333,10 @@ def phrases(texts: list[str], source: str = "phrases") -> Grammar:
         raise GrammarError(f"{source}: there are no phrases: give at least one")
     intents: list[Intent] = []
     for text in texts:
-        words: list[Expression] = [Word(word) for word in text.split()]
-        if not words:
-            raise GrammarError(f"{source}: {text!r:.40} has no words: write what is said")
+        try:
+            words: list[Expression] = [Word(word) for word in phrase_words(text)]
+        except KwsError as error:
+            raise GrammarError(f"{source}: {error}") from None
         if any(intent.name == text for intent in intents):
             raise GrammarError(f"{source}: {text!r:.60} is there twice: leave one out")
         intents.append(Intent(text, sequence(words)))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from ..arrays import Float32
 from ..phonemes.symbols import VOICE_INDEX
 from ..phonemes.viterbi import Path, UtteranceDecoder, relative
-from ..phonemes.voice import VoiceActivity, VoiceConfig
+from ..phonemes.voice import UtteranceGate, VoiceConfig
 from ..posteriors import sigmoid
 from .compiling import CompiledGrammar
 from .parsing import Parse
@@ -49,6 +46,9 @@ class RecognitionConfig:
     slope, centre : float
         The confidence is the logistic of ``slope * (score - centre)``, where the score is the
         logarithm of the ratio to a free loop of phonemes, per phoneme.
+    worst : float
+        The score is no higher than this share of the worst word's: who says one word otherwise
+        says something else.
     threshold : float
         Confidence from which something is understood, 0 .. 1.
     delay : float
@@ -66,6 +66,7 @@ class RecognitionConfig:
     outside: float = 2.0
     slope: float = 2.0
     centre: float = -2.0
+    worst: float = 0.5
     threshold: float = 0.5
     delay: float = 0.1
 
@@ -138,23 +139,17 @@ class UtteranceRecognizer:
         most = MOST_MEMORY // (BYTES_PER_NODE * compiled.graph.nodes)
         longest = min(round(config.longest / frame_seconds), most)
         self._decoder = UtteranceDecoder(compiled.graph, longest, config.outside)
-        self._voice = VoiceActivity(frame_seconds, config.voice)
-        lead = round((config.lead + config.voice.least) / frame_seconds)
-        self._latest: deque[Float32] = deque(maxlen=max(1, lead))
-        self._frames = 0
-        self._begun = 0
-        self._lead = 0  # frames of the utterance before its voice
+        self._gate = UtteranceGate(frame_seconds, config.lead, config.voice)
 
     def reset(self) -> None:
         """Start anew, at time 0."""
-        self._voice.stop()
-        self._latest.clear()
-        self._frames = 0
+        self._gate.reset()
+        self._decoder.reset()
 
     @property
     def speaking(self) -> bool:
         """Whether an utterance is under way."""
-        return self._voice.speaking
+        return self._gate.voice.speaking
 
     def push(self, logits: Float32) -> list[CommandResult]:
         """Take the next frames.
@@ -172,17 +167,11 @@ class UtteranceRecognizer:
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
         for frame, voice in zip(relative(logits), voices, strict=True):
-            self._frames += 1
-            if self._voice.speaking:
-                self._voice.update(float(voice))
-                self._decoder.push(frame[None])
+            frames = self._gate.push(frame, float(voice))
+            if frames is not None:
+                self._decoder.push(frames)
                 if self._ended():
                     found += self.flush()
-                continue
-            self._voice.update(float(voice))
-            self._latest.append(frame)
-            if self._voice.speaking:
-                self._begin()
         return found
 
     def flush(self) -> list[CommandResult]:
@@ -193,31 +182,25 @@ class UtteranceRecognizer:
         list of CommandResult
             One, or none where nobody spoke.
         """
-        if not self._voice.speaking:
+        if not self.speaking:
             return []
-        voiced = self._voice.begun - self._voice.quiet
-        result = self._result(voiced)
-        self._voice.stop()
-        self._latest.clear()
-        understood = result.intent is not None
-        return [result] if understood or voiced * self._seconds >= self._config.shortest else []
-
-    def _begin(self) -> None:
+        first, last = self._gate.voiced
+        result = self._result(self._time(first), self._time(last))
+        self._gate.end()
         self._decoder.reset()
-        self._begun = self._frames - len(self._latest)
-        self._lead = len(self._latest) - self._voice.begun
-        self._decoder.push(np.stack(self._latest))
+        long_enough = (last - first) * self._seconds >= self._config.shortest
+        return [result] if result.intent is not None or long_enough else []
 
     def _ended(self) -> bool:
         """Tell whether the utterance has ended with the latest frame."""
         decoder, config = self._decoder, self._config
         if decoder.full:
             return True
-        quiet = self._voice.quiet * self._seconds
+        quiet = self._gate.voice.quiet * self._seconds
         ended = decoder.ended_score >= decoder.best_score
         if ended and decoder.frames % 5 == 0 and self._settled():
             return True
-        if not self._voice.quiet:
+        if not self._gate.voice.quiet:
             return False
         if decoder.ended:
             return quiet >= config.complete
@@ -230,15 +213,17 @@ class UtteranceRecognizer:
             return False
         return (self._decoder.frames - int(path.last[-1])) * self._seconds >= self._config.settled
 
-    def _result(self, voiced: int) -> CommandResult:
-        """Say what the utterance was."""
-        first = self._begun + max(0, self._lead)
-        start, end = self._time(first), self._time(first + voiced)
+    def _result(self, start: float, end: float) -> CommandResult:
+        """Say what the utterance was whose voice begins and ends there, in seconds."""
         path = self._decoder.best()
         if path is None:
             return CommandResult(None, {}, 0.0, start, end)
-        confidence = self._confidence(path.score / len(path.labels))
+        score = path.score / len(path.labels)
         parse = self._compiled.parse(path.labels.tolist())
+        if parse is not None:
+            worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
+            score = min(score, self._config.worst * worst)
+        confidence = self._confidence(score)
         if parse is None or confidence < self._config.threshold:
             return CommandResult(None, {}, confidence, start, end)
         words = self._words(parse, path)
@@ -254,8 +239,8 @@ class UtteranceRecognizer:
             words.append(
                 RecognizedWord(
                     word.text,
-                    self._time(self._begun + int(first)),
-                    self._time(self._begun + int(last) + 1),
+                    self._time(self._gate.first + int(first)),
+                    self._time(self._gate.first + int(last) + 1),
                     self._confidence(mean),
                 )
             )

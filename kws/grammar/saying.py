@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..errors import KwsError
+from ..phonemes.dictionary import dictionary
+from ..phonemes.espeak import has_espeak
 from ..phonemes.graph import encode
-from ..phonemes.pronunciations import pronunciations
+from ..phonemes.pronunciations import LINKING, pronunciations
 from .expression import Grammar, GrammarError
 
 
@@ -30,12 +32,24 @@ def pronounce(grammar: Grammar) -> dict[str, tuple[tuple[int, ...], ...]]:
     said = {}
     for word, line in grammar.words().items():
         try:
-            texts = own.get(word.lower())
-            ways = pronunciations(word) if texts is None else [text.split() for text in texts]
-            if not all(ways):
-                raise KwsError(f"{word!r:.40}: has a pronunciation without phonemes")
-            said[word] = tuple(dict.fromkeys(encode(way) for way in ways))
+            said[word] = _ways(word, own.get(word.lower()))
         except KwsError as error:
             where = f"{grammar.source}: line {line}: " if line else f"{grammar.source}: "
             raise GrammarError(f"{where}{error}") from None
     return said
+
+
+def _ways(word: str, own: tuple[str, ...] | None) -> tuple[tuple[int, ...], ...]:
+    """Return how a word is said, by the grammar's own pronunciations where it has some."""
+    if own is not None:
+        if not all(text.split() for text in own):
+            raise KwsError(f"{word!r:.40}: has a pronunciation without phonemes")
+        return tuple(encode(text.split()) for text in own)
+    plain = word.lower().replace("’", "'")
+    known = plain.startswith("/") or plain in dictionary() or plain in LINKING
+    if not known and not has_espeak():
+        raise KwsError(
+            f"{word!r:.40}: how it is said is not known: install espeak-ng, or give its phonemes "
+            "under pronunciations (docs/spoken_commands.md)"
+        )
+    return tuple(dict.fromkeys(encode(way) for way in pronunciations(plain)))

@@ -6,7 +6,7 @@ from .expression import LONGEST_NAME
 
 
 def is_word(token: str) -> bool:
-    """Tell whether a token is a word that can be said: letters, apostrophes, hyphens, dots.
+    """Tell whether a token is a word that can be said: letters and apostrophes.
 
     Parameters
     ----------
@@ -18,5 +18,5 @@ def is_word(token: str) -> bool:
     bool
         Digits are none: whether 12 is "twelve" or "one two", the grammar has to say.
     """
-    bare = token.translate(str.maketrans("", "", "'’-."))
+    bare = token.translate(str.maketrans("", "", "'’"))
     return bare.isalpha() and len(token) <= LONGEST_NAME

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Float32
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,77 @@ class VoiceActivity:
             return
         self.begun = self.begun + 1 if probability >= self._config.begin else 0
         self.speaking = self.begun >= self._least
+
+
+class UtteranceGate:
+    """Lets those frames of a stream through that belong to an utterance.
+
+    Parameters
+    ----------
+    frame_seconds : float
+        From one output frame to the next.
+    lead : float
+        Seconds before the voice that belong to an utterance.
+    config : VoiceConfig
+        When speech begins and ends.
+
+    Attributes
+    ----------
+    voice : VoiceActivity
+        Follows the voice.
+    frames : int
+        Since the last reset.
+    first : int
+        Number of the first frame of the utterance that is under way, or of the latest.
+    """
+
+    def __init__(self, frame_seconds: float, lead: float, config: VoiceConfig) -> None:
+        self.voice = VoiceActivity(frame_seconds, config)
+        frames = round((lead + config.least) / frame_seconds)
+        self._latest: deque[Float32] = deque(maxlen=max(1, frames))
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew, at time 0."""
+        self.end()
+        self.frames = 0
+        self.first = 0
+        self._voiced_from = 0
+
+    def end(self) -> None:
+        """End the utterance."""
+        self.voice.stop()
+        self._latest.clear()
+
+    @property
+    def voiced(self) -> tuple[int, int]:
+        """The frames of the utterance from the first with a voice to behind the latest."""
+        return self._voiced_from, self.frames - self.voice.quiet
+
+    def push(self, frame: Float32, probability: float) -> Float32 | None:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        frame : float32 (n,)
+            Anything that is known of it.
+        probability : float
+            That somebody speaks, 0 .. 1.
+
+        Returns
+        -------
+        float32 (frames, n) or None
+            The frames that belong to the utterance: with the first also those of the lead. None
+            while nobody speaks.
+        """
+        self.frames += 1
+        if self.voice.speaking:
+            self.voice.update(probability)
+            return frame[None]
+        self.voice.update(probability)
+        self._latest.append(frame)
+        if not self.voice.speaking:
+            return None
+        self.first = self.frames - len(self._latest)
+        self._voiced_from = self.frames - self.voice.begun
+        return np.stack(self._latest)

@@ -187,6 +187,6 @@ def test_files_are_read_whichever_format_they_have(tmp_path: Path) -> None:
 def test_phrases_are_a_grammar() -> None:
     grammar = phrases(["lights on", "stop"])
     assert grammar.intents[0].expression == Sequence((Word("lights"), Word("on")))
-    for texts, message in (([], "no phrases"), ([" "], "has no words"), (["a", "a"], "twice")):
+    for texts, message in (([], "no phrases"), ([" "], "no word in it"), (["a", "a"], "twice")):
         with pytest.raises(GrammarError, match=message):
             phrases(texts)

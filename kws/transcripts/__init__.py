@@ -1,0 +1,1 @@
+"""Transcripts of closed domains: words by a dictionary and a small n-gram model."""
