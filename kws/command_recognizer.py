@@ -19,7 +19,7 @@ from .grammar.recognition import CommandResult, RecognitionConfig, UtteranceReco
 from .grammar.saying import pronounce
 from .modelfile import ModelFile
 from .packaged import PHONEMES, find_model
-from .phonemes.stream import PhonemeStream
+from .phoneme_stream import PhonemeStream
 
 #: Grammars that stay compiled in memory.
 KEPT = 8

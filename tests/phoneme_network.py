@@ -31,9 +31,9 @@ def tone_network() -> bytes:
     weights = np.zeros((len(OUTPUTS), size), np.float32)
     for band in range(bands):
         weights[1 + band, band::bands] = 1.5 / FRAMES
-    weights[VOICE_INDEX] = 1 / size
+    weights[VOICE_INDEX] = 3 / size
     bias = np.full(len(OUTPUTS), -1.5 * LEVEL, np.float32)
-    bias[BLANK_INDEX], bias[VOICE_INDEX] = 0, 10
+    bias[BLANK_INDEX], bias[VOICE_INDEX] = 0, 39
     shapes = {
         "frames": (1, FRAMES * COLUMNS, 1, bands),
         "shape": (3,),

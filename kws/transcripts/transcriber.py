@@ -13,7 +13,7 @@ from ..arrays import Float32
 from ..exclusive import Exclusive
 from ..modelfile import ModelFile
 from ..packaged import PHONEMES, find_model
-from ..phonemes.stream import PhonemeStream
+from ..phoneme_stream import PhonemeStream
 from ..phonemes.symbols import VOICE_INDEX
 from ..phonemes.viterbi import relative
 from ..phonemes.voice import UtteranceGate, VoiceConfig

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Float32
-from ..audio import to_float
-from ..errors import ModelError
-from ..frontend import open_front_end
-from ..modelfile import ModelFile
-from ..network import StreamingNetwork
-from ..resample import Resampler
-from .symbols import OUTPUTS
+from .arrays import Float32
+from .audio import to_float
+from .errors import ModelError
+from .frontend import open_front_end
+from .modelfile import ModelFile
+from .network import StreamingNetwork
+from .phonemes.symbols import OUTPUTS, PHONEME_TASK
+from .resample import Resampler
 
 
 class PhonemeStream:
@@ -46,7 +46,7 @@ class PhonemeStream:
 
     def __init__(self, model: ModelFile, sample_rate: int | None = None, threads: int = 1) -> None:
         metadata = model.metadata
-        if metadata.labels != OUTPUTS:
+        if metadata.task != PHONEME_TASK:
             raise ModelError(
                 f"{model.path}: is a model of {metadata.task}, not of phonemes: leave --model out, "
                 "or name one that kws pretrain --task phonemes wrote"
