@@ -19,11 +19,15 @@ from typing import Any
 
 #: Name in the folder ``sboms`` of a wheel's metadata.
 NAME = "kws.cdx.json"
-#: Lists of words of others, with who made them and the licence; NOTICE has the words of each.
+#: Lists of words of others, by package and name, with who made them and the licence; NOTICE has the
+#: words of each.
 WORD_LISTS = {
-    "words.txt": ("CMU Pronouncing Dictionary", "BSD-2-Clause"),
-    "dictionary.txt": ("CMU Pronouncing Dictionary 0.4 and SCOWL", "see NOTICE"),
-    "frequent.txt": ("SCOWL", "see NOTICE"),
+    ("kws.phonemes", "dictionary.txt"): (
+        "CMU Pronouncing Dictionary 0.4 and SCOWL",
+        "see NOTICE",
+    ),
+    ("kws_training.synthesis", "words.txt"): ("CMU Pronouncing Dictionary", "BSD-2-Clause"),
+    ("kws_training.synthesis", "frequent.txt"): ("SCOWL", "see NOTICE"),
 }
 
 Component = dict[str, Any]
@@ -45,10 +49,7 @@ def bill(root: Path, packages: Iterable[str]) -> bytes:
         CycloneDX 1.6 as JSON.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    models = _models(root)
-    components = [*_needed(project), *models]
-    if "kws_training.synthesis" in set(packages):
-        components += _word_lists(root / "training" / "kws_training" / "synthesis")
+    components = [*_needed(project), *_models(root), *_word_lists(root, set(packages))]
     name, version = project["name"], project["version"]
     itself = {
         "type": "library",
@@ -139,19 +140,26 @@ def _models(root: Path) -> list[Component]:
     return [*models, *data]
 
 
-def _word_lists(folder: Path) -> list[Component]:
-    """Return the lists of words of others that text to speech says."""
+def _word_lists(root: Path, packages: set[str]) -> list[Component]:
+    """Return the lists of words of others in some packages."""
     return [
         {
             "type": "file",
             "bom-ref": f"file/{name}",
             "name": name,
             "description": f"from {of}",
-            "hashes": [_sha256(folder / name)],
+            "hashes": [_sha256(_folder(root, package) / name)],
             "licenses": _licences(licence),
         }
-        for name, (of, licence) in WORD_LISTS.items()
+        for (package, name), (of, licence) in WORD_LISTS.items()
+        if package in packages
     ]
+
+
+def _folder(root: Path, package: str) -> Path:
+    """Return the folder of a package, of the device side or of training."""
+    side = root if package.startswith("kws.") else root / "training"
+    return side.joinpath(*package.split("."))
 
 
 def _sha256(path: Path) -> dict[str, str]:
