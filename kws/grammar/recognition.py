@@ -41,6 +41,8 @@ class RecognitionConfig:
         Seconds of an utterance, at most.
     shortest : float
         Seconds of voice of an utterance that is reported, at least: shorter ones are noises.
+    blank : float
+        Taken off the logits of the blank, see `kws.phonemes.viterbi.relative`.
     outside : float
         What a frame before and after what the grammar has costs at most, natural logarithm.
     slope, centre : float
@@ -63,6 +65,7 @@ class RecognitionConfig:
     lead: float = 0.3
     longest: float = 20.0
     shortest: float = 0.2
+    blank: float = 2.0
     outside: float = 2.0
     slope: float = 2.0
     centre: float = -2.0
@@ -166,7 +169,7 @@ class UtteranceRecognizer:
         """
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
-        for frame, voice in zip(relative(logits), voices, strict=True):
+        for frame, voice in zip(relative(logits, self._config.blank), voices, strict=True):
             frames = self._gate.push(frame, float(voice))
             if frames is not None:
                 self._decoder.push(frames)

@@ -26,13 +26,16 @@ LOWEST = -15.0
 UNREACHED = np.float32(-1e9)
 
 
-def relative(logits: Float32) -> Float32:
+def relative(logits: Float32, blank: float = 0.0) -> Float32:
     """Return the scores of the blank and the phonemes, relative to the best of each frame.
 
     Parameters
     ----------
     logits : float32 (frames, outputs)
         What a phoneme network gives, in the order of `kws.phonemes.symbols.OUTPUTS`.
+    blank : float
+        Taken off the logits of the blank. A network that is not sure gives blanks, and paths of
+        few phonemes win: above 0 the phonemes that it leaves out cost less.
 
     Returns
     -------
@@ -40,6 +43,9 @@ def relative(logits: Float32) -> Float32:
         Logarithms of ratios of probabilities, `LOWEST` .. 0; the voice is left out.
     """
     phonemes = logits[:, :VOICE_INDEX]
+    if blank:
+        phonemes = phonemes.copy()
+        phonemes[:, BLANK_INDEX] -= np.float32(blank)
     # that of a softmax is the same: what it is divided by falls out
     scores = phonemes - np.maximum.reduce(phonemes, axis=1, keepdims=True)
     # numbers that are none count as the worst

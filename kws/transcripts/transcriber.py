@@ -34,6 +34,8 @@ class TranscriptConfig:
         When speech begins and is quiet.
     beam : BeamConfig
         How words are searched for.
+    blank : float
+        Taken off the logits of the blank, see `kws.phonemes.viterbi.relative`.
     quiet : float
         Seconds of quiet that end an utterance.
     lead : float
@@ -51,6 +53,7 @@ class TranscriptConfig:
 
     voice: VoiceConfig = field(default_factory=VoiceConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)
+    blank: float = 2.0
     quiet: float = 0.6
     lead: float = 0.3
     longest: float = 30.0
@@ -155,7 +158,7 @@ class UtteranceTranscriber:
         """
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
-        for frame, voice in zip(relative(logits), voices, strict=True):
+        for frame, voice in zip(relative(logits, self._config.blank), voices, strict=True):
             frames = self._gate.push(frame, float(voice))
             if frames is None:
                 continue

@@ -21,7 +21,7 @@ from kws.phonemes.symbols import OUTPUTS, VOICE_INDEX
 from ..phonemes.synthetic import spoken
 from .texts import LIGHTS
 
-CONFIG = RecognitionConfig(delay=0.0)
+CONFIG = RecognitionConfig(delay=0.0, blank=0.0)
 #: Frames that nobody speaks in around each utterance: a second.
 AROUND = 50
 

@@ -114,7 +114,7 @@ def test_what_the_domain_does_not_have_is_not_certain(kitchen: NGrams) -> None:
 
 def test_words_that_cannot_be_pronounced_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    _, unknown = lexicon_of(ngrams_of(["turn zzyzxq on"]), "x")
-    assert unknown == ("zzyzxq",)
+    _, unknown = lexicon_of(ngrams_of(["turn qwxzyk on"]), "x")
+    assert unknown == ("qwxzyk",)
     with pytest.raises(KwsError, match="x: none of its words can be pronounced"):
-        lexicon_of(ngrams_of(["zzyzxq"]), "x")
+        lexicon_of(ngrams_of(["qwxzyk"]), "x")
