@@ -76,8 +76,23 @@ def word_extent(frames: Float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     return sound_extent(level > sound_floor(level, WORD_RANGE * LN_PER_DB))
 
 
-def _resample(frames: Float32, tempo: Float32, length: int) -> Float32:
-    """Read each clip at a tempo of its own, by linear interpolation: (n, length, bands)."""
+def retime(frames: Float32, tempo: Float32, length: int) -> Float32:
+    """Read each clip at a tempo of its own, by linear interpolation.
+
+    Parameters
+    ----------
+    frames : float32 (n, time, bands)
+        The clips.
+    tempo : float32 (n,)
+        What was at frame f is at frame f / tempo then.
+    length : int
+        Frames of the result.
+
+    Returns
+    -------
+    float32 (n, length, bands)
+        The clips; after its end the last frame of a clip is repeated.
+    """
     at = np.clip(np.arange(length) * tempo[:, None], 0, frames.shape[1] - 1.001)
     low = at.astype(np.int64)
     part = (at - low).astype(np.float32)[..., None]
@@ -352,7 +367,7 @@ class WindowMaker:
         """
         a = self.augmentation
         tempo = np.exp(rng.uniform(-a.stretch, a.stretch, len(clips))).astype(np.float32)
-        clips = _resample(clips, tempo, clips.shape[1])
+        clips = retime(clips, tempo, clips.shape[1])
         factor = np.exp(rng.uniform(-a.warp, a.warp, len(clips))).astype(np.float32)
         return warp(clips, factor), tempo
 
