@@ -22,9 +22,21 @@ from .arguments import add_figures, add_seed, add_speaker_rule, add_speech_embed
 
 #: Recordings of a folder of speech that are heard, at most: evenly spread over it.
 MOST_SPEECH = 400
+#: Voices that say each common word.
+VOICES = 10
+#: Voices that say each word, and sentences, at most.
+MOST_VOICES = 1000
+MOST_SENTENCES = 1_000_000
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--task",
+        choices=("words", "phonemes"),
+        default="words",
+        help="words: a word base, the default; phonemes: a network that writes down the sounds of "
+        "English, for phrases that are typed",
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -61,10 +73,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--synthesize",
         type=int,
-        default=10,
         metavar="N",
-        help="voices that say each of 1,500 common words, by the text-to-speech engines that are "
-        "installed; 0 for none",
+        help="voices that say each of 1,500 common words (10), or, for phonemes, sentences "
+        "(15000), by the text-to-speech engines that are installed; 0 for none",
     )
     parser.add_argument(
         "--leave-out",
@@ -126,7 +137,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="of the speakers, to watch the training by; images that say which set they are of "
         "are taken by that",
     )
-    parser.add_argument("--epochs", type=int, help="24; 8 with --start")
+    parser.add_argument("--epochs", type=int, help="24; 8 with --start; 14 for phonemes")
     add_seed(parser)
     add_figures(parser)
     add_output(parser)
@@ -134,6 +145,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     check_output(options.output)
+    most = MOST_VOICES if options.task == "words" else MOST_SENTENCES
+    few = options.epochs is not None and options.epochs < 1
+    if few or not 0 <= (options.synthesize or 0) <= most:
+        raise KwsError(f"--epochs must be at least 1, and --synthesize 0 to {most}")
+    if options.task == "phonemes":
+        from .pretrain_phonemes import run_phonemes
+
+        return run_phonemes(options)
+    if options.synthesize is None:
+        options.synthesize = VOICES
     if options.enrolment_only:
         if options.start is None or not options.speech:
             raise KwsError("--enrolment-only: give --start, the word base, and --speech")
@@ -141,9 +162,6 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError("no words: give --features, --data or both")
     if bool(options.teacher) != bool(options.teacher_data):
         raise KwsError("--teacher and --teacher-data: give both, or neither")
-    few = options.epochs is not None and options.epochs < 1
-    if few or not 0 <= options.synthesize <= 1000:
-        raise KwsError("--epochs must be at least 1, and --synthesize 0 to 1000")
     from kws.console import note
     from kws.modelfile import write_model
     from kws.packaged import find_model

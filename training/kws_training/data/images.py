@@ -111,6 +111,12 @@ class WordImages:
     speakers: npt.NDArray[np.str_]
     sets: npt.NDArray[np.str_]
 
+    @classmethod
+    def none(cls) -> WordImages:
+        """Return no images."""
+        texts = np.zeros(0, np.str_)
+        return cls(np.zeros((0, CLIP_FRAMES, WORDS.bands), np.uint8), texts, texts, texts)
+
     def where(self, kept: npt.NDArray[np.bool_]) -> WordImages:
         """Choose some of the images.
 

@@ -57,7 +57,7 @@ class FitConfig:
         How weights are changed.
     """
 
-    epochs: int = 12
+    epochs: int = 14
     steps: int = 250
     batch: int = 32
     outputs: int = 320

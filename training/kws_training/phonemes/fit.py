@@ -15,6 +15,7 @@ from kws.phonemes.symbols import BLANK_INDEX, VOICE_INDEX
 
 from ..augmentation.noise import NoisyWindowMaker
 from ..data.checkpoint import Checkpoint
+from ..fitting.ctc import ctc_loss
 from ..fitting.loop import Batch, TrainingLoop, ahead
 from ..networks.phoneme_network import STEP_FRAMES, PhonemeNetwork
 from ..networks.streaming import StepModel, step_model, whole_model
@@ -129,8 +130,6 @@ def _objective(config: FitConfig) -> Any:
     """Return the loss: that of the phonemes, and that of the voice."""
     import tensorflow as tf
 
-    from ..word_base.connected import ctc_loss
-
     order = [*range(BLANK_INDEX + 1, VOICE_INDEX), BLANK_INDEX]
     most = most_phonemes(config.outputs)
 
@@ -139,10 +138,9 @@ def _objective(config: FitConfig) -> Any:
         counts = tf.reduce_sum(tf.cast(phonemes >= 0, tf.float32), 1)
         # `ctc_loss` has the blank last, and wants a phoneme where nobody speaks: it counts nothing
         written = tf.gather(logits, order, axis=2)
-        quiet = tf.cast(counts == 0, phonemes.dtype)[:, None] * tf.one_hot(
-            [0], most, dtype=phonemes.dtype
-        )
-        spoken = ctc_loss(phonemes + quiet, written, tf.math.divide_no_nan(1.0, counts))
+        first = tf.one_hot([0], most, dtype=phonemes.dtype)
+        filled = phonemes + tf.cast(counts == 0, phonemes.dtype)[:, None] * first
+        spoken = ctc_loss(filled, written, tf.math.divide_no_nan(1.0, counts))
         blank = -tf.nn.log_softmax(written)[:, :, -1]
         silent = tf.reduce_mean(tf.where(counts == 0, tf.reduce_mean(blank, 1), 0.0))
         speaks = tf.nn.sigmoid_cross_entropy_with_logits(voice, logits[:, :, VOICE_INDEX])

@@ -15,8 +15,8 @@ from ..augmentation.channels import send
 from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.spectra import WindowMaker, retime, warp
 from ..data.images import to_frames
+from ..fitting.ctc import output_frames
 from ..networks.phoneme_network import OUTPUT_STRIDE
-from ..word_base.connected import output_frames
 from .defaults import CHANNELS, MICROPHONES, VOICE_DELAY, FitConfig
 from .speech import Speech
 

@@ -3,15 +3,13 @@
 What tells wake words from all else that is said is which sounds follow each other. A word base
 that learned only whole words need not know: it may take a few sounds of "marvin" for the word. So
 it also learns to write down the phonemes of words in a row, by connectionist temporal
-classification (CTC: A. Graves et al., ICML 2006), which needs no one to say when each is spoken.
+classification (`fitting.ctc`), which needs no one to say when each is spoken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ from kws.arrays import Float32, Float64, Int64, UInt8
 
 from ..augmentation.spectra import SpectralAugmentation, WindowMaker, word_extent
 from ..data.images import CLIP_FRAMES, WordImages, to_frames
+from ..fitting.ctc import output_frames
 from ..networks.word_base import FEATURE_STRIDE
 from ..synthesis.phonemes import pronounce
 
@@ -121,17 +120,6 @@ class SpelledWords:
         )
 
 
-def output_frames(phonemes: Sequence[int]) -> int:
-    """Return the output frames that CTC needs to write phonemes down, at least.
-
-    Parameters
-    ----------
-    phonemes : sequence of int
-        Indices of the phonemes; two alike beside each other need a blank between them.
-    """
-    return len(phonemes) + sum(one == other for one, other in pairwise(phonemes))
-
-
 class ConnectedWords:
     """Makes windows with a word or two, one after the other.
 
@@ -209,27 +197,3 @@ class ConnectedWords:
         counts = (phonemes >= 0).sum(1)
         windows = self._maker.disturb(rng, frames)[:, :, None]
         return windows, phonemes, (1 / np.maximum(counts, 1)).astype(np.float32)
-
-
-def ctc_loss(phonemes: Any, logits: Any, weights: Any) -> Any:
-    """Return the mean CTC loss of phonemes.
-
-    Parameters
-    ----------
-    phonemes : int32 (n, most)
-        Indices of the phonemes, filled up with -1.
-    logits : float32 (n, output frames, signs + 1)
-        Logits of the phonemes, those of the blank last.
-    weights : float32 (n,)
-        How much each window counts.
-    """
-    import tensorflow as tf
-
-    there = tf.where(phonemes >= 0)
-    shape = tf.shape(phonemes, out_type=tf.int64)
-    sparse = tf.SparseTensor(there, tf.gather_nd(phonemes, there), shape)
-    lengths = tf.fill([tf.shape(logits)[0]], tf.shape(logits)[1])
-    blank = logits.shape[-1] - 1
-    each = tf.nn.ctc_loss(sparse, logits, None, lengths, logits_time_major=False, blank_index=blank)
-    # what does not fit has an infinite loss, and nothing to learn from
-    return tf.reduce_mean(tf.where(tf.math.is_finite(each), each * weights, 0.0))

@@ -23,6 +23,7 @@ from ..augmentation.spectra import WindowMaker
 from ..augmentation.windows import WindowShape
 from ..data.checkpoint import Checkpoint
 from ..data.images import WordImages, in_silence, to_frames
+from ..fitting.ctc import ctc_loss
 from ..fitting.loop import (
     Batch,
     OutputLoss,
@@ -36,7 +37,7 @@ from ..networks.streaming import StepModel, Whole, look_back, step_model, whole_
 from ..networks.word_base import FEATURE_STRIDE, RESULT_STRIDE, Base, WordBase
 from ..progress import bar
 from .batches import Windows, WordBatches, beside_words
-from .connected import AUGMENTATION, ConnectedWords, ctc_loss
+from .connected import AUGMENTATION, ConnectedWords
 from .data import WordBaseData
 from .defaults import (
     CONNECTED_FRAMES,
