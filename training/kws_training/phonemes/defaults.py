@@ -42,9 +42,7 @@ class FitConfig:
     Attributes
     ----------
     epochs : int
-        Number of epochs.
-    steps : int
-        Batches in an epoch.
+        Number of epochs. An epoch is as much audio as there is speech.
     batch : int
         Windows in a batch.
     outputs : int
@@ -57,8 +55,7 @@ class FitConfig:
         How weights are changed.
     """
 
-    epochs: int = 14
-    steps: int = 250
+    epochs: int = 10
     batch: int = 32
     outputs: int = 320
     people: float = 0.35

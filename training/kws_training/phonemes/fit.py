@@ -17,7 +17,7 @@ from ..augmentation.noise import NoisyWindowMaker
 from ..data.checkpoint import Checkpoint
 from ..fitting.ctc import ctc_loss
 from ..fitting.loop import Batch, TrainingLoop, ahead
-from ..networks.phoneme_network import STEP_FRAMES, PhonemeNetwork
+from ..networks.phoneme_network import OUTPUT_STRIDE, STEP_FRAMES, PhonemeNetwork
 from ..networks.streaming import StepModel, step_model, whole_model
 from ..progress import bar
 from .data import PhonemeData
@@ -73,7 +73,8 @@ def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> F
         lighter = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, VALIDATION)
         judged = PhonemeWindows(data.validation, lighter, None, field, config)
         test = judged.batch(np.random.default_rng((options.seed, 1)), TESTED)
-    loop = TrainingLoop(model, config.steps * config.epochs, config.descent, _objective(config))
+    steps = steps_per_epoch(data, config)
+    loop = TrainingLoop(model, steps * config.epochs, config.descent, _objective(config))
     begin = 0
     saved = checkpoint.read()
     if saved is not None:
@@ -85,8 +86,8 @@ def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> F
         rng = np.random.default_rng((options.seed, 2, epoch))
         source = _batches(windows, rng, config.batch)
         what = f"epoch {epoch + 1}/{config.epochs}"
-        numbers = bar(iter(range(config.steps)), config.steps, what)
-        made = ahead(source.__next__, config.steps)
+        numbers = bar(iter(range(steps)), steps, what)
+        made = ahead(source.__next__, steps)
         losses = [loop.step(batch) for _, batch in zip(numbers, made, strict=True)]
         checkpoint.write(epoch + 1, loop.state())
         with loop.average.applied():
@@ -97,6 +98,20 @@ def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> F
         )
     model.set_weights(loop.average.weights)
     return FittedPhonemes(step, error_rate(model, test) if begin == config.epochs else rate)
+
+
+def steps_per_epoch(data: PhonemeData, config: FitConfig) -> int:
+    """Return how many batches hold as much audio as there is speech.
+
+    Parameters
+    ----------
+    data : PhonemeData
+        The speech.
+    config : FitConfig
+        Windows in a batch, and their output frames.
+    """
+    window = config.outputs * OUTPUT_STRIDE * WORDS.hop_seconds
+    return max(1, math.ceil(data.training.seconds / (config.batch * window)))
 
 
 def error_rate(model: Any, test: PhonemeBatch | None) -> float:

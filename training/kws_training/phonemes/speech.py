@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kws.activity import LN_PER_DB
 from kws.arrays import Float64, Int64, UInt8
+from kws.frontend import WORDS
 
 from ..augmentation.spectra import word_extent
 from ..data.images import CLIP_FRAMES, GREY, WordImages, to_frames
@@ -146,6 +147,12 @@ class Speech:
         """
         voices = [speaks(image) for image in sentences.images]
         return cls(PeoplesWords.of(words), sentences, voices, _shares(sentences.speakers))
+
+    @property
+    def seconds(self) -> float:
+        """How long it all takes."""
+        words = self.words.last - self.words.first + 1
+        return int(words.sum()) * WORDS.hop_seconds + self.sentences.hours * 3600
 
 
 def speaks(image: UInt8) -> Mask:

@@ -1,0 +1,136 @@
+"""A phoneme network is trained: stopped and gone on with, a model file, the command line."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+from kws import KeywordSpotter
+from kws.cli.main import main
+from kws.errors import KwsError
+from kws.frontend import WORDS
+from kws.modelfile import read_model, write_model
+from kws.phonemes.symbols import OUTPUTS, PHONEME_TASK
+from kws_training.data.checkpoint import Checkpoint
+from kws_training.data.images import WordImages
+from kws_training.fitting.loop import set_seed
+from kws_training.networks.phoneme_network import PhonemeNetwork, PhonemeShape
+from kws_training.networks.streaming import step_model, whole_model
+from kws_training.phonemes import defaults
+from kws_training.phonemes.data import prepare
+from kws_training.phonemes.defaults import FitConfig, PhonemeOptions
+from kws_training.phonemes.fit import fit, steps_per_epoch
+from kws_training.phonemes.sentences import SpokenSentences
+from kws_training.phonemes.train import train
+
+from .test_windows import images, sentences
+
+SHAPE = PhonemeShape(stem=4, width=12, kernels=(3, 5))
+SMALL = PhonemeOptions(SHAPE, FitConfig(epochs=2, batch=4, outputs=60))
+TEXTS = ["stop", "device", "night", "good", "light", "open", "on", "yes"] * 6
+
+
+@pytest.fixture(scope="module")
+def data():
+    noise = np.random.default_rng(0).normal(-5, 1, (600, 40)).astype(np.float32)
+    return prepare(images(TEXTS), sentences(["good night", "open it"] * 4, 60), noise)
+
+
+def test_people_validate_or_train(data):
+    assert data.people + len(data.validation.words.people) == len(TEXTS)
+    assert data.people > 30
+    assert data.microphones is not None
+
+
+def test_no_speech(data):
+    with pytest.raises(KwsError, match="needs words or sentences"):
+        prepare(WordImages.none(), SpokenSentences([], [], []), data.noise)
+
+
+def test_an_epoch_is_as_much_audio_as_there_is_speech(data):
+    window = 60 * 0.02
+    assert steps_per_epoch(data, SMALL.fit) * 4 * window == pytest.approx(
+        data.training.seconds, abs=4 * window
+    )
+
+
+def test_a_stream_gives_what_the_window_gives(randomize, stream):
+    network = PhonemeNetwork(WORDS, SHAPE)
+    step = step_model(network, 4, (1, 40))
+    field = SHAPE.receptive_field
+    assert step.result_field == field
+    whole = whole_model(network, field + 2 * 19, (1, 40))
+    rng = np.random.default_rng(0)
+    randomize(whole, rng)
+    frames = rng.uniform(-10, 5, (field + 38 + 2, 1, 40)).astype(np.float32)
+    frames = frames[-(len(frames) // 4 * 4) :]
+    expected = np.asarray(whole(frames[None, -(field + 38) :], training=False))[0]
+    assert expected.shape == (20, len(OUTPUTS))
+    np.testing.assert_allclose(stream(step, frames)[-20:], expected, atol=1e-4)
+
+
+class StopError(Exception):
+    """Stands in for whatever stops a run."""
+
+
+def test_a_run_that_was_stopped_goes_on(data, tmp_path, monkeypatch):
+    set_seed(0)
+    whole = fit(data, SMALL, Checkpoint(tmp_path / "whole.npz"))
+    half = Checkpoint(tmp_path / "half.npz")
+    write = Checkpoint.write
+
+    def stop(self, epochs, arrays):
+        write(self, epochs, arrays)
+        if epochs == 1:
+            raise StopError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", stop)
+        set_seed(0)
+        with pytest.raises(StopError):
+            fit(data, SMALL, half)
+    assert half.read()[0] == 1
+    again = fit(data, SMALL, half)
+    for one, other in zip(again.step.model.weights, whole.step.model.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_a_model_file(data, tmp_path):
+    made = train(data, SMALL, tmp_path / "checkpoints")
+    assert not list((tmp_path / "checkpoints").iterdir())
+    assert made.model.metadata.task == PHONEME_TASK
+    assert made.model.metadata.labels == OUTPUTS
+    provenance = made.model.metadata.provenance
+    assert provenance["people"] == data.people
+    write_model(tmp_path / "p.tflite", made.model.network, made.model.metadata)
+    spotter = KeywordSpotter.load(tmp_path / "p.tflite")
+    assert spotter.process(np.zeros(16000, np.int16)) == []
+
+
+def test_the_command_line(tmp_path, monkeypatch, capsys):
+    import soundfile
+
+    (tmp_path / "noise").mkdir()
+    noise = np.random.default_rng(1).normal(0, 0.1, 80_000)
+    soundfile.write(tmp_path / "noise" / "hiss.wav", noise, 16000)
+    words = images(TEXTS)
+    sets = np.array(["validation", *["training"] * (len(TEXTS) - 1)])
+    arrays = {"label": words.words, "speaker": words.speakers, "set": sets}
+    np.savez(tmp_path / "f.npz", x=words.images, **arrays)
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    small = functools.partial(FitConfig, batch=4, outputs=60)
+    monkeypatch.setattr(defaults, "FitConfig", small)
+    monkeypatch.setattr(defaults, "PhonemeOptions", functools.partial(PhonemeOptions, SHAPE))
+    command = ["pretrain", "--task", "phonemes", "--features", str(tmp_path / "f.npz")]
+    command += ["--noise", str(tmp_path / "noise"), "--synthesize", "0", "--epochs", "1"]
+    out = tmp_path / "p.tflite"
+    assert main([*command, "--output", str(out), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["bytes"] == out.stat().st_size
+    assert figures["phoneme_error_rate"] > 0
+    assert read_model(out).metadata.labels == OUTPUTS
+    assert main([*command, "--output", str(out), "--keywords", "a,b"]) == 2
+    assert "--keywords: is for --task words, not phonemes" in capsys.readouterr().err
+    assert main([*command[:-1], "0", "--output", str(out)]) == 2
+    assert "--epochs must be at least 1" in capsys.readouterr().err
