@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kws.errors import KwsError
+from kws.files import whole_folder
 
 
 def check_folder(folder: Path, ours: Callable[[str], bool], examples: Mapping[str, bytes]) -> None:
@@ -76,23 +74,11 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     KwsError
         If it cannot be written; then nothing is.
     """
-    part: Path | None = None
     try:
-        part = Path(tempfile.mkdtemp(dir=folder.absolute().parent, suffix=".part"))
-        for name, content in files.items():
-            (part / name).parent.mkdir(parents=True, exist_ok=True)
-            (part / name).write_bytes(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o777 & ~mask)  # mkdtemp makes folders for this user alone
-        if folder.is_dir():
-            old = part.with_suffix(".old")
-            folder.rename(old)
-            part.rename(folder)
-            shutil.rmtree(old)
-        else:
-            part.rename(folder)
-        part = None
+        with whole_folder(folder) as part:
+            for name, content in files.items():
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                (part / name).write_bytes(content)
     except ValueError:
         raise KwsError(f"{str(folder)!r}: is not a path: take out the null byte") from None
     except OSError as error:
@@ -100,7 +86,4 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
             f"{folder}: cannot be written ({error.strerror}): name a folder whose parent is there "
             "and writable"
         ) from None
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
     return [folder / name for name in sorted(files)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kws.arrays import Float32
+from kws.files import whole_file
 from kws.metadata import StreamingContract
 from kws_training.networks.tflite_objects import unpack
 
@@ -174,6 +175,5 @@ def draw(layers: Sequence[Layer], path: Path) -> None:
     axes.set_xticks(range(len(ordered)))
     axes.set_xticklabels([f"{n.number} {n.kind.lower()}" for n in ordered], rotation=90, fontsize=7)
     axes.set_ylabel("signal to noise of int8 against float (dB)")
-    part = path.with_name(f"{path.name}.part")
-    figure.savefig(part, format="png", dpi=110)
-    part.replace(path)
+    with whole_file(path) as stream:
+        figure.savefig(stream, format="png", dpi=110)

@@ -40,7 +40,7 @@ def place(tmp_path, make_word, monkeypatch, cache):
     rng = np.random.default_rng(0)
     # its list of fonts takes seconds to make
     monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("KWS_CACHE", str(cache))
     monkeypatch.chdir(tmp_path)
     soundfile.write("word.wav", make_word("rise", rng), 16000)
     soundfile.write("$x^ نعم.flac", make_word("fall", rng), 48000)

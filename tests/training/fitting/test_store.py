@@ -68,6 +68,7 @@ def test_an_interrupted_one_goes_on_after_its_last_note(tmp_path, monkeypatch):
     for batch in range(fill_until):
         features = [np.full((2, *shape[1:]), 9.0) for shape in SHAPES]
         store.write(batch, range(2 * batch, 2 * batch + 2), features, np.zeros((2, 2), np.int64))
+    del store  # as when its process ends: the lock is gone
     again = opened(tmp_path)
     assert again.done == 2  # the third was not noted
     assert again.scales == [0.5, 2.0]

@@ -151,6 +151,7 @@ def test_cached_file_needs_no_server(tmp_path):
 
 
 def test_default_folder_is_the_users_cache(tmp_path, monkeypatch):
+    monkeypatch.delenv("KWS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     mirror = Mirror()
     with serving(mirror):
@@ -273,7 +274,7 @@ def test_silent_server_is_given_up(tmp_path, monkeypatch):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"cannot keep file.bin there .*XDG_CACHE_HOME") as error:
+    with pytest.raises(ModelError, match=r"cannot keep file.bin there .*KWS_CACHE") as error:
         fetch(tmp_path / "file" / "kws", Mirror(url="http://127.0.0.1:1/"))
     assert "--yamnet FILE" in one_line(error)
 

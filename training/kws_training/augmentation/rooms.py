@@ -21,6 +21,7 @@ from kws.errors import AudioError
 from kws.files import whole_file
 from kws.resample import resample
 
+from ..cache import cache_folder
 from ..data.dataset import Skipped
 from ..data.digest import digest_of
 from ..progress import Progress, bar
@@ -112,9 +113,7 @@ def simulated_rooms(
     import scipy
 
     if cache is None:
-        import pooch
-
-        cache = Path(pooch.os_cache("kws"))
+        cache = cache_folder()
     made_of = {
         "version": [_VERSION, pyroomacoustics.__version__, scipy.__version__],
         "seed": seed,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from kws.console import note
 from kws.errors import KwsError
 
 if TYPE_CHECKING:
@@ -30,8 +32,14 @@ BYTES_PER_ATTEMPT = 100 << 20
 #: Seconds to wait for the connection, and for each piece of the answer.
 TIMEOUT = (10, 30)
 
-#: Bytes read at a time: what a broken connection costs at most.
+#: Bytes read at a time, at most.
 CHUNK = 1 << 16
+
+#: Bytes per second below which a mirror is as good as silent. A modem brings five times as much.
+SLOWEST = 1000
+
+#: Seconds after which the rate of an answer is looked at.
+PATIENCE = 60.0
 
 
 class DownloadError(KwsError):
@@ -74,6 +82,10 @@ class Download:
 
 class _MirrorError(Exception):
     """One mirror cannot give the file; the next may."""
+
+
+class _TooSlowError(Exception):
+    """An answer of which nearly nothing arrives."""
 
 
 def fetch(source: Download, folder: Path, *, progress: bool = True) -> Path:
@@ -177,7 +189,11 @@ def locked(path: Path) -> Iterator[None]:
         # Some network file systems have no locks: then two downloads at once may spoil each
         # other, which the digest finds.
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note(f"{path}: another run is at it: waiting for it to end")
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -239,7 +255,7 @@ def _from_mirror(url: str, source: Download, part: Path, *, progress: bool) -> N
         try:
             _receive(url, source, part, progress=progress)
             break
-        except requests.RequestException as error:
+        except (requests.RequestException, _TooSlowError) as error:
             reason = _reason(error)
             if size_of(part) <= before:
                 raise _MirrorError(reason) from error
@@ -259,10 +275,12 @@ def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
 
     Raises
     ------
-    requests.RequestException
-        If the server cannot be reached, refuses or breaks off; what has arrived is kept.
+    requests.RequestException, _TooSlowError
+        If the server cannot be reached, refuses, breaks off or is slower than `SLOWEST`; what has
+        arrived is kept.
     _MirrorError
-        If the server sends something else than the file; nothing is kept.
+        If the server sends something else than the file. What had arrived before is kept if the
+        head of the answer says so, else nothing.
     """
     import requests
     from tqdm import tqdm
@@ -288,6 +306,7 @@ def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
             return _receive(url, source, part, progress=progress)
         response.raise_for_status()
         if not resumed:  # the server sends the whole file: start over
+            _check_whole(response, source)
             held = 0
         with (
             part.open("ab" if held else "wb") as file,
@@ -311,15 +330,62 @@ def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
     return None
 
 
+def _check_whole(response: requests.Response, source: Download) -> None:
+    """Refuse an answer that cannot be the file, before what has arrived of it is written over.
+
+    Raises
+    ------
+    _MirrorError
+        If it is a page, as of a proxy or the login of a hotel, or has another size.
+    """
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise _MirrorError("sent a web page (a proxy, or a login?)")
+    size = response.headers.get("Content-Length", "")
+    if size.isdecimal() and int(size) > source.size:
+        raise _MirrorError(f"sent more than {source.size} bytes")
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+    if size.isdecimal() and int(size) != source.size and not encoded:
+        raise _MirrorError(f"sent {int(size)} bytes instead of {source.size}")
+
+
 def _copy(response: requests.Response, file: IO[bytes], held: int, limit: int, bar: tqdm) -> int:
-    """Write the answer to the file until its end or the limit is passed; return the bytes held."""
-    for chunk in response.iter_content(CHUNK):
+    """Write the answer to the file until its end or the limit is passed; return the bytes held.
+
+    Raises
+    ------
+    _TooSlowError
+        If less than `SLOWEST` arrives: a server that sends a byte now and then never ends.
+    """
+    begun, before = time.monotonic(), held
+    for chunk in _chunks(response):
         held += len(chunk)
         if held > limit:
             break
         file.write(chunk)
         bar.update(len(chunk))
+        took = time.monotonic() - begun
+        if took > PATIENCE and held - before < SLOWEST * took:
+            raise _TooSlowError
     return held
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """Yield what has arrived; `iter_content` would wait until a whole chunk has."""
+    import requests
+    import urllib3
+
+    read = getattr(response.raw, "read1", None)
+    if read is None:  # urllib3 1
+        yield from response.iter_content(CHUNK)
+        return
+    try:
+        while chunk := read(CHUNK, decode_content=True):
+            yield chunk
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.Timeout(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
 
 
 def size_of(path: Path) -> int:
@@ -338,12 +404,14 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: requests.RequestException | _TooSlowError) -> str:
     """Say in a few words what went wrong; the errors' own texts run over lines of addresses."""
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
+    if isinstance(error, _TooSlowError):
+        return f"sent less than {SLOWEST} bytes per second"
     for kind, text in (
         (requests.Timeout, "timed out"),
         (requests.exceptions.SSLError, "certificate not accepted"),

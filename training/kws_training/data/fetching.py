@@ -66,6 +66,7 @@ def fetch_data(source: Source, folder: Path) -> Path:
     with locked(folder / f".{source.name}.lock"):
         if goal.exists():
             if is_fetched(goal, source):
+                (folder / archive.name).unlink(missing_ok=True)  # of a run killed at its very end
                 return goal
             raise FetchError(
                 f"{goal}: is there, but is not what would be fetched: move it, or name another "

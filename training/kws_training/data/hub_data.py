@@ -28,6 +28,7 @@ from kws.installing import install_extra, install_packages
 
 from ..cache import cache_folder
 from .audiofolder import LABELS, SPEAKERS
+from .download import locked
 from .manifest import MANIFEST, MAX_COLUMNS, MAX_FIELD, MAX_ROWS
 
 #: What an address begins with; a `Path` has made one slash of two.
@@ -156,8 +157,11 @@ def fetch_hub_data(address: DataAddress, labelled: bool) -> Path:
                 RuntimeError,
             )
             try:
-                parts = _open(datasets, address, str(info.sha))
-                _keep(hub, datasets, address, parts, goal, labelled)
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                with locked(goal.with_name(f".{goal.name}.lock")):
+                    if not (goal / MANIFEST).is_file():  # else another run has brought it by now
+                        parts = _open(datasets, address, str(info.sha))
+                        _keep(hub, datasets, address, parts, goal, labelled)
             except expected as error:
                 raise HubError(f"{address}: {in_one_line(error)}") from error
     return goal

@@ -1,11 +1,18 @@
-"""Features on disk: memory-mapped, named by content, computed once, resumed after a stop."""
+"""Features on disk: memory-mapped, named by content, computed once, resumed after a stop.
+
+A folder is locked while its features are computed: a second run that needs the same ones waits, and
+nobody makes room with it. If it is deleted meanwhile, the run that computes goes on in the memory
+that the system has mapped, and nothing is kept.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float32, Int64
+from kws.console import note
 from kws.errors import KwsError
+from kws.files import whole_file
 
 #: Bytes of features that the cache keeps; the features used least recently go first.
 MAX_BYTES = 12 * 10**9
@@ -71,11 +80,14 @@ class Store:
         self._floors = floors
         self.done = 0
         self.scales: list[float] = []
+        self._told = False
         files: list[tuple[str, type, tuple[int, ...]]] = [
             (f"features_{n}.npy", np.uint8, shape) for n, shape in enumerate(shapes)
         ]
         files.append(("targets.npy", np.int64, targets))
         try:
+            handle = _open_locked(self.folder)
+            self._unlock = weakref.finalize(self, os.close, handle)
             found = self._open(files)
             if found is None:
                 size = sum(
@@ -120,10 +132,10 @@ class Store:
 
     def _make(self, files: Sequence[tuple[str, type, tuple[int, ...]]]) -> list[np.memmap]:
         self.done, self.scales = 0, []
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
         arrays = []
         try:
+            for path in self.folder.iterdir():
+                path.unlink()
             for name, kind, shape in files:
                 path = self.folder / name
                 arrays.append(np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape))
@@ -162,9 +174,15 @@ class Store:
     def _record(self, done: int) -> None:
         for array in (*self._features, self._targets):
             array.flush()
-        part = self.folder / f"{STATE}.part"
-        part.write_text(json.dumps({"done": done, "scales": self.scales}))
-        part.replace(self.folder / STATE)
+        try:
+            with whole_file(self.folder / STATE) as stream:
+                stream.write(json.dumps({"done": done, "scales": self.scales}).encode())
+        except OSError as error:  # the features themselves are there, in memory at least
+            if not self._told:
+                note(
+                    f"{self.folder}: the features are not kept for the next time: {error.strerror}"
+                )
+            self._told = True
 
     def finish(
         self,
@@ -172,14 +190,67 @@ class Store:
         """Record that all is done, and return features, scales and targets."""
         if self._last != self.done:
             self._record(self._last)
+        self._unlock()
         return tuple(self._features), tuple(self.scales), np.asarray(self._targets)
+
+
+def _open_locked(folder: Path) -> int:
+    """Make a folder and lock it, once no other run has it; return what is to be closed then."""
+    import fcntl
+
+    told = False
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # another run has just deleted it
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                note(f"{folder}: another run computes these features: waiting for it")
+            told = True
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks: two runs write the same values
+            return handle
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), folder.stat()):
+                return handle
+        os.close(handle)
 
 
 def _make_room(cache: Path, size: int) -> None:
     """Delete the features used least recently until there is room for more."""
-    folders = [folder for folder in cache.glob("*") if (folder / STATE).exists()]
-    folders.sort(key=lambda folder: folder.stat().st_mtime)
-    sizes = [sum(file.stat().st_size for file in folder.glob("*")) for folder in folders]
-    while folders and sum(sizes) + size > MAX_BYTES:
-        shutil.rmtree(folders.pop(0), ignore_errors=True)
-        sizes.pop(0)
+    found: list[tuple[float, int, Path]] = []
+    for folder in cache.glob("*"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # deleted meanwhile
+            (folder / STATE).stat()
+            held = sum(file.stat().st_size for file in folder.glob("*"))
+            found.append((folder.stat().st_mtime, held, folder))
+    total = sum(held for _, held, _ in found)
+    for _, held, folder in sorted(found):
+        if total + size <= MAX_BYTES:
+            break
+        if _is_deleted(folder):
+            total -= held
+
+
+def _is_deleted(folder: Path) -> bool:
+    """Delete a folder, unless a run computes its features; tell whether it is gone."""
+    import fcntl
+
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return not folder.exists()
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    except OSError:  # a file system without locks
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(handle)
+    return True

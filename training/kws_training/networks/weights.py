@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws.errors import ModelError
 
+from ..cache import cache_folder
 from ..data.download import Download, DownloadError, fetch
 
 #: Names YAMNet's file when no path is given.
@@ -77,7 +79,7 @@ def find_yamnet(
     source : Download
         The file to download.
     cache : Path, optional
-        Folder of the download; by default the user's cache folder (``~/.cache/kws`` on Linux).
+        Folder of the download; by default that of `kws_training.cache.cache_folder`.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def find_speech_embedding(
     source : Download
         The file to download.
     cache : Path, optional
-        Folder of the download; by default the user's cache folder (``~/.cache/kws`` on Linux).
+        Folder of the download; by default that of `kws_training.cache.cache_folder`.
 
     Returns
     -------
@@ -139,9 +141,7 @@ def _find(
     if named := os.environ.get(ways.variable):
         return _given(Path(named), ways.variable, ways)
     if cache is None:
-        import pooch
-
-        cache = Path(pooch.os_cache("kws"))
+        cache = cache_folder()
     try:
         return fetch(source, cache, progress=progress)
     except DownloadError as error:
@@ -149,13 +149,14 @@ def _find(
     except OSError as error:
         raise ModelError(
             f"{cache}: cannot keep {source.name} there ({error.strerror or error}): make room or "
-            f"set XDG_CACHE_HOME to another folder, {_by_hand(source, ways)}"
+            f"set KWS_CACHE to another folder, {_by_hand(source, ways)}"
         ) from error
 
 
 def _given(path: Path, where: str, ways: _Ways) -> Path:
     """Return a path that the user named, or say that nothing is there."""
-    path = path.expanduser()
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        path = path.expanduser()
     if not path.is_file():
         raise ModelError(
             f"{where}: {path} is not a file: give {ways.expected}, "

@@ -37,7 +37,7 @@ from .page import (
     skipped_section,
     text,
 )
-from .report import MARK, check_folder, stored_curve, whole_folder, write_text
+from .report import MARK, check_folder, report_folder, stored_curve, write_text
 
 #: Misses and false accepts that are drawn and played, of each and of all keywords together.
 MOST_SHOWN = 12
@@ -104,7 +104,7 @@ def write_detections(folder: Path, evaluated: Evaluated, figures: dict[str, Any]
     check_folder(folder)
     curve = stored_curve(evaluated.model)
     results = evaluated.report.keywords
-    with whole_folder(folder) as part:
+    with report_folder(folder) as part:
         draw_det(part, results)
         if evaluated.report.kinds:
             draw_kinds(part, evaluated.report.kinds)

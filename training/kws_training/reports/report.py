@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from kws.arrays import Int16
 from kws.errors import KwsError
+from kws.files import whole_folder
 from kws.frontend import YAMNET
 from kws.modelfile import ModelFile
 from kws.wav import write_wav
@@ -111,7 +110,7 @@ def write_report(
     report = evaluation.report
     check_folder(folder)
     curve = stored_curve(evaluation.model)
-    with whole_folder(folder) as part:
+    with report_folder(folder) as part:
         draw_confusion(part, report)
         draw_classes(part, report.classes)
         for number, groups in enumerate(evaluation.groups.values()):
@@ -189,8 +188,8 @@ def write_text(path: Path, content: str) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to, which takes the place of another when it is complete.
+def report_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write a report to, which takes the place of another when it is complete.
 
     Parameters
     ----------
@@ -207,28 +206,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     ReportError
         If the folder cannot be written to; whatever was there is still there.
     """
-    folder = folder.resolve()
-    part = None
     try:
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".part"))
-        yield part
-        # mkdtemp makes folders for this user alone; a report is as readable as any folder
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o777 & ~mask)
-        if folder.exists():
-            old = part.with_suffix(".old")
-            folder.rename(old)
-            try:
-                part.rename(folder)
-            except OSError:
-                old.rename(folder)
-                raise
-            shutil.rmtree(old)
-        else:
-            part.rename(folder)
+        with whole_folder(folder) as part:
+            yield part
     except OSError as error:
         raise ReportError(f"{folder}: cannot be written ({error.strerror or error})") from None
-    finally:
-        if part is not None and part.exists():
-            shutil.rmtree(part, ignore_errors=True)

@@ -19,7 +19,7 @@ from ..evaluation.sweep import TARGET, Outcome, Setting, Threshold
 from .card import digest
 from .page import TEMPLATE, show_picture, show_table, text
 from .pictures import Theme, save_picture
-from .report import MARK, check_folder, whole_folder, write_text
+from .report import MARK, check_folder, report_folder, write_text
 
 #: Keywords that are drawn.
 MOST_KEYWORDS = 10
@@ -107,7 +107,7 @@ def write_sweep(
     """
     check_folder(folder)
     grids = [(one, grid_of(outcomes, one.keyword)) for one in thresholds]
-    with whole_folder(folder) as part:
+    with report_folder(folder) as part:
         for number, (_, grid) in enumerate(grids[:MOST_KEYWORDS]):
             draw_grid(part, f"sweep{number + 1}", grid)
         write_text(part / "index.html", _page(model, grids, figures))

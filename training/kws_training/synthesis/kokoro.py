@@ -11,7 +11,7 @@ from kws.errors import KwsError
 
 from ..cache import cache_folder
 from ..data.checkpoint import DAMAGED_ARCHIVE
-from ..data.download import is_right
+from ..data.download import is_right, locked
 from .blends import draw_blends
 from .engine import Style
 from .packages import folder_of
@@ -103,14 +103,15 @@ def _from_packages(cache: Path) -> KokoroFiles | None:
     network = cache / KOKORO_NETWORK.name
     if not is_right(network, KOKORO_NETWORK):
         cache.mkdir(parents=True, exist_ok=True)
-        whole = cache / f"{KOKORO_NETWORK.name}.joined"
-        with whole.open("wb") as file:
-            for piece in pieces:
-                file.write(piece.read_bytes())
-        if not is_right(whole, KOKORO_NETWORK):
-            whole.unlink()
-            return None
-        whole.replace(network)
+        with locked(cache / f"{KOKORO_NETWORK.name}.lock"):
+            whole = cache / f"{KOKORO_NETWORK.name}.joined"
+            with whole.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece.read_bytes())
+            if not is_right(whole, KOKORO_NETWORK):
+                whole.unlink()
+                return None
+            whole.replace(network)
     return KokoroFiles(network, vectors)
 
 

@@ -182,7 +182,8 @@ def _pocket_speakers(language: str) -> tuple[str, ...]:
     The package keeps them in the cache of the Hugging Face Hub; to ask it would take the seconds in
     which it imports PyTorch.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface")
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    home = Path(user, "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or home, "hub"))
     inside = f"snapshots/*/languages/{language}"
     if not any(hub.glob(f"models--kyutai--pocket-tts*/{inside}/*.safetensors")):
