@@ -9,6 +9,9 @@ from typing import Any
 from ..errors import KwsError
 from ..installing import install_extra
 
+#: Seconds to wait for a connection to the Hub, for each piece of an answer, for each piece that is
+#: sent, and for a free connection: huggingface_hub itself would wait for ever.
+TIMEOUT = (10.0, 60.0, 60.0, 10.0)
 #: What people do to be known to the Hub.
 LOG_IN = "log in (hf auth login, or HF_TOKEN)"
 
@@ -66,7 +69,10 @@ def expected_errors(hub: Any) -> tuple[type[Exception], ...]:
 
 @contextlib.contextmanager
 def calm(hub: Any) -> Iterator[None]:
-    """Keep huggingface_hub from logging: what goes wrong is said once, by the error.
+    """Keep huggingface_hub from logging, and from waiting for ever for a Hub that is silent.
+
+    What goes wrong is said once, by the error. A program that has given huggingface_hub a client of
+    its own keeps the patience of that one.
 
     Parameters
     ----------
@@ -74,10 +80,15 @@ def calm(hub: Any) -> Iterator[None]:
         The package huggingface_hub.
     """
     before = hub.utils.logging.get_verbosity()
+    session = hub.utils.get_session()
+    patience = session.timeout
     hub.utils.logging.set_verbosity_error()
+    if patience.read is None:
+        session.timeout = TIMEOUT
     try:
         yield
     finally:
+        session.timeout = patience
         hub.utils.logging.set_verbosity(before)
 
 

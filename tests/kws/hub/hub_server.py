@@ -15,16 +15,20 @@ import json
 import re
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 #: The token that may read and write everything.
 TOKEN = "hf_right"
 #: A token that the server knows, and that may write nothing.
 READER = "hf_reader"
+#: Seconds for which a request is not answered that a test has stalled.
+STALLED = 20
 DATE = "2026-11-29T00:00:00.000Z"
 
 
@@ -54,6 +58,8 @@ class Hub:
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.requests: list[str] = []
         self.lock = threading.Lock()
+        #: Requests until one is not answered, and the file that is made then.
+        self.stall: tuple[int, str] | None = None
 
 
 class WrongError(Exception):
@@ -96,6 +102,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, self.query = self.path.partition("?")
         self.hub.requests.append(f"{self.command} {path}")
+        if not path.startswith("/stall") and self.is_stalled():
+            time.sleep(STALLED)
+            self.close_connection = True
+            return
         try:
             for command, pattern, method in ROUTES:
                 match = re.fullmatch(pattern, path)
@@ -112,6 +122,22 @@ class Handler(BaseHTTPRequestHandler):
             )
         except ConnectionError:
             pass
+
+    def is_stalled(self) -> bool:
+        with self.hub.lock:
+            if self.hub.stall is None:
+                return False
+            left, mark = self.hub.stall
+            self.hub.stall = (left - 1, mark) if left > 1 else None
+        if left == 1:
+            Path(mark).touch()
+        return left == 1
+
+    def stall(self, body: bytes) -> None:
+        asked = json.loads(body)
+        with self.hub.lock:
+            self.hub.stall = (asked["requests"], asked["mark"])
+        self.json({})
 
     def send(self, status: int, body: bytes, headers: dict[str, str], length: int = -1) -> None:
         self.send_response(status)
@@ -345,6 +371,7 @@ class Handler(BaseHTTPRequestHandler):
 FILE = rf"{REPOSITORY}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"
 ROUTES: list[tuple[str, str, Callable[..., None]]] = [
     ("GET", "/requests", Handler.requests),
+    ("POST", "/stall", Handler.stall),
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
     ("POST", "/api/validate-yaml", Handler.validate),

@@ -161,6 +161,7 @@ def _fetch(name: str, folder: Path) -> int:
     from ..data.fetching import (
         FetchError,
         bytes_left,
+        drop_archive,
         fetch_data,
         in_bytes,
         is_fetched,
@@ -174,6 +175,7 @@ def _fetch(name: str, folder: Path) -> int:
         raise FetchError(f"{name}: no such data set: there are {names}, and {NEGATIVES}")
     goal = folder / source.name
     if is_fetched(goal, source):
+        drop_archive(source, folder)
         print(f"{goal} is there already")
     else:
         note(f"{source.title}: {source.page}")

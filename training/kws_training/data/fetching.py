@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -66,7 +67,7 @@ def fetch_data(source: Source, folder: Path) -> Path:
     with locked(folder / f".{source.name}.lock"):
         if goal.exists():
             if is_fetched(goal, source):
-                (folder / archive.name).unlink(missing_ok=True)  # of a run killed at its very end
+                drop_archive(source, folder)
                 return goal
             raise FetchError(
                 f"{goal}: is there, but is not what would be fetched: move it, or name another "
@@ -91,8 +92,22 @@ def fetch_data(source: Source, folder: Path) -> Path:
                 part.rename(goal)
         except OSError as error:
             raise _no_room(error, folder) or error from None
-        packed.unlink()
+        drop_archive(source, folder)
     return goal
+
+
+def drop_archive(source: Source, folder: Path) -> None:
+    """Delete the archive of a data set that is unpacked, also for a run killed before it could.
+
+    Parameters
+    ----------
+    source : Source
+        The data set.
+    folder : Path
+        Where its archive was put; nothing happens where it may not be written to.
+    """
+    with contextlib.suppress(OSError):
+        (folder / source.archive.name).unlink()
 
 
 def _with_mirror(source: Source) -> Download:
