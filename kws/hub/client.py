@@ -9,9 +9,9 @@ from typing import Any
 from ..errors import KwsError
 from ..installing import install_extra
 
-#: Seconds to wait for a connection to the Hub, for each piece of an answer, for each piece that is
-#: sent, and for a free connection: huggingface_hub itself would wait for ever.
-TIMEOUT = (10.0, 60.0, 60.0, 10.0)
+#: Seconds to wait for a connection to the Hub, and for each piece that is sent or received:
+#: huggingface_hub itself would wait for ever.
+PATIENCE = 60.0
 #: What people do to be known to the Hub.
 LOG_IN = "log in (hf auth login, or HF_TOKEN)"
 
@@ -35,10 +35,11 @@ def import_hub(what: str) -> Any:
     Raises
     ------
     HubError
-        If it is not installed.
+        If it is not installed, or has no folder for its cache.
     """
     try:
         import huggingface_hub
+        import huggingface_hub.constants
         import huggingface_hub.errors
         import huggingface_hub.utils
     except ImportError:
@@ -46,6 +47,11 @@ def import_hub(what: str) -> Any:
             f"{what}: the Hugging Face Hub needs the huggingface_hub package: "
             f"{install_extra('hub')}"
         ) from None
+    if huggingface_hub.constants.HF_HUB_CACHE.startswith("~"):  # as if that were a folder's name
+        raise HubError(
+            f"{what}: no home folder is known (HOME is not set): set HF_HOME to a folder that can "
+            "be written, for what is downloaded"
+        )
     return huggingface_hub
 
 
@@ -84,7 +90,7 @@ def calm(hub: Any) -> Iterator[None]:
     patience = session.timeout
     hub.utils.logging.set_verbosity_error()
     if patience.read is None:
-        session.timeout = TIMEOUT
+        session.timeout = PATIENCE
     try:
         yield
     finally:

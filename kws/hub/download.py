@@ -12,7 +12,7 @@ from typing import Any
 from ..console import note
 from ..errors import ModelError
 from ..modelfile import MAX_FILE_BYTES, ModelFile, parse_model
-from .client import HubError, calm, expected_errors, explain, import_hub, is_unreachable
+from .client import PATIENCE, HubError, calm, expected_errors, explain, import_hub, is_unreachable
 from .name import HubName
 
 #: Name of the model file in a repository; of another name there may be one.
@@ -112,11 +112,8 @@ def _too_large(name: HubName, size: int) -> str:
 
 def _only_model(hub: Any, name: HubName) -> str:
     """Return the name of the only model file in a repository."""
-    files = [
-        one.rfilename
-        for one in hub.HfApi().model_info(name.repository, revision=name.revision).siblings or ()
-        if one.rfilename.endswith(".tflite")
-    ]
+    found = hub.HfApi().model_info(name.repository, revision=name.revision, timeout=PATIENCE)
+    files = [one.rfilename for one in found.siblings or () if one.rfilename.endswith(".tflite")]
     if len(files) != 1:
         there = f"but {len(files)} files that end in .tflite" if files else "nor another .tflite"
         raise HubError(

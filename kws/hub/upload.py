@@ -7,7 +7,7 @@ from typing import Any
 
 from ..modelfile import ModelFile
 from .card import CardDetails, hub_card
-from .client import HubError, calm, expected_errors, explain, import_hub, in_one_line
+from .client import PATIENCE, HubError, calm, expected_errors, explain, import_hub, in_one_line
 from .download import MODEL_NAME
 from .name import HubName
 
@@ -85,7 +85,7 @@ def _push(hub: Any, name: HubName, files: dict[str, bytes], private: bool) -> Pu
     client = hub.HfApi()
     client.create_repo(name.repository, private=private or None, exist_ok=True)
     # of a repository that is there, create_repo leaves who may see it as it is
-    if private and not client.model_info(name.repository).private:
+    if private and not client.model_info(name.repository, timeout=PATIENCE).private:
         raise HubError(
             f"{name}: is there, and everybody can read it: make it private in its settings, or "
             "push to another name"

@@ -76,6 +76,7 @@ WRONG = {
     "wrong/ratelimited": WrongError(429),
     "wrong/forbidden": WrongError(403, "", "not allowed"),
     "wrong/broken": WrongError(503),
+    "wrong/failing": WrongError(500),
 }
 
 REPOSITORY = r"(?P<repo>[\w.-]+/[\w.-]+)"
@@ -299,6 +300,8 @@ class Handler(BaseHTTPRequestHandler):
         self.writer()
         asked = json.loads(body)
         name = f"{asked.get('organization') or 'somebody'}/{asked['name']}"
+        if name in WRONG:
+            raise WRONG[name]
         kind = f"{asked.get('type') or 'model'}s"
         private = bool(asked.get("private")) or asked.get("visibility") == "private"
         page = {"url": f"http://{self.headers['Host']}/{name}", "id": name}

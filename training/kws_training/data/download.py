@@ -239,10 +239,9 @@ def _download(source: Download, part: Path, *, progress: bool) -> None:
             return _from_mirror(url, source, part, progress=progress)
         except _MirrorError as error:
             reasons.append(f"{urlsplit(url).netloc}: {error}")
-    raise DownloadError(
-        f"{source.name} could not be downloaded ({'; '.join(reasons)}): connect to the network "
-        "and try again"
-    )
+    refused = all(reason.partition(": ")[2].startswith("HTTP ") for reason in reasons)
+    advice = "try again later" if refused else "connect to the network and try again"
+    raise DownloadError(f"{source.name} could not be downloaded ({'; '.join(reasons)}): {advice}")
 
 
 def _from_mirror(url: str, source: Download, part: Path, *, progress: bool) -> None:
@@ -413,8 +412,9 @@ def _reason(error: requests.RequestException | _TooSlowError) -> str:
     if isinstance(error, _TooSlowError):
         return f"sent less than {SLOWEST} bytes per second"
     for kind, text in (
+        (requests.TooManyRedirects, "redirects without an end"),
         (requests.Timeout, "timed out"),
-        (requests.exceptions.SSLError, "certificate not accepted"),
+        (requests.exceptions.SSLError, "certificate not accepted: is the clock right?"),
         (requests.exceptions.ChunkedEncodingError, "broke off"),
         (requests.ConnectionError, "no connection"),
     ):

@@ -15,6 +15,7 @@ from typing import Any
 from kws.console import note
 from kws.folders import AUDIO_SUFFIXES
 from kws.hub.client import (
+    PATIENCE,
     HubError,
     calm,
     expected_errors,
@@ -139,7 +140,9 @@ def fetch_hub_data(address: DataAddress, labelled: bool) -> Path:
     inside = Path(address.subset or "_") / (address.split or "_")
     with calm(hub), _quiet(datasets):
         try:
-            info = hub.HfApi().dataset_info(repository, revision=address.name.revision)
+            info = hub.HfApi().dataset_info(
+                repository, revision=address.name.revision, timeout=PATIENCE
+            )
         except expected_errors(hub) as error:
             kept = sorted(above.glob(f"*/{inside}/{MANIFEST}"), key=lambda one: one.stat().st_mtime)
             words = explain(hub, error, repository)

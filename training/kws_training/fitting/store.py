@@ -22,7 +22,6 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int64
 from kws.console import note
 from kws.errors import KwsError
-from kws.files import whole_file
 
 #: Bytes of features that the cache keeps; the features used least recently go first.
 MAX_BYTES = 12 * 10**9
@@ -86,8 +85,8 @@ class Store:
         ]
         files.append(("targets.npy", np.int64, targets))
         try:
-            handle = _open_locked(self.folder)
-            self._unlock = weakref.finalize(self, os.close, handle)
+            self._handle = _open_locked(self.folder)
+            self._unlock = weakref.finalize(self, os.close, self._handle)
             found = self._open(files)
             if found is None:
                 size = sum(
@@ -145,7 +144,7 @@ class Store:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
         # from now on it counts when room is made
-        (self.folder / STATE).write_text(json.dumps({"done": 0, "scales": []}))
+        self._write_state({"done": 0, "scales": []})
         return arrays
 
     def write(self, batch: int, rows: range, features: Sequence[Float32], targets: Int64) -> None:
@@ -175,14 +174,21 @@ class Store:
         for array in (*self._features, self._targets):
             array.flush()
         try:
-            with whole_file(self.folder / STATE) as stream:
-                stream.write(json.dumps({"done": done, "scales": self.scales}).encode())
+            self._write_state({"done": done, "scales": self.scales})
         except OSError as error:  # the features themselves are there, in memory at least
             if not self._told:
                 note(
                     f"{self.folder}: the features are not kept for the next time: {error.strerror}"
                 )
             self._told = True
+
+    def _write_state(self, state: dict[str, object]) -> None:
+        """Replace the state in this very folder: another run may have made one of its name."""
+        here, part = self._handle, f"{STATE}.part"
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666, dir_fd=here)
+        with os.fdopen(opened, "w") as file:
+            json.dump(state, file)
+        os.replace(part, STATE, src_dir_fd=here, dst_dir_fd=here)
 
     def finish(
         self,
