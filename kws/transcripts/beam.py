@@ -308,6 +308,7 @@ class BeamDecoder:
             state, node = int(ways.state[way]), int(ways.node[way])
             if node == 0:
                 score = float(ways.score[way]) - self._ahead[0]
+                score += self._after(state, self._model.end)[1]
                 if score > best:
                     best, found = score, None
             for word in self._lexicon.words[node]:
