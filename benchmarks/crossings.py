@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.arguments import whole_number_between
 from support.origin import origin
 from support.script import check_json, status_of
 
@@ -199,12 +200,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a number, 1 to 10000")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -215,7 +210,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B",
         help="those to judge; all of each model if left out",
     )
-    add("--count", type=_count, default=100, help="sentences of each kind and keyword (100)")
+    add(
+        "--count",
+        type=whole_number_between(1, 10_000),
+        default=100,
+        help="sentences of each kind and keyword (100)",
+    )
     add(
         "--engines",
         type=names,

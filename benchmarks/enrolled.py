@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.arguments import number_between
+from support.arguments import number_between, whole_number_between
 from support.origin import origin
 from support.script import check_json, status_of
 from support.voices import RATE, Word, add_set, in_set, read_words
@@ -332,15 +332,6 @@ def _range(interval: Sequence[float], scale: float, digits: int) -> str:
     return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def _whole(least: int, most: int) -> Any:
-    def number(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r}: give a number, {least} to {most}")
-        return int(text)
-
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -353,10 +344,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="hours of other speech",
     )
-    add("--words", type=_whole(1, 6), default=2, help="of a phrase (2)")
-    add("--takes", type=_whole(3, 100), default=3, help="that are enrolled (3)")
-    add("--judged", type=_whole(1, 100), default=2, help="further recordings of each phrase (2)")
-    add("--phrases", type=_whole(1, 100), default=10, help="of a speaker, at most (10)")
+    add("--words", type=whole_number_between(1, 6), default=2, help="of a phrase (2)")
+    add("--takes", type=whole_number_between(3, 100), default=3, help="that are enrolled (3)")
+    add(
+        "--judged",
+        type=whole_number_between(1, 100),
+        default=2,
+        help="further recordings of each phrase (2)",
+    )
+    add(
+        "--phrases",
+        type=whole_number_between(1, 100),
+        default=10,
+        help="of a speaker, at most (10)",
+    )
     add(
         "--pause",
         type=number_between(0, 0.4, "seconds"),
@@ -367,7 +368,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rate", type=number_between(0, 100), default=0.5, help="false accepts per hour (0.5)")
     add_set(parser)
-    add("--seed", type=_whole(0, 10**6), default=0, help="of words, pauses and takes (0)")
+    add(
+        "--seed",
+        type=whole_number_between(0, 10**6),
+        default=0,
+        help="of words, pauses and takes (0)",
+    )
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
 

@@ -54,11 +54,11 @@ from kws.modelfile import ModelFile, read_model
 from kws_training.augmentation.snr import DEFAULT_REFERENCE, defined, definition
 from kws_training.cli.arguments import add_snr_reference
 from kws_training.cli.detection import noise_of
-from kws_training.cli.train_wake_words import folders_of, without_phrases
+from kws_training.cli.train_wake_words import folders_of
 from kws_training.data.dataset import Clip
 from kws_training.data.digest import digest_of_files
 from kws_training.data.splits import share_of
-from kws_training.data.unlabelled import find_recordings, find_speech
+from kws_training.data.unlabelled import find_recordings, find_speech, without_keywords
 from kws_training.evaluation.conditions import CLEAN, Condition
 from kws_training.evaluation.continuous import hits, score_negatives, score_positives
 from kws_training.evaluation.positives import Positive
@@ -148,7 +148,9 @@ def train_or_read(
     """Train the model of a run, or read it if it is there; returns its file too."""
     given = [clip for name, clips in kinds.items() if name not in run.left_out for clip in clips]
     # what all trainings share comes first: frames are kept by groups of recordings
-    negatives, _ = without_phrases([*options.other_clips, *given], [one.keyword for one in phrases])
+    negatives, _ = without_keywords(
+        [*options.other_clips, *given], [one.keyword for one in phrases]
+    )
     wanted = WakeWordOptions(
         synthesized=options.synthesize,
         false_accepts_per_hour=options.false_accepts_per_hour,
@@ -277,7 +279,9 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
         for keyword, its in zip(keywords, folders, strict=True)
     ]
     # what says a phrase is no negative, neither to train nor to judge
-    kinds = {path.name: without_phrases(find_speech([path]), keywords)[0] for path in options.kinds}
+    kinds = {
+        path.name: without_keywords(find_speech([path]), keywords)[0] for path in options.kinds
+    }
     options.other_clips = find_speech(options.others) if options.others else []
     options.noise_clips = find_speech(options.noise) if options.noise else []
     settings = [Setting("clean", CLEAN, [])]
@@ -321,7 +325,7 @@ def stages_of(model: ModelFile) -> dict[str, ModelFile]:
     """Return what is judged of a model: it, and its first stage alone where it has two."""
     if model.metadata.verifier is None:
         return {"": model}
-    alone = replace(model, metadata=model.metadata.first_stage())
+    alone = model.first_stage()
     return {"first stage alone": alone, "both stages": model}
 
 

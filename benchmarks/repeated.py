@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.arguments import number_between
+from support.arguments import number_between, whole_number_between
 from support.origin import origin
 from support.script import check_json, status_of
 from support.voices import RATE, Word, add_set, read_words
@@ -244,8 +244,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="between two words (0.75 0.5)",
     )
-    add("--times", type=_count, default=20, help="a word is said in a row (20)")
-    add("--speakers", type=_count, default=40, help="of one voice in a row, at most (40)")
+    add(
+        "--times",
+        type=whole_number_between(1, 1000),
+        default=20,
+        help="a word is said in a row (20)",
+    )
+    add(
+        "--speakers",
+        type=whole_number_between(1, 1000),
+        default=40,
+        help="of one voice in a row, at most (40)",
+    )
     add(
         "--drawn",
         type=number_between(0.1, 10, "seconds"),
@@ -257,12 +267,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of the order of the recordings (0)")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a number, 1 to 1000")
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ from kws_training.cli.detection import noise_of
 from kws_training.cli.train_wake_words import folders_of
 from kws_training.data.images import noise_frames
 from kws_training.data.recordings import ClipSet
-from kws_training.data.unlabelled import find_recordings, find_speech
+from kws_training.data.unlabelled import find_recordings, find_speech, without_keywords
 from kws_training.evaluation.conditions import CLEAN, Condition
 from kws_training.networks.streaming import whole_model
 from kws_training.networks.word_base import FEATURE_STRIDE, Base, read_base
@@ -227,7 +227,11 @@ def run(options: argparse.Namespace) -> int:
         split_phrase(keyword, its, options.recordings)
         for keyword, its in zip(options.phrases, folders, strict=True)
     ]
-    kinds = {path.name: find_speech([path]) for path in options.kinds}
+    # what says a phrase is no negative, neither to train nor to judge
+    kinds = {
+        path.name: without_keywords(find_speech([path]), options.phrases)[0]
+        for path in options.kinds
+    }
     left_out = [name for name in options.leave_out.split(",") if name]
     heard = [name for name in kinds if name not in left_out]
     if not left_out or not heard or not set(left_out) <= set(kinds):

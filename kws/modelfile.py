@@ -64,6 +64,16 @@ class ModelFile:
     network: bytes
     metadata: Metadata
 
+    def first_stage(self) -> ModelFile:
+        """Return the model of the first network alone (`Metadata.first_stage`).
+
+        Returns
+        -------
+        ModelFile
+            Without the verifier, if there is one.
+        """
+        return replace(self, metadata=self.metadata.first_stage())
+
 
 def read_model(path: str | Path) -> ModelFile:
     """Read and check a model file.

@@ -53,3 +53,20 @@ def number_between(lowest: float, highest: float, what: str = "a number") -> Cal
         return value
 
     return number
+
+
+def whole_number_between(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds.
+
+    Parameters
+    ----------
+    lowest, highest : int
+        The bounds, both of them allowed; none is below 0.
+    """
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not lowest <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a number, {lowest} to {highest}")
+        return int(text)
+
+    return number

@@ -13,6 +13,7 @@ from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork
 
 from ..folders import check_folder, write_folder
+from ..stages import check_one_stage
 from . import header
 from .front_end import front_end_sources
 from .graph import read_graph
@@ -90,6 +91,7 @@ def c_sources(model: ModelFile) -> dict[str, str]:
     model : ModelFile
         A model for commands or wake words, its network in int8.
     """
+    check_one_stage(model)
     metadata = model.metadata
     front_end, detector = metadata.front_end, metadata.detector
     if not isinstance(detector, DetectorDefaults):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kws.arrays import Int16
@@ -154,7 +154,7 @@ def streaming_gate(model: ModelFile, audio: Sequence[Int16]) -> Gate:
         Recordings in its sample rate.
     """
     recordings = [to_float32(one) for one in audio]
-    first = replace(model, metadata=model.metadata.first_stage())
+    first = model.first_stage()
     try:
         found = stream_against_whole(first, recordings, is_quantized(first))
     except OfflineError as error:

@@ -10,8 +10,8 @@ from pathlib import Path
 from kws.cli.arguments import per_hour
 from kws.console import note
 from kws.errors import KwsError
-from kws_training.cli.train_wake_words import folders_of, point_lines, without_phrases
-from kws_training.data.unlabelled import find_speech
+from kws_training.cli.train_wake_words import folders_of, point_lines
+from kws_training.data.unlabelled import find_speech, without_keywords
 from kws_training.tensorflow_loading import import_tensorflow
 
 from ..wake_words.defaults import MicroOptions
@@ -137,7 +137,7 @@ def run_micro(options: argparse.Namespace) -> int:
     ]
     if not options.negatives:
         raise KwsError("--negatives is missing: give folders of speech without the wake words")
-    negatives, with_phrase = without_phrases(find_speech(options.negatives), labels)
+    negatives, with_phrase = without_keywords(find_speech(options.negatives), labels)
     noise = find_speech(options.noise) if options.noise else []
     import_tensorflow()
     from kws.modelfile import write_model

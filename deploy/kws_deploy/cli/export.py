@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from kws.cli.arguments import MODEL_HELP
@@ -77,7 +76,7 @@ def _run_export(options: argparse.Namespace) -> int:
             f"{model.path}: no other form carries its verifier: this is its first stage alone, "
             "with the thresholds for that, of which nothing was measured"
         )
-        model = replace(model, metadata=model.metadata.first_stage())
+        model = model.first_stage()
     return chosen.run(options, model)
 
 

@@ -195,7 +195,7 @@ def distill(
     for network, step in zip(networks, steps, strict=True):
         logits = clip_judge(network, step)(frames[rows])
         shifts.append(keyword_shift(logits, said[rows], numbers))
-        network.bias().assign_add(shifts[-1] * np.isin(np.arange(len(labels)), numbers))
+        network.output.bias.assign_add(shifts[-1] * np.isin(np.arange(len(labels)), numbers))
     maker = WindowMaker(noise, WORDS.floor, WORDS.ceiling, HEAVY)
     streams = calibration_streams(maker, data.images, options.seed)
     provenance = _provenance(teachers, gathered, options, digest, len(data.images), shifts[0])

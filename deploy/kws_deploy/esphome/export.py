@@ -17,6 +17,7 @@ from kws.network import StreamingNetwork
 from kws_training.networks.tflite import Graph, read_graph
 
 from ..c.tensor_arena import Need, tensor_arena
+from ..stages import check_one_stage
 from ..wake_words.teachers import language_of
 from .manifest import Manifest
 from .network import esphome_network
@@ -64,6 +65,7 @@ def export_esphome(model: ModelFile, author: str) -> list[ExportedWakeWord]:
     ModelError
         If the model is of another task or front end, is not int8, or has what ESPHome cannot run.
     """
+    check_one_stage(model)
     metadata = model.metadata
     detector = metadata.detector
     if metadata.task != WAKE_WORDS or not isinstance(detector, DetectorDefaults):

@@ -18,6 +18,8 @@ from kws.installing import install_extra
 from kws.modelfile import METADATA_NAME, ModelFile, pack
 from kws_training.networks.tflite_objects import unpack, write_flatbuffer
 
+from ..stages import check_one_stage
+
 #: Of the operators in ONNX: the first with everything that the converter needs for int8 per
 #: channel is 13; 17 (2022) is what every runtime of today reads.
 OPSET = 17
@@ -97,7 +99,10 @@ def convert_network(model: ModelFile) -> Any:
     ------
     OnnxError
         If the converter refuses it.
+    ModelError
+        If it has a verifier.
     """
+    check_one_stage(model)
     from kws_training.tensorflow_loading import import_tensorflow
 
     import_tensorflow()

@@ -47,6 +47,11 @@ class BroadcastNetwork:
         Its size.
     dropout : float
         Share of channels dropped in each block, in training.
+
+    Attributes
+    ----------
+    output : Keras layer
+        The convolution that gives the logits.
     """
 
     def __init__(
@@ -93,17 +98,7 @@ class BroadcastNetwork:
         self._mean = layers.AveragePooling2D((2, 1))
         self._pool = layers.DepthwiseConv2D((shape.pool, 1), use_bias=False), norm()
         self._last = layers.Conv2D(shape.width * 4, 1, use_bias=False), norm()
-        self._logits = layers.Conv2D(labels, 1)
-
-    def bias(self) -> Any:
-        """Return the bias of the logits.
-
-        Returns
-        -------
-        Keras variable
-            One number per label.
-        """
-        return self._logits.bias
+        self.output = layers.Conv2D(labels, 1)
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
         """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
@@ -121,7 +116,7 @@ class BroadcastNetwork:
         x = over_time(self._mean, x, time)
         depthwise, norm = self._pool
         x = ops.relu(norm(over_time(depthwise, x, time)))
-        return self._logits(x)[:, :, 0]
+        return self.output(x)[:, :, 0]
 
 
 def _broadcast(block: tuple[Any, ...], x: Tensor, time: Time) -> Tensor:

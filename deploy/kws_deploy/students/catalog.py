@@ -23,13 +23,18 @@ Weights = list[tuple[Float32, Float32]]
 
 
 class TrainableNetwork(Protocol):
-    """A network that is trained: see `kws_training.networks.streaming.Network`."""
+    """A network that is trained: see `kws_training.networks.streaming.Network`.
+
+    Attributes
+    ----------
+    output : Keras layer
+        The convolution that gives the logits.
+    """
+
+    output: Any
 
     def __call__(self, x: Any, time: Time) -> Any:
         """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
-
-    def bias(self) -> Any:
-        """Return the bias of the logits: a Keras variable of one number per label."""
 
 
 #: Smallest and largest width of a student that is named by it.

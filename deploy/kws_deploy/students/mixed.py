@@ -49,6 +49,11 @@ class MixedNetwork:
         Its size.
     dropout : float
         Share of features dropped before the logits, in training.
+
+    Attributes
+    ----------
+    output : Keras layer
+        The convolution that gives the logits.
     """
 
     def __init__(
@@ -75,17 +80,7 @@ class MixedNetwork:
         self._mean = layers.AveragePooling2D((2, 1))
         self._pool = depthwise(shape.pool), layers.BatchNormalization(momentum=0.97)
         self._dropout = layers.Dropout(dropout)
-        self._logits = layers.Conv2D(labels, 1)
-
-    def bias(self) -> Any:
-        """Return the bias of the logits.
-
-        Returns
-        -------
-        Keras variable
-            One number per label.
-        """
-        return self._logits.bias
+        self.output = layers.Conv2D(labels, 1)
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
         """Return logits (batch, output frames, labels) of frames (batch, frames, 1, bands)."""
@@ -102,7 +97,7 @@ class MixedNetwork:
         x = over_time(self._mean, x, time)
         depthwise, norm = self._pool
         x = relu(norm(over_time(depthwise, x, time)))
-        return self._logits(self._dropout(x))[:, :, 0]
+        return self.output(self._dropout(x))[:, :, 0]
 
 
 def _mix(layers: list[Any], x: Tensor, time: Time) -> Tensor:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kws.errors import ModelError
 from kws.modelfile import ModelFile, write_model
+from kws_deploy.c.export import c_sources
 from kws_deploy.check.gates import Budget, budget_gate, streaming_gate
 from kws_deploy.check.models import float_form, is_quantized
+from kws_deploy.esphome.export import export_esphome
+from kws_deploy.onnx.conversion import convert_network
 
 from ...conftest import kws_here as kws
 
@@ -34,7 +38,7 @@ def test_a_step_with_a_verification_must_be_within_the_budget(two_stages: ModelF
 
 
 def test_on_a_board_both_networks_count(two_stages: ModelFile) -> None:
-    alone = replace(two_stages, metadata=two_stages.metadata.first_stage())
+    alone = two_stages.first_stage()
     one, both = (budget_gate(each, Budget(board="pi4")) for each in (alone, two_stages))
     assert both.figures["estimate_ms"] > one.figures["estimate_ms"]
     assert any("with a verification" in doubt for doubt in both.doubts)
@@ -64,6 +68,19 @@ def test_an_export_is_of_the_first_stage_and_says_so(file: Path, tmp_path: Path)
     assert "no other form carries its verifier" in line
     text = "".join(path.read_text() for path in output.iterdir() if path.suffix in (".c", ".h"))
     assert "7.0e-01f, /* yes */" in text
+
+
+@pytest.mark.parametrize(
+    "export",
+    [c_sources, convert_network, lambda model: export_esphome(model, "nobody")],
+    ids=["c", "onnx", "esphome"],
+)
+def test_python_exports_no_model_with_the_thresholds_of_both(
+    two_stages: ModelFile, export: Callable[[ModelFile], object]
+) -> None:
+    with pytest.raises(ModelError, match=r"its verifier cannot be exported: .* first_stage\(\)"):
+        export(two_stages)
+    assert c_sources(two_stages.first_stage())
 
 
 def test_unzip_and_pack_give_the_same_file(file: Path, tmp_path: Path) -> None:

@@ -101,13 +101,15 @@ def test_what_went_wrong_is_told_and_played(data, tmp_path):
     for name in ("0.wav", "1.wav"):  # noise that is called a word is missed
         target = tmp_path / "said" / "left" / name
         target.write_bytes((data / "quiet" / name).read_bytes())
+    # in a folder that does not say what they are: negatives of a keyword's name are left out
+    (tmp_path / "speech").symlink_to(data / "said" / "left")
     done = kws(
         "evaluate",
         MODEL,
         "--positives",
         tmp_path / "said",
         "--negatives",
-        data / "said" / "left",
+        tmp_path / "speech",
         "--json",
         "--report",
         tmp_path / "report",
@@ -148,9 +150,14 @@ def test_by_kind_of_negatives_and_by_group(data, streams, tmp_path):
     """What was said counts as a kind of its own: each of its words is a false accept."""
     done = kws("evaluate", MODEL, *streams, "--by-kind", "--group-by", "label", "--json")
     assert (done.returncode, done.stdout) == (2, "")
-    (tmp_path / "no").symlink_to(data / "said" / "no")
-    (tmp_path / "manifest.csv").write_text("path,room\nno/0.wav,hall\nno/1.wav,hall\n")
-    arguments = "--positives", tmp_path, "--negatives", data, "--keywords", "no,left"
+    people, others = tmp_path / "people", tmp_path / "others"
+    people.mkdir()
+    (people / "no").symlink_to(data / "said" / "no")
+    (people / "manifest.csv").write_text("path,room\nno/0.wav,hall\nno/1.wav,hall\n")
+    (others / "said").mkdir(parents=True)
+    (others / "said" / "words").symlink_to(data / "said" / "no")
+    (others / "quiet").symlink_to(data / "quiet")
+    arguments = "--positives", people, "--negatives", others, "--keywords", "no,left"
     report = tmp_path / "report"
     done = kws("evaluate", MODEL, *arguments, "--by-kind", "--group-by", "room", "--report", report)
     assert done.returncode == 0, done.stderr

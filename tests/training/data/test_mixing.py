@@ -11,7 +11,6 @@ import pytest
 import soundfile
 
 from kws.cli.main import main
-from kws_training.cli.train_wake_words import without_phrases
 from kws_training.data import fetching, mixing, sources
 from kws_training.data.fetching import FetchError
 from kws_training.data.manifest import Row
@@ -25,7 +24,7 @@ from kws_training.data.mixing import (
     plan_mix,
     take_hours,
 )
-from kws_training.data.unlabelled import find_speech
+from kws_training.data.unlabelled import find_speech, without_keywords
 from kws_training.evaluation.breakdown import kinds_of
 
 from ...conftest import kws_here as kws
@@ -69,7 +68,7 @@ def test_a_mix_by_kinds_is_what_training_and_evaluation_take(tmp_path, site, off
     clips = find_speech([goal])
     assert len(clips) == 6
     assert {clip.speaker for clip in clips} == {row["speaker"] for row in rows}
-    kept, left_out = without_phrases(clips, ["Confused complaint"])
+    kept, left_out = without_keywords(clips, ["Confused complaint"])
     assert (len(kept), left_out) == (5, 1)
     assert set(kinds_of([goal], None).values()) == {"read", "speech", "noise"}
     assert set(kinds_of([goal], "source").values()) == {"librispeech-dev-clean", "musan-whole"}

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kws_training.data.dataset import DataError
-from kws_training.data.manifest import Row
-from kws_training.data.unlabelled import find_recordings, find_speech, said_keywords
+from kws_training.data.dataset import Clip, DataError
+from kws_training.data.unlabelled import find_recordings, find_speech, without_keywords
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -37,17 +36,36 @@ def test_a_recording_in_place_of_a_folder_is_speech(tmp_path):
     assert clips[1].speaker.endswith("b.wav")
 
 
-def test_transcripts_tell_in_which_recordings_a_keyword_is_said():
-    transcripts = {
-        "a": "please turn it UP.",
-        "b": "the upper floor",
-        "c": "[door closes] hey, Device?",
-        "d": "device! hey",
-        "e": "[go] {stop}",
-        "f": "don't",
-        "g": "don",
-    }
-    rows = [(Path(name), Row(1, name, said, "", {})) for name, said in transcripts.items()]
-    rows.append((Path("h"), None))
+SAID = {
+    "a": "please turn it UP.",
+    "b": "the upper floor",
+    "c": "[door closes] hey, Device?",
+    "d": "device! hey",
+    "e": "[go] {stop}",
+    "f": "don't",
+    "g": "don",
+    "h": "",
+    "i": "what’s up",
+}
+
+
+@pytest.mark.parametrize("column", ["label", "text"])
+def test_transcripts_tell_in_which_recordings_a_keyword_is_said(column):
+    clips = [negative(name, {column: said}) for name, said in SAID.items()]
     keywords = ["up", "hey device", "go", "stop", "don"]
-    assert {path.name for path in said_keywords(rows, keywords)} == {"a", "c", "g"}
+    kept, left_out = without_keywords(clips, keywords)
+    assert [clip.path.name for clip in kept] == ["b", "d", "e", "f", "h"]
+    assert left_out == 4
+    assert len(without_keywords(clips, ["what's up"])[0]) == len(SAID) - 1
+
+
+def test_folders_tell_in_which_recordings_a_keyword_is_said():
+    names = ("hey_device/1", "Hey, device/2", "device/3", "hey_devices/4", "what_s_up/5")
+    clips = [negative(name, {}) for name in names]
+    kept, left_out = without_keywords(clips, ["hey device", "what's up"])
+    assert [clip.path.name for clip in kept] == ["3", "4"]
+    assert left_out == 3
+
+
+def negative(path: str, columns: dict[str, str]) -> Clip:
+    return Clip(Path(path), "_unknown_", "_unknown_", path, columns)

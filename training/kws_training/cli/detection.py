@@ -14,8 +14,7 @@ from kws.markdown import shown_threshold
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError
-from ..data.manifest import Manifest
-from ..data.unlabelled import find_recordings, find_with_rows, said_keywords
+from ..data.unlabelled import find_recordings, find_speech, without_keywords
 from .arguments import add_snr_reference
 from .breakdown import print_groups, print_kinds
 
@@ -221,21 +220,19 @@ def run_detection(options: argparse.Namespace) -> int:
 
 
 def _without_keywords(folders: list[Path], keywords: Sequence[str]) -> list[Path]:
-    """Find negatives; those in which a keyword is said, as their transcripts tell, are left out."""
+    """Find negatives; those in which a keyword is said (`without_keywords`) are left out."""
     from kws.console import note
 
-    known: dict[Path, Manifest] = {}
-    rows = [one for folder in folders for one in find_with_rows(folder, known)]
-    said = said_keywords(rows, keywords)
-    if said:
+    found = find_speech(folders)
+    kept, left_out = without_keywords(found, keywords)
+    if left_out:
         note(
-            f"{len(said)} of {len(rows)} recordings of --negatives say a keyword, as their "
-            "transcripts tell: left out"
+            f"{left_out} of {len(found)} recordings of --negatives say a keyword, by folder or "
+            "manifest: left out"
         )
-    left = [path for path, _ in rows if path not in said]
-    if not left:
+    if not kept:
         raise DataError(f"{folders[0]}: a keyword is said in every recording of --negatives")
-    return left
+    return [clip.path for clip in kept]
 
 
 def noise_of(folders: list[Path]) -> list[Float32]:

@@ -12,9 +12,9 @@ from kws.console import note
 from kws.errors import KwsError
 from kws.metadata import OperatingPoint, is_label, keywords_of
 
-from ..data.dataset import Clip, DataError
+from ..data.dataset import DataError
 from ..data.spelling import plain
-from ..data.unlabelled import find_speech
+from ..data.unlabelled import find_speech, without_keywords
 from ..networks.word_base import read_base
 from ..tensorflow_loading import import_tensorflow
 from ..wake_words.defaults import VERIFIERS, WakeWordOptions
@@ -146,7 +146,7 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         find_speech(folders) if folders else []
         for folders in folders_of(keywords, config.positives)
     ]
-    negatives, with_phrase = without_phrases(find_speech(config.negatives), keywords)
+    negatives, with_phrase = without_keywords(find_speech(config.negatives), keywords)
     noise = find_speech(config.noise) if config.noise else []
     read_base(config.base)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
@@ -254,32 +254,6 @@ def _own(folder: Path, keyword: str) -> Path | None:
         if path.is_dir() and plain(path.name) == plain(keyword):
             return path
     return None
-
-
-def without_phrases(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[list[Clip], int]:
-    """Leave out recordings that say a phrase, as their folder or their manifest tells.
-
-    In a manifest the columns ``label`` and ``text`` tell.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-        Recordings to learn from as negatives.
-    keywords : sequence of str
-        The phrases.
-
-    Returns
-    -------
-    kept : list of Clip
-    left_out : int
-    """
-    kept = []
-    for clip in clips:
-        said = (clip.path.parent.name, *(clip.columns.get(name, "") for name in ("label", "text")))
-        texts = [plain(text) for text in said]
-        if not any(f" {plain(keyword)} " in f" {text} " for keyword in keywords for text in texts):
-            kept.append(clip)
-    return kept, len(clips) - len(kept)
 
 
 def point_lines(points: Sequence[OperatingPoint]) -> list[str]:

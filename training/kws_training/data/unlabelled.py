@@ -21,6 +21,12 @@ from .dataset import (
 )
 from .hub_data import fetch_hub_data, parse_address
 from .manifest import MANIFEST, Manifest, Row
+from .spelling import plain
+
+#: Columns of a manifest that may say what is said in a recording.
+TRANSCRIPTS = ("label", "text")
+#: What stands for an apostrophe within a word: a letter, as Unicode counts it.
+APOSTROPHE = "\u02bc"
 
 
 def find_background(folders: Sequence[Path]) -> list[Path]:
@@ -162,32 +168,38 @@ def find_speech(folders: Sequence[Path]) -> list[Clip]:
     return found
 
 
-def said_keywords(
-    recordings: Sequence[tuple[Path, Row | None]], keywords: Sequence[str]
-) -> set[Path]:
-    """Find the recordings in which a keyword is said, as their transcripts tell.
+def without_keywords(clips: Sequence[Clip], keywords: Sequence[str]) -> tuple[list[Clip], int]:
+    """Leave out recordings in which a keyword is said, as their folder or their manifest tells.
+
+    A folder tells by its name, whose words are compared as `plain` has them. In a manifest the
+    columns ``label`` and ``text`` are transcripts: what is in brackets was not said, and the "don"
+    of "don't" is no word. A keyword is said where all its words are there, one after the other.
 
     Parameters
     ----------
-    recordings : sequence of (Path, Row or None)
-        Recordings with their rows of a manifest, whose label may be a transcript.
+    clips : sequence of Clip
+        Recordings that are to be negatives, as `find_speech` returns them.
     keywords : sequence of str
         The keywords.
 
     Returns
     -------
-    set of Path
-        Those whose transcript has all words of a keyword, one after the other.
+    kept : list of Clip
+    left_out : int
     """
-    wanted = [f" {' '.join(_words(keyword))} " for keyword in keywords]
-    found = set()
-    for path, row in recordings:
-        text = f" {' '.join(_words('' if row is None else row.label))} "
-        if any(keyword in text for keyword in wanted):
-            found.add(path)
-    return found
+    names = [f" {plain(keyword)} " for keyword in keywords]
+    words = [f" {_transcript(keyword)} " for keyword in keywords]
+    kept = []
+    for clip in clips:
+        name = f" {plain(clip.path.parent.name)} "
+        texts = [f" {_transcript(clip.columns.get(one, ''))} " for one in TRANSCRIPTS]
+        in_name = any(keyword in name for keyword in names)
+        if not in_name and not any(keyword in text for keyword in words for text in texts):
+            kept.append(clip)
+    return kept, len(clips) - len(kept)
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a text in lower case; what is in brackets was not said."""
-    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", re.sub(r"\[[^]]*\]|\{[^}]*\}", " ", text.lower()))
+def _transcript(text: str) -> str:
+    """Return the words of a transcript as `plain` does, but with the apostrophes within them."""
+    said = re.sub(r"\[[^]]*\]|\{[^}]*\}", " ", text)
+    return plain(re.sub(r"(?<=\w)['’](?=\w)", APOSTROPHE, said))

@@ -18,17 +18,12 @@ import numpy.typing as npt
 from kws.arrays import Float32, Int64, UInt8
 from kws.errors import ModelError
 from kws.installing import install_packages
-
-#: Operators of a network, at most: the whole YAMNet has 91, so more is a damaged count.
-MOST_OPERATORS = 10_000
-#: Tensors, and buffers, of a network, at most: networks of this project have some hundred.
-MOST_TENSORS = 10_000
-#: Inputs or outputs of one operator or of the network, at most: a stream has some ten states.
-MOST_OPERANDS = 1000
-#: Dimensions of a tensor, at most: the interpreter's own kernels take no more.
-MOST_DIMENSIONS = 8
-#: Bytes of a name, at most: converters join the names of layers, to 587 bytes in YAMNet's file.
-MOST_NAME_BYTES = 1000
+from kws.untrusted.structure import (
+    MOST_DIMENSIONS,
+    MOST_NAME_BYTES,
+    MOST_OPERANDS,
+    MOST_PARTS,
+)
 
 #: Place of the name in the flatbuffer's table of a tensor, as the schema numbers it.
 _TENSOR_NAME_SLOT = 10
@@ -368,10 +363,10 @@ def _read(network: bytes) -> Graph:
             "or loops, or is damaged"
         )
     graph = model.Subgraphs(0)
-    _bounded(graph.TensorsLength(), MOST_TENSORS, "tensors")
-    _bounded(graph.OperatorsLength(), MOST_OPERATORS, "operators")
-    _bounded(model.BuffersLength(), MOST_TENSORS, "buffers")
-    _bounded(model.OperatorCodesLength(), MOST_OPERATORS, "kinds of operators")
+    _bounded(graph.TensorsLength(), MOST_PARTS, "tensors")
+    _bounded(graph.OperatorsLength(), MOST_PARTS, "operators")
+    _bounded(model.BuffersLength(), MOST_PARTS, "buffers")
+    _bounded(model.OperatorCodesLength(), MOST_PARTS, "kinds of operators")
     types = _names(schema.TensorType)
     tensors = tuple(
         _tensor(network, model, graph.Tensors(number), number, types)

@@ -89,6 +89,11 @@ class WordBase:
         True builds convolutions with biases in place of batch norm: for weights read from a file.
     dropout : float
         Share of what is dropped before the logits, in training.
+
+    Attributes
+    ----------
+    output : Keras layer
+        The convolution that gives the logits.
     """
 
     def __init__(
@@ -133,8 +138,8 @@ class WordBase:
         self._mean = layers.AveragePooling2D((2, 1))
         self._pool = depthwise(shape.pool), norm()
         self._dropout = layers.Dropout(dropout)
-        self._logits = layers.Conv2D(labels, 1)
-        self._convolutions.append(self._logits)
+        self.output = layers.Conv2D(labels, 1)
+        self._convolutions.append(self.output)
 
     def features(self, x: Tensor, time: Time) -> Tensor:
         """Compute the features that heads are trained on.
@@ -212,17 +217,7 @@ class WordBase:
         float32 (batch, results, labels)
             Logits.
         """
-        return self._logits(summary)[:, :, 0]
-
-    def bias(self) -> Any:
-        """Return the bias of the logits.
-
-        Returns
-        -------
-        Keras variable
-            One number per label.
-        """
-        return self._logits.bias
+        return self.output(summary)[:, :, 0]
 
     def load(self, weights: Sequence[tuple[Float32, Float32]]) -> None:
         """Set kernels and biases; the network has been called once before.

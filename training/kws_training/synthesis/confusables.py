@@ -69,7 +69,9 @@ class Confusable:
     kind: str
 
 
-def find_confusables(text: str, count: int, seed: int, language: str = "en") -> list[Confusable]:
+def find_confusables(
+    text: str, count: int, seed: int, language: str = "en", *, crossings: bool = True
+) -> list[Confusable]:
     """Make texts that sound like a phrase: the nearest first, the kinds mixed.
 
     None has the phrase in it, or anything that sounds the same. Fewer are the first of more.
@@ -84,6 +86,9 @@ def find_confusables(text: str, count: int, seed: int, language: str = "en") -> 
         Shuffles texts that are about equally near.
     language : str
         As espeak-ng names it. Other words are known in English ("en") only.
+    crossings : bool
+        Whether sentences with the phrase nearly across words are searched too, which takes longer
+        than all else.
 
     Returns
     -------
@@ -101,12 +106,13 @@ def find_confusables(text: str, count: int, seed: int, language: str = "en") -> 
     rng = np.random.default_rng(seed)
     (whole,) = pronounce([" ".join(words)], language)
     letters = spelled(text)
+    english = language == "en"
     made = {
         "near": _near(words, language),
         "respelled": _respelled(words, rng),
         "part": _parts(words),
         "reordered": _reordered(words),
-        "crossing": find_crossings(words, CROSSINGS, seed) if language == "en" else (),
+        "crossing": find_crossings(words, CROSSINGS, seed) if crossings and english else (),
     }
     taken: set[str] = set()
     sounds: set[Phonemes] = set()

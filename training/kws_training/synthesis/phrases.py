@@ -241,7 +241,7 @@ def negative_texts(text: str, seed: int, language: str = "en", crossings: float 
     """
     phrase = clean_phrase(text)
     rng = np.random.default_rng(seed)
-    found = find_confusables(phrase, TEXTS, seed, language)
+    found = find_confusables(phrase, TEXTS, seed, language, crossings=False)
     count = round(crossings * TEXTS) if language == "en" else 0
     texts = find_crossings(words_of(phrase), count, seed) if count else []
     parts = [one.text for one in found if one.kind in ("part", "reordered")]

@@ -177,7 +177,8 @@ def fit(
     # logits for labels that are all as probable: whoever uses some of the words says how
     # probable each is (logit adjustment, arXiv 2007.07314)
     share = prior / prior.sum()
-    network.bias().assign(np.asarray(network.bias()) - np.log(np.maximum(share, MIN_PRIOR)))
+    bias = network.output.bias
+    bias.assign(np.asarray(bias) - np.log(np.maximum(share, MIN_PRIOR)))
     return FittedWordBase(step, _accuracy(tester, data.validation, labels))
 
 
