@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from kws.frontend import WORDS, log_mel
+from kws.activity import LN_PER_DB
+from kws.audio import load_audio
+from kws.frontend import WORDS, log_mel, mel_axis
 from kws_training.augmentation.channels import send
 from kws_training.augmentation.effects import transmit
 
@@ -39,6 +41,39 @@ def test_the_band_is_that_of_the_telephone_on_waveforms():
     assert np.abs(own - plain - real)[10:34].max() < 1.5
     assert real[:3].max() < -7
     assert (own - plain)[:3].max() < -7
+
+
+@pytest.mark.data
+def test_what_telephones_and_codecs_do_to_spoken_orders(shared):
+    """Prints what `STOP` and `SCATTER` were chosen by."""
+    paths = sorted((shared / "audio" / "speech" / "orders").rglob("*.ogg"))[:40]
+    clips = [load_audio(path, WORDS.sample_rate) for path in paths]
+    centres = mel_axis(WORDS)[1][1:-1]
+    hertz = 700 * (np.exp(centres / 1127) - 1)
+    change = np.median(changes(clips, lambda one: transmit(one, True, None, None)), axis=0)
+    for low, high in ((0, 200), (250, 290), (400, 3000), (3800, 4000)):
+        bands = (hertz >= low) & (hertz <= high)
+        print(f"telephone band, {low} to {high} Hz: {np.round(change[bands], 1)} dB")
+    assert change[hertz < 150].max() < -20
+    assert np.abs(change[(hertz > 500) & (hertz < 2800)]).max() < 1
+    for codec, compression in (("mu-law", None), ("opus", 0.95), ("mp3", 0.9), ("gsm", None)):
+        sent = changes(clips, lambda one, *how: transmit(one, False, *how), codec, compression)
+        within = (hertz > 400) & (hertz < 3300)
+        scatter = sent[:, within].std(axis=0)
+        thirds = [part.mean() for part in np.array_split(scatter, 3)]
+        print(f"{codec}: {', '.join(f'{one:.1f}' for one in thirds)} dB, low to high bands")
+        assert 0.5 < scatter.mean() < 10
+
+
+def changes(clips, change, *how):
+    """Return by how many dB loud frames (n, bands) are louder after a change."""
+    found = []
+    for samples in clips:
+        before, after = (log_mel(one, WORDS) for one in (samples, change(samples, *how)))
+        count = min(len(before), len(after))
+        loud = before[:count].max(axis=1) > before.max() - 30 * LN_PER_DB
+        found.append((after[:count][loud] - before[:count][loud]) / LN_PER_DB)
+    return np.concatenate(found)
 
 
 def test_nothing_leaves_the_range_and_a_seed_is_a_seed():

@@ -14,6 +14,7 @@ from kws.errors import KwsError, ModelError
 from kws.frontend import SPEECH, log_mel
 from kws.network import interpreter_class
 from kws.packaged import packaged_model
+from kws_deploy.boards.cost import cost
 from kws_training.networks import speech_file
 from kws_training.networks.convert import convert
 from kws_training.networks.speech_embedding import (
@@ -204,6 +205,13 @@ def test_int8_stream_is_near_the_float_one(wheel, shared, stream):
         streams.append(log_mel(samples.astype(np.float32), SPEECH))
     converted = convert(step, "int8", np.stack(streams[:9]))
     assert len(converted.network) < 400_000
+    words = packaged_model("words")
+    counts = [
+        cost(*one).multiply_adds
+        for one in ((converted.network, "speech"), (words.network, "words"))
+    ]
+    print(f"multiply-adds of a step: {counts[0]}, word base {counts[1]}")
+    assert counts[0] > 5 * counts[1]
     cosines = []
     for frames in streams[9:]:
         found = int8_stream(converted, frames)

@@ -31,7 +31,9 @@ SIZE = 96
 #: Front end on which heads are trained: the original's, without a DC offset.
 FRONT_END = replace(SPEECH, dc_frames=DC_FRAMES)
 #: Range of the embedding's numbers: of 24,000 embeddings of 835 recordings of speech, sounds and
-#: noise, as they are and 30 dB louder, all numbers are from -79 to 91.
+#: noise, as they are and 30 dB louder, all numbers are from -79 to 91 (counted once, by a script
+#: that is not in the repository; `pytest -k real_audio
+#: tests/training/networks/test_speech_embedding.py` holds it on 24 recordings).
 RANGE = (-96.0, 96.0)
 #: Recordings that prove the weights.
 PROOFS = 12

@@ -224,11 +224,6 @@ class WordBase:
 
         Parameters
         ----------
-        weights : sequence of (float32, float32)
-            Kernel and bias of each convolution, in order.
-
-        Parameters
-        ----------
         weights : sequence of (float32 kernel, float32 bias)
             One pair for each convolution, batch norm folded in.
 
