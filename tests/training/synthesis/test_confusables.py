@@ -57,6 +57,14 @@ def test_kinds_are_mixed_and_more_begin_as_fewer():
     assert [one.text for one in find_confusables("hey device", 20, 5)] != [one.text for one in few]
 
 
+def test_without_crossings_parts_are_the_same():
+    every, fewer = (find_confusables("hey device", 150, 0, crossings=on) for on in (True, False))
+    assert "crossing" not in {one.kind for one in fewer}
+    parts, same = ([one for one in its if one.kind == "part"] for its in (every, fewer))
+    assert parts
+    assert same[: len(parts)] == parts
+
+
 @pytest.mark.usefixtures("espeak")
 def test_languages_without_a_dictionary():
     german = find_confusables("hallo gerät", 40, 0, "de")
