@@ -1,5 +1,8 @@
 """Killed at any moment and run again: it goes on or starts clean, and never uses half a file."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +111,36 @@ def test_enroll(runner, phrases, tmp_path):
     case = Case(enroll)
     files = killed_and_run_again(runner, case, tmp_path, 20, (0, 4096, 60_000))
     parse_model(files["model.tflite"], "it")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_synthesize(runner, espeak, tmp_path):
+    """It goes on with what is missing; what was not whole is not taken for a recording."""
+    counts = ("--count", "2", "--negatives", "2", "--engines", "espeak-ng")
+    case = Case(("synthesize", "hey you", *counts, "--output", "out/said"))
+    files = killed_and_run_again(runner, case, tmp_path, 20)
+    assert len(files) == 5  # the manifest too
+
+
+@pytest.mark.slow
+def test_two_trainings_at_once(train_case, tmp_path):
+    """On one cache: both write what one alone writes, and the features are computed once."""
+    command = [sys.executable, "-m", "kws", *map(str, train_case.command[:-1])]
+    environment = {**os.environ, "KWS_CACHE": str(tmp_path / "cache")}
+    processes = [
+        subprocess.Popen(
+            [*command, str(tmp_path / f"{name}.tflite")],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in "ab"
+    ]
+    errors = [one.communicate(timeout=290)[1] for one in processes]
+    assert [one.returncode for one in processes] == [0, 0], errors
+    assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
+    assert len(list((tmp_path / "cache" / "features").iterdir())) == 2
 
 
 @pytest.mark.slow
