@@ -95,6 +95,15 @@ def test_a_silent_hub_is_given_up(hub_runner, hub_address, tmp_path, verb):
     assert hub_runner.run(case, tmp_path).status == 0
 
 
+def test_a_hub_that_stops_halfway(hub_runner, tmp_path):
+    case = Case(("pull", "wrong/halfway", "--output", "out/m.tflite"))
+    ended = hub_runner.run(case, tmp_path, **SHORT)
+    assert ended.status == 2
+    assert "the Hub cannot be reached" in ended.err
+    assert ended.err.count("\n") == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
 @pytest.mark.parametrize("verb", ["push", "pull"])
 @pytest.mark.parametrize(
     ("name", "reason"),

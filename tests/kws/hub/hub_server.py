@@ -229,6 +229,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 for _ in range(100):
                     self.wfile.write(bytes(1 << 20))
+        elif repo == "wrong/halfway":  # and then it is silent
+            self.send(200, bytes(500), headers, length=1000)
+            if not first:
+                time.sleep(STALLED)
+                self.close_connection = True
         elif repo == "wrong/short":
             self.send(200, bytes(999), headers, length=1000 if first else -1)
         elif repo == "wrong/stolen":  # the ZIP is there, the network is another's
