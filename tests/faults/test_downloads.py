@@ -46,7 +46,7 @@ def status(line: str, *fields: str) -> Behaviour:
 
 
 def silent(connection: socket.socket, _: dict[str, str]) -> None:
-    time.sleep(2)
+    time.sleep(5)
 
 
 def closes(connection: socket.socket, _: dict[str, str]) -> None:
@@ -158,7 +158,7 @@ class Server:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Behaviour], Server]]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "TIMEOUT", (1, 0.5))
+    monkeypatch.setattr(download, "TIMEOUT", (5, 2))
     monkeypatch.setattr(download, "PATIENCE", 0.3)
     servers: list[Server] = []
 

@@ -17,7 +17,7 @@ __all__ = ["hub_address"]
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "kws" / "models" / "commands-small.tflite"
 #: Seconds of patience here, in place of a minute.
-SHORT = {"constants": {"kws.hub.client.PATIENCE": 1.0}}
+SHORT = {"constants": {"kws.hub.client.PATIENCE": 2.0}}
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def hub_runner(hub_address: str, tmp_path_factory: pytest.TempPathFactory) -> It
         HF_HOME=str(tmp_path_factory.mktemp("hub")),
         HF_TOKEN=RIGHT,
         HF_HUB_DISABLE_TELEMETRY="1",
-        HF_HUB_ETAG_TIMEOUT="1",
-        HF_HUB_DOWNLOAD_TIMEOUT="1",
+        HF_HUB_ETAG_TIMEOUT="3",
+        HF_HUB_DOWNLOAD_TIMEOUT="3",
         NO_PROXY="127.0.0.1",
     )
     yield runner
@@ -97,7 +97,8 @@ def test_a_silent_hub_is_given_up(hub_runner, hub_address, tmp_path, verb):
 
 def test_a_hub_that_stops_halfway(hub_runner, tmp_path):
     case = Case(("pull", "wrong/halfway", "--output", "out/m.tflite"))
-    ended = hub_runner.run(case, tmp_path, **SHORT)
+    short = {"huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT": 0.5}  # it tries five times
+    ended = hub_runner.run(case, tmp_path, constants=short)
     assert ended.status == 2
     assert "the Hub cannot be reached" in ended.err
     assert ended.err.count("\n") == 1
