@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kws.files import whole_file
+from kws.files import whole_file, whole_folder
 
 
 def test_a_new_file_and_one_that_is_replaced(tmp_path: Path) -> None:
@@ -63,3 +63,49 @@ def test_a_link_is_followed_and_a_pipe_stays_one(tmp_path: Path) -> None:
     reader.join(10)
     assert read == [b"three"]
     assert pipe.is_fifo()
+
+
+def test_what_a_killed_run_left_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with whole_file(path) as file:
+        part = next(tmp_path.glob(".kws-*.part"))
+        file.write(b"one")
+    part.write_bytes(b"half of something longer")
+    with whole_file(path) as file:
+        file.write(b"two")
+        with whole_file(path) as other:  # at once: a part of its own
+            other.write(b"three")
+        assert path.read_bytes() == b"three"
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    mask = os.umask(0o022)
+    try:
+        with whole_folder(folder) as part:
+            (part / "a").write_bytes(b"one")
+            assert not folder.exists()
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    (part / "inside").mkdir(parents=True)  # of a run that was killed
+    (part / "inside" / "a").write_bytes(b"half")
+    with whole_folder(folder) as part:
+        assert not list(part.iterdir())
+        (part / "b").write_bytes(b"two")
+        assert (folder / "a").read_bytes() == b"one"
+    assert [path.name for path in folder.iterdir()] == ["b"]
+
+    def stopped() -> None:
+        with whole_folder(folder) as part:
+            (part / "b").write_bytes(b"thr")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert (folder / "b").read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [folder]
+    with pytest.raises(OSError, match="nowhere"), whole_folder(tmp_path / "nowhere" / "a"):
+        pass
