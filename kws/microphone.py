@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +81,19 @@ def input_devices() -> list[InputDevice]:
         for index, device in enumerate(found)
         if device["max_input_channels"] > 0
     ]
+
+
+def find_devices_anew() -> None:
+    """Let PortAudio look for devices again, which it does only when it is started.
+
+    No stream of PortAudio may be open: it would end.
+    """
+    sounddevice = _sounddevice()
+    # there is no public name for it: https://github.com/spatialaudio/python-sounddevice/issues/16
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    with contextlib.suppress(sounddevice.PortAudioError):  # there will be no device then
+        sounddevice._initialize()
 
 
 class ChunkQueue:

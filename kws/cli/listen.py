@@ -26,7 +26,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..microphone import Microphone, input_devices
+    import numpy as np
+
+    from ..arrays import Float32
+    from ..lasting_microphone import LastingMicrophone
+    from ..microphone import input_devices
+    from ..sound_watch import SoundWatch
 
     if options.list_devices:
         devices = input_devices()
@@ -37,30 +42,49 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{mark} {device.index:3}  {device.name}  {device.sample_rate} Hz")
         return 0
     wanted = options.device
-    source = Microphone(int(wanted) if wanted is not None and wanted.isdecimal() else wanted)
+    source = LastingMicrophone(
+        int(wanted) if wanted is not None and wanted.isdecimal() else wanted,
+        lambda line: note(f"kws: {line}"),
+    )
     spotter = open_spotters(options, source.sample_rate)
-    said = overflows = 0
+    watch = SoundWatch(source.sample_rate)
+    said = overflows = interruptions = 0
     try:
         with (
             reactions(options, spotter.keywords, live=True) as report,
             keeping(options, spotter, live=True) as keeper,
             source as microphone,
         ):
+
+            def hear(samples: Float32) -> None:
+                detections = spotter.process(samples)
+                for detection in detections:
+                    report(detection, "-", named=False)
+                keeper.push(samples, detections)
+
             note(
                 f"listening on {microphone.name} at {microphone.sample_rate} Hz for "
                 f"{', '.join(spotter.keywords)}; Ctrl-C stops"
             )
             for number, chunk in enumerate(microphone):
-                detections = spotter.process(chunk)
-                for detection in detections:
-                    report(detection, "-", named=False)
-                keeper.push(chunk, detections)
+                if microphone.interruptions != interruptions:
+                    interruptions = microphone.interruptions
+                    # what was cut off is no part of what comes now
+                    for part in np.array_split(spotter.ending, 4):
+                        hear(part)
+                hear(chunk)
+                line = watch.push(chunk)
+                if line is not None:
+                    note(f"kws: microphone {microphone.name!r}: {line}")
                 # a slow board loses sound with every chunk: once in a while is enough to say it
                 if microphone.overflows != overflows and (not overflows or number - said > SELDOM):
                     said, overflows = number, microphone.overflows
                     note(f"kws: audio was lost ({overflows} overflows so far)")
     except KeyboardInterrupt:
-        note(f"stopped; {source.overflows} overflows")
+        note(
+            f"stopped; {source.overflows} overflows, {source.interruptions} interruptions "
+            f"({source.missed_seconds:.1f} s without sound), {watch.faults} faults of sound"
+        )
     return 0
 
 
