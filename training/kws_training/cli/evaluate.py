@@ -19,6 +19,7 @@ from ..data.dataset import Clip, DataError, Skipped, find_clips
 from .arguments import add_data
 from .breakdown import print_groups
 from .detection import add_detection, run_detection, wants_detection
+from .evaluate_spoken import add_spoken, run_spoken
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
     from ..evaluation.results import ClipReport
@@ -31,6 +32,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     add_data(parser, required=False)
     add_detection(parser)
+    add_spoken(parser)
     parser.add_argument(
         "--keywords",
         type=names,
@@ -55,6 +57,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.task is not None:
+        return run_spoken(options)
     if wants_detection(options):
         return run_detection(options)
     from kws.console import note
