@@ -52,6 +52,12 @@ NOT_RUN = {
         "trains for minutes",
         "tests/training/wake_words/test_train.py",
     ),
+    "kws understand": ("needs a phoneme network", "tests/kws/test_command_recognizer.py"),
+    "kws transcribe": ("needs a phoneme network", "tests/kws/test_command_recognizer.py"),
+    "kws evaluate phonemes.tflite --task": (
+        "needs a phoneme network",
+        "tests/training/evaluation/test_spoken.py",
+    ),
     "kws record": ("needs a microphone", "tests/kws/enrolment/test_record.py"),
     "unzip ": ("needs unzip", "tests/kws/test_modelfile.py"),
     "ffmpeg ": ("needs ffmpeg", "tests/deploy/c/test_export.py"),
@@ -89,7 +95,13 @@ NOT_RUN = {
     "sudo ": ("needs root, and an emulated machine", "tests/benchmarks/test_arm.py"),
 }
 #: Pages whose Python is not run here: why, and which test does it.
-PYTHON_NOT_RUN = {"docs/hub.md": ("needs the Hub", "tests/kws/hub/test_page.py")}
+PYTHON_NOT_RUN = {
+    "docs/hub.md": ("needs the Hub", "tests/kws/hub/test_page.py"),
+    "docs/spoken_commands.md": (
+        "needs a phoneme network",
+        "tests/kws/test_command_recognizer.py",
+    ),
+}
 #: Pages whose commands train, or judge what was trained: a slow test runs them, page by page. With
 #: these verbs, the other pages repeat commands of these pages.
 TRAINING = tuple(

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kws.modelfile import write_model
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo" / "synthesized_commands.wav"
 MODELS = ROOT / "kws" / "models"
@@ -54,6 +56,31 @@ def test_each_says_what_it_shows_and_how_to_run_it():
 
 def test_spot_file():
     assert keywords(example("spot_file.py", DEMO)) == SPOTTED
+
+
+def test_understand_commands(tmp_path):
+    pytest.importorskip("flatbuffers", reason="flatbuffers makes the network: pip install it")
+    from kws.phonemes.pronunciations import pronunciations
+
+    from ..phoneme_network import phoneme_model, tones
+
+    network = phoneme_model()
+    write_model(tmp_path / "tones.tflite", network.network, network.metadata)
+    said = []
+    for text in ("turn off the lights in the kitchen", "good night"):
+        signs = [sign for word in text.split() for sign in pronunciations(word)[0]]
+        said.append(tones(signs, 1.0, 1.0))
+    path = tmp_path / "said.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((np.concatenate(said) * 32767).astype("<i2").tobytes())
+    grammar = ROOT / "examples" / "lights.yaml"
+    lines = example("understand_commands.py", grammar, path, tmp_path / "tones.tflite")
+    assert lines[0] == "intents: switchLights, setBrightness, goodNight"
+    assert "switchLights {'state': 'off', 'room': 'kitchen'}" in lines[1]
+    assert "goodNight {}" in lines[2]
 
 
 def test_many_wake_words():
