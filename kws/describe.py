@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from typing import Any
 
@@ -97,6 +98,7 @@ def describe(model: ModelFile, content: bytes) -> dict[str, Any]:
         },
         "prototypes": None if metadata.prototypes is None else vars(metadata.prototypes),
         "warping": None if metadata.warping is None else vars(metadata.warping),
+        "phrases": None if metadata.phrases is None else metadata.phrases.values(),
         "head": None
         if metadata.head is None
         else {
@@ -251,6 +253,11 @@ def in_words(values: dict[str, Any], *, network: bool = False) -> str:
     if values["warping"] is not None:
         points = ", ".join(map(str, values["warping"]["points"]))
         row("sequences", f"of {points} points, compared with the network's features")
+    if values["phrases"] is not None:
+        for label, words in zip(values["labels"], values["phrases"]["words"], strict=True):
+            said = " ".join(word[0] for word in words)
+            more = math.prod(len(word) for word in words) - 1
+            row("typed", f"{label}: /{said}/" + (f" and {more} other ways" if more else ""))
     if values["head"]:
         base, size = values["head"]["base_sha256"][:12], values["head"]["bytes"]
         row("head", f"{size} bytes, runs alone on the features of the word base {base}")

@@ -53,8 +53,8 @@ class _Member:
 
     @property
     def began(self) -> Callable[[int, int], int] | None:
-        """What tells when an enrolled phrase began; None where the sound tells."""
-        if self.metadata.warping is None:
+        """What tells when a phrase began; None where the sound tells."""
+        if not self.metadata.tells_beginnings:
             return None
         return lambda frame, label: self.place.begun(frame, self.number_in_model(label))
 

@@ -11,6 +11,7 @@ from .errors import ModelError
 from .fields import FieldReader
 from .frontend import FrontEnd, front_end_from
 from .intervals import rate_interval, share_interval
+from .phonemes.contract import PhraseContract, read_phrases
 from .phonemes.symbols import OUTPUTS, PHONEME_TASK
 
 #: Label of what holds no word and no sound.
@@ -316,6 +317,8 @@ class Metadata:
         Entries of the file beside ``kws.json``: some of `ARRAYS`.
     head : Head or None
         Of a file that `kws train --frozen-base` wrote.
+    phrases : PhraseContract or None
+        Of a file that `kws pack --phrase` wrote: the network's output is phonemes.
     verifier : Verifier or None
         Of a file that `kws train --verifier` wrote. Thresholds and operating points are those of
         both networks together.
@@ -333,6 +336,7 @@ class Metadata:
     arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
     head: Head | None = None
     verifier: Verifier | None = None
+    phrases: PhraseContract | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -348,6 +352,11 @@ class Metadata:
     def enrolled(self) -> bool:
         """Whether phrases were enrolled: the network gives features, the runtime the logits."""
         return self.prototypes is not None or self.warping is not None
+
+    @property
+    def tells_beginnings(self) -> bool:
+        """Whether the network tells when a phrase began: sound before it is no part of it then."""
+        return self.warping is not None or self.phrases is not None
 
     def only(self, labels: tuple[str, ...]) -> Metadata:
         """Return the contract of a model that knows only some of the labels.
@@ -480,6 +489,8 @@ def parse_metadata(reader: FieldReader) -> Metadata:
                 recordings=recordings,
             )
         )
+    # before what a file with phrases may not have
+    phrases = _phrases(reader, len(labels), task) if "phrases" in reader.values else None
     return Metadata(
         task=task,
         labels=labels,
@@ -498,6 +509,7 @@ def parse_metadata(reader: FieldReader) -> Metadata:
         else None,
         head=_head(reader.group("head"), task) if "head" in reader.values else None,
         verifier=_verifier(reader, keywords, task) if "verifier" in reader.values else None,
+        phrases=phrases,
     )
 
 
@@ -571,6 +583,16 @@ def _warping(reader: FieldReader, labels: int, task: str) -> WarpingContract:
         slope=reader.number("slope", 0, 1e4),
         centres=reader.numbers("centres", labels, -10, 10),
     )
+
+
+def _phrases(contract: FieldReader, labels: int, task: str) -> PhraseContract:
+    """Check how phrases that were typed are pronounced and scored."""
+    if task != WAKE_WORDS:
+        raise ModelError(f"phrases: are for the task {WAKE_WORDS}, not {task}")
+    for other in ("prototypes", "warping", "head", "verifier"):
+        if other in contract.values:
+            raise ModelError(f"phrases: a file with phrases that were typed has no {other}")
+    return read_phrases(contract.group("phrases"), labels)
 
 
 def _detector(

@@ -26,10 +26,14 @@ from .fields import FieldReader
 from .files import whole_file
 from .metadata import Metadata, StreamingContract, parse_metadata
 
-#: Version of the contract, and of that with a verifier: a reader that knows no verifier must refuse
-#: the file, whose thresholds are not those of the first network alone.
+#: Version of the contract, and of that with a verifier or with phrases that were typed: a reader
+#: that knows none must refuse the file, whose thresholds are not those of the first network alone,
+#: or whose network gives phonemes.
 SCHEMA = 1
 SCHEMA_WITH_VERIFIER = 2
+SCHEMA_WITH_PHRASES = 3
+#: What each version holds that the others do not.
+_EXTRAS = {SCHEMA: None, SCHEMA_WITH_VERIFIER: "verifier", SCHEMA_WITH_PHRASES: "phrases"}
 METADATA_NAME = "kws.json"
 #: A model for a small device is far below this; more is refused before it is read.
 MAX_FILE_BYTES = 64 * 2**20
@@ -146,16 +150,17 @@ def parse_model(content: bytes, path: str) -> ModelFile:
     try:
         reader = FieldReader(values, METADATA_NAME)
         schema = reader.number("schema", 0, 2**31)
-        if schema not in (SCHEMA, SCHEMA_WITH_VERIFIER):
+        if schema not in _EXTRAS:
             raise ModelError(
-                f"schema {schema} is not known (this version reads {SCHEMA} and "
-                f"{SCHEMA_WITH_VERIFIER}): update kws"
+                f"schema {schema} is not known (this version reads {SCHEMA} to "
+                f"{SCHEMA_WITH_PHRASES}): update kws"
             )
-        if ("verifier" in reader.values) != (schema == SCHEMA_WITH_VERIFIER):
-            raise ModelError(
-                f"schema {schema}: a verifier goes with schema {SCHEMA_WITH_VERIFIER}, and none "
-                f"with {SCHEMA}: the file is damaged"
-            )
+        for version, extra in _EXTRAS.items():
+            if extra is not None and (extra in reader.values) != (schema == version):
+                raise ModelError(
+                    f"schema {schema}: {extra!r} goes with schema {version} and no other: "
+                    "the file is damaged"
+                )
         network = reader.group("network")
         size = int(network.number("bytes", 8, len(content)))
         if hashlib.sha256(content[:size]).hexdigest() != network.text("sha256"):
@@ -275,6 +280,8 @@ def pack(network: bytes, metadata: Metadata) -> bytes:
             "alone": verifier.alone,
             "streaming": _streaming_values(verifier.streaming),
         }
+    if metadata.phrases is not None:
+        values["phrases"] = metadata.phrases.values()
     stream = io.BytesIO()
     stream.write(network)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -303,6 +310,8 @@ def schema_of(metadata: Metadata) -> int:
     int
         What ``schema`` in ``kws.json`` says.
     """
+    if metadata.phrases is not None:
+        return SCHEMA_WITH_PHRASES
     return SCHEMA if metadata.verifier is None else SCHEMA_WITH_VERIFIER
 
 

@@ -17,6 +17,8 @@ from .errors import KwsError, ModelError
 from .installing import install_packages
 from .metadata import StreamingContract
 from .modelfile import ModelFile
+from .phonemes.matching import PhraseMatcher
+from .phonemes.symbols import OUTPUTS
 from .prototypes import FEATURES, Matcher
 from .state import Arrays, StateReader
 from .untrusted.gate import admit
@@ -400,13 +402,17 @@ class StreamingNetwork(StepNetwork):
         metadata = model.metadata
         contract = replace(metadata.streaming, output=FEATURES) if features else metadata.streaming
         labels = None if features or metadata.enrolled else len(metadata.labels)
-        self._matcher: Matcher | WarpingMatcher | None = None
+        if metadata.phrases is not None:
+            labels = len(OUTPUTS)
+        self._matcher: Matcher | WarpingMatcher | PhraseMatcher | None = None
         super().__init__(
             model.path, model.network, contract, metadata.front_end.bands, labels, threads
         )
         if metadata.enrolled and not features:
             matcher = WarpingMatcher if metadata.warping is not None else Matcher
             self._matcher = matcher(model, self.channels)
+        elif metadata.phrases is not None and not features:
+            self._matcher = PhraseMatcher(model)
         self._silent_frames = np.full(self._frames.shape, metadata.front_end.silence, np.float32)
         self.hear_silence(-(-contract.receptive_field // self.frames))
         self._silence = self.states
@@ -436,7 +442,7 @@ class StreamingNetwork(StepNetwork):
         return self._silence
 
     def begun(self, output_frame: int, label: int) -> int:
-        """Return how long ago an enrolled phrase began that ends now.
+        """Return how long ago a phrase that was enrolled or typed began that ends now.
 
         Parameters
         ----------
@@ -453,10 +459,10 @@ class StreamingNetwork(StepNetwork):
         Raises
         ------
         ModelError
-            If the model has no enrolled phrases that tell when they began.
+            If the model has no phrases that tell when they began.
         """
-        if not isinstance(self._matcher, WarpingMatcher):
-            raise ModelError(f"{self._path}: has no enrolled phrases that tell when they began")
+        if not isinstance(self._matcher, WarpingMatcher | PhraseMatcher):
+            raise ModelError(f"{self._path}: has no phrases that tell when they began")
         return self._matcher.begun(output_frame, label)
 
     def reset(self) -> None:
@@ -494,7 +500,7 @@ class StreamingNetwork(StepNetwork):
             self._matcher.state = saved.array("matcher", self._matcher.state)
 
     def step(self, frames: Float32) -> Float32:
-        """Take one step, and compare its features with enrolled phrases where there are some.
+        """Take one step, and compare what it gives with phrases where there are some.
 
         Parameters
         ----------

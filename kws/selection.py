@@ -153,6 +153,8 @@ def identity(model: ModelFile, metadata: Metadata, sample_rate: int) -> str:
         told.update(array.tobytes())
     if metadata.verifier is not None:
         told.update(metadata.verifier.network)
+    if metadata.phrases is not None:
+        told.update(repr(metadata.phrases).encode())
     told.update(
         repr(
             (

@@ -20,7 +20,7 @@ from .exclusive import Exclusive
 from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
-from .packaged import COMMANDS, find_model, packaged_model
+from .packaged import COMMANDS, PHONEMES, find_model, packaged_model
 from .resample import Resampler
 from .selection import choose, identity
 from .state import StateReader, counts, joined, pack, unpack
@@ -78,8 +78,9 @@ class KeywordSpotter:
             else None
         )
         shape = StepShape(self._network.frames, self._network.columns)
-        warped = self.metadata.warping is not None
-        self._decoder = decoder_for(self.metadata, shape, self._begun if warped else None)
+        self._decoder = decoder_for(
+            self.metadata, shape, self._begun if self.metadata.tells_beginnings else None
+        )
         self._taken = 0  # samples of the stream: a sum of seconds would drift
         self._alone = Exclusive("KeywordSpotter", threads)
         self._reset()
@@ -169,6 +170,37 @@ class KeywordSpotter:
             If it cannot be fetched from the Hub; see `kws.hub.download.fetch_model`.
         """
         return cls(find_model(model if revision is None else f"{model}@{revision}"), **options)
+
+    @classmethod
+    def for_phrases(
+        cls, phrases: Sequence[str], model: str | Path | None = None, **options: Any
+    ) -> KeywordSpotter:
+        """Listen for phrases that are typed, without recordings and without training.
+
+        Parameters
+        ----------
+        phrases : sequence of str
+            English words, or phonemes between slashes for what no dictionary has; see
+            `kws.phonemes.typed.typed_model`.
+        model : str or Path, optional
+            A model of phonemes, as `kws.packaged.find_model` finds it; that of the package unless
+            said.
+        **options : object
+            Parameters of the class: ``sample_rate``, ``threads``, ``thresholds``, ``keywords``.
+
+        Returns
+        -------
+        KeywordSpotter
+            At time 0 of a stream; each phrase is a keyword, called as it is typed.
+
+        Raises
+        ------
+        KwsError
+            If a phrase cannot be pronounced, or the model is none of phonemes.
+        """
+        from .phonemes.typed import typed_model
+
+        return cls(typed_model(find_model(model, PHONEMES), phrases), **options)
 
     @property
     def column_seconds(self) -> float:
@@ -465,7 +497,7 @@ class KeywordSpotter:
         return np.concatenate([step.copy() for step in steps])
 
     def _begun(self, output_frame: int, label: int) -> int:
-        """Return how many output frames ago an enrolled phrase began, of those that matter."""
+        """Return how many output frames ago a phrase began, of those that matter."""
         number = label if self._selection is None else self._selection.number(label)
         return self._network.begun(output_frame, number)
 

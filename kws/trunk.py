@@ -21,9 +21,12 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import ModelError
+from .metadata import NO_DETECTOR
 from .modelfile import HEAD_NAME, ModelFile, network_digest
 from .network import StepNetwork, StreamingNetwork
 from .packaged import WORDS, packaged_model
+from .phonemes.matching import PhraseMatcher
+from .phonemes.symbols import OUTPUTS, PHONEME_TASK
 from .prototypes import FEATURES, Matcher
 from .state import Arrays, StateReader, joined
 from .verification import open_network
@@ -46,9 +49,9 @@ class Place:
         Columns of the array.
     output_frames : int
         Rows of the array: output frames of a step.
-    phrases : WarpingMatcher or StreamingNetwork or None
-        What compares features with enrolled phrases and tells when they began; None where the
-        phrases were not enrolled.
+    phrases : WarpingMatcher or PhraseMatcher or StreamingNetwork or None
+        What compares features or phonemes with phrases and tells when they began; None where
+        phrases were neither enrolled nor typed.
     """
 
     source: int
@@ -56,10 +59,10 @@ class Place:
     first: int
     width: int
     output_frames: int
-    phrases: WarpingMatcher | StreamingNetwork | None = None
+    phrases: WarpingMatcher | PhraseMatcher | StreamingNetwork | None = None
 
     def begun(self, output_frame: int, label: int) -> int:
-        """Return how many output frames ago an enrolled phrase began, see `WarpingMatcher.begun`.
+        """Return how many output frames ago a phrase began, see `WarpingMatcher.begun`.
 
         Parameters
         ----------
@@ -196,8 +199,8 @@ class BaseHeads:
         return logits
 
 
-#: What makes logits of the features of a word base.
-Reader = Matcher | WarpingMatcher | BaseHeads
+#: What makes logits of the features of a word base, or of the phonemes of a phoneme network.
+Reader = Matcher | WarpingMatcher | PhraseMatcher | BaseHeads
 
 
 class LogitSource:
@@ -207,7 +210,7 @@ class LogitSource:
     ----------
     network : StreamingNetwork
         It gives logits, or features where there are readers.
-    readers : sequence of Matcher, WarpingMatcher or BaseHeads
+    readers : sequence of Matcher, WarpingMatcher, PhraseMatcher or BaseHeads
         Each gives an array of logits; none where the network gives the logits itself. Their states
         are those that endless silence leaves behind.
     """
@@ -317,6 +320,15 @@ def open_sources(
             places.update(opened.places)
             waiting = opened.unlike
         alone += waiting
+    typed: dict[Any, list[int]] = {}
+    for number, model in enumerate(models):
+        if model.metadata.phrases is not None:
+            own = model.metadata
+            typed.setdefault((model.network, own.front_end, own.streaming), []).append(number)
+    for numbers in typed.values():
+        source, some = _on_phonemes({n: models[n] for n in numbers}, threads, len(sources))
+        sources.append(source)
+        places.update(some)
     alike: dict[Any, list[int]] = {}
     for number in [*alone, *(n for n in range(len(models)) if n not in {*places, *alone})]:
         alike.setdefault(_identity(models[number]), []).append(number)
@@ -329,6 +341,29 @@ def open_sources(
             places[number] = Place(len(sources), 0, 0, width, network.columns, phrases)
         sources.append(LogitSource(network))
     return sources, [places[number] for number in range(len(models))]
+
+
+def _on_phonemes(
+    models: dict[int, ModelFile], threads: int, source: int
+) -> tuple[LogitSource, dict[int, Place]]:
+    """Open the phoneme network of models of typed phrases, and what finds the phrases of each."""
+    first = next(iter(models.values()))
+    alone = replace(
+        first.metadata, task=PHONEME_TASK, labels=OUTPUTS, detector=NO_DETECTOR, phrases=None
+    )
+    network = StreamingNetwork(replace(first, metadata=alone), threads)
+    heard = network.hear_silence(-(-alone.streaming.receptive_field // network.frames))
+    places: dict[int, Place] = {}
+    readers: list[Reader] = []
+    for number, model in models.items():
+        matcher = PhraseMatcher(model)
+        for given in heard:
+            matcher.push(given)
+        places[number] = Place(
+            source, len(readers), 0, len(model.metadata.labels), network.columns, matcher
+        )
+        readers.append(matcher)
+    return LogitSource(network, readers), places
 
 
 def _identity(model: ModelFile) -> Any:

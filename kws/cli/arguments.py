@@ -156,6 +156,26 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     )
 
 
+def add_phrases(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for phrases that are typed.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument(
+        "--phrase",
+        dest="phrases",
+        action="append",
+        metavar="TEXT",
+        help="listen for English words that are typed, without training; give it again for each "
+        "further phrase; phonemes between slashes stand for what no dictionary has: "
+        "'hey /z ao r k/'. Beside it --model may name another phoneme network than the package's, "
+        "and models that listen as well",
+    )
+
+
 def add_output(
     parser: argparse.ArgumentParser, required: bool = True, what: str = "the model file to write"
 ) -> None:

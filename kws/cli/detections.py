@@ -12,7 +12,10 @@ from ..console import quiet
 from ..detections import Detection, detection_values
 from ..errors import ModelError
 from ..group import SpotterGroup
-from ..packaged import find_model
+from ..modelfile import ModelFile
+from ..packaged import PHONEMES, find_model
+from ..phonemes.symbols import PHONEME_TASK
+from ..phonemes.typed import typed_model
 from ..spotter import KeywordSpotter
 
 
@@ -30,7 +33,7 @@ def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> Keywor
     -------
     KeywordSpotter
     """
-    return _open_one(options, options.model, sample_rate)
+    return _open_one(options, find_model(options.model), sample_rate)
 
 
 def open_spotters(
@@ -41,7 +44,7 @@ def open_spotters(
     Parameters
     ----------
     options : argparse.Namespace
-        The parsed arguments; ``model`` is a list, or None.
+        The parsed arguments; ``model`` and ``phrases`` are lists, or None.
     sample_rate : int or None
         Of the audio that will come, in Hz; None for that of the model.
 
@@ -53,13 +56,14 @@ def open_spotters(
     Raises
     ------
     ModelError
-        If a keyword is none of any model's, or a model has none of the keywords that matter.
+        If a keyword is none of any model's, or a model has none of the keywords that matter, or
+        there are phonemes without a phrase.
+    KwsError
+        If a phrase cannot be pronounced.
     """
-    names = options.model or [None]
-    if len(names) == 1:
-        return _open_one(options, names[0], sample_rate)
-    # a model is called as the user called it
-    models = [replace(find_model(name), path=str(name)) for name in names]
+    models = _models(options.model or [], options.phrases or [])
+    if len(models) == 1:
+        return _open_one(options, models[0], sample_rate)
     own = {model.path: model.metadata.keywords for model in models}
     keywords = None
     if options.keywords is not None:
@@ -81,10 +85,34 @@ def open_spotters(
         return SpotterGroup(models, sample_rate, thresholds=thresholds, keywords=keywords)
 
 
+def _models(names: Sequence[Path], phrases: Sequence[str]) -> list[ModelFile]:
+    """Return the models that listen, one of them for phrases that are typed."""
+    if not names and not phrases:
+        return [find_model(None)]
+    found = [find_model(name) for name in names]
+    if len(names) + bool(phrases) > 1:  # a model is called as the user called it
+        found = [replace(model, path=str(name)) for model, name in zip(found, names, strict=True)]
+    networks = [model for model in found if model.metadata.task == PHONEME_TASK]
+    if not phrases:
+        for model in networks:
+            raise _no_phrase(model)
+        return found
+    if len(networks) > 1:
+        raise ModelError(f"{networks[1].path}: is a second phoneme network: leave one out")
+    network = networks[0] if networks else find_model(None, PHONEMES)
+    others = [model for model in found if model.metadata.task != PHONEME_TASK]
+    return [*others, typed_model(network, phrases)]
+
+
+def _no_phrase(model: ModelFile) -> ModelError:
+    return ModelError(f"{model.path}: hears phonemes, and no words: say which with --phrase")
+
+
 def _open_one(
-    options: argparse.Namespace, name: Path | None, sample_rate: int | None
+    options: argparse.Namespace, model: ModelFile, sample_rate: int | None
 ) -> KeywordSpotter:
-    model = find_model(name)
+    if model.metadata.task == PHONEME_TASK:
+        raise _no_phrase(model)
     keywords = options.keywords
     thresholds = None
     if getattr(options, "threshold", None) is not None:

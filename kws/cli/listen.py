@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..console import note
-from .arguments import add_json, add_model, add_threshold
+from .arguments import add_json, add_model, add_phrases, add_threshold
 from .detections import open_spotters
 from .keeping import add_keeping, keeping
 from .reactions import add_reactions, reactions
@@ -19,6 +19,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="number or part of the name of a microphone")
     parser.add_argument("--list-devices", action="store_true", help="show the microphones and stop")
     add_model(parser, several=True)
+    add_phrases(parser)
     add_json(parser)
     add_threshold(parser)
     add_reactions(parser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_json, add_model, add_rate, add_threshold
+from .arguments import add_json, add_model, add_phrases, add_rate, add_threshold
 from .detections import open_spotters
 from .inputs import chunks, each_recording, is_folder
 from .keeping import add_keeping, keeping
@@ -21,6 +21,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "pipe",
     )
     add_model(parser, several=True)
+    add_phrases(parser)
     add_json(parser)
     add_rate(parser)
     add_threshold(parser)

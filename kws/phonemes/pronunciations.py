@@ -10,22 +10,17 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections.abc import Sequence
 
 from ..errors import KwsError
+from .contract import LONGEST_WORD, MOST_WORDS, Phonemes, Phrase
 from .dictionary import dictionary
 from .espeak import ARPABET, espeak_phonemes, has_espeak
 from .graph import EPSILON, Arc, Graph, build_graph, encode
 from .text import words_of
 
-#: The phonemes of a word.
-Phonemes = tuple[str, ...]
-
 #: Pronunciations of a word, at most; those nearest to the dictionary's are kept.
 MOST_PRONUNCIATIONS = 24
-#: Phonemes of a word, at most.
-LONGEST_WORD = 40
-#: Words of a phrase, at most.
-MOST_WORDS = 30
 
 #: What words that link others sound like in a phrase, beside what the dictionary says.
 LINKING: dict[str, tuple[str, ...]] = {
@@ -180,13 +175,36 @@ def phrase_words(phrase: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def phrase_graph(phrase: str) -> Graph:
-    """Return the graph of a phrase: each word in all its pronunciations, one after the other.
+def pronounce_phrase(phrase: str) -> Phrase:
+    """Return the pronunciations of each word of a phrase.
 
     Parameters
     ----------
     phrase : str
         As `phrase_words` takes it.
+
+    Returns
+    -------
+    tuple of tuple of tuple of str
+        For each word its pronunciations.
+
+    Raises
+    ------
+    KwsError
+        If there is no word, or one cannot be pronounced.
+    """
+    return tuple(pronunciations(word) for word in phrase_words(phrase))
+
+
+def phrase_graph(words: Phrase, name: str) -> Graph:
+    """Return the graph of a phrase: each word in all its pronunciations, one after the other.
+
+    Parameters
+    ----------
+    words : tuple of tuple of tuple of str
+        As `pronounce_phrase` returns them.
+    name : str
+        The phrase, for messages.
 
     Returns
     -------
@@ -196,18 +214,18 @@ def phrase_graph(phrase: str) -> Graph:
     Raises
     ------
     KwsError
-        If a word cannot be pronounced.
+        If something is no phoneme, or the graph would be too large.
     """
-    arcs, state = word_arcs([pronunciations(word) for word in phrase_words(phrase)])
-    return build_graph(arcs, 0, [state], f"the phrase {phrase!r:.60}")
+    arcs, state = word_arcs(words)
+    return build_graph(arcs, 0, [state], f"the phrase {name!r:.60}")
 
 
-def word_arcs(words: list[tuple[Phonemes, ...]]) -> tuple[list[Arc], int]:
+def word_arcs(words: Sequence[tuple[Phonemes, ...]]) -> tuple[list[Arc], int]:
     """Return the arcs of an automaton in which words follow each other.
 
     Parameters
     ----------
-    words : list of tuple of tuple of str
+    words : sequence of tuple of tuple of str
         The pronunciations of each word.
 
     Returns

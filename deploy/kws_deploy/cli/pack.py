@@ -7,21 +7,26 @@ import json
 import re
 from pathlib import Path
 
-from kws.cli.arguments import add_output, check_output
+from kws.cli.arguments import add_output, add_phrases, add_threshold, check_output
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
-from kws.modelfile import write_model
+from kws.modelfile import ModelFile, write_model
+from kws.packaged import PHONEMES, find_model
+from kws.phonemes.typed import THRESHOLD, typed_model
 
 
 def _configure_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
+        nargs="?",
         type=Path,
         metavar="NETWORK",
         help="a TFLite network, or a model of the package by name; of a model file, its network "
-        "alone is taken",
+        "alone is taken; with --phrase a phoneme network, that of the package if left out",
     )
+    add_phrases(parser)
+    add_threshold(parser)
     parser.add_argument(
         "--metadata",
         type=Path,
@@ -39,8 +44,14 @@ def _configure_pack(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_pack(options: argparse.Namespace) -> int:
-    from ..pack import digest, join, read_network, template
+    from ..pack import join, read_network, template
 
+    if options.phrases:
+        return _pack_phrases(options)
+    if options.threshold is not None:
+        raise KwsError("--threshold goes with --phrase: a contract says its own")
+    if options.network is None:
+        raise KwsError("name the network to pack, or the phrases to listen for with --phrase")
     if options.template:
         if options.metadata is not None or options.output is not None:
             raise KwsError("--template prints a kws.json: leave out --metadata and --output")
@@ -58,6 +69,25 @@ def _run_pack(options: argparse.Namespace) -> int:
             f"{options.metadata}: labels: still holds the template's label_0 …: name what the "
             "network tells apart, in the order of its output"
         )
+    return _write(options, model)
+
+
+def _pack_phrases(options: argparse.Namespace) -> int:
+    """Write a model file of phrases that are typed."""
+    if options.metadata is not None or options.template:
+        raise KwsError("--phrase needs no contract: leave out --metadata and --template")
+    if options.output is None:
+        raise KwsError("--output is needed: the model file to write")
+    check_output(options.output)
+    threshold = THRESHOLD if options.threshold is None else options.threshold
+    model = typed_model(find_model(options.network, PHONEMES), options.phrases, threshold)
+    return _write(options, model)
+
+
+def _write(options: argparse.Namespace, model: ModelFile) -> int:
+    """Write a model file and say what it is."""
+    from ..pack import digest
+
     write_model(options.output, model.network, model.metadata)
     size = options.output.stat().st_size
     if options.json:

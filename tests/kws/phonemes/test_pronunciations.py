@@ -10,6 +10,7 @@ from kws.phonemes.pronunciations import (
     MOST_PRONUNCIATIONS,
     phrase_graph,
     phrase_words,
+    pronounce_phrase,
     pronunciations,
 )
 
@@ -55,7 +56,7 @@ def test_phonemes_may_be_written_between_slashes():
 
 
 def test_a_phrase_is_its_words_in_all_pronunciations():
-    graph = phrase_graph("the car")
+    graph = phrase_graph(pronounce_phrase("the car"), "the car")
     wanted = {
         encode(one + other) for one in pronunciations("the") for other in pronunciations("car")
     }

@@ -1,0 +1,116 @@
+"""Phrases that were typed are found in a stream, with the score of the best of all paths."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kws.phonemes.graph import encode
+from kws.phonemes.matching import PhraseMatcher, PhraseScores
+from kws.phonemes.pronunciations import pronounce_phrase
+from kws.phonemes.symbols import BLANK_INDEX
+from kws.phonemes.typed import typed_model
+from kws.phonemes.viterbi import UNREACHED, relative
+
+from ...phoneme_network import phoneme_model
+from .synthetic import spoken
+from .test_viterbi import SIGNS, logits_of
+
+WORDS = st.lists(
+    st.lists(st.lists(st.sampled_from(SIGNS), min_size=1, max_size=2), min_size=1, max_size=2),
+    min_size=1,
+    max_size=2,
+)
+
+
+def phrase_of(words):
+    return tuple(tuple(tuple(signs) for signs in word) for word in words)
+
+
+def by_trying(phrase, scores):
+    """Return the best path of all that say a phrase and end with the last frame: score, frames."""
+    wanted = {encode(itertools.chain.from_iterable(one)) for one in itertools.product(*phrase)}
+    alphabet = [BLANK_INDEX, *encode(SIGNS)]
+    found = []
+    for first in range(len(scores)):
+        for said in itertools.product(alphabet, repeat=len(scores) - first):
+            if said[0] == BLANK_INDEX or said[-1] == BLANK_INDEX:
+                continue
+            groups = [
+                (one, sum(scores[first + n, one] for n, _ in group))
+                for one, group in itertools.groupby(enumerate(said), key=lambda pair: pair[1])
+                for group in [list(group)]
+            ]
+            if tuple(one for one, _ in groups if one != BLANK_INDEX) in wanted:
+                found.append((sum(score for _, score in groups), len(said), groups))
+    return max(found, key=lambda one: one[0], default=(-math.inf, 0, []))
+
+
+@given(WORDS, WORDS, st.integers(0, 10**6), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_the_best_path_is_that_of_trying_all(words, others, seed, frames):
+    phrases = phrase_of(words), phrase_of(others)
+    scores = relative(logits_of(seed, frames))
+    followed = PhraseScores(phrases, "it.tflite")
+    for frame in scores:
+        followed.push(frame)
+    for number, phrase in enumerate(phrases):
+        score, age, groups = by_trying(phrase, scores)
+        if score == -math.inf:
+            assert followed.totals[number] < UNREACHED / 2
+            continue
+        assert followed.totals[number] == pytest.approx(score, abs=1e-4)
+        # the path may be another that is as good: that has the same score of course
+        costs = []
+        for one, cost in groups:
+            if one == BLANK_INDEX:
+                costs[-1] += cost
+            else:
+                costs.append(cost)
+        if followed.ages[number] == age:
+            assert followed.worst[number] == pytest.approx(min(costs), abs=1e-4)
+
+
+def test_a_phrase_is_found_wherever_it_is_said():
+    words = pronounce_phrase("good night")
+    said = [sign for word in words for sign in word[0]]
+    logits = np.concatenate(
+        [spoken(["t", "ow", "m"], 1), spoken(said, 2, noise=0.5), spoken(["n", "ay"], 3)]
+    )
+    followed = PhraseScores((words,), "it.tflite")
+    totals, ages = [], []
+    for frame in relative(logits):
+        followed.push(frame)
+        totals.append(float(followed.totals[0]))
+        ages.append(float(followed.ages[0]))
+    best = int(np.argmax(totals))
+    first = len(spoken(["t", "ow", "m"], 1)) + 10
+    assert totals[best] == 0
+    assert best + 1 - ages[best] == first
+    assert sorted(totals)[-4] < -3
+
+
+@given(st.lists(st.integers(1, 9), max_size=20), st.integers(0, 30))
+@settings(max_examples=25, deadline=None)
+def test_steps_of_any_size_and_a_state_in_between_give_the_same(sizes, cut):
+    model = typed_model(phoneme_model(), ["good night", "the light"])
+    logits = spoken(["g", "uh", "d", "n", "ay", "t", "dh", "ax", "l", "ay", "t"], 5, noise=2.0)
+    whole = PhraseMatcher(model).push(logits)
+    matcher = PhraseMatcher(model)
+    pieces, at = [], 0
+    for size in [*sizes, len(logits)]:
+        pieces.append(matcher.push(logits[at : at + size]))
+        at += size
+        if at >= cut:
+            other = PhraseMatcher(model)
+            other.state = matcher.state
+            matcher, cut = other, len(logits)
+    assert (np.concatenate(pieces) == whole).all()
+
+
+def test_a_model_without_phrases_is_refused():
+    with pytest.raises(Exception, match="has no phrases that were typed"):
+        PhraseMatcher(phoneme_model())
