@@ -17,10 +17,10 @@ from .errors import KwsError, ModelError
 from .installing import install_packages
 from .metadata import StreamingContract
 from .modelfile import ModelFile
-from .phonemes.matching import PhraseMatcher
 from .phonemes.symbols import OUTPUTS
 from .prototypes import FEATURES, Matcher
 from .state import Arrays, StateReader
+from .typed.matching import PhraseMatcher
 from .untrusted.gate import admit
 from .warping import WarpingMatcher
 

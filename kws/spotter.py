@@ -181,7 +181,7 @@ class KeywordSpotter:
         ----------
         phrases : sequence of str
             English words, or phonemes between slashes for what no dictionary has; see
-            `kws.phonemes.typed.typed_model`.
+            `kws.typed.model.typed_model`.
         model : str or Path, optional
             A model of phonemes, as `kws.packaged.find_model` finds it; that of the package unless
             said.
@@ -198,7 +198,7 @@ class KeywordSpotter:
         KwsError
             If a phrase cannot be pronounced, or the model is none of phonemes.
         """
-        from .phonemes.typed import typed_model
+        from .typed.model import typed_model
 
         return cls(typed_model(find_model(model, PHONEMES), phrases), **options)
 

@@ -21,14 +21,13 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .errors import ModelError
-from .metadata import NO_DETECTOR
 from .modelfile import HEAD_NAME, ModelFile, network_digest
 from .network import StepNetwork, StreamingNetwork
 from .packaged import WORDS, packaged_model
-from .phonemes.matching import PhraseMatcher
-from .phonemes.symbols import OUTPUTS, PHONEME_TASK
 from .prototypes import FEATURES, Matcher
 from .state import Arrays, StateReader, joined
+from .typed.matching import PhraseMatcher
+from .typed.model import phonemes_of
 from .verification import open_network
 from .warping import WarpingMatcher
 
@@ -347,12 +346,9 @@ def _on_phonemes(
     models: dict[int, ModelFile], threads: int, source: int
 ) -> tuple[LogitSource, dict[int, Place]]:
     """Open the phoneme network of models of typed phrases, and what finds the phrases of each."""
-    first = next(iter(models.values()))
-    alone = replace(
-        first.metadata, task=PHONEME_TASK, labels=OUTPUTS, detector=NO_DETECTOR, phrases=None
-    )
-    network = StreamingNetwork(replace(first, metadata=alone), threads)
-    heard = network.hear_silence(-(-alone.streaming.receptive_field // network.frames))
+    network = StreamingNetwork(phonemes_of(next(iter(models.values()))), threads)
+    field = next(iter(models.values())).metadata.streaming.receptive_field
+    heard = network.hear_silence(-(-field // network.frames))
     places: dict[int, Place] = {}
     readers: list[Reader] = []
     for number, model in models.items():

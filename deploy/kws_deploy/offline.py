@@ -17,6 +17,7 @@ from kws.frontend import log_mel
 from kws.modelfile import ModelFile
 from kws.network import StreamingNetwork, interpreter_class
 from kws.prototypes import FEATURES
+from kws.typed.model import phonemes_of
 from kws_training.networks.tflite import operator_names
 
 #: Logits of a float network may differ by so much: sums of another order.
@@ -88,6 +89,8 @@ def stream_against_whole(
         If the interpreter cannot run the network on more frames than a step's, or no recording is
         as long as a step.
     """
+    if model.metadata.phrases is not None:
+        model = phonemes_of(model)  # the logits of phrases are the runtime's
     metadata = model.metadata
     flat = metadata.enrolled  # its logits are the runtime's, its features are not
     with quiet():

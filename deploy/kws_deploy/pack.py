@@ -126,7 +126,7 @@ def join(network: bytes, metadata: Path) -> ModelFile:
             )
     values["network"] = {"bytes": len(network), "sha256": digest}
     model = parse_model(_joined(network, values, metadata), str(metadata))
-    _run(model)
+    run_once(model)
     return model
 
 
@@ -150,8 +150,13 @@ def _joined(network: bytes, values: dict[str, Any], metadata: Path) -> bytes:
     return stream.getvalue()
 
 
-def _run(model: ModelFile) -> None:
+def run_once(model: ModelFile) -> None:
     """Build the runtime and run a step of noise.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Any model.
 
     Raises
     ------

@@ -15,8 +15,8 @@ from ..group import SpotterGroup
 from ..modelfile import ModelFile
 from ..packaged import PHONEMES, find_model
 from ..phonemes.symbols import PHONEME_TASK
-from ..phonemes.typed import typed_model
 from ..spotter import KeywordSpotter
+from ..typed.model import typed_model
 
 
 def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> KeywordSpotter:

@@ -27,7 +27,7 @@ Phrase = tuple[tuple[Phonemes, ...], ...]
 
 @dataclass(frozen=True)
 class PhraseContract:
-    """How logits of phonemes become logits of phrases: see `kws.phonemes.matching`.
+    """How logits of phonemes become logits of phrases: see `kws.typed.matching`.
 
     Attributes
     ----------

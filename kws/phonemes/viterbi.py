@@ -52,6 +52,27 @@ def relative(logits: Float32, blank: float = 0.0) -> Float32:
     return np.asarray(np.fmax(scores, np.float32(LOWEST)), np.float32)
 
 
+def log_posteriors(logits: Float32) -> Float32:
+    """Return the logarithms of the posteriors of the blank and the phonemes.
+
+    Parameters
+    ----------
+    logits : float32 (frames, outputs)
+        What a phoneme network gives, in the order of `kws.phonemes.symbols.OUTPUTS`.
+
+    Returns
+    -------
+    float32 (frames, outputs - 1)
+        `LOWEST` .. 0; the voice is left out.
+    """
+    scores = logits[:, :VOICE_INDEX] - np.maximum.reduce(
+        logits[:, :VOICE_INDEX], axis=1, keepdims=True
+    )
+    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
+    # numbers that are none count as the worst
+    return np.asarray(np.fmax(scores, np.float32(LOWEST)), np.float32)
+
+
 class Recursion:
     """The scores of the best paths to all nodes of a graph, and how a frame changes them.
 
@@ -61,13 +82,17 @@ class Recursion:
     ----------
     graph : Graph
         What may be said.
+    summed : bool
+        Whether scores are those of all paths together, whose probabilities are added (the forward
+        algorithm), in place of the best one's. Which path is the best is told in either case by
+        where most comes from.
 
     Attributes
     ----------
     phone, blank : float32 (nodes,)
         The scores.
     leave : float32 (nodes,)
-        The higher of both.
+        Both together: the higher one, or their sum.
     entered : bool (nodes,)
         Whether the best path to each phoneme came by an arc with the latest frame.
     winners : int64 (nodes,)
@@ -81,7 +106,9 @@ class Recursion:
         The first arc into each node.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, summed: bool = False) -> None:
+        self._join = np.logaddexp if summed else np.maximum
+        self._summed = summed
         count = graph.nodes
         same = graph.labels[graph.sources] == graph.labels[graph.targets]
         origins = np.concatenate(
@@ -112,6 +139,17 @@ class Recursion:
         self._values[:] = UNREACHED
         self.phone[:] = UNREACHED
 
+    def restore(self, phone: Float32, blank: Float32) -> None:
+        """Go on with scores that were taken before.
+
+        Parameters
+        ----------
+        phone, blank : float32 (nodes,)
+            The attributes, as they were.
+        """
+        self.phone[:], self.blank[:] = phone, blank
+        self._join(self.phone, self.blank, out=self.leave)
+
     def step(self, scores: Float32, entry: float) -> None:
         """Take the next frame.
 
@@ -133,14 +171,16 @@ class Recursion:
         self.winners[self._targets[hits]] = hits  # of several the last
         np.greater(best, phone, out=self.entered)
         np.greater(phone, blank, out=self.to_blank)
-        np.maximum(blank, phone, out=blank)
+        if self._summed:
+            np.logaddexp.reduceat(arcs, self.first_arc, out=best)
+        self._join(blank, phone, out=blank)
         blank += scores[BLANK_INDEX]
-        np.maximum(best, phone, out=phone)
+        self._join(best, phone, out=phone)
         phone += scores.take(self._labels, out=self._said, mode="clip")
         # a score that stays far behind must not fall for ever
         np.maximum(blank, UNREACHED, out=blank)
         np.maximum(phone, UNREACHED, out=phone)
-        np.maximum(phone, blank, out=self.leave)
+        self._join(phone, blank, out=self.leave)
 
 
 @dataclass(frozen=True, eq=False)

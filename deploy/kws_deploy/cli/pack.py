@@ -7,13 +7,14 @@ import json
 import re
 from pathlib import Path
 
-from kws.cli.arguments import add_output, add_phrases, add_threshold, check_output
+from kws.cli.arguments import add_output, add_phrases, add_threshold, check_output, per_hour
 from kws.cli.verb import Verb
 from kws.console import note
 from kws.errors import KwsError
 from kws.modelfile import ModelFile, write_model
 from kws.packaged import PHONEMES, find_model
-from kws.phonemes.typed import THRESHOLD, typed_model
+from kws.typed.model import typed_model
+from kws.typed.scaling import RATE, threshold_for
 
 
 def _configure_pack(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,13 @@ def _configure_pack(parser: argparse.ArgumentParser) -> None:
     )
     add_phrases(parser)
     add_threshold(parser)
+    parser.add_argument(
+        "--false-accepts-per-hour",
+        type=per_hour,
+        metavar="R",
+        help="with --phrase, in place of --threshold: how often each phrase may fire by itself in "
+        f"speech, as far as is known without recordings; {RATE:g} if left out",
+    )
     parser.add_argument(
         "--metadata",
         type=Path,
@@ -48,8 +56,8 @@ def _run_pack(options: argparse.Namespace) -> int:
 
     if options.phrases:
         return _pack_phrases(options)
-    if options.threshold is not None:
-        raise KwsError("--threshold goes with --phrase: a contract says its own")
+    if options.threshold is not None or options.false_accepts_per_hour is not None:
+        raise KwsError("thresholds go with --phrase: a contract says its own")
     if options.network is None:
         raise KwsError("name the network to pack, or the phrases to listen for with --phrase")
     if options.template:
@@ -74,13 +82,21 @@ def _run_pack(options: argparse.Namespace) -> int:
 
 def _pack_phrases(options: argparse.Namespace) -> int:
     """Write a model file of phrases that are typed."""
+    from ..pack import run_once
+
     if options.metadata is not None or options.template:
         raise KwsError("--phrase needs no contract: leave out --metadata and --template")
     if options.output is None:
         raise KwsError("--output is needed: the model file to write")
+    rate = options.false_accepts_per_hour
+    if rate is not None and options.threshold is not None:
+        raise KwsError("--threshold and --false-accepts-per-hour say the same: leave one out")
     check_output(options.output)
-    threshold = THRESHOLD if options.threshold is None else options.threshold
+    threshold = threshold_for(RATE if rate is None else rate)
+    if options.threshold is not None:
+        threshold = options.threshold
     model = typed_model(find_model(options.network, PHONEMES), options.phrases, threshold)
+    run_once(model)
     return _write(options, model)
 
 
@@ -90,18 +106,20 @@ def _write(options: argparse.Namespace, model: ModelFile) -> int:
 
     write_model(options.output, model.network, model.metadata)
     size = options.output.stat().st_size
+    keywords = model.metadata.keywords
     if options.json:
         values = {
             "model": str(options.output),
             "bytes": size,
             "sha256": digest(model),
-            "keywords": list(model.metadata.keywords),
+            "keywords": list(keywords),
         }
         print(json.dumps(values, indent=1))
     else:
         print(
-            f"wrote {options.output} ({size / 1000:.0f} kB, {len(model.metadata.keywords)} "
-            f"keywords); the runtime has run a step of it: kws inspect {options.output}"
+            f"wrote {options.output} ({size / 1000:.0f} kB, {len(keywords)} "
+            f"keyword{'s' * (len(keywords) != 1)}); the runtime has run a step of it: "
+            f"kws inspect {options.output}"
         )
     return 0
 

@@ -16,7 +16,7 @@ from kws.group import SpotterGroup
 from kws.metadata import WAKE_WORDS
 from kws.modelfile import SCHEMA_WITH_PHRASES, pack, parse_model, read_model, write_model
 from kws.packaged import packaged_model
-from kws.phonemes.typed import typed_model
+from kws.typed.model import typed_model
 
 from ...phoneme_network import phoneme_model, tones
 

@@ -1,4 +1,4 @@
-"""Phrases that were typed are found in a stream, with the score of the best of all paths."""
+"""Phrases that were typed are found in a stream, with the score of all paths together."""
 
 import itertools
 import math
@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.phonemes.graph import encode
-from kws.phonemes.matching import PhraseMatcher, PhraseScores
 from kws.phonemes.pronunciations import pronounce_phrase
 from kws.phonemes.symbols import BLANK_INDEX
-from kws.phonemes.typed import typed_model
-from kws.phonemes.viterbi import UNREACHED, relative
+from kws.phonemes.viterbi import UNREACHED, log_posteriors
+from kws.typed.matching import PhraseMatcher, PhraseScores
+from kws.typed.model import typed_model
 
 from ...phoneme_network import phoneme_model
-from .synthetic import spoken
-from .test_viterbi import SIGNS, logits_of
+from ..phonemes.synthetic import spoken
+from ..phonemes.test_viterbi import SIGNS, logits_of
 
 WORDS = st.lists(
     st.lists(st.lists(st.sampled_from(SIGNS), min_size=1, max_size=2), min_size=1, max_size=2),
@@ -31,7 +31,7 @@ def phrase_of(words):
 
 
 def by_trying(phrase, scores):
-    """Return the best path of all that say a phrase and end with the last frame: score, frames."""
+    """Return the score of all alignments that say a phrase and end with the last frame."""
     wanted = {encode(itertools.chain.from_iterable(one)) for one in itertools.product(*phrase)}
     alphabet = [BLANK_INDEX, *encode(SIGNS)]
     found = []
@@ -39,39 +39,31 @@ def by_trying(phrase, scores):
         for said in itertools.product(alphabet, repeat=len(scores) - first):
             if said[0] == BLANK_INDEX or said[-1] == BLANK_INDEX:
                 continue
-            groups = [
-                (one, sum(scores[first + n, one] for n, _ in group))
-                for one, group in itertools.groupby(enumerate(said), key=lambda pair: pair[1])
-                for group in [list(group)]
-            ]
-            if tuple(one for one, _ in groups if one != BLANK_INDEX) in wanted:
-                found.append((sum(score for _, score in groups), len(said), groups))
-    return max(found, key=lambda one: one[0], default=(-math.inf, 0, []))
+            if tuple(one for one, _ in itertools.groupby(said) if one != BLANK_INDEX) in wanted:
+                found.append(sum(scores[first + n, one] for n, one in enumerate(said)))
+    return np.logaddexp.reduce(found) if found else -math.inf
 
 
 @given(WORDS, WORDS, st.integers(0, 10**6), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
-def test_the_best_path_is_that_of_trying_all(words, others, seed, frames):
+def test_the_score_is_that_of_trying_all(words, others, seed, frames):
     phrases = phrase_of(words), phrase_of(others)
-    scores = relative(logits_of(seed, frames))
+    scores = log_posteriors(logits_of(seed, frames))
     followed = PhraseScores(phrases, "it.tflite")
     for frame in scores:
         followed.push(frame)
     for number, phrase in enumerate(phrases):
-        score, age, groups = by_trying(phrase, scores)
+        # the graph may end with several phonemes, of which the likelier counts
+        ends = {one[-1] for one in map(tuple, phrase[-1])}
+        score = max(
+            by_trying((*phrase[:-1], tuple(w for w in phrase[-1] if w[-1] == end)), scores)
+            for end in ends
+        )
         if score == -math.inf:
             assert followed.totals[number] < UNREACHED / 2
-            continue
-        assert followed.totals[number] == pytest.approx(score, abs=1e-4)
-        # the path may be another that is as good: that has the same score of course
-        costs = []
-        for one, cost in groups:
-            if one == BLANK_INDEX:
-                costs[-1] += cost
-            else:
-                costs.append(cost)
-        if followed.ages[number] == age:
-            assert followed.worst[number] == pytest.approx(min(costs), abs=1e-4)
+        else:
+            assert followed.totals[number] == pytest.approx(score, abs=1e-3)
+            assert 1 <= followed.ages[number] <= frames
 
 
 def test_a_phrase_is_found_wherever_it_is_said():
@@ -82,14 +74,14 @@ def test_a_phrase_is_found_wherever_it_is_said():
     )
     followed = PhraseScores((words,), "it.tflite")
     totals, ages = [], []
-    for frame in relative(logits):
+    for frame in log_posteriors(logits):
         followed.push(frame)
         totals.append(float(followed.totals[0]))
         ages.append(float(followed.ages[0]))
     best = int(np.argmax(totals))
     first = len(spoken(["t", "ow", "m"], 1)) + 10
-    assert totals[best] == 0
-    assert best + 1 - ages[best] == first
+    assert totals[best] > -0.5
+    assert abs(best + 1 - ages[best] - first) <= 2  # a phoneme of two frames may begin with either
     assert sorted(totals)[-4] < -3
 
 

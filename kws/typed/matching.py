@@ -1,7 +1,9 @@
 """Phrases that were typed, found in a stream of phonemes.
 
-A phrase may begin with any frame. Its cost is what the best path through its graph costs against
-the free loop of phonemes, which says in each frame what is most probable (`kws.phonemes.viterbi`).
+A phrase may begin with any frame. Its score is the logarithm of the probability that its phonemes
+are said from there to now, summed over all alignments and all beginnings (the forward algorithm of
+connectionist temporal classification, Graves et al., 2006). A filler, which could say anything,
+needs no graph of its own: the probabilities of all that could have been said add up to one.
 """
 
 from __future__ import annotations
@@ -11,18 +13,11 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import KwsError, ModelError
 from ..modelfile import ModelFile
-from .contract import Phrase
-from .graph import disjoint
-from .pronunciations import phrase_graph
-from .viterbi import Recursion, relative
-
-#: Rows of what a path remembers: output frames since it began, ...
-_AGE = 0
-#: ... its score before the present phoneme, ...
-_BEFORE = 1
-#: ... and that of the worst phoneme before the present one.
-_WORST = 2
-_ROWS = 3
+from ..phonemes.contract import Phrase
+from ..phonemes.graph import disjoint
+from ..phonemes.pronunciations import phrase_graph
+from ..phonemes.viterbi import Recursion, log_posteriors
+from .scaling import phrase_length
 
 
 class PhraseScores:
@@ -38,12 +33,9 @@ class PhraseScores:
     Attributes
     ----------
     totals : float32 (phrases,)
-        Score of the best path of each phrase whose last phoneme is said in the latest frame: at
-        most 0.
+        Score of each phrase whose last phoneme is said in the latest frame.
     ages : float32 (phrases,)
-        Output frames since that path began, the latest included.
-    worst : float32 (phrases,)
-        Score of its worst phoneme, at most 0.
+        Output frames since it began, by the best alignment, the latest included.
     lengths : float32 (phrases,)
         Phonemes of each phrase, as it is said with care.
     """
@@ -52,7 +44,7 @@ class PhraseScores:
         graphs = [phrase_graph(one, f"{number} of {path}") for number, one in enumerate(phrases)]
         graph = disjoint(graphs)
         self._count = graph.nodes
-        self._recursion = Recursion(graph)
+        self._recursion = Recursion(graph, summed=True)
         ends = [np.flatnonzero(one.ends) for one in graphs]
         firsts = np.cumsum([0, *(one.nodes for one in graphs)])[:-1]
         most = max(map(len, ends))
@@ -63,30 +55,25 @@ class PhraseScores:
                 for first, own in zip(firsts, ends, strict=True)
             ]
         )
-        self.lengths = np.array([sum(len(word[0]) for word in one) for one in phrases], np.float32)
-        shape = _ROWS, self._count
-        self._phone = np.zeros(shape, np.float32)
-        self._blank = np.zeros(shape, np.float32)
+        self.lengths = np.array([phrase_length(one) for one in phrases], np.float32)
+        # output frames since the best path to each node began: in its phoneme, in a blank after it
+        self._phone = np.zeros(self._count, np.float32)
+        self._blank = np.zeros(self._count, np.float32)
         # of what an arc may leave: a node after anything, a node after a blank, the beginning
-        self._left = np.zeros((_ROWS, 2 * self._count + 1), np.float32)
+        self._left = np.zeros(2 * self._count + 1, np.float32)
         self.totals = np.empty(len(phrases), np.float32)
         self.ages = np.empty(len(phrases), np.float32)
-        self.worst = np.empty(len(phrases), np.float32)
 
     @property
     def state(self) -> Float32:
         """What the next scores depend on, a copy."""
         recursion = self._recursion
-        return np.concatenate(
-            [recursion.phone[None], recursion.blank[None], self._phone, self._blank]
-        )
+        return np.stack([recursion.phone, recursion.blank, self._phone, self._blank])
 
     @state.setter
     def state(self, rows: Float32) -> None:
-        recursion = self._recursion
-        recursion.phone[:], recursion.blank[:] = rows[0], rows[1]
-        np.maximum(recursion.phone, recursion.blank, out=recursion.leave)
-        self._phone[:], self._blank[:] = rows[2 : 2 + _ROWS], rows[2 + _ROWS :]
+        self._recursion.restore(rows[0], rows[1])
+        self._phone[:], self._blank[:] = rows[2], rows[3]
 
     def push(self, scores: Float32) -> None:
         """Take the next output frame, and update the attributes.
@@ -94,29 +81,24 @@ class PhraseScores:
         Parameters
         ----------
         scores : float32 (outputs - 1,)
-            As `kws.phonemes.viterbi.relative` gives them.
+            As `kws.phonemes.viterbi.log_posteriors` gives them.
         """
         recursion, count, left = self._recursion, self._count, self._left
         phone, blank = self._phone, self._blank
-        phone[_AGE] += 1
-        blank[_AGE] += 1
-        # what a path remembers when it leaves a node: the phoneme that it has said has a score now
-        behind = recursion.blank > recursion.phone
-        left[:, :count] = np.where(behind, blank, phone)
-        left[:, count:-1] = blank
-        for part, of in ((left[:, :count], recursion.leave), (left[:, count:-1], recursion.blank)):
-            np.minimum(part[_WORST], of - part[_BEFORE], out=part[_WORST])
-            part[_BEFORE] = of
-        left[_AGE, -1] = 1
+        phone += 1
+        blank += 1
+        left[count:-1] = blank
+        left[:count] = phone
+        np.copyto(left[:count], blank, where=recursion.blank > recursion.phone)
+        left[-1] = 1
         recursion.step(scores, 0.0)
         np.copyto(blank, phone, where=recursion.to_blank)
         origins = recursion.origins.take(recursion.winners)
-        np.copyto(phone, left.take(origins, axis=1), where=recursion.entered)
+        np.copyto(phone, left.take(origins), where=recursion.entered)
         at_ends = recursion.phone.take(self._ends)
         best = np.take_along_axis(self._ends, at_ends.argmax(axis=1)[:, None], axis=1)[:, 0]
         recursion.phone.take(best, out=self.totals)
-        phone[_AGE].take(best, out=self.ages)
-        np.minimum(phone[_WORST][best], self.totals - phone[_BEFORE][best], out=self.worst)
+        phone.take(best, out=self.ages)
 
 
 class PhraseMatcher:
@@ -174,7 +156,7 @@ class PhraseMatcher:
         if len(self._ages) != len(found):
             self._ages = np.zeros(found.shape, np.float32)
         scores = self._scores
-        for number, frame in enumerate(relative(logits)):
+        for number, frame in enumerate(log_posteriors(logits)):
             scores.push(frame)
             np.divide(scores.totals, scores.lengths, out=found[number])
             self._ages[number] = scores.ages

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import KwsError
-from ..metadata import LONGEST_LABEL, WAKE_WORDS, DetectorDefaults, Metadata, is_label
+from ..metadata import (
+    LONGEST_LABEL,
+    NO_DETECTOR,
+    WAKE_WORDS,
+    DetectorDefaults,
+    Metadata,
+    is_label,
+)
 from ..modelfile import ModelFile, pack, parse_model
-from .contract import MOST_PHRASES, Phrase, PhraseContract
-from .pronunciations import pronounce_phrase
+from ..phonemes.contract import MOST_PHRASES, Phrase, PhraseContract
+from ..phonemes.pronunciations import pronounce_phrase
+from ..phonemes.symbols import OUTPUTS, PHONEME_TASK
 from .scaling import SLOPE, centre_of
-from .symbols import PHONEME_TASK
 
 #: Score from which a phrase is detected unless the user says otherwise.
 THRESHOLD = 0.5
@@ -83,6 +91,30 @@ def typed_model(
         phrases=PhraseContract(words, SLOPE, tuple(map(centre_of, words))),
     )
     return parse_model(pack(model.network, metadata), model.path)
+
+
+def phonemes_of(model: ModelFile) -> ModelFile:
+    """Return the model of phonemes that a model of typed phrases was made of.
+
+    Parameters
+    ----------
+    model : ModelFile
+        With a `kws.phonemes.contract.PhraseContract`.
+
+    Returns
+    -------
+    ModelFile
+        The same network, as a model of phonemes.
+    """
+    metadata = replace(
+        model.metadata,
+        task=PHONEME_TASK,
+        labels=OUTPUTS,
+        detector=NO_DETECTOR,
+        operating_points=(),
+        phrases=None,
+    )
+    return replace(model, metadata=metadata)
 
 
 def _seconds(phrase: Phrase) -> float:

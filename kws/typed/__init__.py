@@ -1,0 +1,1 @@
+"""Phrases that are typed: model files of them, and how they are found in a stream."""
