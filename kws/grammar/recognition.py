@@ -15,6 +15,8 @@ from .parsing import Parse
 
 #: Bytes that the way back of one utterance may take, at most.
 MOST_MEMORY = 32_000_000
+#: Frames from one look at a voice that goes on after the last phoneme to the next.
+SETTLED_EVERY = 5
 #: Bytes of it per node of the graph and frame, about.
 BYTES_PER_NODE = 3
 
@@ -28,13 +30,17 @@ class RecognitionConfig:
     voice : VoiceConfig
         When speech begins and is quiet.
     complete : float
-        Seconds of quiet that end an utterance after which nothing else can follow.
+        Seconds of quiet that end an utterance which is understood, and after which nothing else can
+        follow.
     quiet : float
-        Seconds of quiet that end one which may be complete.
+        Seconds of quiet that end one which is understood, and may go on.
     pause : float
-        Seconds of quiet that end one which is not complete: people think.
+        Seconds of quiet that end any other: people think.
     settled : float
-        Seconds after the last phoneme that end a complete utterance, whatever is heard there.
+        Seconds after the last phoneme that end one which is understood, whatever is heard there.
+    unfinished : float
+        Natural logarithm by which the best path may be ahead of the best that may end here: where
+        it is farther ahead, the utterance is not complete.
     lead : float
         Seconds before the voice that belong to an utterance.
     longest : float
@@ -60,8 +66,9 @@ class RecognitionConfig:
     voice: VoiceConfig = field(default_factory=VoiceConfig)
     complete: float = 0.2
     quiet: float = 0.36
-    pause: float = 0.8
-    settled: float = 0.8
+    pause: float = 1.0
+    settled: float = 1.5
+    unfinished: float = 5.0
     lead: float = 0.3
     longest: float = 20.0
     shortest: float = 0.2
@@ -69,7 +76,7 @@ class RecognitionConfig:
     outside: float = 2.0
     slope: float = 2.0
     centre: float = -2.0
-    worst: float = 0.5
+    worst: float = 0.3
     threshold: float = 0.5
     delay: float = 0.1
 
@@ -197,37 +204,41 @@ class UtteranceRecognizer:
     def _ended(self) -> bool:
         """Tell whether the utterance has ended with the latest frame."""
         decoder, config = self._decoder, self._config
-        if decoder.full:
-            return True
         quiet = self._gate.voice.quiet * self._seconds
-        ended = decoder.ended_score >= decoder.best_score
-        if ended and decoder.frames % 5 == 0 and self._settled():
+        if decoder.full or quiet >= config.pause:
             return True
-        if not self._gate.voice.quiet:
+        if decoder.ended_score < decoder.best_score - config.unfinished:
             return False
-        if decoder.ended:
-            return quiet >= config.complete
-        return quiet >= (config.quiet if ended else config.pause)
+        if quiet >= (config.complete if decoder.ended else config.quiet):
+            return self._understood(0.0)
+        return decoder.frames % SETTLED_EVERY == 0 and self._understood(config.settled)
 
-    def _settled(self) -> bool:
-        """Tell whether the last phoneme of the best path is long past."""
+    def _understood(self, settled: float) -> bool:
+        """Tell whether something is understood whose last phoneme is so many seconds past."""
         path = self._decoder.best()
         if path is None:
             return False
-        return (self._decoder.frames - int(path.last[-1])) * self._seconds >= self._config.settled
+        if (self._decoder.frames - int(path.last[-1])) * self._seconds < settled:
+            return False
+        parse = self._compiled.parse(path.labels.tolist())
+        return parse is not None and self._sure(path, parse) >= self._config.threshold
+
+    def _sure(self, path: Path, parse: Parse) -> float:
+        """Return the confidence of a path."""
+        worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
+        score = path.score / len(path.labels)
+        return self._confidence(min(score, self._config.worst * worst))
 
     def _result(self, start: float, end: float) -> CommandResult:
         """Say what the utterance was whose voice begins and ends there, in seconds."""
         path = self._decoder.best()
         if path is None:
             return CommandResult(None, {}, 0.0, start, end)
-        score = path.score / len(path.labels)
         parse = self._compiled.parse(path.labels.tolist())
-        if parse is not None:
-            worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
-            score = min(score, self._config.worst * worst)
-        confidence = self._confidence(score)
-        if parse is None or confidence < self._config.threshold:
+        if parse is None:
+            return CommandResult(None, {}, 0.0, start, end)
+        confidence = self._sure(path, parse)
+        if confidence < self._config.threshold:
             return CommandResult(None, {}, confidence, start, end)
         words = self._words(parse, path)
         return CommandResult(

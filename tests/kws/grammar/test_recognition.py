@@ -21,7 +21,7 @@ from kws.phonemes.symbols import OUTPUTS, VOICE_INDEX
 from ..phonemes.synthetic import spoken
 from .texts import LIGHTS
 
-CONFIG = RecognitionConfig(delay=0.0, blank=0.0)
+CONFIG = RecognitionConfig(delay=0.0, blank=0.0, worst=0.6)
 #: Frames that nobody speaks in around each utterance: a second.
 AROUND = 50
 
@@ -113,9 +113,9 @@ def test_speech_that_never_ends_gives_a_result(lights: CompiledGrammar) -> None:
     endless[:, VOICE_INDEX] = 5.0  # a television, say
     logits = np.concatenate([logits[:-AROUND], endless])
     recognizer = UtteranceRecognizer(lights, 0.02, CONFIG)
-    first = recognizer.push(logits[: len(logits) - len(endless) + 60])
+    first = recognizer.push(logits[: len(logits) - len(endless) + 90])
     assert [one.intent for one in first] == ["switchLights"]  # settled
-    rest = recognizer.push(logits[len(logits) - len(endless) + 60 :])
+    rest = recognizer.push(logits[len(logits) - len(endless) + 90 :])
     assert {one.intent for one in rest} == {None}
 
 
