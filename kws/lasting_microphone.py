@@ -99,19 +99,19 @@ class LastingMicrophone:
             chunk = next(self._microphone)
         except AudioError as error:
             self._say(f"{error} Waiting for it to come back")
-            chunk = self._come_back()
-            self._interrupted(_now() - began)
+            self.interruptions += 1
+            try:
+                chunk = self._come_back()
+            finally:  # Ctrl-C may end the wait
+                self.missed_seconds += _now() - began
             self._say(f"microphone {self.name!r} is back after {_now() - began:.1f} s")
         else:
             waited = _now() - began
             if waited > LONGEST_WAIT:
-                self._interrupted(waited)
+                self.interruptions += 1
+                self.missed_seconds += waited
                 self._say(f"microphone {self.name!r}: no sound came for {waited:.1f} s: it goes on")
         return chunk if self._resampler is None else self._resampler.push(chunk)
-
-    def _interrupted(self, seconds: float) -> None:
-        self.interruptions += 1
-        self.missed_seconds += seconds
 
     def _come_back(self) -> Float32:
         """Wait for the device, and return its first chunk."""
