@@ -5,8 +5,8 @@
 
 Phrases of one to four words that the dictionary has, drawn at random, are followed through speech
 in which hardly any of them is said. Each gives the score per phoneme above which so many peaks per
-hour lie, for `RATES`. A straight line through all of them, ln(rate) against the score and one over
-the number of phonemes, is what makes a threshold mean the same for every phrase.
+hour lie, for `RATES`. A line through all of them, the score against ln(rate) and one over the
+number of phonemes, is what makes a threshold mean the same for every phrase.
 """
 
 from __future__ import annotations
@@ -60,13 +60,12 @@ class Scaling:
     Attributes
     ----------
     slope : float
-        ln(rate) falls by so much per unit of score per phoneme.
+        ln(rate) falls by so much per unit of score per phoneme, of one phrase.
     centre, per_length : float
         At `kws.typed.scaling.RATE` a phrase of n phonemes has the score ``centre +
         per_length / n``.
     spread : float
-        Standard deviation of ln(rate) around the line: how many times a phrase's rate differs from
-        what its threshold promises.
+        Standard deviation of the scores around the line.
     phrases : int
     hours : float
         Of speech.
@@ -130,26 +129,24 @@ def follow(model: ModelFile, phrases: Sequence[str], folders: Sequence[Path]) ->
 
 
 def fit(lengths: Float32, found: Sequence[npt.NDArray[Any]], hours: float) -> Scaling:
-    """Fit ln(rate) = a - slope * score + b / length."""
-    rows, rates = [], []
+    """Fit the score: ``centre + per_length / length - ln(rate / RATE) / slope``.
+
+    The score and not the rate is what is fitted, since phrases differ in the score and not in the
+    rates at which it is read.
+    """
+    rows, scores = [], []
     for length, own in zip(lengths, found, strict=True):
         for rate in RATES:
             number = round(rate * hours) - 1
             if 0 <= number < len(own):
-                rows.append((1.0, own[number], 1 / length))
-                rates.append(math.log((number + 1) / hours))
+                rows.append((1.0, 1 / length, -math.log((number + 1) / hours / RATE)))
+                scores.append(float(own[number]))
     if len(rows) < 3 * len(RATES):
         raise KwsError(f"{hours:.2f} h of speech are too few: give an hour or more")
-    (base, score, per_length), *_ = np.linalg.lstsq(np.array(rows), np.array(rates), rcond=None)
-    slope = -float(score)
-    spread = float(np.std(np.array(rates) - np.array(rows) @ (base, score, per_length)))
+    (centre, per_length, step), *_ = np.linalg.lstsq(np.array(rows), np.array(scores), rcond=None)
+    spread = float(np.std(np.array(scores) - np.array(rows) @ (centre, per_length, step)))
     return Scaling(
-        slope,
-        float(base - math.log(RATE)) / slope,
-        float(per_length) / slope,
-        spread,
-        len(found),
-        hours,
+        1 / float(step), float(centre), float(per_length), spread, len(found), float(hours)
     )
 
 
@@ -174,12 +171,13 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError(f"{model.path}: is no model of phonemes")
     phrases = random_phrases(options.phrases, options.seed)
     scaling = fit(*follow(model, phrases, options.background))
+    times = math.exp(scaling.slope * scaling.spread)
     print(
         f"SLOPE = {scaling.slope:.2f}\nCENTRE = {scaling.centre:.3f}\n"
         f"PER_LENGTH = {scaling.per_length:.3f}\n"
-        f"{scaling.phrases} phrases over {scaling.hours:.2f} h of speech; the rate of a phrase is "
-        f"{math.exp(scaling.spread):.1f} times what its threshold promises, or a share of it "
-        "(one standard deviation)"
+        f"{scaling.phrases} phrases over {scaling.hours:.2f} h of speech; scores are "
+        f"{scaling.spread:.2f} around the line (one standard deviation), so that a phrase fires "
+        f"{times:.1f} times as often as its threshold promises, or that much less"
     )
     if options.json is not None:
         values = {"scaling": asdict(scaling), "machine": asdict(read_machine()), **origin()}

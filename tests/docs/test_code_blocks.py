@@ -53,6 +53,9 @@ NOT_RUN = {
         "tests/training/wake_words/test_train.py",
     ),
     "kws understand": ("needs a phoneme network", "tests/kws/test_command_recognizer.py"),
+    "kws spot --phrase": ("needs a phoneme network", "tests/kws/cli/test_phrases.py"),
+    "kws listen --phrase": ("needs a phoneme network", "tests/kws/cli/test_phrases.py"),
+    "kws pack --phrase": ("needs a phoneme network", "tests/deploy/cli/test_pack_phrases.py"),
     "kws transcribe": ("needs a phoneme network", "tests/kws/test_command_recognizer.py"),
     "kws evaluate phonemes.tflite --task": (
         "needs a phoneme network",
@@ -97,6 +100,10 @@ NOT_RUN = {
 #: Pages whose Python is not run here: why, and which test does it.
 PYTHON_NOT_RUN = {
     "docs/hub.md": ("needs the Hub", "tests/kws/hub/test_page.py"),
+    "docs/typed_phrases.md": (
+        "needs a phoneme network",
+        "tests/kws/typed/test_model.py",
+    ),
     "docs/spoken_commands.md": (
         "needs a phoneme network",
         "tests/kws/test_command_recognizer.py",
