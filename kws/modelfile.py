@@ -11,7 +11,6 @@ import io
 import json
 import math
 import stat
-import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
@@ -25,6 +24,8 @@ from .errors import ModelError
 from .fields import FieldReader
 from .files import whole_file
 from .metadata import Metadata, StreamingContract, parse_metadata
+from .npy import read_array_header
+from .zips import is_bounded
 
 #: Version of the contract, and of that with a verifier or with phrases that were typed: a reader
 #: that knows none must refuse the file, whose thresholds are not those of the first network alone,
@@ -333,8 +334,8 @@ def _entry(content: bytes, name: str, most: int) -> bytes:
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entry = archive.getinfo(name)
-        if entry.file_size > most or entry.flag_bits & 1:
-            raise ModelError(f"{name} is too large or encrypted")
+        if entry.file_size > most or not is_bounded(entry):
+            raise ModelError(f"{name} is too large, encrypted, or not compressed by Deflate")
         with archive.open(entry) as stream:
             return stream.read(most + 1)
 
@@ -346,23 +347,16 @@ def _array(content: bytes, name: Any) -> npt.NDArray[Any]:
     try:
         data = _entry(content, name, MAX_ARRAY_BYTES)
         # a header that asks for more than the entry holds must not take memory
-        stream = io.BytesIO(data)
-        version = np.lib.format.read_magic(stream)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read_header(stream)
-        if dtype not in (np.float32, np.float16, np.int8) or fortran or len(shape) != ARRAYS[name]:
-            raise ModelError(f"{name} is an array of {dtype} {shape}, which none is")
-        count = math.prod(shape)
-        if not 0 < count * dtype.itemsize == len(data) - stream.tell():
-            raise ModelError(f"{name} is cut off, or longer than it says")
-        array = np.frombuffer(data, dtype, count, stream.tell()).reshape(shape)
+        header = read_array_header(io.BytesIO(data), len(data))
     except KeyError:
-        raise ModelError(f"{name} is missing, or of a later NumPy: the file is damaged") from None
-    except (*_DAMAGE, tokenize.TokenError, SyntaxError, MemoryError):  # NumPy parses a header
-        raise ModelError(f"{name} is damaged") from None
+        raise ModelError(f"{name} is missing: the file is damaged") from None
+    except _DAMAGE as error:
+        raise ModelError(f"{name} is damaged: {' '.join(str(error).split())[:100]}") from None
+    shape, dtype = header.shape, header.dtype
+    wanted = dtype in (np.float32, np.float16, np.int8) and not header.fortran
+    if not wanted or len(shape) != ARRAYS[name] or not math.prod(shape):
+        raise ModelError(f"{name} is an array of {dtype!s:.60} {shape}, which none is")
+    array = np.frombuffer(data, dtype, math.prod(shape), header.begin).reshape(shape)
     if not np.isfinite(array).all():
         raise ModelError(f"{name} holds numbers that are not finite")
     return array

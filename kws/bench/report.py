@@ -126,7 +126,7 @@ def state_line(entry: Entry) -> str | None:
     str or None
         None if none of them is known.
     """
-    states = [state for state in entry.get("states", []) if isinstance(state, dict)]
+    states = [state for state in entry.get("states") or [] if isinstance(state, dict)]
     said = []
     for key, unit, name in (
         ("frequency_hz", 1e6, "MHz"),

@@ -33,7 +33,9 @@ could not be measured, or was not reached before Ctrl-C, is null or missing.
 from __future__ import annotations
 
 import json
-import math
+import re
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,12 @@ SCHEMA = 1
 LARGEST = 16 * 2**20
 #: Entries of one file, at most.
 MOST_RESULTS = 1000
+#: Threads of an entry, at most.
+MOST_THREADS = 1024
+#: Characters of a text, at most.
+LONGEST_TEXT = 4096
+#: Seconds that anything takes, at least and at most.
+SHORTEST, LONGEST = 1e-9, 1e9
 #: Fields of an entry that hold times.
 TIMES = ("real_time", "step", "verified_step", "network", "front_end", "detector")
 
@@ -141,8 +149,12 @@ def _wrong(result: dict[str, Any]) -> str | None:
     """Return what does not hold of what others rely on."""
     if not isinstance(result.get("machine"), dict) or not isinstance(result.get("date"), str):
         return "has no machine or no date"
-    if len(result["date"]) < 4 or not result["date"][:4].isdecimal():
+    if not re.fullmatch(r"[0-9]{4}[0-9T:+.Z-]{0,40}", result["date"]):
         return "has no date"
+    if not _texts(result["machine"].values()):
+        return "machine holds more than texts and numbers"
+    if not isinstance(result.get("doubts", []), list) or not _texts(result.get("doubts", [])):
+        return "doubts are no texts"
     entries = result.get("results")
     if not isinstance(entries, list) or not 0 < len(entries) <= MOST_RESULTS:
         return f"must have 1 to {MOST_RESULTS} results"
@@ -152,10 +164,14 @@ def _wrong(result: dict[str, Any]) -> str | None:
             return f"{where} is no object"
         if not all(isinstance(entry.get(key), str) for key in ("name", "path", "sha256")):
             return f"{where} has no name, path or sha256"
-        if type(entry.get("threads")) is not int:
+        if not _texts(entry[key] for key in ("name", "path", "sha256")):
+            return f"{where}: name, path or sha256 is no short text"
+        if type(entry.get("threads")) is not int or not 0 < entry["threads"] <= MOST_THREADS:
             return f"{where} has no threads"
         if not _positive(entry.get("step_seconds")):
             return f"{where} has no step_seconds"
+        if not isinstance(entry.get("states") or [], list):
+            return f"{where}: states are no list"
         for part in TIMES:
             values = entry.get(part)
             if values is not None and not (
@@ -168,7 +184,17 @@ def _wrong(result: dict[str, Any]) -> str | None:
 
 def _positive(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 < value < math.inf
+    return number and SHORTEST <= value <= LONGEST
+
+
+def _texts(values: Iterable[Any]) -> bool:
+    """Return whether values are short texts that can be shown, or what is none."""
+    return all(
+        (len(value) <= LONGEST_TEXT and (value.isprintable()))
+        if isinstance(value, str)
+        else isinstance(value, int | float | None)
+        for value in values
+    )
 
 
 def figure(entry: dict[str, Any], *keys: str) -> float | None:
@@ -190,7 +216,8 @@ def figure(entry: dict[str, Any], *keys: str) -> float | None:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if known and math.isfinite(value) else None
+    largest = sys.float_info.max  # an integer of JSON may be beyond
+    return float(value) if known and -largest <= value <= largest else None
 
 
 def over_budget(entry: dict[str, Any], budget: float) -> str | None:

@@ -195,7 +195,7 @@ def contract(**changes: object) -> Callable[[Metadata], dict[str, object]]:
         (array("prototypes.npy", np.zeros((2, 5), np.float32)), "which none is"),
         (array("prototypes.npy", np.zeros((2, 5, 9))), "an array of float64"),
         (array("prototypes.npy", np.zeros((2, 5, 9), ">f4")), "an array of >f4"),
-        (array("prototypes.npy", np.zeros((0, 5, 9), np.float32)), "cut off"),
+        (array("prototypes.npy", np.zeros((0, 5, 9), np.float32)), "which none is"),
         (array("projection.npy", np.zeros((9, 128), np.float16)), "takes 8 channels"),
         (lambda metadata: {"arrays": {}}, "has enrolled phrases, but no projection.npy"),
         (array("other.npy", np.zeros(3, np.float32)), "'other.npy' is not known"),

@@ -99,7 +99,9 @@ def test_what_is_damaged_is_said_with_its_line(tmp_path, name, content, words):
         find_listed(tmp_path)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(st.sampled_from('{}[]":,\n\\ua.wvfile_name0'), max_size=80))
 def test_whatever_is_in_the_file_one_error_comes(tmp_path, text):
     record(tmp_path / "a.wav")

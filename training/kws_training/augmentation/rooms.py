@@ -24,6 +24,7 @@ from kws.resample import resample
 from ..cache import cache_folder
 from ..data.dataset import Skipped
 from ..data.digest import digest_of
+from ..data.stored import holds_array
 from ..progress import Progress, bar
 from .augment import Augmentation
 
@@ -251,13 +252,9 @@ def _write_bank(path: Path, responses: Sequence[Float32]) -> None:
 
 def _read_bank(path: Path, count: int) -> list[Float32] | None:
     """Read responses that were kept; None if there are none or the file is damaged."""
-    try:
-        # mapped, so that a header takes no memory that the file does not have
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError):
+    if not holds_array(path, np.float32, (count, LONGEST)):
         return None
-    if rows.shape != (count, LONGEST) or rows.dtype != np.float32:
-        return None
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
     responses = []
     for row in rows:
         filled = np.flatnonzero(row)

@@ -175,13 +175,13 @@ def _read(path: Path, folder: Path) -> Iterator[ListedClip]:
         name = relative_path(path, line, values.pop(FILE_NAME))
         if seen.setdefault(name, line) != line:
             raise ManifestError(
-                f"{path}: line {line}: {name} is also in line {seen[name]}: keep one of them"
+                f"{path}: line {line}: {name:.200} is also in line {seen[name]}: keep one of them"
             )
         label = _take(values, LABELS)
         label = label or PurePosixPath(name).parent.name
         if not label:
             raise ManifestError(
-                f"{path}: line {line}: nothing says the word of {name}: add a column 'label'"
+                f"{path}: line {line}: nothing says the word of {name:.200}: add a column 'label'"
             )
         speaker = _take(values, SPEAKERS)
         if speaker:
@@ -207,6 +207,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise ManifestError(f"{path}: line {line}: more than {MAX_ROWS} rows: split the file")
         try:
             values = json.loads(text)
+            json.dumps(values, ensure_ascii=False).encode()  # half a character is none
         except (ValueError, RecursionError):
             raise ManifestError(f"{path}: line {line}: is not JSON") from None
         if not isinstance(values, dict) or not isinstance(values.get(FILE_NAME), str):

@@ -16,6 +16,10 @@ import numpy.typing as npt
 from kws.errors import KwsError
 from kws.files import whole_file
 
+from .stored import MOST_ENTRIES, StoredArraysError, read_arrays
+
+#: Bytes of the arrays of a checkpoint, at most: weights, and two numbers for each of an optimizer.
+MOST_BYTES = 1 << 30
 #: What numpy and zipfile raise for a damaged ``.npz``.
 DAMAGED_ARCHIVE = (
     OSError,
@@ -52,11 +56,14 @@ class Checkpoint:
             The epochs and the arrays; None if there is no file, or it is damaged.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                # a damaged directory may have lost arrays without anything else being wrong
-                epochs, count = (int(number) for number in archive["epochs_and_arrays"])
-                return epochs, [archive[f"a{n}"] for n in range(count)]
-        except DAMAGED_ARCHIVE:
+            counts = read_arrays(self.path, ["epochs_and_arrays"], MOST_BYTES)["epochs_and_arrays"]
+            if counts.shape != (2,) or counts.dtype.kind not in "iu":
+                return None
+            # a damaged directory may have lost arrays without anything else being wrong
+            epochs, count = counts.tolist()
+            names = [f"a{number}" for number in range(min(count, MOST_ENTRIES + 1))]
+            return epochs, [*read_arrays(self.path, names, MOST_BYTES).values()]
+        except StoredArraysError:
             return None
 
     def write(self, epochs: int, arrays: Sequence[npt.NDArray[np.floating[Any]]]) -> None:

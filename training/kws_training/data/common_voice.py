@@ -16,7 +16,7 @@ from kws.metadata import UNKNOWN
 from .digest import digest_of
 from .download import locked, new_folder
 from .fetching import NOTE, FetchError
-from .manifest import MANIFEST, Row
+from .manifest import MANIFEST, Row, is_there
 from .mixing import MOST_HOURS, length_of, take_hours
 from .prepare import write_rows
 from .unpack import Bounds, NothingWantedError, unpack
@@ -136,7 +136,7 @@ def _clips_of(given: Path, part: Path, hours: float, seed: int) -> dict[str, _Cl
     if given.is_dir():
         for name in chosen:
             source = table.parent / CLIPS / name
-            if source.is_file() and source.stat().st_size <= MOST_CLIP:
+            if is_there(source) and source.stat().st_size <= MOST_CLIP:
                 shutil.copyfile(source, part / CLIPS / name)
     else:
         root = PurePosixPath(table.parent.relative_to(tables).as_posix(), CLIPS)
@@ -215,7 +215,7 @@ def _keep(
     clips: dict[str, _Clip], part: Path, made: Path, hours: float, seed: int
 ) -> list[tuple[_Clip, float]]:
     """Move so many hours of the unpacked clips into the folder that is made."""
-    here = [clip for clip in clips.values() if (part / CLIPS / clip.path).is_file()]
+    here = [clip for clip in clips.values() if is_there(part / CLIPS / clip.path)]
     rows = [Row(0, clip.path, UNKNOWN, clip.speaker, {}) for clip in here]
     taken = take_hours(rows, hours, seed, lambda row: length_of(part / CLIPS / row.path))
     if not taken:

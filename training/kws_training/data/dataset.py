@@ -398,7 +398,7 @@ def _official_splits(folder: Path) -> dict[str, str] | None:
                 continue
             if splits.setdefault(name, split) != split:
                 raise DataError(
-                    f"{path}: line {line}: {text.strip()} is also in "
+                    f"{path}: line {line}: {text.strip()!r:.200} is also in "
                     f"{OFFICIAL_LISTS[splits[name]]}: keep one of them"
                 )
     return splits if lists else None

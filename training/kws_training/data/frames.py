@@ -14,15 +14,18 @@ from kws.errors import AudioError
 from kws.frontend import WORDS
 
 from ..progress import bar
-from .checkpoint import DAMAGED_ARCHIVE, write_arrays
+from .checkpoint import write_arrays
 from .dataset import Clip, Skipped
 from .digest import digest_of_files
 from .images import image_of
+from .stored import StoredArraysError, pieces_of, read_arrays
 
 #: Recordings in a file of the cache. An interrupted run loses the work on so many at most.
 RECORDINGS_PER_FILE = 200
 #: Hexadecimal digits of a digest in the name of a file of the cache.
 NAME_DIGITS = 20
+#: Bytes of a file of the cache, at most: of each recording an hour.
+MOST_BYTES = RECORDINGS_PER_FILE * 3600 * 100 * WORDS.bands
 #: Part of the cache's key. It goes up when the same recording gives other frames.
 VERSION = "1"
 
@@ -136,11 +139,12 @@ def _frames(path: Path) -> tuple[UInt8, str]:
 def _read(path: Path, count: int) -> tuple[list[UInt8], list[str]] | None:
     """Return what is in a file of the cache, or None if it is not there or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, lengths, reasons = (archive[n] for n in ("images", "lengths", "reasons"))
-    except DAMAGED_ARCHIVE:
+        arrays = read_arrays(path, ("images", "lengths", "reasons"), MOST_BYTES)
+    except StoredArraysError:
         return None
-    whole = images.dtype == np.uint8 and images.shape == (lengths.sum(), WORDS.bands)
-    if not whole or not len(lengths) == len(reasons) == count:
+    images = pieces_of(arrays["images"], arrays["lengths"])
+    reasons = arrays["reasons"]
+    whole = arrays["images"].dtype == np.uint8 and arrays["images"].shape[1:] == (WORDS.bands,)
+    if images is None or not whole or len(images) != count or reasons.shape != (count,):
         return None
-    return np.split(images, np.cumsum(lengths)[:-1]), reasons.tolist()
+    return images, list(map(str, reasons.tolist()))

@@ -6,11 +6,9 @@ does to it (see `spectra`) works without the waveform.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +19,10 @@ from kws.frontend import WORDS, log_mel
 from kws.metadata import SILENCE
 from kws.pcm import to_float32
 
-from .checkpoint import DAMAGED_ARCHIVE
 from .clips import around_word
 from .manifest import SPLITS
 from .recordings import ClipSet
+from .stored import StoredArraysError, read_arrays
 
 #: Samples per second.
 RATE = WORDS.sample_rate
@@ -163,35 +161,24 @@ def read_images(path: Path) -> WordImages:
         If the file cannot be read or holds something else.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MOST_BYTES:
-            raise ValueError(f"{size} bytes, at most {MOST_BYTES} are read")
-        with np.load(path, allow_pickle=False) as archive:
-            images, *columns = (_array(archive, name) for name in ("x", "label", "speaker"))
-            split = "set" in archive.files
-            columns.append(_array(archive, "set") if split else np.full(columns[0].shape, ""))
-        words, speakers, sets = (column.astype(np.str_) for column in columns)
-    except DAMAGED_ARCHIVE as error:
-        reason = " ".join(str(error).split())[:200]
-        raise KwsError(f"{path}: no log-mel images of words ({reason})") from None
-    for name in set(sets.ravel().tolist()) - {"", *SPLITS}:
-        raise KwsError(f"{path}: set must be training, validation or test, not {name!r:.40}")
+        arrays = read_arrays(path, ("x", "label", "speaker"), MOST_BYTES, optional=("set",))
+    except StoredArraysError as error:
+        raise KwsError(f"{path}: no log-mel images of words ({error})") from None
+    images, given = arrays["x"], [arrays["label"], arrays["speaker"]]
+    given.append(arrays.get("set", np.full(images.shape[:1], "")))
     if images.ndim != 3 or images.shape[1:] != (CLIP_FRAMES, WORDS.bands):
-        raise KwsError(f"{path}: images of {images.shape[1:]}, wanted (98, 40)")
-    if images.dtype != np.uint8 or not (
-        words.shape == speakers.shape == sets.shape == images.shape[:1]
-    ):
+        raise KwsError(f"{path}: images of {images.shape[1:]!s:.60}, wanted (98, 40)")
+    fits = all(column.shape == images.shape[:1] for column in given)
+    if images.dtype != np.uint8 or not fits:
         raise KwsError(f"{path}: x must be bytes, with a label and a speaker for each image")
+    try:
+        words, speakers, sets = (column.astype(np.str_) for column in given)
+    except (ValueError, TypeError):  # bytes that are no ASCII, records
+        raise KwsError(f"{path}: label, speaker and set must be texts") from None
+    for name in set(sets.tolist()) - {"", *SPLITS}:
+        raise KwsError(f"{path}: set must be training, validation or test, not {name!r:.40}")
     sets = np.array([SPLITS.get(name, "") for name in sets.tolist()], np.str_)
     return WordImages(images, words, speakers, sets)
-
-
-def _array(archive: Any, name: str) -> Any:
-    array = archive[name]
-    if not isinstance(array, np.ndarray):  # numpy gives bytes for what is no array
-        raise ValueError(f"{name} is no array")
-    return array
 
 
 def second_of(audio: Int16) -> Float32:

@@ -7,6 +7,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,9 @@ MAX_ROWS = 1_000_000
 MAX_COLUMNS = 100
 #: Characters of the longest field of a manifest.
 MAX_FIELD = 10_000
+#: Bytes of a path in a manifest, and of a name in it: file systems take no longer ones.
+LONGEST_PATH = 1024
+LONGEST_NAME = 255
 #: What may be between the fields. A spreadsheet writes semicolons where numbers have a comma, and
 #: tabs where it is asked for text.
 DELIMITERS = (",", ";", "\t", "|")
@@ -136,8 +140,8 @@ def read_manifest(path: Path) -> Manifest:
         # the same row twice is no contradiction, and one recording
         if (first.label, first.columns) != (row.label, row.columns):
             raise ManifestError(
-                f"{path}: line {line}: {name} is also in line {first.line}, with other values: "
-                "keep one of them"
+                f"{path}: line {line}: {name:.200} is also in line {first.line}, with other "
+                "values: keep one of them"
             )
     if wrong:
         more = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
@@ -268,7 +272,7 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
             )
     for name in header:
         if header.count(name) > 1:
-            raise ManifestError(f"{path}: line 1: two columns {name!r}: rename one")
+            raise ManifestError(f"{path}: line 1: two columns {name!r:.100}: rename one")
     if len(header) > MAX_COLUMNS:
         raise ManifestError(f"{path}: line 1: more than {MAX_COLUMNS} columns: leave some out")
     for count, (line, fields) in enumerate(reader):
@@ -281,7 +285,8 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
         for name, value in zip(header, fields, strict=True):
             if len(value) > MAX_FIELD:
                 raise ManifestError(
-                    f"{path}: line {line}: {name} has more than {MAX_FIELD} characters: shorten it"
+                    f"{path}: line {line}: {name!r:.100} has more than {MAX_FIELD} characters: "
+                    "shorten it"
                 )
         yield line, dict(zip(header, fields, strict=True))
 
@@ -403,24 +408,42 @@ def relative_path(manifest: Path, line: int, text: str) -> str:
     where = f"{manifest}: line {line}"
     if not text.strip():
         raise ManifestError(f"{where}: the path is missing")
-    if "\0" in text:
-        raise ManifestError(f"{where}: the path has a zero character in it")
-    if "\\" in text and not _is_there(manifest.parent / text):
+    # what programs would print as another line, or as a command to the terminal
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+        raise ManifestError(f"{where}: the path has a control character in it: rename the file")
+    if len(text.encode()) > LONGEST_PATH:
+        raise ManifestError(f"{where}: the path has more than {LONGEST_PATH} bytes: shorten it")
+    if "\\" in text and not is_there(manifest.parent / text):
         path = PurePosixPath(text.replace("\\", "/"))
     else:
         path = PurePosixPath(text)
     if path.is_absolute() or _DRIVE.match(text):
         raise ManifestError(
-            f"{where}: {text} is absolute: make it relative to the folder of the manifest"
+            f"{where}: {text:.200} is absolute: make it relative to the folder of the manifest"
+        )
+    if any(len(part.encode()) > LONGEST_NAME for part in path.parts):
+        raise ManifestError(
+            f"{where}: the path has a name of more than {LONGEST_NAME} bytes: shorten it"
         )
     if ".." in path.parts:
-        raise ManifestError(f"{where}: {text} leaves the folder of the manifest: move it in")
+        raise ManifestError(f"{where}: {text:.200} leaves the folder of the manifest: move it in")
     return path.as_posix()
 
 
-def _is_there(path: Path) -> bool:
-    """Return whether there is such a file; there is none whose name is too long."""
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file of a name that nobody has checked.
+
+    Parameters
+    ----------
+    path : Path
+        Its last part, or all of it, comes from a list.
+
+    Returns
+    -------
+    bool
+        False for names that no file can have: too long ones, or with a zero character.
+    """
     try:
-        return path.exists()
-    except OSError:
+        return path.is_file()
+    except (OSError, ValueError):
         return False

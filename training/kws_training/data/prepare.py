@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kws.metadata import UNKNOWN
 
-from .manifest import MANIFEST, ManifestError, read_table, read_text
+from .manifest import MANIFEST, ManifestError, is_there, read_table, read_text
 
 #: ESC-10's manifest: the ten classes of ESC-50 that are easy to tell apart.
 ESC_10 = "esc10.csv"
@@ -149,15 +149,17 @@ def rirs(folder: Path) -> None:
     noise.mkdir()
     for line in read_text(mixed / "noise_list").split("\n"):
         name = line.strip().split(" ")[-1].rpartition("/")[2]
-        if name and (mixed / name).is_file():
+        if name and is_there(mixed / name):
             (mixed / name).rename(noise / name)
 
 
 def _there(listed: Path, line: int, folder: Path, *parts: str) -> str:
     """Return the path of a recording that a list names, if it is in its folder."""
     path = Path(*parts)
-    if "/" in parts[-1] or not (folder / path).is_file():
-        raise ManifestError(f"{listed}: line {line}: {path.as_posix()} is not in the archive")
+    if "/" in parts[-1] or not is_there(folder / path):
+        raise ManifestError(
+            f"{listed}: line {line}: {path.as_posix()!r:.200} is not in the archive"
+        )
     return path.as_posix()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from kws.errors import KwsError
+from kws.zips import is_bounded
 
 #: Bytes that are read at a time.
 CHUNK = 1 << 16
@@ -137,7 +139,7 @@ def unpack(
                     target.mkdir(parents=True, exist_ok=True)
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with member.open() as source, target.open("xb") as file:
+                with _opened(member) as source, target.open("xb") as file:
                     while piece := source.read(CHUNK):
                         size += len(piece)
                         if size > bounds.size:
@@ -148,7 +150,9 @@ def unpack(
                         progress(len(piece))
                 files += 1
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise UnpackError(f"{archive}: {error.filename} comes twice: not unpacked") from None
+        raise UnpackError(
+            f"{archive}: {str(error.filename)!r:.200} comes twice: not unpacked"
+        ) from None
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -158,8 +162,16 @@ def unpack(
         RuntimeError,
         ValueError,
         gzip.BadGzipFile,
+        _DamagedError,
     ) as error:
-        raise UnpackError(f"{archive}: damaged ({error}): delete it, and fetch it anew") from None
+        reason = " ".join(str(error).split())[:200]
+        raise UnpackError(f"{archive}: damaged ({reason}): delete it, and fetch it anew") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UnpackError(
+            f"{archive}: {str(error.filename)[-100:]!r} is too long a name: not unpacked"
+        ) from None
     if not files:
         raise NothingWantedError(f"{archive}: holds nothing of {root or 'what is wanted'}")
     return Unpacked(files, size, links)
@@ -197,9 +209,27 @@ def _zip_members(archive: Path) -> Generator[_Member, None, None]:
             openable = kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
             def start(info: zipfile.ZipInfo = info) -> IO[bytes]:
+                if not is_bounded(info):
+                    raise _DamagedError("a member is encrypted, or not compressed by Deflate")
                 return content.open(info)
 
-            yield _Member(info.filename, info.is_dir(), start if openable else None)
+            folder = info.filename.endswith("/")  # is_dir() wants a name
+            yield _Member(info.filename, folder, start if openable else None)
+
+
+class _DamagedError(Exception):
+    """An archive that says that a member is where no file has anything."""
+
+
+def _opened(member: _Member) -> IO[bytes]:
+    """Open a member; that its place is none is damage, not an error of the disk."""
+    assert member.open is not None, "links are left out before"
+    try:
+        return member.open()
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise _DamagedError("a member lies outside of the archive") from None
 
 
 class _Headers:
@@ -227,7 +257,7 @@ def _inside(archive: Path, name: str) -> PurePosixPath:
     """Return the path of a member, or refuse one that would lie elsewhere."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
-        raise UnpackError(f"{archive}: {name!r} would lie outside the folder: not unpacked")
+        raise UnpackError(f"{archive}: {name!r:.200} would lie outside the folder: not unpacked")
     return path
 
 

@@ -23,6 +23,8 @@ from kws.arrays import Float32, Int64
 from kws.console import note
 from kws.errors import KwsError
 
+from ..data.stored import holds_array
+
 #: Bytes of features that the cache keeps; the features used least recently go first.
 MAX_BYTES = 12 * 10**9
 #: Batches between two records of how far the work is: a stop costs so many batches at most.
@@ -115,17 +117,14 @@ class Store:
             state = json.loads((self.folder / STATE).read_text())
             self.done, self.scales = int(state["done"]), [float(s) for s in state["scales"]]
             # writable, a file that was cut short would be made longer instead of refused
-            for name, _, _ in files:
-                np.lib.format.open_memmap(self.folder / name, "r")
+            if not all(holds_array(self.folder / name, kind, shape) for name, kind, shape in files):
+                return None
             arrays = [np.lib.format.open_memmap(self.folder / name, "r+") for name, _, _ in files]
-        except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
         known = len(files) - 1 if self.done else 0
         if self.done < 0 or len(self.scales) != known or not all(0 < s < 1e9 for s in self.scales):
             return None
-        for array, (_, kind, shape) in zip(arrays, files, strict=True):
-            if array.shape != shape or array.dtype != kind:
-                return None
         os.utime(self.folder)
         return arrays
 

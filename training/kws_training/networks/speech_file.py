@@ -22,6 +22,7 @@ import numpy as np
 
 from kws.arrays import Float32
 from kws.errors import ModelError
+from kws.zips import is_bounded
 
 from ..data.checkpoint import DAMAGED_ARCHIVE
 from .tflite import Graph, Operator, TFLiteError, read_graph
@@ -118,6 +119,8 @@ def _network_of(path: Path) -> bytes:
     with zipfile.ZipFile(path) as wheel:
         if MEMBER not in wheel.namelist():
             raise _MisfitError(f"an archive without {MEMBER}")
+        if not is_bounded(wheel.getinfo(MEMBER)):
+            raise _MisfitError(f"{MEMBER} is not compressed by Deflate")
         with wheel.open(MEMBER) as member:
             return _bounded(member.read(NETWORK_LIMIT + 1))
 

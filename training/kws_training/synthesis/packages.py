@@ -149,7 +149,7 @@ def _speakers(path: Path, language: str) -> dict[str, int]:
         reason = error.strerror or str(error)
     except KeyError as error:
         reason = f"it has no {error.args[0]}"
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[:100]
     raise KwsError(f"{described}: no description of a Piper voice ({reason})")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from kws.arrays import Float32
 from kws.console import note
@@ -16,8 +15,9 @@ from kws.errors import KwsError
 from kws.pcm import to_float32, to_int16
 from kws.phonemes.text import words_of
 
-from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
+from ..data.stored import StoredArraysError, pieces_of, read_arrays
 from ..progress import bar
 from .casting import cast
 from .confusables import find_confusables
@@ -30,6 +30,8 @@ from .utterances import Utterance, common_words, say_all
 LONGEST = 100
 #: Most bytes of samples that are read from the cache.
 MOST_BYTES = 4 << 30
+#: Arrays of a file that holds what was said.
+_ARRAYS = ("samples", "lengths", "texts", "speakers", "positives")
 #: Negative texts; further negatives are the same texts again, in other voices.
 TEXTS = 300
 #: Part of the cache's key. It goes up when the same arguments give other audio.
@@ -367,20 +369,18 @@ def _write(path: Path, phrase: SynthesizedPhrase) -> None:
 def _read(path: Path) -> SynthesizedPhrase | None:
     """Return what was kept; None if there is nothing that can be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        with np.load(path, allow_pickle=False) as archive:
-            samples: npt.NDArray[np.int16] = archive["samples"]
-            lengths: npt.NDArray[np.int64] = archive["lengths"]
-            texts, speakers = archive["texts"].tolist(), archive["speakers"].tolist()
-            positives = int(archive["positives"])
-        if lengths.sum() != len(samples) or not len(lengths) == len(texts) == len(speakers):
-            return None
-        pieces = np.split(samples, np.cumsum(lengths)[:-1]) if len(lengths) else []
-        spoken = [
-            SynthesizedClip(to_float32(piece), text, speaker)
-            for piece, text, speaker in zip(pieces, texts, speakers, strict=True)
-        ]
-    except (*DAMAGED_ARCHIVE, AttributeError, IndexError):
+        arrays = read_arrays(path, _ARRAYS, MOST_BYTES)
+    except StoredArraysError:
         return None
+    samples, lengths, texts, speakers, count = (arrays[name] for name in _ARRAYS)
+    pieces = pieces_of(samples, lengths)
+    fits = texts.shape == speakers.shape == lengths.shape and count.shape == ()
+    kinds = samples.dtype == np.int16 and texts.dtype.kind == speakers.dtype.kind == "U"
+    if pieces is None or samples.ndim != 1 or not fits or not kinds or count.dtype.kind not in "iu":
+        return None
+    positives = int(count)
+    spoken = [
+        SynthesizedClip(to_float32(piece), text, speaker)
+        for piece, text, speaker in zip(pieces, texts.tolist(), speakers.tolist(), strict=True)
+    ]
     return SynthesizedPhrase(spoken[:positives], spoken[positives:])

@@ -15,11 +15,13 @@ import numpy as np
 from kws.arrays import UInt8
 from kws.console import note
 from kws.errors import KwsError
+from kws.frontend import WORDS
 from kws.phonemes.text import words_of
 
-from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
 from ..data.images import RATE, image_of
+from ..data.stored import StoredArraysError, pieces_of, read_arrays
 from ..progress import bar
 from .casting import cast
 from .engine import Engine
@@ -186,12 +188,10 @@ def synthesized_sentences(
 def _read(path: Path) -> list[UInt8] | None:
     """Return what was kept; None if there is nothing that can be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        with np.load(path, allow_pickle=False) as archive:
-            images, lengths = archive["images"], archive["lengths"]
-        if lengths.ndim != 1 or images.ndim != 2 or lengths.sum() != len(images):
-            return None
-    except DAMAGED_ARCHIVE:
+        arrays = read_arrays(path, ("images", "lengths"), MOST_BYTES)
+    except StoredArraysError:
         return None
-    return np.split(images, np.cumsum(lengths)[:-1])
+    images = arrays["images"]
+    if images.dtype != np.uint8 or images.shape[1:] != (WORDS.bands,):
+        return None
+    return pieces_of(images, arrays["lengths"])

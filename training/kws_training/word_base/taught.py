@@ -24,9 +24,10 @@ from kws.pcm import to_float32
 from ..augmentation.microphones import RECORDINGS, MicrophoneProfiles
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation
-from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
 from ..data.images import image_of, to_frames
+from ..data.stored import StoredArraysError, read_arrays
 from ..networks.speech_embedding import FRAMES, FRONT_END, SIZE, STRIDE, SpeechEmbedding
 from ..networks.speech_file import SpeechWeights
 from ..networks.streaming import whole_model
@@ -181,17 +182,16 @@ def _stretches(recordings: Sequence[Int16]) -> Iterator[Float32]:
 def _read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
     """Return what was kept; None if there is nothing that can be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {
-                name: archive[name]
-                for name in ("images", "embeddings", "known", "speech", "background")
-            }
-    except DAMAGED_ARCHIVE:
+        names = ("images", "embeddings", "known", "speech", "background")
+        arrays = read_arrays(path, names, MOST_BYTES)
+    except StoredArraysError:
+        return None
+    if arrays["known"].ndim != 1:
         return None
     slots = len(arrays["known"])
+    profiles = arrays["speech"].shape == arrays["background"].shape
     fits = arrays["images"].shape == (slots * STRIDE, WORDS.bands)
+    fits = fits and profiles and arrays["images"].dtype == np.uint8
     return arrays if fits and arrays["embeddings"].shape == (slots, SIZE) else None
 
 

@@ -1,0 +1,1 @@
+"""What `scripts/fuzz.py` runs: one module per kind of reader, and the campaign around them."""
