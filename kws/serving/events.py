@@ -76,6 +76,8 @@ async def read_event(reader: asyncio.StreamReader, most_payload: int) -> Event |
 def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_refuse)
+        if b"\\u" in text:  # half a character, which no answer could repeat
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ProtocolError(f"{what} is not JSON") from None
     if not isinstance(value, dict):

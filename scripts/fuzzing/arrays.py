@@ -40,6 +40,13 @@ KINDS: dict[str, dict[str, Any]] = {
         "speakers": np.array(["c", "d"]),
         "positives": np.array(1),
     },
+    "spoken": {
+        "images": np.zeros((7, 40), np.uint8),
+        "frames": np.array([3, 4]),
+        "phonemes": np.array([1, 2, 3], np.int16),
+        "counts": np.array([1, 2]),
+        "speakers": np.array(["a", "b"]),
+    },
     "sentences": {"images": np.zeros((7, 40), np.uint8), "lengths": np.array([3, 4])},
     "taught": {
         "images": np.zeros((16, 40), np.uint8),
@@ -91,6 +98,10 @@ def _read(content: bytes, folder: Path) -> str:
         from kws_training.synthesis.sentences import _read as read_sentences
 
         kept = read_sentences(path)
+    elif kind == b"spoken":
+        from kws_training.phonemes.sentences import _read as read_spoken
+
+        kept = read_spoken(path)
     elif kind == b"taught":
         from kws_training.word_base.taught import _read as read_taught
 

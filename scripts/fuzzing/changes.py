@@ -332,8 +332,10 @@ def lie_about_sizes(content: bytes, draw: random.Random) -> bytes:
         return change_bytes(content, draw)
     # flags, method, CRC, sizes, lengths of names, places
     offset, kind = draw.choice(
-        ((4, "<H"), (6, "<H"), (8, "<H"), (10, "<H"), (12, "<I"), (14, "<I"), (16, "<I"))
-        + ((18, "<I"), (20, "<I"), (22, "<I"), (24, "<I"), (26, "<H"), (28, "<H"), (42, "<I"))
+        (
+            *((4, "<H"), (6, "<H"), (8, "<H"), (10, "<H"), (12, "<I"), (14, "<I"), (16, "<I")),
+            *((18, "<I"), (20, "<I"), (22, "<I"), (24, "<I"), (26, "<H"), (28, "<H"), (42, "<I")),
+        )
     )
     start = draw.choice(places) + offset
     changed = bytearray(content)

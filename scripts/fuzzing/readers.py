@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import archives, arrays, audio, models, names, servers, settings, tables
+from . import (
+    archives,
+    arrays,
+    audio,
+    grammars,
+    models,
+    names,
+    servers,
+    settings,
+    tables,
+)
 from .reader import Reader
+
+_MODULES = (audio, models, tables, settings, arrays, archives, names, grammars, servers)
 
 
 def all_readers() -> Iterator[Reader]:
     """Yield every reader."""
-    for module in (audio, models, tables, settings, arrays, archives, names, servers):
+    for module in _MODULES:
         yield from module.readers()

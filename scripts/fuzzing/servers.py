@@ -61,6 +61,7 @@ class _Servers:
         """Return what makes the server's side of a connection."""
         if self._http is None:
             from aiohttp import web
+
             from kws.serving.http_server import HttpServer
             from kws.serving.origins import OriginRules
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .audio import wav_seeds
 from .changes import change_text, change_values, to_json
 from .reader import BrokenPromiseError, Reader
 
@@ -93,7 +94,7 @@ def _list_seeds() -> tuple[bytes, ...]:
     return (
         b"validation\nyes/a.wav\nno/c.wav\n",
         b"speakers\n; a comment\n14   | F | train-clean-360  | 25.03 | Kristin\n",
-        b"urban\nslice_file_name,fsID,salience,fold,class\na.wav,1,2,1,siren\nb.wav,2,1,1,dog\n",
+        b"urban\nslice_file_name,fsID,salience,fold,class\na.wav,1,2,1,siren\n",
         b"esc\nfilename,fold,target,category,esc10,src_file,take\na.wav,1,0,dog,True,100032,A\n",
         b"noise\nfirst noise/a.wav\nsecond b.wav\n",
         b"voice\nclient_id\tpath\tsentence\tgender\nabc\ta.mp3\tHello\tmale\ndef\tb\tBye\t\n",
@@ -129,7 +130,7 @@ def _read_list(content: bytes, folder: Path) -> str:
         prepare.rirs(folder)
     else:
         _write(folder / "here" / "validated.tsv", rest)
-        _write(folder / "here" / "clips" / "a.mp3", b"")
+        _write(folder / "here" / "clips" / "a.mp3", wav_seeds()[0])
         common_voice.import_common_voice(folder / "here", folder / "out", 1.0, 0)
     return "read"
 

@@ -82,12 +82,13 @@ class Guard:
     def _opened(self, path: str, writes: bool) -> None:
         if writes or path.startswith((self.around, "/etc/passwd", ".")) or ".." in path:
             self.active = False  # what follows is our own
-            head, tail = os.path.split(os.path.abspath(path))
-            place = os.path.join(os.path.realpath(head), tail)
+            whole = Path(path).absolute()
+            # of a link, itself is changed, not what it leads to
+            place = whole.resolve() if whole.name == ".." else whole.parent.resolve() / whole.name
             self.active = True
             inside = f"{place}/".startswith(f"{self.folder}/")
-            near = f"{place}/".startswith(f"{self.around}/") or place == "/etc/passwd"
-            if not inside and (near or (writes and place != os.devnull)):
+            near = f"{place}/".startswith(f"{self.around}/") or str(place) == "/etc/passwd"
+            if not inside and (near or (writes and str(place) != os.devnull)):
                 self.broken.append(f"{'writes' if writes else 'reads'} {path!r:.200}")
 
 
@@ -125,8 +126,10 @@ def work(
     sys.dont_write_bytecode = True
     guard = Guard(str(folder), str(folder.parent), reader.starts_processes)
     sys.addaudithook(guard)
-    for content in seeds:
-        outcome_of(reader, content, folder)
+    for number, content in enumerate(seeds):
+        outcome = outcome_of(reader, content, folder)
+        if outcome.startswith("refused"):  # else changes of it would show nothing
+            raise ValueError(f"seed {number} is {outcome}")
         _empty(folder)
     _bound_memory(reader)
     signal.setitimer(signal.ITIMER_PROF, 0)

@@ -67,6 +67,7 @@ def is_well(server):
         b"7\n",
         b"{}\n",
         b'{"type":null}\n',
+        b'{"type":"ping","data":{"text":"\\ud800"}}\n',
         b'{"type":"describe","data":[]}\n',
         b'{"type":"describe","data_length":NaN}\n',
         b'{"type":"describe","data_length":' + b"9" * 5000 + b"}\n",

@@ -17,9 +17,10 @@ from kws.phonemes.dictionary import dictionary
 from kws.phonemes.symbols import PHONEMES
 from kws.phonemes.text import words_of
 
-from ..data.checkpoint import DAMAGED_ARCHIVE, write_arrays
+from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
 from ..data.images import RATE, image_of
+from ..data.stored import StoredArraysError, pieces_of, read_arrays
 from ..progress import bar
 from ..synthesis.casting import cast
 from ..synthesis.engine import Engine
@@ -43,6 +44,8 @@ CHUNK = 100
 LONGEST = 15
 #: Most bytes of a chunk that are read from the cache.
 MOST_BYTES = CHUNK * LONGEST * 100 * WORDS.bands * 2
+#: Arrays of a file that holds sentences.
+_ARRAYS = ("images", "frames", "phonemes", "counts", "speakers")
 #: Part of the cache's key. It goes up when the same arguments give other sentences.
 VERSION = 1
 
@@ -208,26 +211,21 @@ def _write(path: Path, spoken: SpokenSentences) -> None:
 def _read(path: Path) -> SpokenSentences | None:
     """Return what was kept; None if there is nothing that can be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        with np.load(path, allow_pickle=False) as archive:
-            images, frames = archive["images"], archive["frames"]
-            phonemes, counts = archive["phonemes"], archive["counts"]
-            speakers = archive["speakers"]
-        if not (
-            images.ndim == 2
-            and images.shape[1] == WORDS.bands
-            and frames.sum() == len(images)
-            and counts.sum() == len(phonemes)
-            and len(frames) == len(counts) == len(speakers)
-            and (phonemes >= 0).all()
-            and (phonemes < len(PHONEMES)).all()
-        ):
-            return None
-        return SpokenSentences(
-            np.split(np.asarray(images, np.uint8), np.cumsum(frames)[:-1]),
-            np.split(np.asarray(phonemes, np.int16), np.cumsum(counts)[:-1]),
-            [str(one) for one in speakers],
-        )
-    except DAMAGED_ARCHIVE:
+        arrays = read_arrays(path, _ARRAYS, MOST_BYTES)
+    except StoredArraysError:
         return None
+    images, frames, phonemes, counts, speakers = (arrays[name] for name in _ARRAYS)
+    if not (
+        images.dtype == np.uint8
+        and images.shape[1:] == (WORDS.bands,)
+        and phonemes.ndim == 1
+        and phonemes.dtype.kind in "iu"
+        and ((phonemes >= 0) & (phonemes < len(PHONEMES))).all()
+        and frames.shape == counts.shape == speakers.shape
+        and speakers.dtype.kind == "U"
+    ):
+        return None
+    said = pieces_of(images, frames), pieces_of(np.asarray(phonemes, np.int16), counts)
+    if said[0] is None or said[1] is None:
+        return None
+    return SpokenSentences(said[0], said[1], speakers.tolist())
