@@ -19,7 +19,7 @@ import pytest
 from kws.bench.measure import measure_model
 from kws.bench.processes import install_bytes
 from kws.bench.report import compare_lines, duration, entry_lines, size, write_page
-from kws.bench.result import TIMES, BenchError, over_budget, read_result, write_result
+from kws.bench.result import TIMES, BenchError, figure, over_budget, read_result, write_result
 from kws.cli.verb import BAD_INPUT, INTERRUPTED
 from kws.modelfile import ModelFile, pack
 
@@ -279,6 +279,11 @@ def test_one_model_against_another(result: dict[str, Any]) -> None:
         ({"results": [3]}, r"results\[0\] is no object"),
         ({"machine": None}, "no machine"),
         ({"date": "x"}, "no date"),
+        ({"date": "2026\n"}, "no date"),
+        ({"machine": {"model": ["a"]}}, "machine holds more"),
+        ({"machine": {"model": "a\x1b[2J"}}, "machine holds more"),
+        ({"doubts": 3}, "doubts are no texts"),
+        ({"doubts": [[]]}, "doubts are no texts"),
     ],
 )
 def test_results_that_do_not_hold(
@@ -354,3 +359,27 @@ def test_what_is_installed() -> None:
     assert 300_000 < found["kws"] < 2_100_000  # the models alone are 1.1 MB
     assert found["numpy"] > 1_000_000
     assert "tensorflow" not in found
+
+
+def test_numbers_beyond_all_floats_are_not_known() -> None:
+    assert figure({"memory": {"peak": 10**400}}, "memory", "peak") is None
+    assert figure({"memory": {"peak": 10**9}}, "memory", "peak") == 1e9
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"states": 3}, "states are no list"),
+        ({"threads": 10**30}, "no threads"),
+        ({"name": "a\nb"}, "is no short text"),
+        ({"step_seconds": 1e-300}, "no step_seconds"),
+    ],
+)
+def test_entries_that_do_not_hold(
+    result: dict[str, Any], tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    result["results"][0].update(change)
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(result))
+    with pytest.raises(BenchError, match=said):
+        read_result(path)

@@ -87,6 +87,7 @@ def test_a_table_that_is_not_read_is_named(tmp_path, capsys):
         ("metadata.csv", "file_name,label\nb.wav,yes\n", "none of the 1 recordings is there"),
         ("metadata.jsonl", "{", "line 1: is not JSON"),
         ("metadata.jsonl", "[" * 100_000, "line 1: is not JSON"),
+        ("metadata.jsonl", '{"file_name": "\\ud800"}', "line 1: is not JSON"),
         ("metadata.jsonl", "[]", "must be an object with the text 'file_name'"),
         ("metadata.jsonl", '{"file_name": 3}', "must be an object with the text"),
         ("metadata.jsonl", '{"file_name": "a.wav", "x": "' + "y" * 20_000 + '"}', "shorten it"),

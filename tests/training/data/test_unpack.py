@@ -205,6 +205,33 @@ def test_damaged_and_foreign_archives(tmp_path):
         unpack(tmp_path / "a.rar", tmp_path, BOUNDS)
 
 
+def test_members_without_a_name_of_too_long_a_name_or_in_bzip2(tmp_path):
+    nameless = zipped(tmp_path / "a.zip", ("x", b"1"), ("y", b"2"))
+    content = nameless.read_bytes().replace(b"x1", b"\x001").replace(b"x", b"\0")
+    nameless.write_bytes(content)  # a name of zeros is none
+    folder = goal(tmp_path / "1")
+    unpack(nameless, folder, BOUNDS)
+    assert contents(folder) == {"y": b"2"}
+    long = zipped(tmp_path / "b.zip", ("a" * 300, b"1"))
+    with pytest.raises(UnpackError, match="is too long a name"):
+        unpack(long, goal(tmp_path / "2"), BOUNDS)
+    bomb = zipped(tmp_path / "c.zip", ("a", bytes(10**6)), compression=zipfile.ZIP_BZIP2)
+    with pytest.raises(UnpackError, match=r"damaged .*not compressed by Deflate"):
+        unpack(bomb, goal(tmp_path / "3"), BOUNDS)
+
+
+def test_a_member_that_lies_outside_of_the_archive(tmp_path):
+    archive = zipped(tmp_path / "a.zip", ("x", b"1"))
+    content = bytearray(archive.read_bytes())
+    at = content.index(b"PK\x05\x06") + 16  # where the directory is said to begin
+    content[at : at + 4] = (int.from_bytes(content[at : at + 4], "little") + 1000).to_bytes(
+        4, "little"
+    )
+    archive.write_bytes(content)
+    with pytest.raises(UnpackError, match="damaged"):
+        unpack(archive, goal(tmp_path), BOUNDS)
+
+
 def test_encrypted_zip(tmp_path):
     archive = zipped(tmp_path / "a.zip", ("x", b"secret"))
     content = bytearray(archive.read_bytes())

@@ -90,7 +90,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> npt.NDArray[Any]:
         header = read_array_header(stream, entry.file_size)
         array = np.empty(header.shape[::-1] if header.fortran else header.shape, header.dtype)
         # of bytes, also where the numbers are none that Python's buffers know, such as times
-        memory = memoryview(array.reshape(-1).view(np.uint8)) if array.nbytes else memoryview(b"")
+        memory = array.reshape(-1).view(np.uint8).data if array.nbytes else memoryview(b"")
         filled = 0
         while filled < len(memory):
             piece = stream.read(min(_AT_ONCE, len(memory) - filled))
