@@ -94,6 +94,7 @@ NOT_RUN = {
     "kws pretrain --start words --features": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words.tflite": ("trains for hours", "tests/training/word_base"),
     "python examples/": ("is run there", "tests/examples/test_examples.py"),
+    "python scripts/fuzz": ("takes minutes", "tests/test_fuzz.py"),
     "python benchmarks/": ("needs hours of recordings", "tests/benchmarks"),
     "sudo ": ("needs root, and an emulated machine", "tests/benchmarks/test_arm.py"),
 }
