@@ -124,6 +124,8 @@ class StepNetwork:
         try:
             self._interpreter = interpreter_class()(model_content=network, num_threads=threads)
             self._interpreter.allocate_tensors()
+            taken = self._interpreter.get_input_details()
+            found = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path}: the interpreter refuses the network ({_reason(error)}): "
@@ -131,8 +133,8 @@ class StepNetwork:
             ) from None
         if threads > 1:
             _WITH_THREADS.add(self._interpreter)
-        inputs = {tensor["name"]: tensor for tensor in self._interpreter.get_input_details()}
-        outputs = {tensor["name"]: tensor for tensor in self._interpreter.get_output_details()}
+        inputs = {tensor["name"]: tensor for tensor in taken}
+        outputs = {tensor["name"]: tensor for tensor in found}
         frames = self._tensor(inputs, contract.input)
         if contract.output == FEATURES and FEATURES not in outputs:
             raise ModelError(

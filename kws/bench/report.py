@@ -101,7 +101,7 @@ def machine_lines(result: dict[str, Any]) -> list[str]:
     machine = result["machine"]
     frequency = figure(machine, "highest_hz")
     parts = [
-        machine.get("model") or "unnamed machine",
+        str(machine.get("model") or "unnamed machine"),
         f"{machine.get('cores')} × {machine.get('core') or 'unknown core'}",
         f"up to {frequency / 1e6:.0f} MHz" if frequency else "",
         f"governor {machine['governor']}" if machine.get("governor") else "",

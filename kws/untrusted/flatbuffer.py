@@ -208,7 +208,12 @@ class FlatbufferReader:
             self._check(to + 4, count + 1, 1, what)  # a zero ends it
             if self.content[to + 4 + count]:
                 raise ModelError(f"{what} does not end: the network is damaged")
-            return self.content[to + 4 : to + 4 + count]
+            text = self.content[to + 4 : to + 4 + count]
+            try:
+                text.decode()  # as the interpreter does when it is asked for names
+            except UnicodeDecodeError:
+                raise ModelError(f"{what} is no text: the network is damaged") from None
+            return text
         self._check(to + 4, kind.size * count, min(kind.size, 4), what)
         return memoryview(self.content)[to + 4 : to + 4 + kind.size * count]
 

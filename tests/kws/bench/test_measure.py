@@ -18,7 +18,14 @@ import pytest
 
 from kws.bench.measure import measure_model
 from kws.bench.processes import install_bytes
-from kws.bench.report import compare_lines, duration, entry_lines, size, write_page
+from kws.bench.report import (
+    compare_lines,
+    duration,
+    entry_lines,
+    machine_lines,
+    size,
+    write_page,
+)
 from kws.bench.result import TIMES, BenchError, figure, over_budget, read_result, write_result
 from kws.cli.verb import BAD_INPUT, INTERRUPTED
 from kws.modelfile import ModelFile, pack
@@ -359,6 +366,11 @@ def test_what_is_installed() -> None:
     assert 300_000 < found["kws"] < 2_100_000  # the models alone are 1.1 MB
     assert found["numpy"] > 1_000_000
     assert "tensorflow" not in found
+
+
+def test_a_machine_may_be_a_number(result: dict[str, Any]) -> None:
+    result["machine"]["model"] = 7
+    assert machine_lines(result)[0].startswith("7, ")
 
 
 def test_numbers_beyond_all_floats_are_not_known() -> None:

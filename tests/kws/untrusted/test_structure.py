@@ -77,6 +77,10 @@ def a_shape_that_the_kernel_does_not_give(model: Any, graph: Any) -> None:
     tensor.shape = np.array([1, 1, 1, 1], np.int32)
 
 
+def a_name_that_is_no_text(model: Any, graph: Any) -> None:
+    graph.tensors[graph.inputs[0]].name = b"\xffa"
+
+
 def a_stride_of_zero(model: Any, graph: Any) -> None:
     of_kind(model, 3).builtinOptions.strideH = 0
 
@@ -127,6 +131,7 @@ DAMAGE = [
     a_constant_cut_short,
     a_shape_of_4_gb,
     a_shape_that_the_kernel_does_not_give,
+    a_name_that_is_no_text,
     a_stride_of_zero,
     a_slice_by_steps_of_zero,
     a_scale_of_zero,
