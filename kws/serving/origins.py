@@ -51,10 +51,11 @@ class OriginRules:
             Numbers are always right: no page can have its name lead to them.
         """
         try:
-            name = urllib.parse.urlsplit(f"//{host}").hostname
+            parts = urllib.parse.urlsplit(f"//{host}")
+            name, _ = parts.hostname, parts.port  # a port that is none is an error
         except ValueError:
             return False
-        if name is None:
+        if name is None or parts.netloc != host or "@" in host:
             return False
         try:
             ipaddress.ip_address(name)

@@ -13,6 +13,8 @@ def test_a_page_whose_name_was_led_here_is_a_stranger():
     assert rules.allows_host(socket.gethostname())
     for host in ("evil.example:8765", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
         assert not rules.allows_host(host), host
+    for host in ("localhost:evil.example", "localhost/evil.example", "evil@localhost", "[::1]:\\x"):
+        assert not rules.allows_host(host), host
 
 
 def test_pages_of_the_server_itself_and_those_that_are_named():
