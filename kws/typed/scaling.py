@@ -15,11 +15,14 @@ from __future__ import annotations
 from ..phonemes.contract import Phrase
 
 #: Logit per unit of a phrase's score per phoneme.
-SLOPE = 6.0
+SLOPE = 7.1
 #: Score per phoneme at which a phrase without end fires `RATE` times per hour of speech.
-CENTRE = -2.5
+CENTRE = -2.95
 #: How much higher that score is for a phrase of one phoneme.
-PER_LENGTH = 3.0
+PER_LENGTH = 6.1
+#: That score is at most this: phrases of two or three phonemes could not be detected otherwise.
+#: They fire more often than their threshold says.
+HIGHEST = -0.9
 #: False accepts per hour of speech at a threshold of 0.5.
 RATE = 0.5
 
@@ -53,7 +56,7 @@ def centre_of(phrase: Phrase) -> float:
     float
         Where its logit is 0.
     """
-    return CENTRE + PER_LENGTH / phrase_length(phrase)
+    return min(HIGHEST, CENTRE + PER_LENGTH / phrase_length(phrase))
 
 
 def threshold_for(rate: float) -> float:
