@@ -295,7 +295,9 @@ def _choices(signs: Phonemes, place: int) -> tuple[Phonemes, ...]:
     if sign == "t" and (before in VOWELS or before == "r") and after in _AFTER_TAP:
         return (("t",), ("d",))
     if sign == "ax":
-        return (("ax",), ("ih",), ("ah",))
+        if place == 0:  # what is spelled with an a is often said as one
+            return (("ax",), ("ae",), ("ah",))
+        return (("ax",), ("ah",)) if after is None else (("ax",), ("ih",), ("ah",))
     if sign == "ih" and syllables > 1 and place:
         return (("ih",), ("ax",))
     if sign == "er" and after is None and syllables > 1:

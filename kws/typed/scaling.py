@@ -15,11 +15,11 @@ from __future__ import annotations
 from ..phonemes.contract import Phrase
 
 #: Logit per unit of a phrase's score per phoneme.
-SLOPE = 7.1
+SLOPE = 6.0
 #: Score per phoneme at which a phrase without end fires `RATE` times per hour of speech.
 CENTRE = -2.95
 #: How much higher that score is for a phrase of one phoneme.
-PER_LENGTH = 6.1
+PER_LENGTH = 6.0
 #: That score is at most this: phrases of two or three phonemes could not be detected otherwise.
 #: They fire more often than their threshold says.
 HIGHEST = -0.9
