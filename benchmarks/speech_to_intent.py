@@ -184,7 +184,7 @@ class Oracle:
         best, found = (self._best(one, scores) for one in (truth, self._whole))
         if best is None:
             return "network"
-        self._count(scores, best[1])
+        self._count(relative(logits), best[1])
         return "decoder" if found is None or best[0] >= found[0] - 1e-3 else "network"
 
     def _best(self, one: CompiledGrammar, scores: Float32) -> tuple[float, list[int]] | None:
@@ -202,6 +202,13 @@ class Oracle:
         self.phonemes += len(said)
 
 
+def percentiles(values: list[float]) -> tuple[float, float] | None:
+    """Return the median and what 95 % are within; None of nothing."""
+    if not values:
+        return None
+    return float(np.percentile(values, 50)), float(np.percentile(values, 95))
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Hear all orders at all ratios with all engines."""
     grammar = read_grammar(options.grammar)
@@ -212,12 +219,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         engines["pocketsphinx"] = PocketSphinx(grammar, options.pocketsphinx)
     oracle = Oracle(grammar, options.model, RecognitionConfig())
     rows = []
-    latencies: list[float] = []
+    every: list[float] = []
     limits: dict[str, int] = {}
     for ratio in (*options.ratios, None):
         rng = np.random.default_rng(0)  # the same stretches at each ratio
         right = dict.fromkeys(engines, 0)
         rejected = dict.fromkeys(engines, 0)
+        latencies: list[float] = []
         for order in orders:
             audio = in_noise(order.samples, None if ratio is None else noise, ratio or 0.0, rng)
             for name, engine in engines.items():
@@ -226,11 +234,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 rejected[name] += heard.intent is None
                 if name != "kws":
                     continue
-                if heard.latency is not None:
+                if heard.latency is not None and heard.understood:
                     latencies.append(heard.latency)
                 if not heard.understood:
                     limit = oracle.misheard(order, audio)
                     limits[limit] = limits.get(limit, 0) + 1
+        every += latencies
         for name in engines:
             low, high = share_interval(right[name], len(orders))
             at = "quiet" if ratio is None else f"{ratio} dB"
@@ -243,6 +252,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                     "share": right[name] / len(orders),
                     "interval": [low, high],
                     "rejected": rejected[name],
+                    "latency": percentiles(latencies) if name == "kws" else None,
                 }
             )
             print(
@@ -260,7 +270,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for engine in engines.values():
         if isinstance(engine, PocketSphinx):
             engine.close()
-    median, late = (float(np.percentile(latencies or [np.nan], q)) for q in (50, 95))
+    median, late = percentiles(every) or (float("nan"), float("nan"))
     errors = oracle.edits / max(1, oracle.phonemes)
     for name, mean in means.items():
         print(f"{name:<13} mean of the ratios {mean:.1%}, {cost[name]:.4f} CPU seconds per second")
@@ -273,7 +283,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "rows": rows,
         "mean": means,
         "cpu_per_second": cost,
-        "latency": {"median": median, "p95": late, "orders": len(latencies)},
+        "latency": {"median": median, "p95": late, "orders": len(every)},
         "limits": limits,
         "phoneme_error_rate_of_errors": errors,
         "silence_after": AFTER,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..arrays import Float32
-from ..phonemes.symbols import VOICE_INDEX
+from ..phonemes.symbols import BLANK_INDEX, VOICE_INDEX
 from ..phonemes.viterbi import Path, UtteranceDecoder, relative
 from ..phonemes.voice import UtteranceGate, VoiceConfig
 from ..posteriors import sigmoid
@@ -38,6 +38,9 @@ class RecognitionConfig:
         Seconds of quiet that end any other: people think.
     settled : float
         Seconds after the last phoneme that end one which is understood, whatever is heard there.
+    silent : float
+        Seconds without a phoneme that end one which is understood, whatever the voice says: as in
+        noise that is taken for a voice.
     unfinished : float
         Natural logarithm by which the best path may be ahead of the best that may end here: where
         it is farther ahead, the utterance is not complete.
@@ -65,17 +68,18 @@ class RecognitionConfig:
 
     voice: VoiceConfig = field(default_factory=VoiceConfig)
     complete: float = 0.2
-    quiet: float = 0.36
+    quiet: float = 0.32
     pause: float = 1.0
     settled: float = 1.5
+    silent: float = 0.5
     unfinished: float = 5.0
     lead: float = 0.3
     longest: float = 20.0
     shortest: float = 0.2
     blank: float = 2.0
-    outside: float = 2.0
+    outside: float = 1000.0
     slope: float = 2.0
-    centre: float = -2.0
+    centre: float = -2.7
     worst: float = 0.3
     threshold: float = 0.5
     delay: float = 0.1
@@ -150,11 +154,13 @@ class UtteranceRecognizer:
         longest = min(round(config.longest / frame_seconds), most)
         self._decoder = UtteranceDecoder(compiled.graph, longest, config.outside)
         self._gate = UtteranceGate(frame_seconds, config.lead, config.voice)
+        self._silent = 0  # frames since the latest with a phoneme
 
     def reset(self) -> None:
         """Start anew, at time 0."""
         self._gate.reset()
         self._decoder.reset()
+        self._silent = 0
 
     @property
     def speaking(self) -> bool:
@@ -176,7 +182,10 @@ class UtteranceRecognizer:
         """
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
-        for frame, voice in zip(relative(logits, self._config.blank), voices, strict=True):
+        blanks = logits[:, :VOICE_INDEX].argmax(axis=1) == BLANK_INDEX
+        scores = relative(logits, self._config.blank)
+        for frame, voice, blank in zip(scores, voices, blanks, strict=True):
+            self._silent = self._silent + 1 if blank else 0
             frames = self._gate.push(frame, float(voice))
             if frames is not None:
                 self._decoder.push(frames)
@@ -209,7 +218,8 @@ class UtteranceRecognizer:
             return True
         if decoder.ended_score < decoder.best_score - config.unfinished:
             return False
-        if quiet >= (config.complete if decoder.ended else config.quiet):
+        silent = self._silent * self._seconds
+        if quiet >= (config.complete if decoder.ended else config.quiet) or silent >= config.silent:
             return self._understood(0.0)
         return decoder.frames % SETTLED_EVERY == 0 and self._understood(config.settled)
 

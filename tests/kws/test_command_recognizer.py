@@ -136,7 +136,7 @@ def test_words_that_cannot_be_pronounced_are_named_with_their_line(
 
 
 def test_a_result_may_be_waited_for(network: ModelFile) -> None:
-    patient = RecognitionConfig(complete=0.9, settled=5.0)
+    patient = RecognitionConfig(complete=0.9, settled=5.0, silent=5.0)
     ends = []
     for config in (None, patient):
         recognizer = CommandRecognizer(phrases=["lights on"], model=network, config=config)
