@@ -2,20 +2,22 @@
 
 import functools
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws import KeywordSpotter
 from kws.cli.main import main
-from kws.errors import KwsError
+from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS
 from kws.modelfile import read_model, write_model
 from kws.phonemes.symbols import OUTPUTS, PHONEME_TASK
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.images import WordImages
 from kws_training.fitting.loop import set_seed
-from kws_training.networks.phoneme_network import PhonemeNetwork, PhonemeShape
+from kws_training.networks.phoneme_network import PhonemeNetwork, PhonemeShape, read_phoneme_network
 from kws_training.networks.streaming import step_model, whole_model
 from kws_training.phonemes import defaults
 from kws_training.phonemes.data import prepare
@@ -106,6 +108,24 @@ def test_a_model_file(data, tmp_path):
     write_model(tmp_path / "p.tflite", made.model.network, made.model.metadata)
     spotter = KeywordSpotter.load(tmp_path / "p.tflite")
     assert spotter.process(np.zeros(16000, np.int16)) == []
+
+    # it can be gone on from: unfolded, the network gives what it gave
+    base = read_phoneme_network(tmp_path / "p.tflite")
+    assert base.shape == SHAPE
+    network = PhonemeNetwork(WORDS, SHAPE)
+    frames = np.random.default_rng(2).uniform(-10, 5, (8, 80, 1, 40)).astype(np.float32)
+    network.unfold(base.weights, frames)
+    whole = whole_model(network, 80, (1, 40))
+    assert np.isfinite(np.asarray(whole(frames, training=False))).all()
+    spread = np.asarray(whole(frames, training=True)) - np.asarray(whole(frames, training=False))
+    assert np.abs(spread).mean() < 0.1  # the statistics of its batch norms are those of the frames
+    again = train(data, replace(SMALL, fit=replace(SMALL.fit, epochs=1)), tmp_path, base)
+    assert again.model.metadata.provenance["start_sha256"] == base.digest
+
+
+def test_what_is_no_phoneme_network(tmp_path):
+    with pytest.raises(ModelError, match="is no phoneme network: give a file"):
+        read_phoneme_network(Path("commands"))
 
 
 def test_the_command_line(tmp_path, monkeypatch, capsys):

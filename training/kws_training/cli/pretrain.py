@@ -95,7 +95,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a word base to go on from, gently, a file or words, the one in the package: its own "
-        "words again, or other --keywords",
+        "words again, or other --keywords; a phoneme network, for phonemes",
     )
     parser.add_argument(
         "--teacher",

@@ -14,7 +14,7 @@ from ..tensorflow_loading import import_tensorflow
 
 #: Options of `kws pretrain` that are for the word base alone.
 WORDS_ALONE = (
-    *("negatives", "leave_out", "keywords", "start", "teacher", "teacher_data", "speech"),
+    *("negatives", "leave_out", "keywords", "teacher", "teacher_data", "speech"),
     "enrolment_only",
 )
 
@@ -46,6 +46,7 @@ def run_phonemes(options: argparse.Namespace) -> int:
     from ..data.images import WordImages, noise_frames, read_images, recorded_images
     from ..data.recordings import ClipSet, read_noise
     from ..data.unlabelled import find_recordings
+    from ..networks.phoneme_network import read_phoneme_network
     from ..phonemes.defaults import SENTENCES
     from ..phonemes.sentences import SpokenSentences, counts_for, say_sentences
     from ..synthesis.engines import installed
@@ -69,17 +70,18 @@ def run_phonemes(options: argparse.Namespace) -> int:
     frames = noise_frames(noise, ClipSet([], [], []))
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")
+    start = None if options.start is None else read_phoneme_network(options.start)
     import_tensorflow()
     from ..phonemes.data import prepare
-    from ..phonemes.defaults import FitConfig, PhonemeOptions
+    from ..phonemes.defaults import CONTINUED, FitConfig, PhonemeOptions
     from ..phonemes.train import train
 
-    config = FitConfig()
+    config = FitConfig() if start is None else CONTINUED
     if options.epochs is not None:
         config = replace(config, epochs=options.epochs)
     data = prepare(words, sentences, frames)
     trained = train(
-        data, PhonemeOptions(fit=config, seed=options.seed), cache_folder("checkpoints")
+        data, PhonemeOptions(fit=config, seed=options.seed), cache_folder("checkpoints"), start
     )
     write_model(options.output, trained.model.network, trained.model.metadata)
     for skip in skipped:

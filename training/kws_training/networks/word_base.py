@@ -22,8 +22,8 @@ from kws.modelfile import ModelFile, network_digest
 from kws.packaged import WORDS as PACKAGED
 from kws.packaged import find_model
 
+from .folding import Size, depthwise, mixing, read_convolutions, unfold
 from .streaming import Tensor, Time, last, over_time
-from .tflite import Tensor as TFLiteTensor
 from .tflite import TFLiteError, read_graph
 
 #: Front-end frames per output frame of the features, and per result.
@@ -31,8 +31,6 @@ FEATURE_STRIDE = 4
 RESULT_STRIDE = 8
 #: Front-end frames that a result may depend on: a file that asks for more is damaged.
 LONGEST_FIELD = 400
-#: No weight of a network that works is nearly as large (of the one in the package, 4.3).
-LARGEST_WEIGHT = 1e6
 #: Key of the shape in the provenance of a base's model file.
 SHAPE_KEY = "word_base"
 
@@ -240,50 +238,14 @@ class WordBase:
     def unfold(self, weights: Sequence[tuple[Float32, Float32]], frames: Float32) -> None:
         """Take weights with batch norm folded into them, and put it beside them again.
 
-        The network has not been called before.
-
-        Every batch norm gets the mean and variance that it sees on the frames, and the scale and
-        offset with which it changes nothing: the network gives what the folded one gives, and
-        goes on learning as one that was never folded.
-
         Parameters
         ----------
         weights : sequence of (float32 kernel, float32 bias)
-            In the order of the layers, of a network of this shape.
+            In the order of the layers, of a network of this shape, as for `folding.unfold`.
         frames : float32 (n, frames, 1, bands)
             Such as are trained on.
-
-        Raises
-        ------
-        ValueError
-            If a convolution without batch norm or bias has a bias in the weights.
         """
-        import keras
-
-        from .streaming import whole_model
-
-        model = whole_model(self, frames.shape[1], frames.shape[2:])
-        biases = {}
-        for number, (layer, (kernel, bias)) in enumerate(
-            zip(self._convolutions, weights, strict=True)
-        ):
-            layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
-            norm = self._norms.get(number)
-            if norm is None:
-                if not layer.use_bias and np.abs(bias).max() > 0:
-                    raise ValueError(f"convolution {number}: a bias, and nothing that takes it")
-                continue
-            ones = np.ones_like(bias)
-            norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
-            biases[number] = bias
-        seen = [self._norms[number].input for number in biases]
-        for (number, bias), values in zip(
-            biases.items(), keras.Model(model.input, seen)(frames, training=False), strict=True
-        ):
-            mean, variance = np.mean(values, (0, 1, 2)), np.var(values, (0, 1, 2))
-            norm = self._norms[number]
-            scale = np.sqrt(variance + norm.epsilon)
-            norm.set_weights([scale, bias + mean, mean, variance])
+        unfold(self, self._convolutions, self._norms, weights, frames)
 
 
 def _residual(block: tuple[Any, Any, Any], x: Tensor, time: Time) -> Tensor:
@@ -380,7 +342,8 @@ def read_base(path: Path | None = None) -> Base:
     if not WORDS.fits(model.metadata.front_end):
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
     try:
-        weights, ceiling = _convolutions(model.network, _sizes(shape, model))
+        weights = read_convolutions(model.network, _sizes(shape, model))
+        ceiling = _ceiling(model.network)
     except (TFLiteError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
@@ -416,15 +379,8 @@ def _read_shape(model: ModelFile) -> BaseShape:
     return shape
 
 
-def _sizes(shape: BaseShape, model: ModelFile) -> list[tuple[tuple[int, ...], int]]:
+def _sizes(shape: BaseShape, model: ModelFile) -> list[Size]:
     """Return the shapes of all kernels as TFLite has them, and the number of biases of each."""
-
-    def depthwise(kernel: int, channels: int) -> tuple[tuple[int, ...], int]:
-        return (1, kernel, 1, channels), channels
-
-    def mixing(inputs: int, outputs: int, kernel: int = 1) -> tuple[tuple[int, ...], int]:
-        return (outputs, kernel, 1, inputs), outputs
-
     width, features = shape.width, shape.features
     sizes = [mixing(model.metadata.front_end.bands, width, shape.stem)]
     for kernel in shape.fine:
@@ -435,44 +391,16 @@ def _sizes(shape: BaseShape, model: ModelFile) -> list[tuple[tuple[int, ...], in
     return [*sizes, depthwise(shape.pool, features), mixing(features, len(model.metadata.labels))]
 
 
-def _convolutions(
-    network: bytes, sizes: Sequence[tuple[tuple[int, ...], int]]
-) -> tuple[list[tuple[Float32, Float32]], float | None]:
-    """Read kernels and biases of all convolutions in a TFLite network, dequantized, in order.
-
-    Also the largest value of the features, which are what is averaged first; None if float.
-
-    Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
-    """
+def _ceiling(network: bytes) -> float | None:
+    """Return the largest value of the features, which are what is averaged first; None if float."""
     graph = read_graph(network)
-    found: list[tuple[Float32, Float32]] = []
-    ceiling = None
     for operator in graph.operators:
-        if operator.kind == "AVERAGE_POOL_2D" and ceiling is None:
+        if operator.kind == "AVERAGE_POOL_2D":
             features = graph.tensors[operator.inputs[0]]
-            if len(features.scales) == 1:
-                ceiling = float(features.scale) * (127 - features.zero_point)
-        if operator.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            continue
-        if len(found) == len(sizes):
-            raise ValueError(f"more than {len(sizes)} convolutions")
-        shape, biases = sizes[len(found)]
-        kernel = _values(graph.tensors[operator.inputs[1]], shape)
-        bias = _values(graph.tensors[operator.inputs[2]], (biases,))
-        # Keras has (height, width, in, out), and (height, width, channels, 1) for depthwise
-        found.append((np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)), bias))
-    if len(found) != len(sizes):
-        raise ValueError(f"{len(found)} convolutions, wanted {len(sizes)}")
-    if ceiling is not None and not 0 < ceiling < np.inf:
-        raise ValueError(f"features of at most {ceiling}")
-    return found, ceiling
-
-
-def _values(tensor: TFLiteTensor, wanted: tuple[int, ...]) -> Float32:
-    """Return a constant tensor of the wanted shape as float32."""
-    if tensor.shape != wanted:
-        raise ValueError(f"a tensor of {tensor.shape}, wanted {wanted}")
-    values = tensor.real_values()
-    if not np.abs(values).max() <= LARGEST_WEIGHT:  # NaN is not
-        raise ValueError("a weight that is no number, or far too large")
-    return values
+            if len(features.scales) != 1:
+                return None
+            ceiling = float(features.scale) * (127 - features.zero_point)
+            if not 0 < ceiling < np.inf:
+                raise ValueError(f"features of at most {ceiling}")
+            return ceiling
+    return None

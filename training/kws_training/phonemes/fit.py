@@ -13,16 +13,19 @@ from kws.console import note
 from kws.frontend import WORDS
 from kws.phonemes.symbols import BLANK_INDEX, VOICE_INDEX
 
+from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.noise import NoisyWindowMaker
+from ..augmentation.spectra import SpectralAugmentation
 from ..data.checkpoint import Checkpoint
 from ..fitting.ctc import ctc_loss
 from ..fitting.loop import Batch, TrainingLoop, ahead
-from ..networks.phoneme_network import OUTPUT_STRIDE, STEP_FRAMES, PhonemeNetwork
+from ..networks.phoneme_network import OUTPUT_STRIDE, STEP_FRAMES, PhonemeBase, PhonemeNetwork
 from ..networks.streaming import StepModel, step_model, whole_model
 from ..progress import bar
 from .data import PhonemeData
-from .defaults import AUGMENTATION, VALIDATION, FitConfig, PhonemeOptions
+from .defaults import HEAVY, LIGHT, VALIDATION, FitConfig, PhonemeOptions
 from .evaluation import errors, written
+from .speech import Speech
 from .windows import PhonemeBatch, PhonemeWindows, most_phonemes
 
 #: Windows of a validation.
@@ -45,7 +48,12 @@ class FittedPhonemes:
     errors: float
 
 
-def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> FittedPhonemes:
+def fit(
+    data: PhonemeData,
+    options: PhonemeOptions,
+    checkpoint: Checkpoint,
+    start: PhonemeBase | None = None,
+) -> FittedPhonemes:
     """Train a phoneme network, which has the averaged weights in the end.
 
     Parameters
@@ -56,22 +64,35 @@ def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> F
         How it is trained.
     checkpoint : Checkpoint
         Keeps the state after each epoch, so that a run that was interrupted goes on.
+    start : PhonemeBase, optional
+        A network to go on from, in its shape.
 
     Returns
     -------
     FittedPhonemes
     """
-    config, shape = options.fit, options.shape
+    config = options.fit
+    shape = options.shape if start is None else start.shape
     network = PhonemeNetwork(WORDS, shape)
-    step = step_model(network, STEP_FRAMES, (1, WORDS.bands))
-    maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
     field = shape.receptive_field
-    windows = PhonemeWindows(data.training, maker, data.microphones, field, config)
-    model = whole_model(network, windows.frames, (1, WORDS.bands))
+
+    def windows_of(
+        speech: Speech,
+        augmentation: SpectralAugmentation,
+        microphones: MicrophoneProfiles | None,
+    ) -> PhonemeWindows:
+        maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, augmentation)
+        return PhonemeWindows(speech, maker, microphones, field, config)
+
+    heavy, light = (windows_of(data.training, one, data.microphones) for one in (HEAVY, LIGHT))
+    if start is not None:
+        rng = np.random.default_rng((options.seed, 4))
+        network.unfold(start.weights, light.batch(rng, config.batch).frames)
+    step = step_model(network, STEP_FRAMES, (1, WORDS.bands))
+    model = whole_model(network, heavy.frames, (1, WORDS.bands))
     test = None
     if data.validation is not None:
-        lighter = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, VALIDATION)
-        judged = PhonemeWindows(data.validation, lighter, None, field, config)
+        judged = windows_of(data.validation, VALIDATION, None)
         test = judged.batch(np.random.default_rng((options.seed, 1)), TESTED)
     steps = steps_per_epoch(data, config)
     loop = TrainingLoop(model, steps * config.epochs, config.descent, _objective(config))
@@ -84,7 +105,8 @@ def fit(data: PhonemeData, options: PhonemeOptions, checkpoint: Checkpoint) -> F
     rate = math.nan
     for epoch in range(begin, config.epochs):
         rng = np.random.default_rng((options.seed, 2, epoch))
-        source = _batches(windows, rng, config.batch)
+        lighter = epoch >= round(config.epochs * (1 - config.light))
+        source = _batches(light if lighter else heavy, rng, config.batch)
         what = f"epoch {epoch + 1}/{config.epochs}"
         numbers = bar(iter(range(steps)), steps, what)
         made = ahead(source.__next__, steps)

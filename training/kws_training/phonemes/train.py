@@ -16,9 +16,10 @@ from ..augmentation.noise import NoisyWindowMaker
 from ..data.checkpoint import Checkpoint
 from ..data.digest import digest_of
 from ..fitting.loop import set_seed
+from ..networks.phoneme_network import SHAPE_KEY, PhonemeBase
 from ..publishing import publish
 from .data import PhonemeData
-from .defaults import AUGMENTATION, PhonemeOptions
+from .defaults import HEAVY, PhonemeOptions
 from .fit import fit
 from .windows import PhonemeWindows
 
@@ -43,7 +44,12 @@ class TrainedPhonemes:
     errors: float
 
 
-def train(data: PhonemeData, options: PhonemeOptions, checkpoints: Path) -> TrainedPhonemes:
+def train(
+    data: PhonemeData,
+    options: PhonemeOptions,
+    checkpoints: Path,
+    start: PhonemeBase | None = None,
+) -> TrainedPhonemes:
     """Train a phoneme network and make its model file.
 
     Parameters
@@ -55,23 +61,28 @@ def train(data: PhonemeData, options: PhonemeOptions, checkpoints: Path) -> Trai
     checkpoints : Path
         Folder in which the state after each epoch is kept, so that a run that was interrupted
         goes on.
+    start : PhonemeBase, optional
+        A network to go on from, in its shape.
     """
     set_seed(options.seed)
-    digest = digest_of(options, data.digest)
+    origin = None if start is None else start.digest
+    shape = options.shape if start is None else start.shape
+    digest = digest_of((options, origin), data.digest)
     checkpoint = Checkpoint(checkpoints / f"phonemes-{digest[:16]}.npz")
-    fitted = fit(data, options, checkpoint)
+    fitted = fit(data, options, checkpoint, start)
     model = publish(
         fitted.step,
         "int8",
-        calibration_streams(data, options),
+        calibration_streams(data, options, shape.receptive_field),
         task=PHONEME_TASK,
         labels=OUTPUTS,
         front_end=WORDS,
         detector=None,
         provenance={
-            "shape": asdict(options.shape),
+            SHAPE_KEY: asdict(shape),
             "recipe": asdict(options.fit),
             "seed": options.seed,
+            "start_sha256": origin,
             "words": len(data.training.words),
             "people": data.people,
             "sentences": len(data.training.sentences.images),
@@ -84,7 +95,7 @@ def train(data: PhonemeData, options: PhonemeOptions, checkpoints: Path) -> Trai
     return TrainedPhonemes(model, fitted.errors)
 
 
-def calibration_streams(data: PhonemeData, options: PhonemeOptions) -> Float32:
+def calibration_streams(data: PhonemeData, options: PhonemeOptions, field: int) -> Float32:
     """Make representative streams: speech in noise, and the front end's extremes.
 
     Parameters
@@ -92,15 +103,16 @@ def calibration_streams(data: PhonemeData, options: PhonemeOptions) -> Float32:
     data : PhonemeData
         Speech and noise.
     options : PhonemeOptions
-        The network's size, and the seed.
+        The windows, and the seed.
+    field : int
+        Front-end frames that an output frame depends on.
 
     Returns
     -------
     float32 (streams, frames, bands)
         ln(power). The last two streams are digital silence, and the first one at full scale.
     """
-    maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
-    field = options.shape.receptive_field
+    maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, HEAVY)
     windows = PhonemeWindows(data.training, maker, data.microphones, field, options.fit)
     made = windows.batch(np.random.default_rng((options.seed, 3)), STREAMS).frames[:, :, 0]
     loudest = made[:1] + WORDS.ceiling - made[:1].max()
