@@ -137,7 +137,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="of the speakers, to watch the training by; images that say which set they are of "
         "are taken by that",
     )
-    parser.add_argument("--epochs", type=int, help="24; 8 with --start; 10 for phonemes")
+    parser.add_argument("--epochs", type=int, help="24; 8 with --start; 17 for phonemes")
     add_seed(parser)
     add_figures(parser)
     add_output(parser)

@@ -8,21 +8,8 @@ from ..augmentation.spectra import SpectralAugmentation
 from ..fitting.loop import Descent
 from ..networks.phoneme_network import PhonemeShape
 
-#: How the windows of most epochs are augmented: as wake words are (`wake_words.windows`), with
-#: fewer masks.
-HEAVY = SpectralAugmentation(
-    stretch=0.2,
-    warp=0.13,
-    gain=(-30.0, 12.0),
-    equalisation=5.0,
-    snr=(-2.0, 30.0),
-    noise=0.7,
-    neighbours=0.0,
-    reverberation=0.35,
-    masks=0.25,
-)
-#: How windows of the last epochs are augmented, closer to what people hear.
-LIGHT = SpectralAugmentation(
+#: How windows are augmented: less than wake words are, whose networks have fewer things to learn.
+AUGMENTATION = SpectralAugmentation(
     stretch=0.15,
     warp=0.1,
     gain=(-30.0, 12.0),
@@ -60,8 +47,6 @@ class FitConfig:
         Windows in a batch.
     outputs : int
         Output frames of a window.
-    light : float
-        Share of the epochs, the last ones, with `LIGHT` augmentation.
     people : float
         Share of the windows' pieces that are words of people, in a row.
     voice : float
@@ -70,17 +55,16 @@ class FitConfig:
         How weights are changed.
     """
 
-    epochs: int = 10
-    batch: int = 32
+    epochs: int = 17
+    batch: int = 16
     outputs: int = 320
-    light: float = 0.5
     people: float = 0.35
     voice: float = 0.3
     descent: Descent = field(default_factory=lambda: Descent(averaging=0.995))
 
 
-#: How to go on from a phoneme network: at half the rate, lightly augmented throughout.
-CONTINUED = FitConfig(light=1.0, descent=Descent(learning_rate=1.5e-3, averaging=0.995))
+#: How to go on from a phoneme network: at half the rate.
+CONTINUED = FitConfig(descent=Descent(learning_rate=1.5e-3, averaging=0.995))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..networks.phoneme_network import OUTPUT_STRIDE, STEP_FRAMES, PhonemeBase, 
 from ..networks.streaming import StepModel, step_model, whole_model
 from ..progress import bar
 from .data import PhonemeData
-from .defaults import HEAVY, LIGHT, VALIDATION, FitConfig, PhonemeOptions
+from .defaults import AUGMENTATION, VALIDATION, FitConfig, PhonemeOptions
 from .evaluation import errors, written
 from .speech import Speech
 from .windows import PhonemeBatch, PhonemeWindows, most_phonemes
@@ -84,12 +84,12 @@ def fit(
         maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, augmentation)
         return PhonemeWindows(speech, maker, microphones, field, config)
 
-    heavy, light = (windows_of(data.training, one, data.microphones) for one in (HEAVY, LIGHT))
+    windows = windows_of(data.training, AUGMENTATION, data.microphones)
     if start is not None:
         rng = np.random.default_rng((options.seed, 4))
-        network.unfold(start.weights, light.batch(rng, config.batch).frames)
+        network.unfold(start.weights, windows.batch(rng, config.batch).frames)
     step = step_model(network, STEP_FRAMES, (1, WORDS.bands))
-    model = whole_model(network, heavy.frames, (1, WORDS.bands))
+    model = whole_model(network, windows.frames, (1, WORDS.bands))
     test = None
     if data.validation is not None:
         judged = windows_of(data.validation, VALIDATION, None)
@@ -105,8 +105,7 @@ def fit(
     rate = math.nan
     for epoch in range(begin, config.epochs):
         rng = np.random.default_rng((options.seed, 2, epoch))
-        lighter = epoch >= round(config.epochs * (1 - config.light))
-        source = _batches(light if lighter else heavy, rng, config.batch)
+        source = _batches(windows, rng, config.batch)
         what = f"epoch {epoch + 1}/{config.epochs}"
         numbers = bar(iter(range(steps)), steps, what)
         made = ahead(source.__next__, steps)

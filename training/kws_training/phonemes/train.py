@@ -19,7 +19,7 @@ from ..fitting.loop import set_seed
 from ..networks.phoneme_network import SHAPE_KEY, PhonemeBase
 from ..publishing import publish
 from .data import PhonemeData
-from .defaults import HEAVY, PhonemeOptions
+from .defaults import AUGMENTATION, PhonemeOptions
 from .fit import fit
 from .windows import PhonemeWindows
 
@@ -112,7 +112,7 @@ def calibration_streams(data: PhonemeData, options: PhonemeOptions, field: int) 
     float32 (streams, frames, bands)
         ln(power). The last two streams are digital silence, and the first one at full scale.
     """
-    maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, HEAVY)
+    maker = NoisyWindowMaker(data.noise, WORDS.floor, WORDS.ceiling, AUGMENTATION)
     windows = PhonemeWindows(data.training, maker, data.microphones, field, options.fit)
     made = windows.batch(np.random.default_rng((options.seed, 3)), STREAMS).frames[:, :, 0]
     loudest = made[:1] + WORDS.ceiling - made[:1].max()
