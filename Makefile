@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 DATA ?= ../shared/audio
 COMMANDS = yes,no,up,down,left,right,on,off,stop,go
 
-.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root lock locked audit models words commands running-speech wake-words clean help
+.PHONY: demo test test-device test-reach test-slow lint docs package minimal-root lock locked audit models words commands running-speech wake-words phonemes clean help
 
 demo: $(VENV)/.kws ## spot ten commands in the demo recording; sets up .venv
 	@echo
@@ -130,6 +130,9 @@ wake-words: $(VENV)/.kws-test ## train the wake words of the package again: a qu
 	$(BIN)/kws train --wake-word "hey device" \
 	  --negatives $(OTHERS) $(DATA)/wake_words/computer --noise $(DATA)/noise/speech_commands $(DATA)/sounds \
 	  --false-accepts-per-hour 0.1 --output kws/models/hey_device.tflite
+phonemes: $(VENV)/.kws-test $(FEATURES) ## train the phoneme network of the package again: two hours
+	$(BIN)/kws pretrain --task phonemes --features $(FEATURES) \
+	  --noise $(DATA)/noise/speech_commands $(DATA)/sounds --output kws/models/phonemes.tflite
 # Made once: a file of your own is left as it is.
 $(FEATURES): | $(VENV)/.kws-test
 	mkdir -p $(dir $(FEATURES))

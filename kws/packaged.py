@@ -28,7 +28,7 @@ PHONEMES = "phonemes"
 #: The wake words in the package.
 WAKE_WORDS = (COMPUTER, HEY_DEVICE)
 #: All models in the package.
-NAMES = (COMMANDS, SMALL, WORDS, *WAKE_WORDS)
+NAMES = (COMMANDS, SMALL, WORDS, PHONEMES, *WAKE_WORDS)
 
 
 def is_packaged(model: str | Path) -> bool:
@@ -205,6 +205,46 @@ def measured_wake_word(name: str) -> MeasuredWakeWord:
     text = resources.files(__package__).joinpath("models", "wake_words.json").read_text()
     row = json.loads(text)[name]
     return MeasuredWakeWord(**{key: row[key] for key in row if key != "network_sha256"})
+
+
+@dataclass(frozen=True)
+class MeasuredPhonemes:
+    """How many phonemes the phoneme network of the package writes down wrongly.
+
+    Attributes
+    ----------
+    errors, phonemes : int
+        Phonemes that were replaced, left out or added, for how many that were said.
+    command : str
+        What measured it.
+    data : str
+        What was said and by whom, in words.
+    date : str
+        When, as in 2026-11-29.
+    """
+
+    errors: int
+    phonemes: int
+    command: str
+    data: str
+    date: str
+
+    @property
+    def error_rate(self) -> float:
+        """The phoneme error rate; it may be above 1."""
+        return self.errors / self.phonemes
+
+
+def measured_phonemes() -> MeasuredPhonemes:
+    """Return how well the phoneme network of the package does, as the table beside it says it.
+
+    Returns
+    -------
+    MeasuredPhonemes
+    """
+    text = resources.files(__package__).joinpath("models", "phonemes.json").read_text()
+    row = json.loads(text)[PHONEMES]
+    return MeasuredPhonemes(**{key: row[key] for key in row if key != "network_sha256"})
 
 
 def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:

@@ -8,10 +8,13 @@ from typing import Any
 
 from ..packaged import (
     NAMES,
+    PHONEMES,
     WAKE_WORDS,
     MeasuredAccuracy,
+    MeasuredPhonemes,
     MeasuredWakeWord,
     measured_accuracy,
+    measured_phonemes,
     measured_wake_word,
     packaged_content,
     packaged_model,
@@ -38,8 +41,11 @@ def _run(options: argparse.Namespace) -> int:
 def _described(name: str) -> dict[str, Any]:
     """Return what is known of a model of the package as JSON values."""
     metadata = packaged_model(name).metadata
-    wake_word = name in WAKE_WORDS
-    figures = measured_wake_word(name) if wake_word else measured_accuracy(name)
+    figures: MeasuredAccuracy | MeasuredWakeWord | MeasuredPhonemes
+    if name == PHONEMES:
+        figures = measured_phonemes()
+    else:
+        figures = measured_wake_word(name) if name in WAKE_WORDS else measured_accuracy(name)
     return {
         "name": name,
         "bytes": len(packaged_content(name)),
@@ -52,8 +58,10 @@ def _described(name: str) -> dict[str, Any]:
     }
 
 
-def _values(figures: MeasuredAccuracy | MeasuredWakeWord) -> dict[str, Any]:
+def _values(figures: MeasuredAccuracy | MeasuredWakeWord | MeasuredPhonemes) -> dict[str, Any]:
     """Return what was measured as JSON values."""
+    if isinstance(figures, MeasuredPhonemes):
+        return {"phoneme_error_rate": figures.error_rate, "phonemes": figures.phonemes}
     if isinstance(figures, MeasuredAccuracy):
         return {
             "accuracy": figures.accuracy,
@@ -92,6 +100,8 @@ def _lines(models: list[dict[str, Any]]) -> list[str]:
 
 def _figures(model: dict[str, Any]) -> str:
     """Return what a model of the package does, in a line."""
+    if "phoneme_error_rate" in model:
+        return f"{100 * model['phoneme_error_rate']:.1f} % of phonemes written down wrongly"
     if "accuracy" in model:
         low, high = (100 * bound for bound in model["accuracy_interval"])
         return f"{100 * model['accuracy']:.1f} % of clips right ({low:.1f} to {high:.1f})"
@@ -106,6 +116,8 @@ def _figures(model: dict[str, Any]) -> str:
 
 def _shown(keywords: list[str]) -> str:
     """Return the first keywords, and how many more there are."""
+    if not keywords:
+        return "those that are typed: --phrase"
     shown = ", ".join(keywords[:MOST_KEYWORDS])
     more = len(keywords) - MOST_KEYWORDS
     return f"{shown} and {more} more" if more > 0 else shown

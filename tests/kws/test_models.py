@@ -14,6 +14,7 @@ from kws.packaged import (
     packaged_content,
     packaged_model,
 )
+from kws.phonemes.symbols import OUTPUTS
 
 from .conftest import Demo
 
@@ -42,6 +43,14 @@ def test_every_threshold_has_a_measured_operating_point(name: str) -> None:
         assert point.recordings > 0
         low, high = point.miss_rate_interval
         assert low <= point.miss_rate <= high
+
+
+def test_the_phoneme_network_is_small_and_gives_phonemes() -> None:
+    assert len(packaged_content("phonemes")) < 1_000_000
+    metadata = packaged_model("phonemes").metadata
+    assert metadata.labels == OUTPUTS
+    assert metadata.keywords == ()
+    assert metadata.provenance["people"] > 2000
 
 
 #: Licences that let a model be shipped without strings.

@@ -9,6 +9,7 @@ from kws.cli.main import main
 from kws.modelfile import network_digest
 from kws.packaged import (
     NAMES,
+    PHONEMES,
     WAKE_WORDS,
     measured_accuracy,
     measured_wake_word,
@@ -31,6 +32,10 @@ def test_the_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
             assert low <= one["false_accepts_per_hour"] < high
             assert one["hours"] > 2
             assert f"kws evaluate {one['name']} " in one["measured_by"]
+        elif one["name"] == PHONEMES:
+            assert 0 < one["phoneme_error_rate"] < 1
+            assert one["phonemes"] > 5000
+            assert one["measured_by"].startswith("python benchmarks/phonemes.py phonemes ")
         else:
             low, high = one["accuracy_interval"]
             assert 0.9 < low < one["accuracy"] < high < 1
@@ -45,6 +50,7 @@ def test_the_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{len(packaged_content('commands')) / 1000:.0f} kB" in lines[1]
     assert f"{100 * measured.accuracy:.1f} % of clips right (" in lines[2]
     assert lines[5].endswith("and 25 more")
+    assert "% of phonemes written down wrongly" in lines[2 * NAMES.index(PHONEMES) + 2]
     wake_word = lines[2 * NAMES.index("computer") + 2]
     assert "% missed (" in wake_word
     assert "false accepts per hour (" in wake_word
@@ -54,8 +60,9 @@ def test_the_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_figures_are_of_the_network_that_ships(name: str) -> None:
     """Who puts another model into the package measures it anew."""
     models = resources.files("kws") / "models"
-    if name in WAKE_WORDS:
-        row = json.loads((models / "wake_words.json").read_text())[name]
+    if name in (PHONEMES, *WAKE_WORDS):
+        table = "phonemes.json" if name == PHONEMES else "wake_words.json"
+        row = json.loads((models / table).read_text())[name]
     else:
         row = json.loads((models / "accuracy.json").read_text())["models"][name]
     assert row["network_sha256"] == network_digest(packaged_model(name))
@@ -63,7 +70,7 @@ def test_figures_are_of_the_network_that_ships(name: str) -> None:
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WAKE_WORDS])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (PHONEMES, *WAKE_WORDS)])
 def test_the_command_measures_it_again(
     name: str, shared, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
