@@ -363,7 +363,7 @@ def test_units() -> None:
 def test_what_is_installed() -> None:
     found = install_bytes()
     assert found["total"] == sum(n for name, n in found.items() if name != "total")
-    assert 300_000 < found["kws"] < 2_100_000  # the models alone are 1.1 MB
+    assert 300_000 < found["kws"] < 4_000_000  # the models alone are 1.6 MB
     assert found["numpy"] > 1_000_000
     assert "tensorflow" not in found
 

@@ -13,6 +13,7 @@ from kws.cli.main import main
 from kws.errors import KwsError, ModelError
 from kws.frontend import WORDS
 from kws.modelfile import read_model, write_model
+from kws.network import StreamingNetwork
 from kws.phonemes.symbols import OUTPUTS, PHONEME_TASK
 from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.images import WordImages
@@ -116,9 +117,11 @@ def test_a_model_file(data, tmp_path):
     frames = np.random.default_rng(2).uniform(-10, 5, (8, 80, 1, 40)).astype(np.float32)
     network.unfold(base.weights, frames)
     whole = whole_model(network, 80, (1, 40))
-    assert np.isfinite(np.asarray(whole(frames, training=False))).all()
-    spread = np.asarray(whole(frames, training=True)) - np.asarray(whole(frames, training=False))
-    assert np.abs(spread).mean() < 0.1  # the statistics of its batch norms are those of the frames
+    found = np.asarray(whole(frames[:1], training=False))[0]
+    device = StreamingNetwork(read_model(tmp_path / "p.tflite"))
+    steps = np.split(frames[0, :, 0], 80 // device.frames)
+    expected = np.concatenate([device.step(one).copy() for one in steps])
+    assert np.corrcoef(found[-8:].ravel(), expected[-8:].ravel())[0, 1] > 0.98
     again = train(data, replace(SMALL, fit=replace(SMALL.fit, epochs=1)), tmp_path, base)
     assert again.model.metadata.provenance["start_sha256"] == base.digest
 
