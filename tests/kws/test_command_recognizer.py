@@ -210,3 +210,13 @@ def test_transcribe_prints_words_with_their_times(network: ModelFile, tmp_path: 
     found = transcriber.process(say("turn the lights on")) + transcriber.flush()
     transcriber.reset()
     assert [one.text for one in found if one.final] == ["turn the lights on"]
+
+
+def test_the_network_of_the_package_understands_the_demo(demo_path: Path) -> None:
+    phrases = ("--phrase", "go", "--phrase", "stop", "--phrase", "off")
+    done = kws_here("understand", *phrases, demo_path, "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    intents = [row["intent"] for row in found]
+    assert {"off", "stop", "go"} <= set(intents)
+    assert None in intents  # the other words of the demo
