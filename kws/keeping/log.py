@@ -192,7 +192,9 @@ def _parse(line: str) -> KeptRecording | Listened:
     """Read a line; it raises a ModelError or a ValueError where it is damaged."""
     if len(line) > LONGEST_LINE:
         raise ValueError("too long")
-    reader = FieldReader(json.loads(line), LOG)
+    values = json.loads(line)
+    json.dumps(values, ensure_ascii=False).encode()  # half a character is a ValueError
+    reader = FieldReader(values, LOG)
     model, sha256 = str(reader.get("model"))[:LONGEST_LINE], reader.text("sha256")
     if "file" not in reader.values:
         return Listened(

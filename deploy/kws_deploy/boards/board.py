@@ -288,7 +288,7 @@ def _schema() -> type[Any]:
 def _first(error: Any) -> str:
     """Return the first thing that pydantic found, in one line."""
     found = error.errors()[0]
-    where = ".".join(map(str, found["loc"]))
+    where = ".".join(map(str, found["loc"]))[:100]
     message = found["msg"][:1].lower() + found["msg"][1:]
     if found["type"] == "extra_forbidden":
         message = "is no key of a profile"
@@ -310,7 +310,7 @@ def _from_bench(path: Path) -> Board:
     precisions: set[str] = set()
     for entry in result["results"]:
         model = _find_model(path, entry)
-        if entry["threads"] != 1 or "network" not in entry or model is None:
+        if entry["threads"] != 1 or entry.get("network") is None or model is None:
             continue
         step = cost(model.network, model.path)
         if FIGURES.get(step.precision) is None:

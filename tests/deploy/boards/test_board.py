@@ -151,6 +151,7 @@ def test_a_profile_that_was_measured(profile: Path) -> None:
         ("year = 2024", "year = 2024\nspeed = 3", "int8.speed: is no key of a profile"),
         ("[operator]", "[operators]", "operator: is missing"),
         ('core = "one"', "core = ", "is not TOML"),
+        ("[int8]", "[int8]\n" + "y" * 3000 + " = 1", "is no key of a profile"),
         ('"a guess"', '"' + "x" * 2000 + '"', "operator.source"),
     ],
 )
@@ -161,6 +162,7 @@ def test_profiles_that_do_not_hold(profile: Path, old: str, new: str, said: str)
         read_board(profile)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1000
 
 
 def test_files_that_are_no_profiles(tmp_path: Path, profile: Path) -> None:
@@ -229,6 +231,11 @@ def test_results_that_name_no_board(bench: Path, tmp_path: Path) -> None:
     digest = json.loads(text)["results"][0]["sha256"]
     path.write_text(text.replace(digest, "0" * 64))
     with pytest.raises(BoardError, match="put them beside it"):
+        read_board(path)
+    result: dict[str, Any] = json.loads(text)
+    result["results"][0]["network"] = None
+    path.write_text(json.dumps(result))
+    with pytest.raises(BoardError, match="none of the models"):
         read_board(path)
     path.write_text(text.replace('"schema": 1', '"schema": 7'))
     with pytest.raises(BoardError, match="schema 7"):

@@ -1,6 +1,7 @@
 """The log of what was kept: read whatever a power cut left of it, and bounded."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_a_line_that_was_cut_off_costs_that_line_alone(tmp_path) -> None:
         "[]",
         "[" * 100_000,
         '{"since": "x", "until": "y", "model": "m", "sha256": "ab", "seconds": NaN}',
+        json.dumps({**asdict(RECORDING), "keyword": "\ud800"}),  # half a character
     ],
 )
 def test_foreign_lines_are_counted(tmp_path, line) -> None:
