@@ -209,7 +209,7 @@ def test_links_are_said(tmp_path, site, capsys):
 def test_lists_that_name_what_is_not_there(tmp_path, site):
     members = dict(LAYOUTS["esc-50"])
     members.popitem()
-    with pytest.raises(ManifestError, match=r"esc50.csv: line 4: audio/2-100038-A-14.wav is not"):
+    with pytest.raises(ManifestError, match=r"esc50.csv: line 4: 'audio/2-100038-A-14.wav' is not"):
         fetch_data(site.offer("esc-50", members), tmp_path)
     listed = "UrbanSound8K/metadata/UrbanSound8K.csv"
     hostile = b"slice_file_name,fsID,salience,fold,class\n../../../x,1,1,5,a\n"
