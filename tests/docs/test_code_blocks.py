@@ -89,6 +89,7 @@ NOT_RUN = {
     "build/kws-file ": ("is built there", "tests/deploy/native/test_library.py"),
     "kws export commands --to web": ("needs a compiler", "tests/deploy/web/test_export.py"),
     "python3 -m http.server": ("serves for ever", "tests/deploy/web/test_browser.py"),
+    "kws pretrain --task phonemes": ("trains for hours", "tests/training/phonemes"),
     "kws pretrain --features features.npz": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start begun.tflite": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words --features": ("trains for hours", "tests/training/word_base"),

@@ -205,9 +205,10 @@ def test_a_person_labels_by_keyboard_and_goes_on_later(kept) -> None:
 
 
 class Played:
-    """A microphone that hears a recording, at a rate of its own, and is then unplugged."""
+    """A microphone that hears a recording, at a rate of its own, and cannot go on then."""
 
     name, sample_rate, overflows = "played", 44100, 0
+    interruptions, missed_seconds = 0, 0.0
 
     def __init__(self, samples: np.ndarray) -> None:
         self.samples = samples
@@ -228,7 +229,7 @@ def test_a_microphone_of_another_rate(demo_path, tmp_path, monkeypatch) -> None:
     from kws.audio import load_audio
 
     played = Played(load_audio(demo_path, 44100)[: 6 * 44100])
-    monkeypatch.setattr("kws.microphone.Microphone", lambda device: played)
+    monkeypatch.setattr("kws.lasting_microphone.LastingMicrophone", lambda *_: played)
     kept = tmp_path / "kept"
     done = kws_here("listen", "--keep", kept)
     assert done.returncode == BAD_INPUT
