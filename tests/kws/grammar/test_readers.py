@@ -69,8 +69,8 @@ def test_jsgf_is_read() -> None:
     assert [intent.name for intent in grammar.intents] == ["switchLights", "setColour"]
     colour = grammar.intents[1].expression.parts[-1]  # type: ignore[union-attr]
     light_blue = Sequence((Word("light"), Word("blue")))
-    azure = Slot("blue", Word("azure"))
-    assert colour == Slot("colour", Choice((Word("red"), light_blue, Word("blue"), azure)))
+    violet = Slot("blue", Word("violet"))
+    assert colour == Slot("colour", Choice((Word("red"), light_blue, Word("blue"), violet)))
     assert grammar.notes == ("lights.jsgf: 2 weights are left out: all choices count alike",)
     repeated = read_jsgf(jsgf("(very)* good+ {how=well} [<NULL>] | <VOID>"), "x").intents[0]
     assert repeated.expression == Choice(

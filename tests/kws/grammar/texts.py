@@ -35,5 +35,5 @@ public <switchLights> = (turn | switch) ((on | off) {state} [<which>] lights
 public <setColour> = make the lights (<colour>) {colour};
 <which> = all | <article>;
 <article> = the | my;
-<colour> = /10/ red | /2/ "light blue" | (blue) | azure {blue};
+<colour> = /10/ red | /2/ "light blue" | (blue) | violet {blue};
 """
