@@ -61,7 +61,7 @@ def place(tmp_path, monkeypatch):
         write_wav(tmp_path / name, rng.integers(-3000, 3000, 16000).astype(np.int16), 16000)
     monkeypatch.chdir(tmp_path)
     microphone = SimpleNamespace(sample_rate=16000)
-    monkeypatch.setattr("kws.microphone.Microphone", lambda device: microphone)
+    monkeypatch.setattr("kws.lasting_microphone.LastingMicrophone", lambda *_: microphone)
     return tmp_path
 
 
