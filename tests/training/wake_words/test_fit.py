@@ -8,6 +8,7 @@ from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.noise import NoisyWindowMaker
 from kws_training.augmentation.spectra import WindowMaker
 from kws_training.data.images import CLIP_FRAMES
+from kws_training.fitting.loop import set_seed
 from kws_training.networks.streaming import step_model
 from kws_training.networks.word_base import read_base
 from kws_training.wake_words.defaults import STRIDE
@@ -37,6 +38,8 @@ SHARES = WindowCounts(positives=8, speech=8, parts=2, synthesized=0, mined=8, qu
 
 @pytest.fixture
 def network(tiny_base):
+    # not what other tests leave of it; 220 steps learn more from some beginnings than from others
+    set_seed(2)
     return WakeNetwork(read_base(tiny_base).network(), 1, SHAPE)
 
 
