@@ -35,7 +35,8 @@ from kws_training.cache import cache_folder
 from kws_training.data.images import noise_frames, read_images, to_frames
 from kws_training.data.recordings import ClipSet, read_noise
 from kws_training.data.unlabelled import find_recordings
-from kws_training.phonemes.evaluation import errors, written
+from kws_training.evaluation.edits import edit_distance
+from kws_training.phonemes.evaluation import written
 from kws_training.phonemes.sentences import say_sentences
 from kws_training.phonemes.speech import PeoplesWords
 from kws_training.synthesis.engines import installed
@@ -161,7 +162,7 @@ def judge(model: Path, spoken: Sequence[Spoken]) -> dict[str, tuple[int, int]]:
             for n in range(steps)
         ]
         wrong, total = counts.get(one.who, (0, 0))
-        wrong += errors(one.phonemes, written(np.concatenate(logits)))
+        wrong += edit_distance(one.phonemes, written(np.concatenate(logits)))
         counts[one.who] = wrong, total + len(one.phonemes)
     return counts
 

@@ -51,9 +51,10 @@ from kws.grammar.recognition import RecognitionConfig
 from kws.intervals import share_interval
 from kws.packaged import PHONEMES, find_model
 from kws.phoneme_stream import PhonemeStream
-from kws.phonemes.symbols import BLANK_INDEX
 from kws.phonemes.viterbi import UtteranceDecoder, relative
-from kws_training.evaluation.spoken import end_of_speech, word_errors
+from kws_training.evaluation.edits import edit_distance
+from kws_training.evaluation.spoken import end_of_speech
+from kws_training.phonemes.evaluation import written
 
 #: Signal-to-noise ratios of the published protocol, in decibels.
 RATIOS = (6, 9, 12, 15, 18, 21, 24)
@@ -184,7 +185,7 @@ class Oracle:
         best, found = (self._best(one, scores) for one in (truth, self._whole))
         if best is None:
             return "network"
-        self._count(relative(logits), best[1])
+        self._count(logits, best[1])
         return "decoder" if found is None or best[0] >= found[0] - 1e-3 else "network"
 
     def _best(self, one: CompiledGrammar, scores: Float32) -> tuple[float, list[int]] | None:
@@ -193,12 +194,10 @@ class Oracle:
         path = decoder.best()
         return None if path is None else (path.score, path.labels.tolist())
 
-    def _count(self, scores: Float32, said: Sequence[int]) -> None:
+    def _count(self, logits: Float32, said: Sequence[int]) -> None:
         """Count the phonemes that the free loop has otherwise than the right order."""
-        free = scores.argmax(axis=1)
-        changes = np.flatnonzero(np.diff(free, prepend=-1))
-        heard = [int(label) for label in free[changes] if label != BLANK_INDEX]
-        self.edits += word_errors(heard, said)
+        # labels of a path are one more than the places of its phonemes
+        self.edits += edit_distance(written(logits), [label - 1 for label in said])
         self.phonemes += len(said)
 
 

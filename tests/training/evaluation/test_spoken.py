@@ -13,7 +13,7 @@ from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.modelfile import write_model
 from kws.phonemes.pronunciations import pronunciations
-from kws_training.evaluation.spoken import end_of_speech, read_labels, word_errors
+from kws_training.evaluation.spoken import end_of_speech, read_labels
 
 from ...conftest import kws_here
 from ...phoneme_network import phoneme_model, tones
@@ -149,12 +149,6 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path: Path, folder: Path) ->
         path.write_text(text)
         with pytest.raises(KwsError, match=message):
             read_labels(path, [folder / "recordings"])
-
-
-def test_word_errors_are_the_fewest_changes() -> None:
-    assert word_errors("abcd", "abcd") == 0
-    assert word_errors("abcd", "acde") == 2
-    assert word_errors("", "ab") == word_errors("ab", "") == 2
 
 
 def test_speech_ends_where_it_is_quiet() -> None:

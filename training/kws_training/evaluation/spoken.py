@@ -23,6 +23,7 @@ from kws.transcripts.transcriber import Transcriber
 from ..data.unlabelled import find_recordings
 from ..progress import Progress
 from .conditions import RATE, Condition
+from .edits import edit_distance
 
 #: Seconds of quiet behind each recording, in which an utterance may end.
 AFTER = 1.5
@@ -281,7 +282,7 @@ def judge_transcripts(
             raise KwsError(f"{label.path}: has no text: word errors need what is said")
         results = run.stream(label, transcriber, lambda result: result.final)
         heard = [word.word for result in results for word in result.words]
-        errors.append(word_errors(said, heard))
+        errors.append(edit_distance(said, heard))
         counts.append(len(said))
         right.append(errors[-1] == 0)
     wrong, words = np.array(errors), np.array(counts)
@@ -295,36 +296,6 @@ def judge_transcripts(
         "words": float(words.sum()),
     }
     return run.report("transcribe", labels, right, figures)
-
-
-def word_errors(said: Sequence[object], heard: Sequence[object]) -> int:
-    """Count the words, or other signs, that are too many, too few or others.
-
-    Parameters
-    ----------
-    said : sequence of object
-        What is right.
-    heard : sequence of object
-        What was written down.
-
-    Returns
-    -------
-    int
-        The fewest changes that make one of the other.
-
-    Examples
-    --------
-    >>> word_errors(["turn", "it", "on"], ["turn", "on", "now"])
-    2
-    """
-    row = list(range(len(heard) + 1))
-    for number, one in enumerate(said, 1):
-        before, row[0] = row[0], number
-        for place, other in enumerate(heard, 1):
-            changed = before + (one != other)
-            before = row[place]
-            row[place] = min(row[place] + 1, row[place - 1] + 1, changed)
-    return row[-1]
 
 
 def end_of_speech(samples: Float32) -> float:

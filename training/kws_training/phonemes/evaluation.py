@@ -1,8 +1,6 @@
-"""How many phonemes a network writes down wrongly: the phoneme error rate."""
+"""Which phonemes a network writes down."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,28 +24,3 @@ def written(logits: Float32) -> list[int]:
     best = logits[:, :VOICE_INDEX].argmax(1)
     changed = np.flatnonzero(np.diff(best, prepend=BLANK_INDEX))
     return [int(best[n]) - 1 for n in changed if best[n] != BLANK_INDEX]
-
-
-def errors(wanted: Sequence[int], found: Sequence[int]) -> int:
-    """Return Levenshtein's distance: replacements, deletions and insertions.
-
-    Parameters
-    ----------
-    wanted : sequence of int
-        What was said.
-    found : sequence of int
-        What was written down.
-
-    Returns
-    -------
-    int
-        0 if they are the same.
-    """
-    other = np.array(found)
-    row = np.arange(len(other) + 1)
-    for count, sign in enumerate(wanted, 1):
-        new = np.minimum(row[1:] + 1, row[:-1] + (other != sign))
-        new = np.concatenate([[count], new])
-        # an insertion takes the cost of the place before it, and one more
-        row = np.minimum.accumulate(new - np.arange(len(new))) + np.arange(len(new))
-    return int(row[-1])

@@ -17,6 +17,7 @@ from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import SpectralAugmentation
 from ..data.checkpoint import Checkpoint
+from ..evaluation.edits import edit_distance
 from ..fitting.ctc import ctc_loss
 from ..fitting.loop import Batch, TrainingLoop, ahead
 from ..networks.phoneme_network import OUTPUT_STRIDE, STEP_FRAMES, PhonemeBase, PhonemeNetwork
@@ -24,7 +25,7 @@ from ..networks.streaming import StepModel, step_model, whole_model
 from ..progress import bar
 from .data import PhonemeData
 from .defaults import AUGMENTATION, VALIDATION, FitConfig, PhonemeOptions
-from .evaluation import errors, written
+from .evaluation import written
 from .speech import Speech
 from .windows import PhonemeBatch, PhonemeWindows, most_phonemes
 
@@ -151,7 +152,7 @@ def error_rate(model: Any, test: PhonemeBatch | None) -> float:
     for frames, phonemes in zip(test.frames, test.phonemes, strict=True):
         wanted = phonemes[phonemes >= 0].tolist()
         found = written(np.asarray(model(frames[None], training=False))[0])
-        wrong += errors(wanted, found)
+        wrong += edit_distance(wanted, found)
         total += len(wanted)
     return wrong / max(total, 1)
 
