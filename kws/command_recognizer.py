@@ -6,11 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
 
-import numpy.typing as npt
-
-from .exclusive import Exclusive
 from .grammar.compiling import CompiledGrammar, compile_grammar
 from .grammar.expression import Grammar, GrammarError
 from .grammar.expression import phrases as phrase_grammar
@@ -18,14 +14,13 @@ from .grammar.reading import grammar_text, parse_grammar
 from .grammar.recognition import CommandResult, RecognitionConfig, UtteranceRecognizer
 from .grammar.saying import pronounce
 from .modelfile import ModelFile
-from .packaged import PHONEMES, find_model
-from .phoneme_stream import PhonemeStream
+from .utterances import UtteranceStream
 
 #: Grammars that stay compiled in memory.
 KEPT = 8
 
 
-class CommandRecognizer:
+class CommandRecognizer(UtteranceStream[CommandResult]):
     """Understands spoken commands in a stream of audio.
 
     An utterance begins and ends by its voice. Each gives one result when it has ended: the intent
@@ -64,6 +59,8 @@ class CommandRecognizer:
     ...     print(result.intent, result.slots, result.confidence, result.start, result.end)
     """
 
+    _utterances: UtteranceRecognizer
+
     def __init__(
         self,
         grammar: str | Path | Grammar | None = None,
@@ -88,21 +85,13 @@ class CommandRecognizer:
         else:
             assert grammar is not None
             self._compiled = _compiled_text(grammar_text(grammar), str(grammar))
-        if not isinstance(model, ModelFile):
-            model = find_model(model, PHONEMES)
-        self._stream = PhonemeStream(model, sample_rate, threads)
-        self._recognizer = UtteranceRecognizer(self._compiled, self._stream.frame_seconds, config)
-        self._alone = Exclusive("CommandRecognizer", threads)
+        super().__init__(model, sample_rate, threads)
+        self._utterances = UtteranceRecognizer(self._compiled, self._stream.frame_seconds, config)
 
     @property
     def grammar(self) -> Grammar:
         """What may be said."""
         return self._compiled.grammar
-
-    @property
-    def sample_rate(self) -> int:
-        """Of the audio that is pushed, in Hz."""
-        return self._stream.sample_rate
 
     @property
     def intents(self) -> tuple[str, ...]:
@@ -112,62 +101,7 @@ class CommandRecognizer:
     @property
     def speaking(self) -> bool:
         """Whether an utterance is under way."""
-        return self._recognizer.speaking
-
-    def process(self, samples: npt.NDArray[Any]) -> list[CommandResult]:
-        """Take audio and return what was said in the utterances that it ends.
-
-        Parameters
-        ----------
-        samples : int16 or float32 (n,)
-            Mono audio at ``sample_rate``; float in -1 .. 1; any n.
-
-        Returns
-        -------
-        list of CommandResult
-            In their order; most often none.
-
-        Raises
-        ------
-        AudioError
-            If the samples have another type or shape, are not finite, or are floats at the scale of
-            integers.
-        KwsError
-            If another thread uses the recognizer, or the process was forked and cannot use it.
-        """
-        with self._alone:
-            return self._recognizer.push(self._stream.push(samples))
-
-    def flush(self) -> list[CommandResult]:
-        """End the stream, and with it the utterance that is under way.
-
-        Returns
-        -------
-        list of CommandResult
-            What was said in it. `reset` starts the next stream.
-        """
-        with self._alone:
-            found = self._recognizer.push(self._stream.push(self._stream.ending))
-            return found + self._recognizer.flush()
-
-    def reset(self) -> None:
-        """Start anew, at time 0, after endless digital silence."""
-        with self._alone:
-            self._stream.reset()
-            self._recognizer.reset()
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be copied and pickled: the interpreter's memory cannot be.
-
-        Raises
-        ------
-        TypeError
-            Always.
-        """
-        raise TypeError(
-            "a CommandRecognizer cannot be copied or pickled, since its interpreter belongs to "
-            "this process: make another from the same grammar"
-        )
+        return self._utterances.speaking
 
 
 def compiled(grammar: Grammar) -> CompiledGrammar:

@@ -28,7 +28,7 @@ from .exclusive import Exclusive
 from .frontend import FrontEnd, open_front_end
 from .metadata import Metadata
 from .modelfile import ModelFile
-from .resample import Resampler
+from .resample import open_resampler
 from .selection import Selection, choose, identity
 from .state import Arrays, StateReader, counts, joined, pack, unpack
 from .trunk import LogitSource, Place, open_sources
@@ -313,7 +313,7 @@ class _RateStream:
         sources: Sequence[LogitSource],
         members: Sequence[_Member],
     ) -> None:
-        self._resampler = Resampler(sample_rate, model_rate) if sample_rate != model_rate else None
+        self._resampler = open_resampler(sample_rate, model_rate)
         self._endings = {
             one.number: round(
                 one.metadata.streaming.receptive_field

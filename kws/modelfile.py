@@ -25,6 +25,7 @@ from .fields import FieldReader
 from .files import whole_file
 from .metadata import Metadata, StreamingContract, parse_metadata
 from .npy import read_array_header
+from .phonemes.symbols import PHONEME_TASK
 from .zips import is_bounded
 
 #: Version of the contract, and of that with a verifier or with phrases that were typed: a reader
@@ -377,3 +378,23 @@ def _network_entry(content: bytes, name: str, most: int) -> bytes:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def check_phonemes(model: ModelFile) -> None:
+    """Refuse a model that is none of phonemes.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Any model.
+
+    Raises
+    ------
+    ModelError
+        Says what the model is, and what to do.
+    """
+    if model.metadata.task != PHONEME_TASK:
+        raise ModelError(
+            f"{model.path}: is a model of {model.metadata.task}, not of phonemes: leave --model "
+            "out, or name one that kws pretrain --task phonemes wrote"
+        )

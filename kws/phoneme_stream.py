@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from .arrays import Float32
 from .audio import to_float
-from .errors import ModelError
 from .frontend import open_front_end
-from .modelfile import ModelFile
+from .modelfile import ModelFile, check_phonemes
 from .network import StreamingNetwork
-from .phonemes.symbols import OUTPUTS, PHONEME_TASK
-from .resample import Resampler
+from .phonemes.symbols import OUTPUTS
+from .resample import open_resampler
 
 
 class PhonemeStream:
@@ -35,8 +34,6 @@ class PhonemeStream:
         Of the audio, in Hz.
     frame_seconds : float
         From one output frame to the next.
-    taken : int
-        Samples since the last reset.
 
     Raises
     ------
@@ -45,24 +42,15 @@ class PhonemeStream:
     """
 
     def __init__(self, model: ModelFile, sample_rate: int | None = None, threads: int = 1) -> None:
+        check_phonemes(model)
         metadata = model.metadata
-        if metadata.task != PHONEME_TASK:
-            raise ModelError(
-                f"{model.path}: is a model of {metadata.task}, not of phonemes: leave --model out, "
-                "or name one that kws pretrain --task phonemes wrote"
-            )
         front_end = metadata.front_end
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = StreamingNetwork(model, threads)
         self._log_mel = open_front_end(front_end, self._network.frames)
-        self._resampler = (
-            Resampler(self.sample_rate, front_end.sample_rate)
-            if self.sample_rate != front_end.sample_rate
-            else None
-        )
+        self._resampler = open_resampler(self.sample_rate, front_end.sample_rate)
         self.frame_seconds = self._network.frames * front_end.hop_seconds / self._network.columns
         self._ending = metadata.streaming.receptive_field * front_end.hop_seconds
-        self.taken = 0
 
     @property
     def ending(self) -> Float32:
@@ -75,7 +63,6 @@ class PhonemeStream:
         self._log_mel.reset()
         if self._resampler is not None:
             self._resampler.reset()
-        self.taken = 0
 
     def push(self, samples: npt.NDArray[Any]) -> Float32:
         """Take audio and return the logits of the output frames that it completes.
@@ -97,7 +84,6 @@ class PhonemeStream:
             integers.
         """
         samples = to_float(samples)
-        self.taken += len(samples)
         if self._resampler is not None:
             samples = self._resampler.push(samples)
         frames = self._log_mel.push(samples)

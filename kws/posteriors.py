@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .arrays import Float32
@@ -45,3 +47,19 @@ def sigmoid(logits: Float32) -> Float32:
     """
     # by tanh, which no logit overflows
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * np.minimum(logits, HIGHEST_LOGIT)), np.float32)
+
+
+def logistic(power: float) -> float:
+    """Return the posterior of one logit in double precision.
+
+    Parameters
+    ----------
+    power : float
+        The logit; beyond 30 either way it counts as that, so that nothing overflows.
+
+    Returns
+    -------
+    float
+        Above 0 and below 1.
+    """
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, power))))

@@ -215,6 +215,26 @@ class Resampler:
         return -(-samples * self._up // self._down)
 
 
+def open_resampler(source_rate: int, target_rate: int) -> Resampler | None:
+    """Return what resamples a stream of audio; None where the rates are equal.
+
+    Parameters
+    ----------
+    source_rate, target_rate : int
+        As for `Resampler`.
+
+    Returns
+    -------
+    Resampler or None
+
+    Raises
+    ------
+    AudioError
+        As for `Resampler`.
+    """
+    return Resampler(source_rate, target_rate) if source_rate != target_rate else None
+
+
 def resample(samples: Float32, source_rate: int, target_rate: int) -> Float32:
     """Convert a whole recording to another sample rate.
 

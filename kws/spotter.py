@@ -21,7 +21,7 @@ from .frontend import open_front_end
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .packaged import COMMANDS, PHONEMES, find_model, packaged_model
-from .resample import Resampler
+from .resample import open_resampler
 from .selection import choose, identity
 from .state import StateReader, counts, joined, pack, unpack
 from .verification import VerifiedNetwork, open_network
@@ -72,11 +72,7 @@ class KeywordSpotter:
         self.sample_rate = front_end.sample_rate if sample_rate is None else sample_rate
         self._network = open_network(model, threads)
         self._log_mel = open_front_end(front_end, self._network.frames)
-        self._resampler = (
-            Resampler(self.sample_rate, front_end.sample_rate)
-            if self.sample_rate != front_end.sample_rate
-            else None
-        )
+        self._resampler = open_resampler(self.sample_rate, front_end.sample_rate)
         shape = StepShape(self._network.frames, self._network.columns)
         self._decoder = decoder_for(
             self.metadata, shape, self._begun if self.metadata.tells_beginnings else None

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from ..arrays import Float32
 from ..phonemes.symbols import BLANK_INDEX, VOICE_INDEX
 from ..phonemes.viterbi import Path, UtteranceDecoder, relative
 from ..phonemes.voice import UtteranceGate, VoiceConfig
-from ..posteriors import sigmoid
+from ..posteriors import logistic, sigmoid
 from .compiling import CompiledGrammar
 from .parsing import Parse
 
 #: Bytes that the way back of one utterance may take, at most.
 MOST_MEMORY = 32_000_000
-#: Frames from one look at a voice that goes on after the last phoneme to the next.
-SETTLED_EVERY = 5
 #: Bytes of it per node of the graph and frame, about.
 BYTES_PER_NODE = 3
+#: Frames from one look at a voice that goes on after the last phoneme to the next.
+SETTLED_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -271,8 +270,7 @@ class UtteranceRecognizer:
         return tuple(words)
 
     def _confidence(self, score: float) -> float:
-        power = self._config.slope * (score - self._config.centre)
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, power))))
+        return logistic(self._config.slope * (score - self._config.centre))
 
     def _time(self, frame: int) -> float:
         return max(0.0, frame * self._seconds - self._config.delay)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy.typing as npt
 
 from ..arrays import Float32
-from ..exclusive import Exclusive
 from ..modelfile import ModelFile
-from ..packaged import PHONEMES, find_model
-from ..phoneme_stream import PhonemeStream
 from ..phonemes.symbols import VOICE_INDEX
 from ..phonemes.viterbi import relative
 from ..phonemes.voice import UtteranceGate, VoiceConfig
-from ..posteriors import sigmoid
+from ..posteriors import logistic, sigmoid
+from ..utterances import UtteranceStream
 from .arpa import read_language
 from .beam import BeamConfig, BeamDecoder, Token
 from .lexicon import lexicon_of
@@ -210,11 +204,10 @@ class UtteranceTranscriber:
         return max(0.0, (self._gate.first + frame) * self._seconds - self._config.delay)
 
     def _confidence(self, score: float) -> float:
-        power = self._config.slope * (score - self._config.centre)
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, power))))
+        return logistic(self._config.slope * (score - self._config.centre))
 
 
-class Transcriber:
+class Transcriber(UtteranceStream[Transcript]):
     """Writes down what is said in a stream of audio, in the words of a closed domain.
 
     Parameters
@@ -245,6 +238,8 @@ class Transcriber:
     ...     print(transcript.text, transcript.final)
     """
 
+    _utterances: UtteranceTranscriber
+
     def __init__(
         self,
         language: str | Path | NGrams,
@@ -255,79 +250,15 @@ class Transcriber:
     ) -> None:
         source = "the language" if isinstance(language, NGrams) else str(language)
         words = language if isinstance(language, NGrams) else read_language(language)
-        if not isinstance(model, ModelFile):
-            model = find_model(model, PHONEMES)
-        self._stream = PhonemeStream(model, sample_rate, threads)
-        self._transcriber = UtteranceTranscriber(
+        super().__init__(model, sample_rate, threads)
+        self._utterances = UtteranceTranscriber(
             words,
             self._stream.frame_seconds,
             TranscriptConfig() if config is None else config,
             source,
         )
-        self._alone = Exclusive("Transcriber", threads)
-
-    @property
-    def sample_rate(self) -> int:
-        """Of the audio that is pushed, in Hz."""
-        return self._stream.sample_rate
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Words that nobody knows how to pronounce: they are never written down."""
-        return self._transcriber.unknown
-
-    def process(self, samples: npt.NDArray[Any]) -> list[Transcript]:
-        """Take audio and return what is new.
-
-        Parameters
-        ----------
-        samples : int16 or float32 (n,)
-            Mono audio at ``sample_rate``; float in -1 .. 1; any n.
-
-        Returns
-        -------
-        list of Transcript
-            Partial results where words were added or have changed, and the final one of each
-            utterance that has ended.
-
-        Raises
-        ------
-        AudioError
-            If the samples have another type or shape, are not finite, or are floats at the scale of
-            integers.
-        KwsError
-            If another thread uses the transcriber, or the process was forked and cannot use it.
-        """
-        with self._alone:
-            return self._transcriber.push(self._stream.push(samples))
-
-    def flush(self) -> list[Transcript]:
-        """End the stream, and with it the utterance that is under way.
-
-        Returns
-        -------
-        list of Transcript
-            What is new. `reset` starts the next stream.
-        """
-        with self._alone:
-            found = self._transcriber.push(self._stream.push(self._stream.ending))
-            return found + self._transcriber.flush()
-
-    def reset(self) -> None:
-        """Start anew, at time 0, after endless digital silence."""
-        with self._alone:
-            self._stream.reset()
-            self._transcriber.reset()
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be copied and pickled: the interpreter's memory cannot be.
-
-        Raises
-        ------
-        TypeError
-            Always.
-        """
-        raise TypeError(
-            "a Transcriber cannot be copied or pickled, since its interpreter belongs to this "
-            "process: make another from the same language"
-        )
+        return self._utterances.unknown

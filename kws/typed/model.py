@@ -14,7 +14,7 @@ from ..metadata import (
     Metadata,
     is_label,
 )
-from ..modelfile import ModelFile, pack, parse_model
+from ..modelfile import ModelFile, check_phonemes, pack, parse_model
 from ..phonemes.contract import MOST_PHRASES, Phrase, PhraseContract
 from ..phonemes.pronunciations import pronounce_phrase
 from ..phonemes.symbols import OUTPUTS, PHONEME_TASK
@@ -56,11 +56,7 @@ def typed_model(
         If the model is none of phonemes, the threshold is none, or a phrase is empty, given twice,
         too long, or has a word that cannot be pronounced.
     """
-    if model.metadata.task != PHONEME_TASK:
-        raise KwsError(
-            f"{model.path}: is a model of {model.metadata.task}, not of phonemes: leave out "
-            "--model, or name one that kws pretrain --task phonemes wrote"
-        )
+    check_phonemes(model)
     names = [" ".join(phrase.split()) for phrase in phrases]
     for name in names:
         if not is_label(name):
