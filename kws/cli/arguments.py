@@ -193,6 +193,23 @@ def add_output(
     parser.add_argument("--output", type=Path, required=required, metavar="FILE", help=what)
 
 
+def add_recordings(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name recordings, of any length.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
+        "pipe",
+    )
+
+
 def add_rate(parser: argparse.ArgumentParser) -> None:
     """Add the argument for the sample rate of a pipe.
 

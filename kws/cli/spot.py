@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_json, add_model, add_phrases, add_rate, add_threshold
+from .arguments import (
+    add_json,
+    add_model,
+    add_phrases,
+    add_rate,
+    add_recordings,
+    add_threshold,
+)
 from .detections import open_spotters
 from .inputs import chunks, each_recording, is_folder
 from .keeping import add_keeping, keeping
@@ -13,13 +20,7 @@ from .verb import Verb
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
-        "pipe",
-    )
+    add_recordings(parser)
     add_model(parser, several=True)
     add_phrases(parser)
     add_json(parser)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..console import note, quiet
 from ..transcripts.arpa import read_language
 from ..transcripts.transcriber import Transcriber, Transcript
-from .arguments import add_json, add_rate
+from .arguments import add_json, add_rate, add_recordings
 from .inputs import chunks, each_recording, is_folder
 from .understand import PHONEME_MODEL_HELP
 from .verb import Verb
@@ -19,13 +19,7 @@ MOST_NAMED = 8
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
-        "pipe",
-    )
+    add_recordings(parser)
     parser.add_argument(
         "--language",
         type=Path,

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..command_recognizer import CommandRecognizer
 from ..console import note, quiet
 from ..grammar.recognition import CommandResult
-from .arguments import add_json, add_rate
+from .arguments import add_json, add_rate, add_recordings
 from .inputs import chunks, each_recording, is_folder
 from .verb import Verb
 
@@ -21,13 +21,7 @@ PHONEME_MODEL_HELP = (
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="recordings of any length, or folders of them; - reads 16-bit mono PCM or WAV from a "
-        "pipe",
-    )
+    add_recordings(parser)
     said = parser.add_mutually_exclusive_group(required=True)
     said.add_argument(
         "--grammar", type=Path, metavar="FILE", help="what may be said: a Rhino context or JSGF"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..texts import read_text
 from .expression import Grammar, GrammarError
 from .jsgf import read_jsgf
 from .rhino import read_context
@@ -49,19 +50,7 @@ def grammar_text(path: str | Path) -> str:
     GrammarError
         If it cannot be read, is too large, or is no UTF-8.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise GrammarError(f"{path}: cannot be read ({reason}): check the path") from None
-    if len(content) > LARGEST:
-        raise GrammarError(f"{path}: is larger than {LARGEST} bytes: this is no grammar")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise GrammarError(f"{path}: line {line}: is no UTF-8: save it as such") from None
+    return read_text(path, LARGEST, "this is no grammar", GrammarError)
 
 
 def parse_grammar(text: str, source: str) -> Grammar:

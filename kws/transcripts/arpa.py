@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ..errors import KwsError
+from ..texts import read_text
 from .ngrams import BEGIN, END, HIGHEST_ORDER, MOST_NGRAMS, MOST_WORDS, History, NGrams, ngrams_of
 
 #: Bytes of a file, at most.
@@ -32,19 +33,7 @@ def read_language(path: str | Path, order: int = 3) -> NGrams:
     KwsError
         If it cannot be read, is too large, or has no words.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise KwsError(f"{path}: cannot be read ({reason}): check the path") from None
-    if len(content) > LARGEST:
-        raise KwsError(f"{path}: is larger than {LARGEST} bytes: give a closed domain")
-    try:
-        lines = content.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise KwsError(f"{path}: line {line}: is no UTF-8: save it as such") from None
+    lines = read_text(path, LARGEST, "give a closed domain").splitlines()
     if "\\data\\" in (line.strip() for line in lines[:1000]):
         return _Reader(lines, str(path)).model()
     return ngrams_of(lines, order, str(path))
