@@ -127,9 +127,9 @@ class JointWakeWords:
         """
         self._detector.restore(saved.part("detector"))
         self._levels.restore(saved.part("levels"))
-        self._near = restored_watch(saved.part("near"), self._names, self._thresholds)
-        if self._near is not None:
-            self._near.restore(saved.part("near"), self._keywords)
+        self._near = restored_watch(
+            saved.part("near"), self._names, self._thresholds, self._keywords
+        )
 
     def update(self, frames: Float32, logits: Float32) -> list[tuple[int, Detection]]:
         """Take one step of the networks, return the detections that it completes.

@@ -146,9 +146,12 @@ class NearWatch:
 
 
 def restored_watch(
-    saved: StateReader, labels: Sequence[str], thresholds: dict[str, float]
+    saved: StateReader,
+    labels: Sequence[str],
+    thresholds: dict[str, float],
+    keywords: Sequence[str],
 ) -> NearWatch | None:
-    """Return the watch of a state, at its beginning; None where nothing was watched for.
+    """Return the watch of a state, which goes on where it was taken; None where there was none.
 
     Parameters
     ----------
@@ -156,11 +159,12 @@ def restored_watch(
         What `NearWatch.state` returned, or nothing.
     labels, thresholds
         As for `NearWatch`.
+    keywords : sequence of str
+        What a detection names each of the labels.
 
     Returns
     -------
     NearWatch or None
-        `NearWatch.restore` has it go on.
 
     Raises
     ------
@@ -169,7 +173,10 @@ def restored_watch(
     """
     if not saved.has("share"):
         return None
-    return NearWatch(labels, thresholds, float(saved.within("share", np.zeros(1), 0, 1)[0]))
+    share = float(saved.within("share", np.zeros(1), 0, 1)[0])
+    watch = NearWatch(labels, thresholds, share)
+    watch.restore(saved, keywords)
+    return watch
 
 
 def _rows(found: Iterable[tuple[int, Detection]]) -> Float64:

@@ -111,9 +111,8 @@ class WordDecoder(Decoder):
         """
         self._detector.restore(saved.part("detector"))
         self._levels.restore(saved.part("levels"))
-        self._near = restored_watch(saved.part("near"), self._metadata.labels, self._thresholds)
-        if self._near is not None:
-            self._near.restore(saved.part("near"), self._metadata.labels)
+        labels = self._metadata.labels
+        self._near = restored_watch(saved.part("near"), labels, self._thresholds, labels)
 
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
