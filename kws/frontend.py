@@ -788,10 +788,8 @@ class JoinedLogMel:
         dict of str to array
             See `kws.state`.
         """
-        found: Arrays = {}
-        for number, (part, frames) in enumerate(zip(self._parts, self._waiting, strict=True)):
-            found |= joined(**{str(number): {"waiting": frames.copy(), **part.state()}})
-        return found
+        parts = enumerate(zip(self._parts, self._waiting, strict=True))
+        return joined(**{str(n): {"waiting": w.copy(), **part.state()} for n, (part, w) in parts})
 
     def restore(self, saved: StateReader) -> None:
         """Go on where a state was taken.

@@ -240,7 +240,7 @@ class StepNetwork:
             state[...] = value
 
     def stream_state(self) -> Arrays:
-        """Return what the next step depend on, a copy.
+        """Return what the next step depends on, a copy.
 
         Returns
         -------
@@ -474,7 +474,7 @@ class StreamingNetwork(StepNetwork):
             self._matcher.state = self._matched
 
     def stream_state(self) -> Arrays:
-        """Return what the next step depend on, a copy.
+        """Return what the next step depends on, a copy.
 
         Returns
         -------

@@ -137,14 +137,10 @@ class Segmenter:
             ended.tolist(),
             strict=True,
         ):
-            track.start, track.passed, track.score = (
-                (None if start < 0 else start),
-                bool(has_passed),
-                score,
-            )
-            track.ended = (
-                None if last[1] < 0 else Segment(track.label, last[0], int(last[1]), int(last[2]))
-            )
+            track.start = None if start < 0 else start
+            track.passed, track.score = bool(has_passed), score
+            highest, begin, end = last
+            track.ended = None if begin < 0 else Segment(track.label, highest, int(begin), int(end))
 
     def update(self, scores: Float32) -> list[Segment]:
         """Take the scores of one output frame and return the sounds that have surely ended.

@@ -226,7 +226,7 @@ class LogitSource:
             reader.state = silence
 
     def state(self) -> Arrays:
-        """Return what the next step depend on, a copy.
+        """Return what the next step depends on, a copy.
 
         Returns
         -------

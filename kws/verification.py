@@ -16,7 +16,7 @@ from .arrays import Float32
 from .errors import ModelError
 from .modelfile import VERIFIER_NAME, ModelFile
 from .network import StepNetwork, StreamingNetwork
-from .state import MOST_COUNT, Arrays, StateReader, counts, joined
+from .state import Arrays, StateReader, counts, joined
 
 
 class FrameRing:
@@ -169,10 +169,10 @@ class SecondStage:
         KwsError
             If it cannot be one of this; it has to be reset then.
         """
-        next_frame = saved.part("ring").count("next")
-        saved.check("ring/next", next_frame % self._every == 0)
-        self._ring.restore(saved.part("ring"))
-        self.asked = saved.count("asked", MOST_COUNT)
+        ring = saved.part("ring")
+        self._ring.restore(ring)
+        ring.check("next", ring.count("next") % self._every == 0)
+        self.asked = saved.count("asked")
 
     def verify(self) -> Float32:
         """Hear the latest frames again.
@@ -249,7 +249,7 @@ class VerifiedNetwork(StreamingNetwork):
         self.second.reset()
 
     def stream_state(self) -> Arrays:
-        """Return what the next step depend on, a copy.
+        """Return what the next step depends on, a copy.
 
         Returns
         -------
