@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.activity import LN_PER_DB, sound_extent, sound_floor
-from kws.arrays import Float32
+from kws.arrays import Float32, Int64, UInt8
+
+from ..data.images import to_frames
 
 #: Decibels; sound this far below the loudest belongs to no word.
 WORD_RANGE = 25
@@ -23,6 +25,8 @@ MASKS = 2
 LONGEST_MASK = 10
 #: Bands that a mask along frequency hides at most.
 WIDEST_MASK = 6
+#: Images in which words are located together.
+LOCATED = 2000
 #: Share of the noise that is cut out of recordings; the rest is of random colour.
 RECORDED = 0.6
 
@@ -57,7 +61,7 @@ class SpectralAugmentation:
     masks: float = 0.4
 
 
-def word_extent(frames: Float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def word_extent(frames: Float32) -> tuple[Int64, Int64]:
     """Find where the word is in each clip, by energy.
 
     Parameters
@@ -74,6 +78,28 @@ def word_extent(frames: Float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     level = np.log(np.exp(frames.astype(np.float32)).sum(-1))
     level = (level + np.roll(level, 1, 1) + np.roll(level, -1, 1)) / 3
     return sound_extent(level > sound_floor(level, WORD_RANGE * LN_PER_DB))
+
+
+def locate_words(images: UInt8, before: int, after: int) -> tuple[Int64, Int64]:
+    """Find where the words of images are, with a little of what is around them.
+
+    Parameters
+    ----------
+    images : uint8 (n, time, bands)
+        Grey levels, as `data.images` has them.
+    before, after : int
+        Frames that a word keeps of what is before and after it, where there are so many.
+
+    Returns
+    -------
+    first, last : int64 (n,)
+        The first and the last frame of each word.
+    """
+    first, last = np.empty((2, len(images)), np.int64)
+    for start in range(0, len(images), LOCATED):
+        part = slice(start, start + LOCATED)
+        first[part], last[part] = word_extent(to_frames(images[part]))
+    return np.maximum(first - before, 0), np.minimum(last + after, images.shape[1] - 1)
 
 
 def retime(frames: Float32, tempo: Float32, length: int) -> Float32:

@@ -12,15 +12,13 @@ from kws.activity import LN_PER_DB
 from kws.arrays import Float64, Int64, UInt8
 from kws.frontend import WORDS
 
-from ..augmentation.spectra import word_extent
-from ..data.images import CLIP_FRAMES, GREY, WordImages, to_frames
+from ..augmentation.spectra import locate_words
+from ..data.images import GREY, WordImages
 from ..synthesis.utterances import SYNTHETIC
 from .sentences import SpokenSentences, spell
 
 #: Frames that a word keeps of what is before and after it.
 BEFORE, AFTER = 4, 6
-#: Images in which words are located together.
-BATCH = 2000
 #: Decibels below the loudest frame of a sentence; what is softer is a pause.
 PAUSE = 35.0
 #: Frames of the shortest pause in which nobody is said to speak.
@@ -74,11 +72,7 @@ class PeoplesWords:
         spelled = {word: spell(word) for word in set(words.words.tolist())}
         known = np.array([spelled[word] is not None for word in words.words.tolist()], np.bool_)
         words = words.where(known)
-        first, last = np.empty((2, len(words.images)), np.int64)
-        for start in range(0, len(words.images), BATCH):
-            part = slice(start, start + BATCH)
-            first[part], last[part] = word_extent(to_frames(words.images[part]))
-        first, last = np.maximum(first - BEFORE, 0), np.minimum(last + AFTER, CLIP_FRAMES - 1)
+        first, last = locate_words(words.images, BEFORE, AFTER)
         _, person = np.unique(words.speakers, return_inverse=True)
         order = np.argsort(person, kind="stable")
         people = np.split(order, np.flatnonzero(np.diff(person[order])) + 1) if len(order) else []

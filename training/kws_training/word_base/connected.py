@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from kws.arrays import Float32, Float64, Int64, UInt8
 
-from ..augmentation.spectra import SpectralAugmentation, WindowMaker, word_extent
-from ..data.images import CLIP_FRAMES, WordImages, to_frames
+from ..augmentation.spectra import SpectralAugmentation, WindowMaker, locate_words
+from ..data.images import WordImages, to_frames
 from ..fitting.ctc import output_frames
 from ..networks.word_base import FEATURE_STRIDE
 from ..synthesis.phonemes import pronounce
@@ -44,8 +44,6 @@ ROOM = 6
 MAX_GAP = 30
 #: Frames of a word that the first output frame has seen, at most.
 BEGUN = 14
-#: Images in which words are located together.
-BATCH = 2000
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,7 @@ class SpelledWords:
         said = dict(zip(texts, pronounce(texts), strict=True))
         signs = tuple(sorted({sign for one in said.values() for sign in one}))
         place = {sign: number for number, sign in enumerate(signs)}
-        first, last = np.empty((2, len(words.images)), np.int64)
-        for start in range(0, len(words.images), BATCH):
-            part = slice(start, start + BATCH)
-            first[part], last[part] = word_extent(to_frames(words.images[part]))
-        first, last = np.maximum(first - BEFORE, 0), np.minimum(last + AFTER, CLIP_FRAMES - 1)
+        first, last = locate_words(words.images, BEFORE, AFTER)
         spelled = [tuple(place[s] for s in said.get(word, ())) for word in words.words.tolist()]
         lengths = last - first + 1
         needed = np.array([output_frames(one) * FEATURE_STRIDE for one in spelled])
