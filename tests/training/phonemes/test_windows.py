@@ -121,3 +121,13 @@ def test_a_long_pause_is_no_voice_and_a_short_one_is():
     assert heard[:90].all()
     assert not heard[105:145].any()
     assert heard[160:].all()
+
+
+@pytest.mark.parametrize("pause", [slice(50, 70), slice(0, 10), slice(190, 200)])
+def test_the_longest_pause_that_is_said(pause):
+    image = np.full((200, 40), 200, np.uint8)
+    image[pause] = 0
+    assert speaks(image).all()
+    longer = slice(max(0, pause.start - 1), pause.stop + (pause.start == 0))
+    image[longer] = 0
+    assert (speaks(image) == image.any(axis=1)).all()

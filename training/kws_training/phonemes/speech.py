@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kws.activity import LN_PER_DB
 from kws.arrays import Float64, Int64, UInt8
+from kws.calibration.hours import in_long_runs
 from kws.frontend import WORDS
 
 from ..augmentation.spectra import locate_words
@@ -21,8 +22,8 @@ from .sentences import SpokenSentences, spell
 BEFORE, AFTER = 4, 6
 #: Decibels below the loudest frame of a sentence; what is softer is a pause.
 PAUSE = 35.0
-#: Frames of the shortest pause in which nobody is said to speak.
-SHORTEST_PAUSE = 20
+#: Frames of a pause within a sentence that is part of what is said, at most; at its ends, half.
+SPOKEN_PAUSE = 20
 #: Share of the sentences by formant synthesis, where there are others.
 FORMANT_SHARE = 0.25
 #: Engines whose voices are made by formant synthesis.
@@ -160,16 +161,13 @@ def speaks(image: UInt8) -> Mask:
     Returns
     -------
     bool (frames,)
-        False in pauses of `SHORTEST_PAUSE` and longer.
+        False in pauses longer than `SPOKEN_PAUSE`.
     """
     level = image.max(1).astype(np.float32) * GREY
     loud = level > level.max() - PAUSE * LN_PER_DB
-    # a pause that is short is part of what is said: dilate, then erode
-    half = SHORTEST_PAUSE // 2
-    padded = np.concatenate([[0], np.cumsum(np.pad(loud, half, constant_values=False))])
-    wide = padded[2 * half + 1 :] - padded[: -2 * half - 1] > 0
-    padded = np.concatenate([[0], np.cumsum(np.pad(~wide, half, constant_values=False))])
-    return np.asarray(padded[2 * half + 1 :] - padded[: -2 * half - 1] == 0)
+    half = SPOKEN_PAUSE // 2
+    padded = np.pad(loud, half, constant_values=False)
+    return np.asarray(loud | ~in_long_runs(padded, SPOKEN_PAUSE)[half:-half])
 
 
 def _shares(speakers: Sequence[str]) -> Float64:
