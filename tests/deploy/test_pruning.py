@@ -27,7 +27,7 @@ def test_channels_that_are_zero_go_first_and_nothing_changes():
     frames = rng.uniform(WORDS.floor, WORDS.ceiling, (2, 200, 1, WORDS.bands)).astype(np.float32)
     outputs(network, frames)
     weights = []
-    for layer in network.layers() + network._convolutions[-2:]:
+    for layer in network.layers() + network._convolutions.layers[-2:]:
         kernel, bias = layer.get_weights()
         weights.append(
             (

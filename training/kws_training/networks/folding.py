@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from kws.arrays import Float32
 
 from .streaming import Network, whole_model
-from .tflite import Tensor, read_graph
+from .tflite import Graph, Tensor
 
 #: Shape of a kernel as TFLite has it, and the number of its biases.
 Size = tuple[tuple[int, ...], int]
@@ -44,14 +44,14 @@ def mixing(inputs: int, outputs: int, kernel: int = 1) -> Size:
     return (outputs, kernel, 1, inputs), outputs
 
 
-def read_convolutions(network: bytes, sizes: Sequence[Size]) -> list[tuple[Float32, Float32]]:
+def read_convolutions(graph: Graph, sizes: Sequence[Size]) -> list[tuple[Float32, Float32]]:
     """Read kernels and biases of all convolutions in a TFLite network, dequantized, in order.
 
     Nothing is read that is not of the wanted size, so that a damaged file cannot take memory.
 
     Parameters
     ----------
-    network : bytes
+    graph : Graph
         The network.
     sizes : sequence of Size
         What its convolutions must be.
@@ -63,12 +63,9 @@ def read_convolutions(network: bytes, sizes: Sequence[Size]) -> list[tuple[Float
 
     Raises
     ------
-    TFLiteError
-        If it is no network.
     ValueError
         If its convolutions are not of these sizes.
     """
-    graph = read_graph(network)
     found: list[tuple[Float32, Float32]] = []
     for operator in graph.operators:
         if operator.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
@@ -94,56 +91,146 @@ def _values(tensor: Tensor, wanted: tuple[int, ...]) -> Float32:
     return values
 
 
-def unfold(
-    network: Network,
-    convolutions: Sequence[Any],
-    norms: Mapping[int, Any],
-    weights: Sequence[tuple[Float32, Float32]],
-    frames: Float32,
-) -> None:
-    """Give a network weights with batch norm folded into them, and put it beside them again.
-
-    The network has not been called before. Every batch norm gets the mean and variance that it
-    sees on the frames, and the scale and offset with which it changes nothing: the network gives
-    what the folded one gives, and goes on learning as one that was never folded.
+class Convolutions:
+    """The convolutions of a network in their order, each with the batch norm behind it.
 
     Parameters
     ----------
-    network : Network
-        The network.
-    convolutions : sequence of Keras layers
-        Its convolutions, in order.
-    norms : mapping of int to Keras layer
-        The batch norm behind a convolution, by the convolution's number.
-    weights : sequence of (float32 kernel, float32 bias)
-        One pair for each convolution.
-    frames : float32 (n, frames, frequency, channels)
-        Such as are trained on.
+    folded : bool
+        True builds convolutions with biases in place of batch norm: for weights read from a file.
 
-    Raises
-    ------
-    ValueError
-        If a convolution without batch norm or bias has a bias in the weights.
+    Attributes
+    ----------
+    layers : list of Keras layers
+        The convolutions that were built.
     """
-    import keras
 
-    model = whole_model(network, frames.shape[1], (frames.shape[2], frames.shape[3]))
-    biases = {}
-    for number, (layer, (kernel, bias)) in enumerate(zip(convolutions, weights, strict=True)):
-        layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
-        norm = norms.get(number)
-        if norm is None:
-            if not layer.use_bias and np.abs(bias).max() > 0:
-                raise ValueError(f"convolution {number}: a bias, and nothing that takes it")
-            continue
-        ones = np.ones_like(bias)
-        norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
-        biases[number] = bias
-    seen = [norms[number].input for number in biases]
-    for (number, bias), values in zip(
-        biases.items(), keras.Model(model.input, seen)(frames, training=False), strict=True
-    ):
-        mean, variance = np.mean(values, (0, 1, 2)), np.var(values, (0, 1, 2))
-        norm = norms[number]
-        scale = np.sqrt(variance + norm.epsilon)
-        norm.set_weights([scale, bias + mean, mean, variance])
+    def __init__(self, *, folded: bool = False) -> None:
+        self.layers: list[Any] = []
+        self._folded = folded
+        self._norms: dict[int, Any] = {}  # by the number of the convolution before it
+
+    def depthwise(self, kernel: int, stride: int = 1) -> Any:
+        """Build a depthwise convolution along time, without batch norm.
+
+        Parameters
+        ----------
+        kernel : int
+            Its length.
+        stride : int
+            Its step along time.
+
+        Returns
+        -------
+        Keras layer
+        """
+        from keras import layers
+
+        # Keras wants equal strides; along frequency, of which there is one, it changes nothing
+        strides = (stride, stride)
+        return self._added(
+            layers.DepthwiseConv2D((kernel, 1), strides=strides, use_bias=self._folded)
+        )
+
+    def mixing(self, channels: int, kernel: int = 1, stride: int = 1) -> tuple[Any, Any]:
+        """Build a convolution that mixes channels, and the batch norm behind it.
+
+        Parameters
+        ----------
+        channels : int
+            Those that it gives.
+        kernel, stride : int
+            Its length and its step along time.
+
+        Returns
+        -------
+        (Keras layer, Keras layer)
+        """
+        from keras import layers
+
+        layer = layers.Conv2D(channels, (kernel, 1), strides=(stride, 1), use_bias=self._folded)
+        return self._added(layer), self.norm()
+
+    def norm(self) -> Any:
+        """Build the batch norm behind the latest convolution: nothing at all if it is folded.
+
+        Returns
+        -------
+        Keras layer
+        """
+        from keras import layers
+
+        if self._folded:
+            return layers.Identity()
+        layer = layers.BatchNormalization(momentum=0.97)
+        self._norms[len(self.layers) - 1] = layer
+        return layer
+
+    def outputs(self, channels: int) -> Any:
+        """Build the convolution that gives the outputs, with a bias.
+
+        Parameters
+        ----------
+        channels : int
+            Number of outputs.
+
+        Returns
+        -------
+        Keras layer
+        """
+        from keras import layers
+
+        return self._added(layers.Conv2D(channels, 1))
+
+    def _added(self, layer: Any) -> Any:
+        self.layers.append(layer)
+        return layer
+
+    def unfold(
+        self,
+        network: Network,
+        weights: Sequence[tuple[Float32, Float32]],
+        frames: Float32,
+    ) -> None:
+        """Give a network weights with batch norm folded into them, and put it beside them again.
+
+        The network has not been called before. Every batch norm gets the mean and variance that it
+        sees on the frames, and the scale and offset with which it changes nothing: the network
+        gives what the folded one gives, and goes on learning as one that was never folded.
+
+        Parameters
+        ----------
+        network : Network
+            The network of these convolutions.
+        weights : sequence of (float32 kernel, float32 bias)
+            One pair for each convolution.
+        frames : float32 (n, frames, frequency, channels)
+            Such as are trained on.
+
+        Raises
+        ------
+        ValueError
+            If a convolution without batch norm or bias has a bias in the weights.
+        """
+        import keras
+
+        model = whole_model(network, frames.shape[1], (frames.shape[2], frames.shape[3]))
+        biases = {}
+        for number, (layer, (kernel, bias)) in enumerate(zip(self.layers, weights, strict=True)):
+            layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
+            norm = self._norms.get(number)
+            if norm is None:
+                if not layer.use_bias and np.abs(bias).max() > 0:
+                    raise ValueError(f"convolution {number}: a bias, and nothing that takes it")
+                continue
+            ones = np.ones_like(bias)
+            norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+            biases[number] = bias
+        seen = [self._norms[number].input for number in biases]
+        for (number, bias), values in zip(
+            biases.items(), keras.Model(model.input, seen)(frames, training=False), strict=True
+        ):
+            mean, variance = np.mean(values, (0, 1, 2)), np.var(values, (0, 1, 2))
+            norm = self._norms[number]
+            scale = np.sqrt(variance + norm.epsilon)
+            norm.set_weights([scale, bias + mean, mean, variance])

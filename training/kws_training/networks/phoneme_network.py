@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kws.arrays import Float32
 from kws.errors import ModelError
@@ -14,9 +13,9 @@ from kws.modelfile import ModelFile, network_digest
 from kws.packaged import find_model
 from kws.phonemes.symbols import OUTPUTS, PHONEME_TASK
 
-from .folding import depthwise, mixing, read_convolutions, unfold
+from .folding import Convolutions, depthwise, mixing, read_convolutions
 from .streaming import Tensor, Time, last, over_time
-from .tflite import TFLiteError
+from .tflite import TFLiteError, read_graph
 
 #: Front-end frames per output frame: 20 ms.
 OUTPUT_STRIDE = 2
@@ -78,28 +77,15 @@ class PhonemeNetwork:
         from keras import layers
 
         self.shape = shape
-        self._convolutions: list[Any] = []
-        self._norms: dict[int, Any] = {}  # by the number of the convolution before it
-
-        def along_time(kernel: int) -> Any:
-            layer = layers.DepthwiseConv2D((kernel, 1), use_bias=False)
-            self._convolutions.append(layer)
-            return layer
-
-        def normalized(kernel: int, stride: int) -> tuple[Any, Any]:
-            layer = layers.Conv2D(shape.width, (kernel, 1), strides=(stride, 1), use_bias=False)
-            norm = layers.BatchNormalization(momentum=0.97)
-            self._norms[len(self._convolutions)] = norm
-            self._convolutions.append(layer)
-            return layer, norm
-
+        self._convolutions = built = Convolutions()
         middle = (front_end.floor + front_end.ceiling) / 2
         self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
-        self._stem = normalized(shape.stem, OUTPUT_STRIDE)
-        self._blocks = [(along_time(kernel), *normalized(1, 1)) for kernel in shape.kernels]
+        self._stem = built.mixing(shape.width, shape.stem, OUTPUT_STRIDE)
+        self._blocks = [
+            (built.depthwise(kernel), *built.mixing(shape.width)) for kernel in shape.kernels
+        ]
         self._dropout = layers.SpatialDropout2D(dropout)
-        self._outputs = layers.Conv2D(len(OUTPUTS), 1)
-        self._convolutions.append(self._outputs)
+        self._outputs = built.outputs(len(OUTPUTS))
 
     def __call__(self, x: Tensor, time: Time) -> Tensor:
         """Compute the outputs.
@@ -132,11 +118,11 @@ class PhonemeNetwork:
         Parameters
         ----------
         weights : sequence of (float32 kernel, float32 bias)
-            In the order of the layers, of a network of this shape, as for `folding.unfold`.
+            In the order of the layers, of a network of this shape, as for `Convolutions.unfold`.
         frames : float32 (n, frames, 1, bands)
             Such as are trained on.
         """
-        unfold(self, self._convolutions, self._norms, weights, frames)
+        self._convolutions.unfold(self, weights, frames)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +173,7 @@ def read_phoneme_network(path: Path) -> PhonemeBase:
         sizes += [depthwise(kernel, shape.width), mixing(shape.width, shape.width)]
     sizes.append(mixing(shape.width, len(OUTPUTS)))
     try:
-        weights = read_convolutions(model.network, sizes)
+        weights = read_convolutions(read_graph(model.network), sizes)
     except (TFLiteError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None

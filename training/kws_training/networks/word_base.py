@@ -22,9 +22,9 @@ from kws.modelfile import ModelFile, network_digest
 from kws.packaged import WORDS as PACKAGED
 from kws.packaged import find_model
 
-from .folding import Size, depthwise, mixing, read_convolutions, unfold
+from .folding import Convolutions, Size, depthwise, mixing, read_convolutions
 from .streaming import Tensor, Time, last, over_time
-from .tflite import TFLiteError, read_graph
+from .tflite import Graph, TFLiteError, read_graph
 
 #: Front-end frames per output frame of the features, and per result.
 FEATURE_STRIDE = 4
@@ -106,38 +106,21 @@ class WordBase:
         from keras import layers
 
         self.shape = shape
-        self._convolutions: list[Any] = []
-        self._norms: dict[int, Any] = {}  # by the number of the convolution before it
+        self._convolutions = built = Convolutions(folded=folded)
 
-        def depthwise(kernel: int, stride: int = 1) -> Any:
-            # Keras wants equal strides; along frequency, of which there is one, it changes nothing
-            layer = layers.DepthwiseConv2D((kernel, 1), strides=(stride, stride), use_bias=folded)
-            self._convolutions.append(layer)
-            return layer
-
-        def normalized(channels: int, kernel: int = 1, stride: int = 1) -> tuple[Any, Any]:
-            layer = layers.Conv2D(channels, (kernel, 1), strides=(stride, 1), use_bias=folded)
-            self._convolutions.append(layer)
-            return layer, norm()
-
-        def norm() -> Any:
-            if folded:
-                return layers.Identity()
-            layer = layers.BatchNormalization(momentum=0.97)
-            self._norms[len(self._convolutions) - 1] = layer
-            return layer
+        def block(kernel: int, channels: int, stride: int = 1) -> tuple[Any, Any, Any]:
+            return built.depthwise(kernel, stride), *built.mixing(channels)
 
         middle = (front_end.floor + front_end.ceiling) / 2
         self._scale = layers.Rescaling(0.25, offset=-0.25 * middle)
-        self._stem = normalized(shape.width, shape.stem, 2)
-        self._fine = [(depthwise(kernel), *normalized(shape.width)) for kernel in shape.fine]
-        self._halve = (depthwise(5, 2), *normalized(shape.features))
-        self._coarse = [(depthwise(kernel), *normalized(shape.features)) for kernel in shape.coarse]
+        self._stem = built.mixing(shape.width, shape.stem, 2)
+        self._fine = [block(kernel, shape.width) for kernel in shape.fine]
+        self._halve = block(5, shape.features, 2)
+        self._coarse = [block(kernel, shape.features) for kernel in shape.coarse]
         self._mean = layers.AveragePooling2D((2, 1))
-        self._pool = depthwise(shape.pool), norm()
+        self._pool = built.depthwise(shape.pool), built.norm()
         self._dropout = layers.Dropout(dropout)
-        self.output = layers.Conv2D(labels, 1)
-        self._convolutions.append(self.output)
+        self.output = built.outputs(labels)
 
     def features(self, x: Tensor, time: Time) -> Tensor:
         """Compute the features that heads are trained on.
@@ -200,7 +183,7 @@ class WordBase:
         list of Keras layers
             The convolutions with weights, in order.
         """
-        return self._convolutions[:-2]  # the last two are of the results
+        return self._convolutions.layers[:-2]  # the last two are of the results
 
     def logits(self, summary: Tensor) -> Tensor:
         """Compute logits of a summary.
@@ -230,9 +213,10 @@ class WordBase:
         ValueError
             If their number or a shape does not fit.
         """
-        if len(weights) != len(self._convolutions):
-            raise ValueError(f"{len(weights)} convolutions, wanted {len(self._convolutions)}")
-        for layer, pair in zip(self._convolutions, weights, strict=True):
+        layers = self._convolutions.layers
+        if len(weights) != len(layers):
+            raise ValueError(f"{len(weights)} convolutions, wanted {len(layers)}")
+        for layer, pair in zip(layers, weights, strict=True):
             layer.set_weights(pair)
 
     def unfold(self, weights: Sequence[tuple[Float32, Float32]], frames: Float32) -> None:
@@ -241,11 +225,11 @@ class WordBase:
         Parameters
         ----------
         weights : sequence of (float32 kernel, float32 bias)
-            In the order of the layers, of a network of this shape, as for `folding.unfold`.
+            In the order of the layers, of a network of this shape, as for `Convolutions.unfold`.
         frames : float32 (n, frames, 1, bands)
             Such as are trained on.
         """
-        unfold(self, self._convolutions, self._norms, weights, frames)
+        self._convolutions.unfold(self, weights, frames)
 
 
 def _residual(block: tuple[Any, Any, Any], x: Tensor, time: Time) -> Tensor:
@@ -342,8 +326,8 @@ def read_base(path: Path | None = None) -> Base:
     if not WORDS.fits(model.metadata.front_end):
         raise ModelError(f"{model.path}: a word base has the front end of kws pretrain")
     try:
-        weights = read_convolutions(model.network, _sizes(shape, model))
-        ceiling = _ceiling(model.network)
+        graph = read_graph(model.network)
+        weights, ceiling = read_convolutions(graph, _sizes(shape, model)), _ceiling(graph)
     except (TFLiteError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{model.path}: its weights cannot be read ({reason})") from None
@@ -391,9 +375,8 @@ def _sizes(shape: BaseShape, model: ModelFile) -> list[Size]:
     return [*sizes, depthwise(shape.pool, features), mixing(features, len(model.metadata.labels))]
 
 
-def _ceiling(network: bytes) -> float | None:
+def _ceiling(graph: Graph) -> float | None:
     """Return the largest value of the features, which are what is averaged first; None if float."""
-    graph = read_graph(network)
     for operator in graph.operators:
         if operator.kind == "AVERAGE_POOL_2D":
             features = graph.tensors[operator.inputs[0]]
