@@ -156,10 +156,10 @@ def _is_ours(handle: int, path: Path) -> bool:
 
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # another run may have put it in its place between the opening and the lock
+        opened, there = os.fstat(handle), path.lstat()
     except OSError:
         return False
-    # another run may have put it in its place between the opening and the lock
-    opened, there = os.fstat(handle), path.lstat()
     linked = stat.S_ISREG(opened.st_mode) and opened.st_nlink != 1
     return os.path.samestat(opened, there) and opened.st_uid == os.geteuid() and not linked
 

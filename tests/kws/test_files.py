@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import fcntl
 import os
 import stat
 import threading
@@ -78,6 +79,26 @@ def test_what_a_killed_run_left_is_written_over(tmp_path: Path) -> None:
         assert path.read_bytes() == b"three"
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_part_that_another_run_has_just_put_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    lock = fcntl.flock
+
+    def finish_first(handle: int, how: int) -> None:
+        next(tmp_path.glob(".kws-*.part")).rename(path)
+        lock(handle, how)
+
+    before = sorted(Path("/dev/fd").iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", finish_first)
+        with whole_file(path) as file:
+            file.write(b"two")
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(Path("/dev/fd").iterdir()) == before
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
