@@ -33,7 +33,10 @@ def open_spotter(options: argparse.Namespace, sample_rate: int | None) -> Keywor
     -------
     KeywordSpotter
     """
-    return _open_one(options, find_model(options.model), sample_rate)
+    model = find_model(options.model)
+    if model.metadata.task == PHONEME_TASK:
+        raise _no_phrase(model)
+    return _open_one(options, model, sample_rate)
 
 
 def open_spotters(
@@ -93,9 +96,9 @@ def _models(names: Sequence[Path], phrases: Sequence[str]) -> list[ModelFile]:
     if len(names) + bool(phrases) > 1:  # a model is called as the user called it
         found = [replace(model, path=str(name)) for model, name in zip(found, names, strict=True)]
     networks = [model for model in found if model.metadata.task == PHONEME_TASK]
+    if networks and not phrases:
+        raise _no_phrase(networks[0])
     if not phrases:
-        for model in networks:
-            raise _no_phrase(model)
         return found
     if len(networks) > 1:
         raise ModelError(f"{networks[1].path}: is a second phoneme network: leave one out")
@@ -111,8 +114,6 @@ def _no_phrase(model: ModelFile) -> ModelError:
 def _open_one(
     options: argparse.Namespace, model: ModelFile, sample_rate: int | None
 ) -> KeywordSpotter:
-    if model.metadata.task == PHONEME_TASK:
-        raise _no_phrase(model)
     keywords = options.keywords
     thresholds = None
     if getattr(options, "threshold", None) is not None:
