@@ -190,7 +190,7 @@ def _positive(value: Any) -> bool:
 def _texts(values: Iterable[Any]) -> bool:
     """Return whether values are short texts that can be shown, or what is none."""
     return all(
-        (len(value) <= LONGEST_TEXT and (value.isprintable()))
+        (len(value) <= LONGEST_TEXT and value.isprintable())
         if isinstance(value, str)
         else isinstance(value, int | float | None)
         for value in values

@@ -168,7 +168,8 @@ def _read(name: HubName, path: Path) -> FetchedModel:
         raise HubError(_too_large(name, size))
     content = path.read_bytes()
     commit = path.parts[len(path.parts) - 1 - path.parts[::-1].index("snapshots") + 1]
-    if not _is_whole(path, content) and content.lstrip()[:1] != b"<":
+    is_page = content.lstrip()[:1] == b"<"
+    if not is_page and not _is_whole(path, content):
         _forget(path)
         raise HubError(
             f"{name}: the file is not the one that the Hub named by its digest: it has been "
@@ -178,7 +179,7 @@ def _read(name: HubName, path: Path) -> FetchedModel:
         model = parse_model(content, str(name))
     except ModelError as error:
         # what else is no model of kws stays: other programs have the same cache
-        if content.lstrip()[:1] == b"<":
+        if is_page:
             # else what a proxy sent would be taken for the file for ever
             _forget(path)
             raise ModelError(
