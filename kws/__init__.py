@@ -6,15 +6,20 @@
 ...     print(detection.keyword, detection.score, detection.start, detection.end)
 """
 
-from .command_recognizer import CommandRecognizer
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .detections import Classification, Detection
 from .errors import AudioError, KwsError, ModelError
-from .grammar.recognition import CommandResult
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .pipelines import pipeline
 from .spotter import KeywordSpotter
-from .transcripts.transcriber import Transcriber, Transcript
+
+if TYPE_CHECKING:
+    from .command_recognizer import CommandRecognizer
+    from .grammar.recognition import CommandResult
+    from .transcripts.transcriber import Transcriber, Transcript
 
 __version__ = "0.1.0"
 
@@ -35,3 +40,21 @@ __all__ = [
     "pipeline",
     "read_model",
 ]
+
+#: What a spotter never needs, and where it is: loaded when it is first asked for.
+_LATER = {
+    "CommandRecognizer": ".command_recognizer",
+    "CommandResult": ".grammar.recognition",
+    "Transcriber": ".transcripts.transcriber",
+    "Transcript": ".transcripts.transcriber",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import kws
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What importing the interpreter brings: its own package, and what its wheels depend on.
@@ -54,6 +58,27 @@ print(json.dumps(sorted(after - before - set(sys.stdlib_module_names))))
 
 def test_import_brings_numpy_alone() -> None:
     assert brought_by("import kws") <= {"kws", "numpy"}
+
+
+def test_a_spotter_loads_nothing_of_commands_and_transcripts() -> None:
+    script = """
+import json, sys
+from kws import KeywordSpotter
+spotter = KeywordSpotter.default()
+loaded = [name for name in sys.modules if name.startswith("kws.")]
+import kws
+assert set(kws.__all__) <= set(dir(kws))
+from kws import *
+assert Transcriber is kws.Transcriber and CommandRecognizer.__name__ == "CommandRecognizer"
+print(json.dumps(loaded))
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, check=True, timeout=60, cwd="/"
+    )
+    later = ("kws.grammar", "kws.transcripts", "kws.command_recognizer", "kws.phoneme_stream")
+    assert not [name for name in json.loads(done.stdout) if name.startswith(later)]
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        kws.absent  # noqa: B018
 
 
 def test_no_module_brings_more_than_numpy() -> None:
