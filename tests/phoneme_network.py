@@ -13,6 +13,8 @@ from kws.modelfile import ModelFile, pack, parse_model
 from kws.phonemes.graph import encode
 from kws.phonemes.symbols import BLANK_INDEX, OUTPUTS, PHONEME_TASK, VOICE_INDEX
 
+from .one_layer import one_layer_network
+
 #: Frames of an output frame: 20 ms.
 FRAMES = 2
 #: Output frames of a step.
@@ -23,9 +25,6 @@ LEVEL = -1.0
 
 def tone_network() -> bytes:
     """Return a TFLite network whose logits (1, 2, 42) are the levels of the bands of 4 frames."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
     bands = WORDS.bands
     size = FRAMES * bands
     weights = np.zeros((len(OUTPUTS), size), np.float32)
@@ -34,49 +33,7 @@ def tone_network() -> bytes:
     weights[VOICE_INDEX] = 3 / size
     bias = np.full(len(OUTPUTS), -1.5 * LEVEL, np.float32)
     bias[BLANK_INDEX], bias[VOICE_INDEX] = 0, 39
-    shapes = {
-        "frames": (1, FRAMES * COLUMNS, 1, bands),
-        "shape": (3,),
-        "row": (1, COLUMNS, size),
-        "weights": weights.shape,
-        "bias": bias.shape,
-        "logits": (1, COLUMNS, len(OUTPUTS)),
-    }
-    contents = {"shape": np.array(shapes["row"], np.int32), "weights": weights, "bias": bias}
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers, graph.tensors = 3, [schema.BufferT()], []
-    for name, shape in shapes.items():
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name.encode(), list(shape), 0
-        kind = schema.TensorType
-        tensor.type = kind.INT32 if name == "shape" else kind.FLOAT32
-        if name in contents:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(contents[name].tobytes(), np.uint8)
-            tensor.buffer = len(model.buffers)
-            model.buffers.append(buffer)
-        graph.tensors.append(tensor)
-    options = schema.FullyConnectedOptionsT()
-    options.keepNumDims = True
-    builtin, kinds = schema.BuiltinOperator, schema.BuiltinOptions
-    model.operatorCodes, graph.operators = [], []
-    for code, inputs, output, chosen in (
-        (builtin.RESHAPE, [0, 1], 2, (kinds.ReshapeOptions, schema.ReshapeOptionsT())),
-        (builtin.FULLY_CONNECTED, [2, 3, 4], 5, (kinds.FullyConnectedOptions, options)),
-    ):
-        known, operator = schema.OperatorCodeT(), schema.OperatorT()
-        known.builtinCode = known.deprecatedBuiltinCode = code
-        known.version = 1
-        operator.opcodeIndex = len(model.operatorCodes)
-        operator.inputs, operator.outputs = inputs, [output]
-        operator.builtinOptionsType, operator.builtinOptions = chosen
-        model.operatorCodes.append(known)
-        graph.operators.append(operator)
-    graph.inputs, graph.outputs = [0], [5]
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return one_layer_network(FRAMES * COLUMNS, COLUMNS, weights, bias)
 
 
 def phoneme_model() -> ModelFile:

@@ -10,6 +10,8 @@ from kws.metadata import DetectorDefaults, StreamingContract, Verifier
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.packaged import packaged_model
 
+from .one_layer import one_layer_network
+
 #: Logit from which the verifier is asked.
 GATE_LOGIT = 10.0
 
@@ -19,57 +21,10 @@ def window_network(frames: int, bands: int, labels: int, seed: int = 0) -> bytes
 
     It is a single layer, so that each logit depends on every frame of the window.
     """
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
     size = frames * bands
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=(labels, size), scale=0.5 / size**0.5).astype(np.float32)
-    shapes = {
-        "frames": (1, frames, 1, bands),
-        "shape": (3,),
-        "row": (1, 1, size),
-        "weights": (labels, size),
-        "logits": (1, 1, labels),
-    }
-    contents = {
-        "shape": np.array(shapes["row"], np.int32).tobytes(),
-        "weights": weights.tobytes(),
-    }
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers, graph.tensors = 3, [schema.BufferT()], []
-    for name, shape in shapes.items():
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name.encode(), list(shape), 0
-        kind = schema.TensorType
-        tensor.type = kind.INT32 if name == "shape" else kind.FLOAT32
-        if name in contents:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(contents[name], np.uint8)
-            tensor.buffer = len(model.buffers)
-            model.buffers.append(buffer)
-        graph.tensors.append(tensor)
-    options = schema.FullyConnectedOptionsT()
-    options.keepNumDims = True
-    builtin, kinds = schema.BuiltinOperator, schema.BuiltinOptions
-    model.operatorCodes, graph.operators = [], []
-    for code, inputs, output, chosen in (
-        (builtin.RESHAPE, [0, 1], 2, (kinds.ReshapeOptions, schema.ReshapeOptionsT())),
-        (builtin.FULLY_CONNECTED, [2, 3, -1], 4, (kinds.FullyConnectedOptions, options)),
-    ):
-        known, operator = schema.OperatorCodeT(), schema.OperatorT()
-        known.builtinCode = known.deprecatedBuiltinCode = code
-        known.version = 1
-        operator.opcodeIndex = len(model.operatorCodes)
-        operator.inputs, operator.outputs = inputs, [output]
-        operator.builtinOptionsType, operator.builtinOptions = chosen
-        model.operatorCodes.append(known)
-        graph.operators.append(operator)
-    graph.inputs, graph.outputs = [0], [4]
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return one_layer_network(frames, 1, weights)
 
 
 def wake_word_model() -> ModelFile:
