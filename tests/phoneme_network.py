@@ -11,6 +11,7 @@ from kws.frontend import WORDS
 from kws.metadata import NO_DETECTOR, Metadata, StreamingContract
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.phonemes.graph import encode
+from kws.phonemes.pronunciations import pronunciations
 from kws.phonemes.symbols import BLANK_INDEX, OUTPUTS, PHONEME_TASK, VOICE_INDEX
 
 from .one_layer import one_layer_network
@@ -65,6 +66,16 @@ def tones(
         pieces += [0.5 * fade * np.sin(2 * np.pi * centres[label - 1] * time), np.zeros(length)]
     pieces.append(np.zeros(round(after * rate)))
     return np.concatenate(pieces).astype(np.float32)
+
+
+def phonemes_of(text: str) -> list[str]:
+    """Return the phonemes of a text, each word said in the first of its ways."""
+    return [sign for word in text.split() for sign in pronunciations(word)[0]]
+
+
+def say(text: str, before: float, after: float) -> Float32:
+    """Return a text as a speaker of tones says it, with seconds of silence around it."""
+    return tones(phonemes_of(text), before, after)
 
 
 def band_centres() -> list[float]:

@@ -6,7 +6,6 @@ import json
 import runpy
 import subprocess
 import sys
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,11 @@ import pytest
 from kws.grammar.jsgf import read_jsgf
 from kws.grammar.rhino import read_context
 from kws.modelfile import write_model
-from kws.phonemes.pronunciations import pronunciations
+from kws.pcm import to_int16
+from kws.wav import write_wav
 from kws_training.synthesis.orders import orders_of
 
-from ..phoneme_network import phoneme_model, tones
+from ..phoneme_network import phoneme_model, say
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 GRAMMAR = """context:
@@ -36,13 +36,8 @@ GRAMMAR = """context:
 """
 
 
-def say(path: Path, text: str) -> None:
-    signs = [sign for word in text.split() for sign in pronunciations(word)[0]]
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((tones(signs, 0.5, 0.1) * 32767).astype("<i2").tobytes())
+def record(path: Path, text: str) -> None:
+    write_wav(path, to_int16(say(text, 0.5, 0.1)), 16000)
 
 
 def test_orders_are_judged_and_an_oracle_says_what_limits(tmp_path: Path) -> None:
@@ -54,8 +49,8 @@ def test_orders_are_judged_and_an_oracle_says_what_limits(tmp_path: Path) -> Non
         "c": ("turn the lights on", {"state": "off"}),
     }
     for name, (text, _) in labels.items():
-        say(recordings / f"{name}.wav", text)
-    say(tmp_path / "noise.wav", "hello")
+        record(recordings / f"{name}.wav", text)
+    record(tmp_path / "noise.wav", "hello")
     (tmp_path / "labels.json").write_text(
         json.dumps({n: {"intent": "switchLights", "slots": s} for n, (_, s) in labels.items()})
     )

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from kws.modelfile import write_model
+from kws.pcm import to_int16
+from kws.wav import write_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo" / "synthesized_commands.wav"
@@ -60,22 +62,13 @@ def test_spot_file():
 
 def test_understand_commands(tmp_path):
     pytest.importorskip("flatbuffers", reason="flatbuffers makes the network: pip install it")
-    from kws.phonemes.pronunciations import pronunciations
-
-    from ..phoneme_network import phoneme_model, tones
+    from ..phoneme_network import phoneme_model, say
 
     network = phoneme_model()
     write_model(tmp_path / "tones.tflite", network.network, network.metadata)
-    said = []
-    for text in ("turn off the lights in the kitchen", "good night"):
-        signs = [sign for word in text.split() for sign in pronunciations(word)[0]]
-        said.append(tones(signs, 1.0, 1.0))
+    texts = ("turn off the lights in the kitchen", "good night")
     path = tmp_path / "said.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((np.concatenate(said) * 32767).astype("<i2").tobytes())
+    write_wav(path, to_int16(np.concatenate([say(text, 1.0, 1.0) for text in texts])), 16000)
     grammar = ROOT / "examples" / "lights.yaml"
     lines = example("understand_commands.py", grammar, path, tmp_path / "tones.tflite")
     assert lines[0] == "intents: switchLights, setBrightness, goodNight"
@@ -206,8 +199,6 @@ def test_export_c(tmp_path):
 
 @pytest.mark.slow
 def test_run_esphome(micro_student, tmp_path):
-    from kws.modelfile import write_model
-
     model = tmp_path / "student.tflite"
     write_model(model, micro_student.network, micro_student.metadata)
     command = ["export", model, "--to", "esphome", "--output", tmp_path / "words"]

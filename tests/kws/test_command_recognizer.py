@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,12 @@ from kws.grammar.expression import GrammarError
 from kws.grammar.recognition import RecognitionConfig
 from kws.modelfile import ModelFile, write_model
 from kws.packaged import packaged_model
-from kws.phonemes.pronunciations import pronunciations
+from kws.pcm import to_int16
+from kws.wav import write_wav
 
 from ..conftest import kws_here
-from ..phoneme_network import phoneme_model, tones
+from ..phoneme_network import phoneme_model
+from ..phoneme_network import say as say_one
 from .grammar.texts import LIGHTS, LIGHTS_JSGF
 
 RATE = 16000
@@ -44,20 +45,11 @@ def lights(tmp_path: Path) -> Path:
 
 def say(*texts: str) -> Float32:
     """Return texts as a speaker of tones says them, each with a second of silence around it."""
-    return np.concatenate(
-        [
-            tones([s for word in text.split() for s in pronunciations(word)[0]], 1.0, 1.0)
-            for text in texts
-        ]
-    )
+    return np.concatenate([say_one(text, 1.0, 1.0) for text in texts])
 
 
 def write(path: Path, samples: Float32) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    write_wav(path, to_int16(samples), RATE)
     return path
 
 

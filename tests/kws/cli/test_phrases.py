@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws.modelfile import write_model
+from kws.pcm import to_int16
 from kws.typed.model import typed_model
+from kws.wav import write_wav
 
 from ...conftest import kws_here
 from ...phoneme_network import phoneme_model, tones
@@ -18,12 +19,8 @@ from ...phoneme_network import phoneme_model, tones
 NIGHT = ["g", "uh", "d", "n", "ay", "t"]
 
 
-def write_wav(path: Path, samples: np.ndarray) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
+def write(path: Path, samples: np.ndarray) -> Path:
+    write_wav(path, to_int16(samples), 16000)
     return path
 
 
@@ -35,7 +32,7 @@ def folder(tmp_path_factory):
     typed = typed_model(network, ["good night"])
     write_model(folder / "night.tflite", typed.network, typed.metadata)
     audio = np.concatenate([tones(NIGHT), tones(["s", "ow"]), tones(NIGHT)])
-    write_wav(folder / "house.wav", audio)
+    write(folder / "house.wav", audio)
     return folder
 
 
@@ -77,7 +74,7 @@ def test_it_is_calibrated_on_the_audio_of_its_place(folder, tmp_path):
     rng = np.random.default_rng(0)
     signs = [*NIGHT, "s", "t", "ow"]
     heard = [tones(list(rng.choice(signs, 8)), 0.1, 0.1) for _ in range(100)]
-    place = write_wav(tmp_path / "place.wav", np.concatenate(heard))
+    place = write(tmp_path / "place.wav", np.concatenate(heard))
     output = tmp_path / "calibrated.tflite"
     done = kws_here(
         *("calibrate", folder / "night.tflite", "--ambient", place, "--output", output),

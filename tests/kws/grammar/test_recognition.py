@@ -15,9 +15,9 @@ from kws.grammar.expression import phrases
 from kws.grammar.reading import parse_grammar
 from kws.grammar.recognition import CommandResult, RecognitionConfig, UtteranceRecognizer
 from kws.grammar.saying import pronounce
-from kws.phonemes.pronunciations import pronunciations
 from kws.phonemes.symbols import OUTPUTS, VOICE_INDEX
 
+from ...phoneme_network import phonemes_of
 from ..phonemes.synthetic import spoken
 from .texts import LIGHTS
 
@@ -33,8 +33,7 @@ def lights() -> CompiledGrammar:
 
 
 def say(text: str, seed: int = 0) -> Float32:
-    signs = [sign for word in text.split() for sign in pronunciations(word)[0]]
-    return spoken(signs, seed, before=AROUND, after=AROUND)
+    return spoken(phonemes_of(text), seed, before=AROUND, after=AROUND)
 
 
 def understood(compiled: CompiledGrammar, logits: Float32, size: int = 7) -> list[CommandResult]:

@@ -20,6 +20,7 @@ from kws.transcripts.lexicon import MOST_WAYS, lexicon_of
 from kws.transcripts.ngrams import NGrams, ngrams_of
 from kws.transcripts.transcriber import TranscriptConfig, UtteranceTranscriber
 
+from ...phoneme_network import phonemes_of
 from ..phonemes.synthetic import spoken
 
 SENTENCES = ["no sun", "sun no no", "on", "no on", "nose"]
@@ -64,10 +65,6 @@ def test_equals_trying_out_every_sentence(seed: int, frames: int) -> None:
     assert len(found) > 3 or found == wanted
 
 
-def phonemes(text: str) -> list[str]:
-    return [sign for word in text.split() for sign in pronunciations(word)[0]]
-
-
 @pytest.fixture(scope="module")
 def kitchen() -> NGrams:
     return ngrams_of(
@@ -86,7 +83,7 @@ def test_sentences_of_the_domain_are_written_down(kitchen: NGrams) -> None:
     words = UtteranceTranscriber(kitchen, 0.02, TranscriptConfig(delay=0.0), "x")
     texts = ["turn the radio on", "set a timer for two hours", "is the sugar ready"]
     logits = np.concatenate(
-        [spoken(phonemes(text), seed, 40, 40) for seed, text in enumerate(texts)]
+        [spoken(phonemes_of(text), seed, 40, 40) for seed, text in enumerate(texts)]
     )
     results = [
         found
@@ -108,7 +105,7 @@ def test_sentences_of_the_domain_are_written_down(kitchen: NGrams) -> None:
 
 def test_what_the_domain_does_not_have_is_not_certain(kitchen: NGrams) -> None:
     words = UtteranceTranscriber(kitchen, 0.02, TranscriptConfig(), "x")
-    words.push(spoken(phonemes("good morning everybody"), 3, 40, 10))
+    words.push(spoken(phonemes_of("good morning everybody"), 3, 40, 10))
     (found,) = words.flush()
     assert min(word.confidence for word in found.words) < 0.3
 

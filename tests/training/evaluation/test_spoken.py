@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kws.arrays import Float32
 from kws.errors import KwsError
 from kws.modelfile import write_model
-from kws.phonemes.pronunciations import pronunciations
+from kws.pcm import to_int16
+from kws.wav import write_wav
 from kws_training.evaluation.spoken import end_of_speech, read_labels
 
 from ...conftest import kws_here
-from ...phoneme_network import phoneme_model, tones
+from ...phoneme_network import phoneme_model, say
 
 GRAMMAR = """context:
   expressions:
@@ -29,10 +28,6 @@ GRAMMAR = """context:
 """
 
 
-def say(text: str) -> Float32:
-    return tones([s for word in text.split() for s in pronunciations(word)[0]], 0.5, 0.2)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Recordings, labels, a grammar, sentences and the network of tones."""
@@ -43,14 +38,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"a": "turn the lights on", "b": "turn the lights off", "c": "good morning"}
     noise = np.random.default_rng(0).normal(0, 0.1, 48000)
     for path, samples in (
-        *((recordings / f"{name}.wav", say(text)) for name, text in texts.items()),
+        *((recordings / f"{name}.wav", say(text, 0.5, 0.2)) for name, text in texts.items()),
         (folder / "noise" / "n.wav", noise),
     ):
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16000)
-            file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        write_wav(path, to_int16(samples), 16000)
     labels = {
         "a": {"intent": "switchLights", "slots": {"state": " on"}, "text": texts["a"]},
         "b.wav": {"intent": "switchLights", "slots": {"state": "on"}, "text": texts["a"]},
