@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from .errors import ModelError
 from .hub.download import fetch_model
@@ -125,7 +126,7 @@ def measured_accuracy(name: str = COMMANDS) -> MeasuredAccuracy:
     >>> print(f"{measured_accuracy('commands').accuracy:.1%}")
     95.2%
     """
-    table = json.loads(resources.files(__package__).joinpath("models", "accuracy.json").read_text())
+    table = _table("accuracy.json")
     row = table["models"][name]
     return MeasuredAccuracy(
         row["right"],
@@ -202,9 +203,7 @@ def measured_wake_word(name: str) -> MeasuredWakeWord:
     MeasuredWakeWord
         At the threshold in its file.
     """
-    text = resources.files(__package__).joinpath("models", "wake_words.json").read_text()
-    row = json.loads(text)[name]
-    return MeasuredWakeWord(**{key: row[key] for key in row if key != "network_sha256"})
+    return MeasuredWakeWord(**_measured("wake_words.json", name))
 
 
 @dataclass(frozen=True)
@@ -242,9 +241,18 @@ def measured_phonemes() -> MeasuredPhonemes:
     -------
     MeasuredPhonemes
     """
-    text = resources.files(__package__).joinpath("models", "phonemes.json").read_text()
-    row = json.loads(text)[PHONEMES]
-    return MeasuredPhonemes(**{key: row[key] for key in row if key != "network_sha256"})
+    return MeasuredPhonemes(**_measured("phonemes.json", PHONEMES))
+
+
+def _measured(table: str, name: str) -> dict[str, Any]:
+    """Return what a table beside the models says of one of them."""
+    row = _table(table)[name]
+    return {key: row[key] for key in row if key != "network_sha256"}
+
+
+def _table(name: str) -> Any:
+    """Read a table beside the models."""
+    return json.loads(resources.files(__package__).joinpath("models", name).read_text())
 
 
 def find_model(model: str | Path | None, default: str = COMMANDS) -> ModelFile:
