@@ -346,9 +346,9 @@ def _on_phonemes(
     models: dict[int, ModelFile], threads: int, source: int
 ) -> tuple[LogitSource, dict[int, Place]]:
     """Open the phoneme network of models of typed phrases, and what finds the phrases of each."""
-    network = StreamingNetwork(phonemes_of(next(iter(models.values()))), threads)
-    field = next(iter(models.values())).metadata.streaming.receptive_field
-    heard = network.hear_silence(-(-field // network.frames))
+    phonemes = phonemes_of(next(iter(models.values())))
+    network = StreamingNetwork(phonemes, threads)
+    heard = network.hear_silence(-(-phonemes.metadata.streaming.receptive_field // network.frames))
     places: dict[int, Place] = {}
     readers: list[Reader] = []
     for number, model in models.items():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
+from ..arrays import Float32
 from ..console import note
 from .arguments import add_json, add_model, add_phrases, add_threshold
 from .detections import open_spotters
@@ -27,9 +30,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import numpy as np
-
-    from ..arrays import Float32
     from ..lasting_microphone import LastingMicrophone
     from ..microphone import input_devices
     from ..sound_watch import SoundWatch
