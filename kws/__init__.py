@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from .command_recognizer import CommandRecognizer
     from .grammar.recognition import CommandResult
     from .transcripts.transcriber import Transcriber, Transcript
+else:  # hidden from type checkers, which would accept any name then
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_LATER[name], __name__), name)
+
 
 __version__ = "0.1.0"
 
@@ -48,12 +55,6 @@ _LATER = {
     "Transcriber": ".transcripts.transcriber",
     "Transcript": ".transcripts.transcriber",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATER[name], __name__), name)
 
 
 def __dir__() -> list[str]:
