@@ -39,6 +39,7 @@ from kws_training.evaluation.edits import edit_distance
 from kws_training.phonemes.evaluation import written
 from kws_training.phonemes.sentences import say_sentences
 from kws_training.phonemes.speech import PeoplesWords
+from kws_training.phonemes.texts import CommonWords
 from kws_training.synthesis.engines import installed
 from kws_training.synthesis.utterances import SYNTHETIC
 
@@ -98,7 +99,11 @@ def spoken_sentences(count: int) -> list[Spoken]:
     """
     engines = installed()
     said = say_sentences(
-        engines, {one.name: count for one in engines}, SEED, cache_folder("phonemes")
+        CommonWords(),
+        engines,
+        {one.name: count for one in engines},
+        SEED,
+        cache_folder("phonemes"),
     )
     found: dict[str, list[Spoken]] = {}
     for image, phonemes, speaker in zip(said.images, said.phonemes, said.speakers, strict=True):

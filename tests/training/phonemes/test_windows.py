@@ -11,8 +11,9 @@ from kws_training.augmentation.spectra import SpectralAugmentation, WindowMaker
 from kws_training.data.images import WordImages
 from kws_training.phonemes import windows as module
 from kws_training.phonemes.defaults import FitConfig
-from kws_training.phonemes.sentences import SpokenSentences, spell
+from kws_training.phonemes.sentences import SpokenSentences
 from kws_training.phonemes.speech import PeoplesWords, Speech, speaks
+from kws_training.phonemes.texts import CommonWords
 from kws_training.phonemes.windows import PhonemeWindows, most_phonemes
 
 PLAIN = SpectralAugmentation(
@@ -34,7 +35,7 @@ def images(texts, first=20, last=70):
 def sentences(texts, frames=90):
     return SpokenSentences(
         [np.full((frames, 40), 180, np.uint8) for _ in texts],
-        [spell(text) for text in texts],
+        [CommonWords().spell(text) for text in texts],
         ["synthetic flite slt"] * len(texts),
     )
 
@@ -61,7 +62,10 @@ def test_pieces_follow_each_other_and_all_is_written_down(plain):
     assert batch.frames.shape == (40, made.frames, 1, 40)
     assert made.frames == FIELD + 2 * 199
     assert batch.phonemes.shape == (40, most_phonemes(200))
-    spelled = ["".join(PHONEMES[n] for n in spell(t)) for t in ("stop", "device", "good night")]
+    spelled = [
+        "".join(PHONEMES[n] for n in CommonWords().spell(t))
+        for t in ("stop", "device", "good night")
+    ]
     for row in batch.phonemes:
         text = "".join(PHONEMES[n] for n in row if n >= 0)
         assert text
@@ -82,7 +86,7 @@ def test_what_was_said_before_is_no_target(plain, monkeypatch):
     batch = windows(speech, replace(CONFIG, outputs=60)).batch(np.random.default_rng(1), 30)
     begun = batch.frames[:, : FIELD - module.BEGUN - 1, 0].max((1, 2)) > -3
     assert begun.mean() > 0.8
-    assert ((batch.phonemes >= 0).sum(1) % len(spell("good night")) == 0).all()
+    assert ((batch.phonemes >= 0).sum(1) % len(CommonWords().spell("good night")) == 0).all()
 
 
 def test_windows_in_which_nobody_speaks(plain, monkeypatch):

@@ -78,6 +78,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "(15000), by the text-to-speech engines that are installed; 0 for none",
     )
     parser.add_argument(
+        "--grammar",
+        type=Path,
+        metavar="FILE",
+        help="orders that kws understand is to know well: half of the sentences are said by it; "
+        "for phonemes, best with --start",
+    )
+    parser.add_argument(
         "--leave-out",
         type=names,
         default=[],
@@ -153,6 +160,8 @@ def _run(options: argparse.Namespace) -> int:
         from .pretrain_phonemes import run_phonemes
 
         return run_phonemes(options)
+    if options.grammar is not None:
+        raise KwsError("--grammar: is for --task phonemes, not words")
     if options.synthesize is None:
         options.synthesize = VOICES
     if options.enrolment_only:

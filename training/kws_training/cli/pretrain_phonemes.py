@@ -41,6 +41,8 @@ def run_phonemes(options: argparse.Namespace) -> int:
         if getattr(options, name):
             raise KwsError(f"--{name.replace('_', '-')}: is for --task words, not phonemes")
 
+    from kws.grammar.reading import read_grammar
+
     from ..cache import cache_folder
     from ..data.dataset import Skipped, find_clips
     from ..data.images import WordImages, noise_frames, read_images, recorded_images
@@ -49,8 +51,16 @@ def run_phonemes(options: argparse.Namespace) -> int:
     from ..networks.phoneme_network import read_phoneme_network
     from ..phonemes.defaults import SENTENCES
     from ..phonemes.sentences import SpokenSentences, counts_for, say_sentences
+    from ..phonemes.texts import CommonWords, Orders, Texts
     from ..synthesis.engines import installed
 
+    texts: list[Texts] = [CommonWords()]
+    if options.grammar is not None:
+        if options.synthesize == 0:
+            raise KwsError(
+                "--grammar: its orders are said by text to speech: leave --synthesize 0 out"
+            )
+        texts.append(Orders(read_grammar(options.grammar)))
     noise, damaged = read_noise(find_recordings(options.noise))
     if not noise:
         raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
@@ -64,9 +74,11 @@ def run_phonemes(options: argparse.Namespace) -> int:
     count = SENTENCES if options.synthesize is None else options.synthesize
     if count:
         engines = installed()
-        counts = counts_for(count, engines)
-        note(", ".join(f"{name}: {number} sentences" for name, number in counts.items()))
-        sentences = say_sentences(engines, counts, options.seed, cache_folder("phonemes"))
+        counts = counts_for(count // len(texts), engines)
+        for one in texts:
+            said = ", ".join(f"{name}: {number}" for name, number in counts.items())
+            note(f"{one.name} by {said}")
+            sentences += say_sentences(one, engines, counts, options.seed, cache_folder("phonemes"))
     frames = noise_frames(noise, ClipSet([], [], []))
     if not len(frames):
         raise KwsError(f"{options.noise[0]}: the recordings of noise are too short")

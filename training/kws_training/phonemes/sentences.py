@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from kws.arrays import UInt8
 from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
-from kws.phonemes.dictionary import dictionary
 from kws.phonemes.symbols import PHONEMES
-from kws.phonemes.text import words_of
 
 from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
@@ -24,8 +21,8 @@ from ..data.stored import StoredArraysError, pieces_of, read_arrays
 from ..progress import bar
 from ..synthesis.casting import cast
 from ..synthesis.engine import Engine
-from ..synthesis.sentences import sentence_texts
 from ..synthesis.utterances import say_all
+from .texts import Indices, Texts
 
 #: Sentences of each engine for a thousand of `--synthesize`. Natural voices are worth more than
 #: many formant ones; the slow ones say what they can in the time.
@@ -48,8 +45,6 @@ MOST_BYTES = CHUNK * LONGEST * 100 * WORDS.bands * 2
 _ARRAYS = ("images", "frames", "phonemes", "counts", "speakers")
 #: Part of the cache's key. It goes up when the same arguments give other sentences.
 VERSION = 1
-
-Indices = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,27 +79,6 @@ class SpokenSentences:
         return sum(len(image) for image in self.images) * WORDS.hop_seconds / 3600
 
 
-def spell(text: str) -> Indices | None:
-    """Return the phonemes of a text by the packaged dictionary.
-
-    Parameters
-    ----------
-    text : str
-        Words of the dictionary.
-
-    Returns
-    -------
-    int16 (n,) or None
-        Indices in `kws.phonemes.symbols.PHONEMES`; None if a word is not in the dictionary.
-    """
-    known = dictionary()
-    words = words_of(text)
-    if not words or any(word not in known for word in words):
-        return None
-    place = {sign: number for number, sign in enumerate(PHONEMES)}
-    return np.array([place[sign] for word in words for sign in known[word]], np.int16)
-
-
 def counts_for(total: int, engines: Sequence[Engine]) -> dict[str, int]:
     """Decide how many sentences each engine says.
 
@@ -128,12 +102,14 @@ def counts_for(total: int, engines: Sequence[Engine]) -> dict[str, int]:
 
 
 def say_sentences(
-    engines: Sequence[Engine], counts: Mapping[str, int], seed: int, cache: Path
+    texts: Texts, engines: Sequence[Engine], counts: Mapping[str, int], seed: int, cache: Path
 ) -> SpokenSentences:
-    """Say sentences that mean nothing, each engine its own; what is kept is not said again.
+    """Say sentences, each engine its own; what is kept is not said again.
 
     Parameters
     ----------
+    texts : Texts
+        What is said.
     engines : sequence of Engine
         The engines.
     counts : mapping of str to int
@@ -160,7 +136,7 @@ def say_sentences(
     ]
     found = SpokenSentences([], [], [])
     for place in bar(iter(range(len(chunks))), len(chunks), "sentences, in hundreds"):
-        found += _chunk(*chunks[place], seed, cache)
+        found += _chunk(texts, *chunks[place], seed, cache)
     if not found.images:
         raise KwsError(
             "no sentence could be synthesized: apt-get install espeak-ng flite, or --synthesize 0"
@@ -168,30 +144,30 @@ def say_sentences(
     return found
 
 
-def _chunk(engine: Engine, number: int, seed: int, cache: Path) -> SpokenSentences:
+def _chunk(texts: Texts, engine: Engine, number: int, seed: int, cache: Path) -> SpokenSentences:
     """Return a chunk of an engine's sentences, from the cache if it is there."""
-    identity = (VERSION, engine.name, engine.voices, number, seed)
+    identity = (VERSION, engine.name, engine.voices, number, seed, *texts.identity)
     path = cache / f"{engine.name}-{number:04d}-{digest_of(identity)[:16]}.npz"
     kept = _read(path)
     if kept is not None:
         return kept
     own = int(digest_of(identity)[:8], 16)
-    texts = sentence_texts((), CHUNK, own)
-    utterances = cast(texts, CHUNK, [engine], own)
+    drawn = [(text, texts.spell(text)) for text in texts.draw(CHUNK, own)]
+    wanted = [(text, spelled) for text, spelled in drawn if spelled is not None]
+    utterances = cast([text for text, _ in wanted], len(wanted), [engine], own)
     images: list[UInt8] = []
     phonemes: list[Indices] = []
     speakers: list[str] = []
     failed: list[KwsError] = []
-    for one, text, samples in zip(utterances, texts, say_all(utterances), strict=True):
-        spelled = spell(text)
+    for one, (_, spelled), samples in zip(utterances, wanted, say_all(utterances), strict=True):
         if isinstance(samples, KwsError):
             failed.append(samples)
-        elif spelled is not None and len(samples) <= LONGEST * RATE:
+        elif len(samples) <= LONGEST * RATE:
             images.append(image_of(samples))
             phonemes.append(spelled)
             speakers.append(one.speaker)
     if failed:
-        note(f"{engine.name}: {len(failed)} of {CHUNK} sentences could not be said: {failed[0]}")
+        note(f"{engine.name}: {len(failed)} of {len(wanted)} could not be said: {failed[0]}")
     if images:
         _write(path, SpokenSentences(images, phonemes, speakers))
     return SpokenSentences(images, phonemes, speakers)

@@ -16,7 +16,8 @@ from kws.frontend import WORDS
 from ..augmentation.spectra import locate_words
 from ..data.images import GREY, WordImages
 from ..synthesis.utterances import SYNTHETIC
-from .sentences import SpokenSentences, spell
+from .sentences import SpokenSentences
+from .texts import CommonWords
 
 #: Frames that a word keeps of what is before and after it.
 BEFORE, AFTER = 4, 6
@@ -70,7 +71,8 @@ class PeoplesWords:
         words : WordImages
             Words of people.
         """
-        spelled = {word: spell(word) for word in set(words.words.tolist())}
+        common = CommonWords()
+        spelled = {word: common.spell(word) for word in set(words.words.tolist())}
         known = np.array([spelled[word] is not None for word in words.words.tolist()], np.bool_)
         words = words.where(known)
         first, last = locate_words(words.images, BEFORE, AFTER)
