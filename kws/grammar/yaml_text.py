@@ -1,9 +1,9 @@
 """Reads the part of YAML in which grammars are written: mappings, lists, texts, comments.
 
 The device has no YAML library. What this reader takes, any YAML library reads the same way, but
-that every plain scalar is a text: ``on``, ``no`` and ``12`` stay as they are written. All else of
-YAML (anchors, tags, texts of several lines, flow collections with something in them) is refused
-with its line.
+that every plain scalar is a text: ``on``, ``no`` and ``12`` stay as they are written. A list of
+texts may stand in the line of its key: ``size: [small, large]``. All else of YAML (anchors, tags,
+texts of several lines, other flow collections with something in them) is refused with its line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFUSED = {
     "!": "tags are not read: leave it out",
     "|": "texts of several lines are not read: write it in one",
     ">": "texts of several lines are not read: write it in one",
-    "[": "YAML reads [ as a list: put the text in quotes",
+    "[": "YAML reads [ as a list, which is read behind a key alone: put the text in quotes",
     "{": "YAML reads { as a mapping: put the text in quotes",
     "@": "YAML keeps @ for itself: put the text in quotes",
     "`": "YAML keeps ` for itself: put the text in quotes",
@@ -248,7 +248,10 @@ class _Reader:
                 )
             self._next += 1
             lines[key] = line.number
-            items[key] = self._scalar(rest, line.number) if rest else self._below(line, depth)
+            if rest.startswith("["):
+                items[key] = self._texts(rest, line.number)
+            else:
+                items[key] = self._scalar(rest, line.number) if rest else self._below(line, depth)
         self._check_end(indent)
         return Mapping(items, lines, first)
 
@@ -287,6 +290,38 @@ class _Reader:
         if not key or key[0] in REFUSED:
             raise self._error(line, text, REFUSED.get(key[:1], "a key is empty: name it"))
         return key, text[place + 1 :].strip()
+
+    def _texts(self, text: str, number: int) -> List:
+        """Read a list of texts in one line, from its bracket on."""
+        items: list[Node] = []
+        place = 1
+        while True:
+            place += len(text[place:]) - len(text[place:].lstrip(" "))
+            if text[place : place + 1] == "]":
+                break
+            end = self._text_end(text, place, number)
+            items.append(self._scalar(text[place:end].strip() or ",", number))
+            place = end + (text[end] == ",")
+        if text[place + 1 :]:
+            raise self._error(
+                number, text, "goes on behind its list, as YAML reads it: put it all in quotes"
+            )
+        return List(tuple(items), number)
+
+    def _text_end(self, text: str, place: int, number: int) -> int:
+        """Return the place of the comma or bracket behind a text of a list in one line."""
+        end = place
+        if text[place : place + 1] in ("'", '"'):
+            end = place + self._quote_end(text[place:], number)
+        for sign in text[end:]:
+            if sign in ",]":
+                return end
+            if sign in "[{}?:" or (sign in "-#" and not text[place:end].strip()):
+                raise self._error(
+                    number, text[place:], f"a text with {sign} in a list: put it in quotes"
+                )
+            end += 1
+        raise self._error(number, text, "the list is not closed in its line: write one item a line")
 
     def _scalar(self, text: str, number: int) -> Node:
         if text == "[]":

@@ -33,6 +33,7 @@ def test_mappings_lists_and_texts_are_read() -> None:
         "a:\n  - b: c\n    d: e\n  - - f\n    - g\n  - h#i\n",
         "a:\n    b:\n        - don't  # a quote within a word\n    c: 'x: y'\n",
         "- $size:size and @ more\n- with a, b\n",
+        "a: [b, c d,'e, f' , \"g]\"]\nh: [ i, ] # j\nk: [don't, l\\m]\n",
     ],
 )
 def test_reads_as_a_library_does(text: str) -> None:
@@ -47,7 +48,13 @@ def test_reads_as_a_library_does(text: str) -> None:
         ("# nothing\n", "x: is empty"),
         ("a: b\n\tc: d\n", "line 2: 'c: d': is indented by a tab"),
         ("a: &b c\n", "line 1: '&b c': anchors"),
-        ("a: [b, c]\n", "line 1: '[b, c]': YAML reads [ as a list"),
+        ("- [b, c] d\n", "line 1: '[b, c] d': YAML reads [ as a list, which is read behind a key"),
+        ("a: [b, c] d\n", "line 1: '[b, c] d': goes on behind its list"),
+        ("a: [b, [c]]\n", "line 1: '[c]]': a text with [ in a list"),
+        ("a: [b, c: d]\n", "line 1: 'c: d]': a text with : in a list"),
+        ("a: [b,, c]\n", "line 1: ',': a text cannot begin with a comma"),
+        ("a: [b, 'c' d]\n", "line 1: 'd': follows the closing quote"),
+        ("a: [b,\n  c]\n", "line 1: '[b,': the list is not closed in its line"),
         ("a: |\n  b\n", "texts of several lines"),
         ("a:\nb: c\n", "line 1: 'a:': has nothing below it"),
         ("a: b\na: c\n", "line 2: 'a': is there already, in line 1"),
@@ -68,6 +75,16 @@ def test_what_is_not_read_is_refused_with_its_line(text: str, message: str) -> N
         read_yaml(text, "x")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(st.text(st.sampled_from("ab,:-#'\"[]{} \\&?"), max_size=12))
+def test_a_list_in_one_line_is_what_a_library_reads_or_refused(text: str) -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
+    try:
+        found = plain(read_yaml(f"a: [{text}]\n", "x"))
+    except GrammarError:
+        return
+    assert found == yaml.load(f"a: [{text}]\n", yaml.BaseLoader)
 
 
 def test_size_is_bounded() -> None:
