@@ -18,7 +18,9 @@ def benchmark_module():
         )
         module = importlib.util.module_from_spec(loader)
         sys.modules[loader.name] = module
-        loader.loader.exec_module(module)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(BENCHMARKS))  # as for a script: what it shares is beside it
+            loader.loader.exec_module(module)
         return module
 
     return load
