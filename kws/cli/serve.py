@@ -115,6 +115,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..serving.addresses import parse_http, parse_uri
     from ..serving.limits import Limits
     from ..serving.running import ServerConfig, serve
+    from ..serving.stderr import waitless_stderr
     from ..serving.tuning import Tuning
 
     uri = options.uri or (None if options.http else URI)
@@ -131,7 +132,8 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError(
             "--zeroconf announces a server to other machines: give --uri tcp://0.0.0.0:10400"
         )
-    asyncio.run(serve(config))
+    with waitless_stderr():
+        asyncio.run(serve(config))
     return 0
 
 

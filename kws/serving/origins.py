@@ -9,6 +9,7 @@ a name that is none of ours.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import urllib.parse
 from collections.abc import Iterable
@@ -55,7 +56,11 @@ class OriginRules:
             name, _ = parts.hostname, parts.port  # a port that is none is an error
         except ValueError:
             return False
-        if name is None or parts.netloc != host or "@" in host:
+        if name is None:
+            return False
+        # all of it: the parser overlooks what is before and behind brackets
+        bare = re.escape(f"[{name}]" if ":" in name else name)
+        if not re.fullmatch(rf"{bare}(:[0-9]*)?", host, re.IGNORECASE):
             return False
         try:
             ipaddress.ip_address(name)
