@@ -14,10 +14,11 @@ INPUTS = 60
 #: Readers of the device side, and those that need what training needs.
 DEVICE = (
     *("wav", "soundfile", "pipe", "model", "network", "bench", "names", "kept", "grammar", "state"),
-    *("wyoming", "http", "websocket"),
+    *("wyoming", "http", "websocket", "card"),
 )
 TRAINING = (
     *("manifest", "folder", "metadata", "lists", "recipe", "board", "voice", "arrays", "archive"),
+    *("labels", "yamnet", "speech", "pack"),
 )
 
 

@@ -131,8 +131,19 @@ def _read(content: bytes, folder: Path) -> str:
     return "runs"
 
 
-def _split(content: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Return the network of a model file, and the entries behind it."""
+def split(content: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """Take a model file apart.
+
+    Parameters
+    ----------
+    content : bytes
+        A model file.
+
+    Returns
+    -------
+    (bytes, dict of str to bytes)
+        Its network, and the entries behind it.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         first = min(one.header_offset for one in archive.infolist())
     return content[:first], entries_of(content)
@@ -144,7 +155,7 @@ def _joined(network: bytes, entries: dict[str, bytes], method: int = zipfile.ZIP
 
 def _change(content: bytes, draw: random.Random) -> bytes:
     """Change the contract, an entry or the archive; digests stay right."""
-    network, entries = _split(content)
+    network, entries = split(content)
     what = draw.randrange(20)
     values = json.loads(entries[METADATA_NAME])
     if what < 12:
@@ -158,7 +169,7 @@ def _change(content: bytes, draw: random.Random) -> bytes:
     elif what < 15:
         others = [name for name in entries if name != METADATA_NAME] or [METADATA_NAME]
         name = draw.choice(others)
-        entries[name] = _changed_entry(name, entries[name], draw)
+        entries[name] = changed_entry(name, entries[name], draw)
         if name == "verifier.tflite":
             values["verifier"]["sha256"] = hashlib.sha256(entries[name]).hexdigest()
             entries[METADATA_NAME] = json.dumps(values).encode()
@@ -188,7 +199,22 @@ def _change(content: bytes, draw: random.Random) -> bytes:
     return _joined(network, entries)
 
 
-def _changed_entry(name: str, content: bytes, draw: random.Random) -> bytes:
+def changed_entry(name: str, content: bytes, draw: random.Random) -> bytes:
+    """Change an entry of a model file.
+
+    Parameters
+    ----------
+    name : str
+        Arrays have headers of their own.
+    content : bytes
+        The entry.
+    draw : random.Random
+        Says what is changed.
+
+    Returns
+    -------
+    bytes
+    """
     if name.endswith(".npy") and draw.random() < 0.7:
         shape = draw.choice(
             ((), (0,), (2, 2), (10**9, 10**9), (-1, 16), (1 << 40,), (2, 3, 4), (12, 16))
@@ -236,8 +262,24 @@ def _places(network: bytes) -> tuple[list[int], list[int]]:
 
 
 def _change_network(content: bytes, draw: random.Random) -> bytes:
-    """Change one to eight words of the structure, or scales; weights stay as they are."""
-    network, entries = _split(content)
+    network, entries = split(content)
+    return mended(changed_network(network, draw), entries)
+
+
+def changed_network(network: bytes, draw: random.Random) -> bytes:
+    """Change one to eight words of the structure, or scales; weights stay as they are.
+
+    Parameters
+    ----------
+    network : bytes
+        A whole one.
+    draw : random.Random
+        Says what is changed.
+
+    Returns
+    -------
+    bytes
+    """
     structure, scales = _places(network)
     changed = bytearray(network)
     for _ in range(draw.choice((1, 1, 1, 2, 4, 8))):
@@ -251,7 +293,7 @@ def _change_network(content: bytes, draw: random.Random) -> bytes:
                 old = int.from_bytes(changed[at : at + 4], "little")
                 word = (old ^ 1 << draw.randrange(32)).to_bytes(4, "little")
         changed[at : at + 4] = word[: len(changed) - at]
-    return mended(bytes(changed), entries)
+    return bytes(changed)
 
 
 def mended(network: bytes, entries: dict[str, bytes]) -> bytes:
@@ -312,7 +354,7 @@ def mend(content: bytes) -> bytes:
     bytes
     """
     try:
-        network, entries = _split(content)
+        network, entries = split(content)
         return mended(network, entries)
     except Exception:
         return content

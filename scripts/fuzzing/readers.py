@@ -11,13 +11,18 @@ from . import (
     grammars,
     models,
     names,
+    packing,
     servers,
     settings,
     tables,
+    weights,
 )
 from .reader import Reader
 
-_MODULES = (audio, models, tables, settings, arrays, archives, names, grammars, servers)
+_MODULES = (
+    *(audio, models, tables, settings, arrays, archives, names, grammars, servers),
+    *(weights, packing),
+)
 
 
 def all_readers() -> Iterator[Reader]:

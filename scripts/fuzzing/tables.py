@@ -150,8 +150,42 @@ _fields: Callable[[bytes, random.Random], bytes] = change_text(
 )
 
 
+def _label_seeds() -> tuple[bytes, ...]:
+    one = {"intent": "switch", "slots": {"state": "on"}, "text": "lights on", "speaker": "anna"}
+    return (
+        json.dumps({"a.wav": one, "b": {"intent": None, "slots": {}, "text": "hello"}}).encode(),
+        b"path,intent,text,speaker,slot.state\nyes/a.wav,switch,lights on,anna,on\nb.wav,,hm,,\n",
+    )
+
+
+def _read_labels(content: bytes, folder: Path) -> str:
+    from kws_training.evaluation.spoken import read_labels
+
+    _recordings(folder)
+    path = folder / ("labels.json" if content[:1] in b"{[" else "labels.csv")
+    path.write_bytes(content)
+    for one in read_labels(path, [folder]):
+        texts = (one.text, one.speaker, *one.slots, *one.slots.values())
+        if not one.path.is_file() or not all(isinstance(text, str) for text in texts):
+            raise BrokenPromiseError(f"a label {one!r:.200}")
+    return "read"
+
+
+def _change_labels(content: bytes, draw: random.Random) -> bytes:
+    if content[:1] == b"{" and draw.random() < 0.9:
+        return to_json(change_values(json.loads(content), draw), draw)
+    return _text(content, draw)
+
+
 def readers() -> Iterator[Reader]:
     """Yield the readers of tables."""
+    yield Reader(
+        "labels",
+        "what is said in recordings, JSON and CSV",
+        _label_seeds,
+        _read_labels,
+        _change_labels,
+    )
     yield Reader("manifest", "manifests that are named", _manifest_seeds, _read_manifest, _text)
     yield Reader("folder", "manifests of folders", _manifest_seeds, _read_folder, _text)
     yield Reader(

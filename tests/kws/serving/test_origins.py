@@ -14,6 +14,8 @@ def test_a_page_whose_name_was_led_here_is_a_stranger():
     for host in ("evil.example:8765", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
         assert not rules.allows_host(host), host
     for host in ("localhost:evil.example", "localhost/evil.example", "evil@localhost", "[::1]:\\x"):
+        assert not rules.allows_host(host)
+    for host in ("evil.example[::1]", "[::1]evil.example", "[::1]:80:80", "[127.0.0.1]"):
         assert not rules.allows_host(host), host
 
 

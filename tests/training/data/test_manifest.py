@@ -50,6 +50,7 @@ def test_path_alone_is_enough(tmp_path):
     [
         ("", "line 1: no column 'path' in an empty file"),
         ("file,label\na.wav,a\n", "line 1: no column 'path' in file, label"),
+        ('"a\nb\x85c",label\n', "line 1: no column 'path' in a b c, label"),
         ("file;label\na.wav;a\n", "line 1: no column 'path' in file;label"),
         ("path;label\na.wav;a\nb.wav\n", "line 3: 1 fields, but line 1 names 2 columns"),
         ("path\nC:\\yes\\a.wav\n", "line 2: C:\\yes\\a.wav is absolute"),

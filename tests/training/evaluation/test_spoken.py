@@ -136,10 +136,19 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path: Path, folder: Path) ->
         ('{"a": {"slots": []}, "b": {"slots": [1]}}', "slots is no object"),
         ('{"a": {"intent": 7}}', "are texts"),
         ("{}", "names no recordings"),
+        ('{"a":' * 100_000, "cannot be read"),
     ):
         path.write_text(text)
         with pytest.raises(KwsError, match=message):
             read_labels(path, [folder / "recordings"])
+    table = tmp_path / "labels.csv"
+    for text, message in (
+        ("intent,path\nlights\n", "1 fields, but line 1 names 2 columns"),
+        ("intent\nlights\n", "no column 'path'"),
+    ):
+        table.write_text(text)
+        with pytest.raises(KwsError, match=message):
+            read_labels(table, [folder / "recordings"])
 
 
 def test_speech_ends_where_it_is_quiet() -> None:

@@ -265,7 +265,8 @@ def read_table(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[st
     header = [_column_name(name) for name in header]
     for name in wanted:
         if name not in header:
-            there = ", ".join(header)[:200] or "an empty file"
+            # a name in quotes may have lines of its own
+            there = " ".join(", ".join(header).split())[:200] or "an empty file"
             raise ManifestError(
                 f"{path}: line 1: no column {name!r} in {there}: the first line must name the "
                 "columns, with commas between"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +17,10 @@ from kws.command_recognizer import CommandRecognizer
 from kws.errors import KwsError
 from kws.intervals import share_interval
 from kws.phonemes.text import words_of
+from kws.texts import read_text
 from kws.transcripts.transcriber import Transcriber
 
+from ..data.manifest import read_table
 from ..data.unlabelled import find_recordings
 from ..progress import Progress
 from .conditions import RATE, Condition
@@ -35,6 +36,8 @@ END_BELOW = 30.0
 DRAWS = 1000
 #: Columns of a manifest that begin with this are slots.
 SLOT = "slot."
+#: Bytes of labels in JSON, at most: some hundred thousand recordings.
+LARGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,10 @@ def read_labels(labels: Path, folders: Sequence[Path]) -> list[SpokenLabel]:
 
 
 def _json_rows(labels: Path) -> list[tuple[str, dict[str, Any]]]:
+    text = read_text(labels, LARGEST, "split it")
     try:
-        values = json.loads(labels.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise KwsError(f"{labels}: cannot be read ({error})") from None
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise KwsError(f"{labels}: is no object of objects: the name of each recording, and what")
@@ -178,16 +182,9 @@ def _json_rows(labels: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _csv_rows(labels: Path) -> list[tuple[str, dict[str, Any]]]:
-    try:
-        with labels.open(encoding="utf-8-sig", newline="") as file:
-            read = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise KwsError(f"{labels}: cannot be read ({error})") from None
-    if read and "path" not in read[0]:
-        raise KwsError(f"{labels}: has no column path")
     rows = []
-    for row in read:
-        slots = {key[len(SLOT) :]: row[key] for key in row if key and key.startswith(SLOT)}
+    for _, row in read_table(labels, ("path",)):
+        slots = {key[len(SLOT) :]: row[key] for key in row if key.startswith(SLOT)}
         kept = {key: row.get(key) for key in ("intent", "text", "speaker")}
         rows.append((row["path"], {**kept, "slots": slots}))
     return rows
