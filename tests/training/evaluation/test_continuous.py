@@ -11,9 +11,9 @@ from kws import KeywordSpotter
 from kws.calibration.scores import Trace
 from kws.metadata import DetectorDefaults
 from kws_training.data.dataset import DataError
+from kws_training.evaluation.blocks import FAINT
 from kws_training.evaluation.conditions import CLEAN, RATE
 from kws_training.evaluation.continuous import (
-    FAINT,
     LATENESS,
     PlacedPositive,
     PlacedRecording,

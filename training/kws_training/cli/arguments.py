@@ -6,6 +6,10 @@ import argparse
 from pathlib import Path
 
 from ..augmentation.snr import DEFAULT_REFERENCE, SNR_REFERENCES
+from ..spreading.workers import Workers
+
+#: Processes that share the work, at most.
+MOST_JOBS = 256
 
 
 def share(text: str) -> float:
@@ -67,6 +71,62 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, help="of all that is random")
 
 
+def jobs(text: str) -> int:
+    """Parse a number of processes.
+
+    Parameters
+    ----------
+    text : str
+        As it was given on the command line.
+
+    Returns
+    -------
+    int
+    """
+    value = int(text)
+    if not 1 <= value <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MOST_JOBS}")
+    return value
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say who does the work.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument(
+        "--jobs",
+        type=jobs,
+        default=1,
+        metavar="N",
+        help="processes that share the work; the result is the same, whatever their number",
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="share the work on a Ray cluster in place of --jobs: host:port, or auto for the one "
+        "that runs here (docs/cluster.md)",
+    )
+
+
+def workers_of(options: argparse.Namespace) -> Workers:
+    """Return those who do the work, to be used in a ``with`` statement.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Returns
+    -------
+    Workers
+    """
+    return Workers(options.jobs, options.ray)
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add the arguments that name recordings.
 
@@ -124,7 +184,8 @@ def add_negatives(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="folders of speech without any keyword: half of the recordings train, half are "
-        "listened to when thresholds are chosen and stated",
+        "listened to when thresholds are chosen and stated; for wake words also shards that kws "
+        "features made",
     )
 
 

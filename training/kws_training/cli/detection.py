@@ -15,6 +15,7 @@ from kws.packaged import find_model, model_content
 
 from ..data.dataset import DataError
 from ..data.unlabelled import find_recordings, find_speech, without_keywords
+from ..spreading.workers import Workers
 from .arguments import add_snr_reference
 from .breakdown import print_groups, print_kinds
 
@@ -133,13 +134,15 @@ def wants_detection(options: argparse.Namespace) -> bool:
     return True
 
 
-def run_detection(options: argparse.Namespace) -> int:
+def run_detection(options: argparse.Namespace, workers: Workers) -> int:
     """Evaluate a model in continuous audio; returns the exit status.
 
     Parameters
     ----------
     options : argparse.Namespace
         The parsed arguments.
+    workers : Workers
+        Who hears the recordings.
 
     Returns
     -------
@@ -154,6 +157,7 @@ def run_detection(options: argparse.Namespace) -> int:
     from ..evaluation.detection import detector_of, judge
     from ..evaluation.evaluate import open_model
     from ..evaluation.positives import by_keyword, find_positives
+    from ..evaluation.spread_streams import SpreadStream
     from ..progress import bar
     from ..reports.report import check_folder
 
@@ -175,9 +179,10 @@ def run_detection(options: argparse.Namespace) -> int:
     if options.snr is not None:
         noise = noise_of(options.noise or [])
         condition = Condition(noise=noise, snr=options.snr, reference=options.snr_reference)
-    negatives = score_negatives(spotter, paths, condition, SEED, bar)
+    spread = SpreadStream(model, options.keywords, workers)
+    negatives = score_negatives(spotter, paths, condition, SEED, bar, spread=spread)
     positives = {
-        keyword: score_positives(spotter, ones, condition, SEED, bar)
+        keyword: score_positives(spotter, ones, condition, SEED, bar, spread)
         for keyword, ones in by_keyword(found).items()
     }
     report = replace(judge(spotter.metadata, positives, negatives), snr=condition.ratio)

@@ -16,7 +16,8 @@ from kws.metadata import SILENCE, UNKNOWN
 from kws.packaged import find_model, model_content
 
 from ..data.dataset import Clip, DataError, Skipped, find_clips
-from .arguments import add_data
+from ..spreading.workers import ALONE, Workers
+from .arguments import add_data, add_workers, workers_of
 from .breakdown import print_groups
 from .detection import add_detection, run_detection, wants_detection
 from .evaluate_spoken import add_spoken, run_spoken
@@ -53,17 +54,29 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--positives the share that is detected, also by voice: by pitch and spectrum, where "
         "nobody says who speaks",
     )
+    add_workers(parser)
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.task is not None:
-        return run_spoken(options)
-    if wants_detection(options):
-        return run_detection(options)
+    with workers_of(options) as workers:
+        if options.task is not None:
+            return run_spoken(options)
+        if wants_detection(options):
+            return run_detection(options, workers)
+        return _run_clips(options, workers)
+
+
+def _run_clips(options: argparse.Namespace, workers: Workers) -> int:
     from kws.console import note
 
-    from ..evaluation.evaluate import Evaluation, judge_clips, known_clips, open_model
+    from ..evaluation.evaluate import (
+        Evaluation,
+        SpreadClips,
+        judge_clips,
+        known_clips,
+        open_model,
+    )
     from ..evaluation.groups import check_column, first_names, group_results, useful_columns
     from ..progress import bar
     from ..reports.report import check_folder, write_report
@@ -83,8 +96,9 @@ def _run(options: argparse.Namespace) -> int:
     found, left_out = known_clips(found, spotter.metadata.labels)
     if options.group_by is not None:
         check_column(found, options.group_by)
-    clips, audio, skipped = read_found(found)
-    report = judge_clips(spotter, clips, audio, [*skipped, *left_out], bar)
+    clips, audio, skipped = read_found(found, workers)
+    spread = SpreadClips(model, options.keywords, workers)
+    report = judge_clips(spotter, clips, audio, [*skipped, *left_out], bar, spread)
     figures = report.to_dict()
     columns: tuple[str, ...] = ()
     if options.group_by is not None:
@@ -112,13 +126,17 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def read_found(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Skipped]]:
+def read_found(
+    found: Sequence[Clip], workers: Workers = ALONE
+) -> tuple[list[Clip], list[Int16], list[Skipped]]:
     """Read the recordings that were found, with a progress bar; each counts once.
 
     Parameters
     ----------
     found : sequence of Clip
         What to read.
+    workers : Workers
+        Who reads.
 
     Returns
     -------
@@ -138,7 +156,7 @@ def read_found(found: Sequence[Clip]) -> tuple[list[Clip], list[Int16], list[Ski
     from ..data.recordings import ClipSet, repeated
     from ..progress import bar
 
-    read = ClipSet(*read_clips(found, bar))
+    read = ClipSet(*read_clips(found, bar, workers))
     read = read.without(repeated(read.clips, read.audio))
     if not read.clips:
         first = read.skipped[0]

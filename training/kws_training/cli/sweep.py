@@ -13,7 +13,8 @@ from kws.cli.verb import INTERRUPTED, Verb
 from kws.packaged import find_model
 
 from ..data.unlabelled import find_recordings
-from .arguments import add_snr_reference
+from ..spreading.workers import Workers
+from .arguments import add_snr_reference, add_workers, workers_of
 from .detection import SEED, add_streams, noise_of
 
 if TYPE_CHECKING:  # what these import is not needed to print --help
@@ -95,6 +96,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="of the negatives in each condition; the threshold is chosen on all of them",
     )
+    add_workers(parser)
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     parser.add_argument(
         "--report",
@@ -105,12 +107,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    with workers_of(options) as workers:
+        return _sweep(options, workers)
+
+
+def _sweep(options: argparse.Namespace, workers: Workers) -> int:
     from kws.console import note
 
     from ..augmentation.snr import defined
     from ..evaluation.detection import detector_of
     from ..evaluation.evaluate import open_model
     from ..evaluation.positives import by_keyword, find_positives
+    from ..evaluation.spread_streams import SpreadStream
     from ..evaluation.sweep import choose, settings_of, sweep
     from ..progress import bar
     from ..reports.report import check_folder
@@ -130,12 +138,13 @@ def _run(options: argparse.Namespace) -> int:
     settings = settings_of(options.snr, options.rt60, options.gain, options.telephone)
     for skip in left_out:
         note(f"skipped: {skip.path}: {skip.reason}")
-    thresholds = choose(spotter, negatives, list(positives), SEED, bar)
+    spread = SpreadStream(model, None, workers)
+    thresholds = choose(spotter, negatives, list(positives), SEED, bar, spread)
     outcomes: list[Outcome] = []
     stopped = False
     try:
         for done in sweep(
-            spotter,
+            model,
             thresholds,
             positives,
             negatives,
@@ -144,7 +153,7 @@ def _run(options: argparse.Namespace) -> int:
             settings,
             60 * options.minutes,
             SEED,
-            bar,
+            workers,
         ):
             outcomes += done
     except KeyboardInterrupt:  # hours of work are not thrown away

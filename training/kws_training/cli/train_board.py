@@ -19,6 +19,7 @@ from kws.cli.main import require_verb, run_verb
 from kws.console import note
 from kws.errors import KwsError
 
+from ..data.shards import is_shards
 from .train_config import WakeWordConfig
 from .train_files import Trained
 from .train_wake_words import run_wake_words
@@ -60,6 +61,11 @@ def run_for_board(config: WakeWordConfig) -> Trained:
     """
     if config.precision != "int8":
         raise KwsError("--precision: boards run int8: leave it out")
+    for folder in filter(is_shards, config.negatives):
+        raise KwsError(
+            f"--negatives {folder}: shards hold no audio, which the front end of a board needs: "
+            "give folders of recordings"
+        )
     for name in ("distill", "export"):
         require_verb(name)  # said before an hour of training, not after it
     teacher, folder = board_files(config.output)

@@ -13,6 +13,7 @@ from kws.errors import KwsError
 from kws.metadata import OperatingPoint, is_label, keywords_of
 
 from ..data.dataset import DataError
+from ..data.shards import is_shards, open_shards
 from ..data.spelling import plain
 from ..data.unlabelled import find_speech, without_keywords
 from ..networks.word_base import read_base
@@ -146,7 +147,9 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         find_speech(folders) if folders else []
         for folders in folders_of(keywords, config.positives)
     ]
-    negatives, with_phrase = without_keywords(find_speech(config.negatives), keywords)
+    shards = [open_shards(folder) for folder in config.negatives if is_shards(folder)]
+    folders = [folder for folder in config.negatives if not is_shards(folder)]
+    negatives, with_phrase = without_keywords(find_speech(folders), keywords)
     noise = find_speech(config.noise) if config.noise else []
     read_base(config.base)  # a foreign file is refused before TensorFlow is loaded
     import_tensorflow()
@@ -159,7 +162,7 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         WakeWordRecordings(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)
     ]
     result = train(
-        WakeWordSources(wake_words, negatives, noise),
+        WakeWordSources(wake_words, negatives, noise, shards),
         config.base,
         WakeWordOptions(
             synthesized=config.synthesize,

@@ -15,6 +15,7 @@ from kws.metadata import SILENCE
 from kws.pcm import to_float32, to_int16
 
 from ..progress import Progress
+from ..spreading.workers import ALONE, Workers
 from .dataset import Clip, Skipped
 
 #: Seconds of the longest word: it must fit into the 147 frames that the head on tap 6 looks at.
@@ -24,6 +25,8 @@ LONGEST_WORD = 1.4
 WORD_RANGE = 25
 #: Seconds of the longest clip of a word; longer recordings are skipped.
 LONGEST_CLIP = 10.0
+#: Clips that a worker reads at once.
+AT_ONCE = 50
 
 
 def word_span(samples: Float32) -> tuple[int, int]:
@@ -76,7 +79,7 @@ def around_word(audio: Int16) -> Int16:
 
 
 def read_clips(
-    clips: Sequence[Clip], progress: Progress
+    clips: Sequence[Clip], progress: Progress, workers: Workers = ALONE
 ) -> tuple[list[Clip], list[Int16], list[Skipped]]:
     """Read recordings at 16 kHz. Those that cannot be used are listed, and the work goes on.
 
@@ -86,6 +89,8 @@ def read_clips(
         The clips to read. Of those with the label ``_silence_``, `LONGEST_CLIP` seconds are taken.
     progress : callable
         Shows how many clips are read.
+    workers : Workers
+        Who reads them.
 
     Returns
     -------
@@ -97,17 +102,25 @@ def read_clips(
         Recordings that could not be used, and why.
     """
     good, audio, skipped = [], [], []
+    found = workers.spread(_read, clips, at_once=AT_ONCE)
     for number in progress(iter(range(len(clips))), len(clips), "reading"):
-        clip = clips[number]
-        try:
-            samples = load_audio(clip.path, YAMNET.sample_rate)
-            if clip.label == SILENCE:
-                samples = samples[: int(LONGEST_CLIP * YAMNET.sample_rate)]
-            if len(samples) > LONGEST_CLIP * YAMNET.sample_rate:
-                raise AudioError(f"{clip.path}: longer than {LONGEST_CLIP:g} s: cut it into words")
-        except AudioError as error:
-            skipped.append(Skipped.because(clip.path, error))
-            continue
-        good.append(clip)
-        audio.append(to_int16(samples))
+        one = next(found)
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        else:
+            good.append(clips[number])
+            audio.append(one)
     return good, audio, skipped
+
+
+def _read(clip: Clip) -> Int16 | Skipped:
+    """Read a recording, or say why it cannot be used."""
+    try:
+        samples = load_audio(clip.path, YAMNET.sample_rate)
+        if clip.label == SILENCE:
+            samples = samples[: int(LONGEST_CLIP * YAMNET.sample_rate)]
+        if len(samples) > LONGEST_CLIP * YAMNET.sample_rate:
+            raise AudioError(f"{clip.path}: longer than {LONGEST_CLIP:g} s: cut it into words")
+    except AudioError as error:
+        return Skipped.because(clip.path, error)
+    return to_int16(samples)

@@ -13,7 +13,7 @@ from kws.audio import load_audio
 from kws.errors import AudioError
 from kws.frontend import WORDS
 
-from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .checkpoint import write_arrays
 from .dataset import Clip, Skipped
 from .digest import digest_of_files
@@ -53,6 +53,29 @@ class FrameSet:
         """Length of all recordings, in hours."""
         return sum(map(len, self.images)) * WORDS.hop_seconds / 3600
 
+    def add(self, clip: Clip, image: UInt8, reason: str) -> None:
+        """Add a recording, or say why it could not be used.
+
+        Parameters
+        ----------
+        clip : Clip
+            The recording.
+        image : uint8 (frames, bands)
+            Its grey levels.
+        reason : str
+            Empty if it can be used.
+        """
+        if reason:
+            self.skipped.append(Skipped(clip.path, reason))
+        else:
+            self.clips.append(clip)
+            self.images.append(image)
+
+    def __add__(self, other: FrameSet) -> FrameSet:
+        return FrameSet(
+            self.clips + other.clips, self.images + other.images, self.skipped + other.skipped
+        )
+
     def where(self, rows: Sequence[int]) -> FrameSet:
         """Choose some of the clips.
 
@@ -69,7 +92,29 @@ class FrameSet:
         return FrameSet([self.clips[n] for n in rows], [self.images[n] for n in rows], [])
 
 
-def read_frames(clips: Sequence[Clip], cache: Path, what: str) -> FrameSet:
+def frames_of(clips: Sequence[Clip]) -> FrameSet:
+    """Compute the frames of recordings. Those that cannot be used are listed.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        The recordings to read.
+
+    Returns
+    -------
+    FrameSet
+        The recordings that could be used, in the order of ``clips``.
+    """
+    made = FrameSet([], [], [])
+    for clip in clips:
+        image, reason = _frames(clip.path)
+        made.add(clip, image, reason)
+    return made
+
+
+def read_frames(
+    clips: Sequence[Clip], cache: Path, what: str, workers: Workers = ALONE
+) -> FrameSet:
     """Read recordings as frames. Those that cannot be used are listed, and the work goes on.
 
     Parameters
@@ -80,6 +125,8 @@ def read_frames(clips: Sequence[Clip], cache: Path, what: str) -> FrameSet:
         Folder that keeps the frames, so that the same recordings are not read twice.
     what : str
         What is read, for the progress bar.
+    workers : Workers
+        Who reads them.
 
     Returns
     -------
@@ -96,32 +143,33 @@ def read_frames(clips: Sequence[Clip], cache: Path, what: str) -> FrameSet:
         clips[start : start + RECORDINGS_PER_FILE]
         for start in range(0, len(clips), RECORDINGS_PER_FILE)
     ]
-    for number in bar(iter(range(len(groups))), len(groups), what):
-        group = groups[number]
-        digest = digest_of_files(f"{VERSION} {WORDS}", [clip.path for clip in group])
-        path = cache / f"{digest[:NAME_DIGITS]}.npz"
-        found = _read(path, len(group))
-        if found is None:
-            images: list[UInt8] = []
-            reasons = []
-            for clip in group:
-                image, reason = _frames(clip.path)
-                images.append(image)
-                reasons.append(reason)
-            found = images, reasons
-            write_arrays(
-                path,
-                images=np.concatenate(images),
-                lengths=np.array([len(image) for image in images]),
-                reasons=np.array(reasons),
-            )
-        for clip, image, reason in zip(group, *found, strict=True):
-            if reason:
-                read.skipped.append(Skipped(clip.path, reason))
-            else:
-                read.clips.append(clip)
-                read.images.append(image)
+    found = workers.spread(_ReadGroup(cache), groups, len(groups), what)
+    for group, (images, reasons) in zip(groups, found, strict=True):
+        for clip, image, reason in zip(group, images, reasons, strict=True):
+            read.add(clip, image, reason)
     return read
+
+
+@dataclass(frozen=True)
+class _ReadGroup:
+    """The task of a worker: reads the recordings of a file of the cache, or the file."""
+
+    cache: Path
+
+    def __call__(self, group: Sequence[Clip]) -> tuple[list[UInt8], list[str]]:
+        digest = digest_of_files(f"{VERSION} {WORDS}", [clip.path for clip in group])
+        path = self.cache / f"{digest[:NAME_DIGITS]}.npz"
+        found = _read(path, len(group))
+        if found is not None:
+            return found
+        images, reasons = map(list, zip(*(_frames(clip.path) for clip in group), strict=True))
+        write_arrays(
+            path,
+            images=np.concatenate(images),
+            lengths=np.array([len(image) for image in images]),
+            reasons=np.array(reasons),
+        )
+        return images, reasons
 
 
 def _frames(path: Path) -> tuple[UInt8, str]:

@@ -11,6 +11,9 @@ from kws.metadata import SILENCE, UNKNOWN
 from .dataset import Clip, DataError
 from .manifest import SPLITS
 
+#: Share of the negatives' speakers that nothing is trained on.
+HELD_NEGATIVES = 0.15
+
 
 def share_of(speaker: str) -> float:
     """Map a speaker to a number that is the same for ever, evenly spread.
@@ -29,6 +32,26 @@ def share_of(speaker: str) -> float:
         0 .. 1, below 1.
     """
     return int(hashlib.sha1(os.fsencode(speaker)).hexdigest()[:8], 16) / 2**32
+
+
+def part_of_negative(speaker: str) -> str:
+    """Say what a speaker's recordings without any phrase are for.
+
+    Parameters
+    ----------
+    speaker : str
+        The speaker's name.
+
+    Returns
+    -------
+    {"training", "development", "test"}
+        `HELD_NEGATIVES` of the speakers are kept apart: half of them help to choose thresholds, on
+        the other half false accepts are stated.
+    """
+    share = share_of("negatives " + speaker)
+    if share < HELD_NEGATIVES / 2:
+        return "test"
+    return "development" if share < HELD_NEGATIVES else "training"
 
 
 def hold_out_speakers(speakers: Iterable[str], fraction: float) -> set[str]:

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +38,13 @@ class StoredArraysError(KwsError):
 
 
 def read_arrays(
-    path: Path, names: Sequence[str], most_bytes: int, optional: Sequence[str] = ()
+    path: Path | BinaryIO, names: Sequence[str], most_bytes: int, optional: Sequence[str] = ()
 ) -> dict[str, npt.NDArray[Any]]:
     """Read some of the arrays of a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or binary stream
         A ``.npz`` file, as `numpy.savez` writes it.
     names : sequence of str
         Arrays that must be there.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +12,19 @@ from kws.arrays import Float32, Float64
 from kws.audio import load_audio, stream_audio
 from kws.calibration.hours import HoursCounter, UnheardPart
 from kws.calibration.scores import Trace, Track, trace_blocks
+from kws.console import note
 from kws.errors import AudioError
 from kws.spotter import KeywordSpotter
 
-from ..augmentation.background import coloured_noise
 from ..data.clips import word_span
 from ..data.dataset import DataError, Skipped
 from ..data.digest import digest_of
 from ..progress import Progress
+from .blocks import SHORT_GAP, NegativeBlock, PositiveBlock
 from .conditions import RATE, Condition
 from .positives import LONGEST_POSITIVE, Positive
+from .spread_streams import Block, LongMemoryError, SpreadStream
 
-#: Seconds of faint noise before each recording of a keyword, drawn between these. The model must
-#: have forgotten one recording when the next comes, and a late event must not be taken for the
-#: next recording's.
-GAP = (2.0, 3.0)
-#: Seconds of faint noise between recordings without a keyword.
-SHORT_GAP = 0.6
-#: RMS level of the faint noise, which is also under the recordings: no room is digitally silent,
-#: and a detector must not be judged on the edges of digital silence.
-FAINT = 0.0002
 #: Seconds after the end of a recording, or of its word, in which an event still belongs to it.
 #: `kws_training.evaluation.operating.LATENESS` is less, since its streams have shorter gaps.
 LATENESS = 1.0
@@ -146,6 +139,7 @@ def score_positives(
     condition: Condition,
     seed: int,
     progress: Progress,
+    spread: SpreadStream | None = None,
 ) -> StreamScores:
     """Run recordings of keywords through a model, as one stream with faint noise between them.
 
@@ -161,6 +155,8 @@ def score_positives(
         Of the noise and of the gaps.
     progress : callable
         Shows how many recordings are done.
+    spread : SpreadStream, optional
+        Workers that hear it with the same model; the scores are the same.
 
     Returns
     -------
@@ -172,16 +168,52 @@ def score_positives(
     DataError
         If none of the recordings could be used.
     """
+    return _spread_or_alone(
+        spread, lambda heard_by: _positives(spotter, positives, condition, seed, progress, heard_by)
+    )
+
+
+def _spread_or_alone(
+    spread: SpreadStream | None, score: Callable[[SpreadStream | None], StreamScores]
+) -> StreamScores:
+    """Let workers hear a stream if its model allows it; else this process."""
+    if spread is not None and spread.is_of_use:
+        try:
+            return score(spread)
+        except LongMemoryError:
+            note("the model remembers more than its contract says: one process hears everything")
+    return score(None)
+
+
+def _trace(
+    spotter: KeywordSpotter,
+    blocks: Iterable[Block],
+    condition: Condition,
+    spread: SpreadStream | None,
+) -> Trace:
+    """Hear a stream in this process or by workers."""
+    if spread is not None:
+        return spread.trace(spotter, blocks, condition)
+    return trace_blocks(spotter, (block.heard(condition) for block in blocks))
+
+
+def _positives(
+    spotter: KeywordSpotter,
+    positives: Sequence[Positive],
+    condition: Condition,
+    seed: int,
+    progress: Progress,
+    spread: SpreadStream | None,
+) -> StreamScores:
     placed: list[PlacedPositive] = []
     known: dict[str, Path] = {}
     skipped: list[Skipped] = []
     lengths: list[float] = []
 
-    def blocks() -> Iterator[Float32]:
+    def blocks() -> Iterator[Block]:
         at = 0.0
         for number in progress(iter(range(len(positives))), len(positives), "positives"):
             positive = positives[number]
-            rng = np.random.default_rng((seed, number))  # one that is skipped changes no other
             try:
                 samples = load_audio(positive.path, RATE)
                 if len(samples) > LONGEST_POSITIVE * RATE:
@@ -197,18 +229,14 @@ def score_positives(
             except AudioError as error:
                 skipped.append(Skipped.because(positive.path, error))
                 continue
-            gap = round(rng.uniform(*GAP) * RATE)
-            start = at + gap / RATE
-            placed.append(_placed(positive, samples, start))
+            # of a seed of its own: one that is skipped changes no other
+            block = PositiveBlock((seed, number), samples)
+            placed.append(_placed(positive, samples, at + block.gap / RATE))
             lengths.append(len(samples) / RATE)
-            # a second after the recording, for the end of its reverberation
-            room = np.zeros(gap + len(samples) + RATE, np.float32)
-            room[gap : gap + len(samples)] = samples
-            room = _faint(rng, condition.apply(rng, room))
-            at += len(room) / RATE
-            yield room
+            at += len(block) / RATE
+            yield block
 
-    trace = trace_blocks(spotter, blocks())
+    trace = _trace(spotter, blocks(), condition, spread)
     if not placed:
         raise DataError(_unusable(len(positives), skipped))
     recordings = tuple(PlacedRecording(one.positive.path, one.at) for one in placed)
@@ -236,6 +264,7 @@ def score_negatives(
     seed: int,
     progress: Progress,
     most_seconds: float = np.inf,
+    spread: SpreadStream | None = None,
 ) -> StreamScores:
     """Run recordings without a keyword through a model, as one stream, piece by piece.
 
@@ -255,6 +284,8 @@ def score_negatives(
         Shows how many recordings are done.
     most_seconds : float
         The stream ends after so many seconds.
+    spread : SpreadStream, optional
+        Workers that hear it with the same model; the scores are the same.
 
     Returns
     -------
@@ -266,18 +297,34 @@ def score_negatives(
     DataError
         If none of the recordings could be used.
     """
+    return _spread_or_alone(
+        spread,
+        lambda heard_by: _negatives(
+            spotter, paths, condition, seed, progress, most_seconds, heard_by
+        ),
+    )
+
+
+def _negatives(
+    spotter: KeywordSpotter,
+    paths: Sequence[Path],
+    condition: Condition,
+    seed: int,
+    progress: Progress,
+    most_seconds: float,
+    spread: SpreadStream | None,
+) -> StreamScores:
     recordings: list[PlacedRecording] = []
     skipped: list[Skipped] = []
     counted: dict[Path, float] = {}
     hours = HoursCounter(RATE)
 
-    def blocks() -> Iterator[Float32]:
+    def blocks() -> Iterator[Block]:
         samples = 0
         for number in progress(iter(range(len(paths))), len(paths), "negatives"):
             if samples >= most_seconds * RATE:
                 return
-            rng = np.random.default_rng((seed, number))
-            before = samples
+            before, last = samples, None
             heard, repeated = hours.seconds, hours.repeated_seconds
             try:
                 following = -1
@@ -285,7 +332,10 @@ def score_negatives(
                     if part.offset != following:
                         place = PlacedRecording(paths[number], samples / RATE, part.offset / RATE)
                         recordings.append(place)
-                    yield _faint(rng, condition.apply(rng, part.samples))
+                    if last is not None:
+                        yield last
+                    piece = 0 if last is None else last.piece + 1
+                    last = NegativeBlock((seed, number), piece, part.samples)
                     samples += len(part.samples)
                     following = part.offset + len(part.samples)
                     if samples >= most_seconds * RATE:
@@ -299,16 +349,18 @@ def score_negatives(
             elif samples > before and hours.seconds == heard:
                 reason = "is nothing but digital silence: it is no time without a keyword"
                 skipped.append(Skipped(paths[number], reason))
-            if samples > before:
+            if last is not None:
                 new = hours.seconds - heard
                 counted[paths[number]] = counted.get(paths[number], 0.0) + new
-                gap = round(SHORT_GAP * RATE)
-                yield _faint(rng, np.zeros(gap, np.float32))
-                samples += gap
+                last = replace(last, gap=round(SHORT_GAP * RATE))
+                yield last
+                samples += last.gap
 
     asked = spotter.verifications
-    trace = trace_blocks(spotter, blocks())
-    if asked is not None and spotter.verifications is not None:
+    trace = _trace(spotter, blocks(), condition, spread)
+    if spread is not None:
+        asked = spread.asked
+    elif asked is not None and spotter.verifications is not None:
         asked = spotter.verifications - asked
     if not recordings:
         raise DataError(_unusable(len(paths), skipped))
@@ -346,13 +398,6 @@ def _pieces(parts: Iterable[UnheardPart]) -> Iterator[UnheardPart]:
 def _joined(parts: Sequence[UnheardPart]) -> UnheardPart:
     """Join parts that follow one another."""
     return UnheardPart(parts[0].offset, np.concatenate([part.samples for part in parts]))
-
-
-def _faint(rng: np.random.Generator, samples: Float32) -> Float32:
-    """Put faint noise under audio."""
-    noise = coloured_noise(rng, max(2, len(samples)))[: len(samples)]
-    level = FAINT / max(1e-9, float(np.sqrt(np.mean(np.square(noise)))))
-    return samples + noise * np.float32(level)
 
 
 @dataclass(frozen=True)

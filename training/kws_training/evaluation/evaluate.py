@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from kws.arrays import Int16
 from kws.console import quiet
+from kws.detections import Classification
 from kws.frontend import YAMNET
 from kws.intervals import share_interval
 from kws.modelfile import ModelFile
@@ -17,8 +19,12 @@ from kws.spotter import KeywordSpotter
 
 from ..data.dataset import Clip, DataError, Skipped, speakers_of
 from ..progress import Progress
+from ..spreading.workers import Workers
 from .groups import GroupFigures, first_names
 from .results import ClassFigures, ClipReport, ClipResult
+
+#: Clips that a worker classifies at once.
+AT_ONCE = 20
 
 
 def open_model(
@@ -76,12 +82,73 @@ class Evaluation:
         return len(speakers_of(result.clip for result in self.report.results))
 
 
+@dataclass(frozen=True)
+class ClassifyClip:
+    """The task of a worker that classifies clips.
+
+    Attributes
+    ----------
+    model : ModelFile
+        The model.
+    keywords : sequence of str or None
+        Those that are kept apart; all if None.
+    """
+
+    model: ModelFile
+    keywords: Sequence[str] | None
+
+    @cached_property
+    def spotter(self) -> KeywordSpotter:
+        """The model in the runtime."""
+        return open_model(self.model, keywords=self.keywords)
+
+    def __call__(self, audio: Int16) -> Classification:
+        """Classify a clip of int16 (n,) at 16 kHz."""
+        return self.spotter.classify(audio)
+
+
+@dataclass(frozen=True)
+class SpreadClips:
+    """Workers that classify clips with one model.
+
+    Attributes
+    ----------
+    model : ModelFile
+        The model.
+    keywords : sequence of str or None
+        Those that are kept apart; all if None.
+    workers : Workers
+        Who classifies.
+    """
+
+    model: ModelFile
+    keywords: Sequence[str] | None
+    workers: Workers
+
+    def classify(self, audio: Sequence[Int16]) -> Iterator[Classification]:
+        """Classify clips.
+
+        Parameters
+        ----------
+        audio : sequence of int16 (n,)
+            Their samples at 16 kHz.
+
+        Yields
+        ------
+        Classification
+            In the order of the clips.
+        """
+        task = ClassifyClip(self.model, self.keywords)
+        return self.workers.spread(task, audio, at_once=AT_ONCE)
+
+
 def judge_clips(
     spotter: KeywordSpotter,
     clips: Sequence[Clip],
     audio: Sequence[Int16],
     skipped: Sequence[Skipped],
     progress: Progress,
+    spread: SpreadClips | None = None,
 ) -> ClipReport:
     """Classify every clip and count.
 
@@ -97,6 +164,8 @@ def judge_clips(
         Recordings that were left out; they go into the report.
     progress : callable
         Shows how many clips are judged.
+    spread : SpreadClips, optional
+        Workers that classify them with the same model; the scores are the same.
 
     Returns
     -------
@@ -104,8 +173,9 @@ def judge_clips(
         The figures.
     """
     results = []
+    classified = spread.classify(audio) if spread else map(spotter.classify, audio)
     for number in progress(iter(range(len(clips))), len(clips), "clips"):
-        found = spotter.classify(audio[number])
+        found = next(classified)
         results.append(ClipResult(clips[number], found.label, found.score))
     return count_results(results, spotter.metadata.labels, skipped)
 

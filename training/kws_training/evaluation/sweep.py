@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ from kws.arrays import Float32
 from kws.calibration.scores import track
 from kws.calibration.thresholds import lowest_threshold
 from kws.intervals import rate_interval, share_interval
+from kws.modelfile import ModelFile
 from kws.spotter import KeywordSpotter
 
 from ..augmentation.snr import SnrReference
 from ..progress import Progress
+from ..spreading.workers import Workers
 from .conditions import CLEAN, Condition
 from .continuous import StreamScores, hits, score_negatives, score_positives
 from .detection import detector_of
+from .evaluate import open_model
 from .positives import Positive
 from .reverberation import rooms_of
+from .spread_streams import SpreadStream
 
 #: False accepts per hour that the threshold is chosen for, on the negatives as they are.
 TARGET = 0.5
@@ -171,6 +176,7 @@ def choose(
     keywords: Sequence[str],
     seed: int,
     progress: Progress,
+    spread: SpreadStream | None = None,
 ) -> list[Threshold]:
     """Choose the threshold of each keyword, for `TARGET` on the negatives as they are.
 
@@ -186,13 +192,15 @@ def choose(
         Of the faint noise.
     progress : callable
         Shows how many recordings are done.
+    spread : SpreadStream, optional
+        Workers that hear them with the same model.
 
     Returns
     -------
     list of Threshold
         One for each keyword; 1 where no threshold reaches the target.
     """
-    scores = score_negatives(spotter, negatives, CLEAN, seed, progress)
+    scores = score_negatives(spotter, negatives, CLEAN, seed, progress, spread=spread)
     chosen = []
     for keyword in keywords:
         one = track(scores.trace, spotter.metadata.labels, detector_of(spotter.metadata), keyword)
@@ -204,7 +212,7 @@ def choose(
 
 
 def sweep(
-    spotter: KeywordSpotter,
+    model: ModelFile,
     thresholds: Sequence[Threshold],
     positives: Mapping[str, Sequence[Positive]],
     negatives: Sequence[Path],
@@ -213,13 +221,13 @@ def sweep(
     settings: Sequence[Setting],
     most_seconds: float,
     seed: int,
-    progress: Progress,
+    workers: Workers,
 ) -> Iterator[list[Outcome]]:
     """Score the keywords in one condition after the other.
 
     Parameters
     ----------
-    spotter : KeywordSpotter
+    model : ModelFile
         The model.
     thresholds : sequence of Threshold
         The thresholds of the keywords that are swept.
@@ -237,39 +245,68 @@ def sweep(
         Seconds of negatives in each condition: the first recordings after a shuffle.
     seed : int
         Of all that is random.
-    progress : callable
-        Shows how many conditions are done.
+    workers : Workers
+        Each scores in a condition of its own.
 
     Yields
     ------
     list of Outcome
         The outcome of each keyword in one condition.
     """
-    rooms: dict[float, list[Float32]] = {}
     order = np.random.default_rng(seed).permutation(len(negatives))
     some = [negatives[number] for number in order]
-    for number in progress(iter(range(len(settings))), len(settings), "conditions"):
-        setting = settings[number]
-        if setting.rt60 not in rooms:
-            rooms[setting.rt60] = rooms_of(setting.rt60, seed)
+    task = ScoreSetting(model, thresholds, positives, some, noise, reference, most_seconds, seed)
+    yield from workers.spread(task, settings, len(settings), "conditions")
+
+
+@dataclass(frozen=True)
+class ScoreSetting:
+    """The task of a worker: scores the keywords in a condition; attributes as for `sweep`."""
+
+    model: ModelFile
+    thresholds: Sequence[Threshold]
+    positives: Mapping[str, Sequence[Positive]]
+    negatives: Sequence[Path]
+    noise: Sequence[Float32]
+    reference: SnrReference
+    most_seconds: float
+    seed: int
+
+    @cached_property
+    def spotter(self) -> KeywordSpotter:
+        """The model in the runtime."""
+        return open_model(self.model)
+
+    @cached_property
+    def rooms(self) -> dict[float, list[Float32]]:
+        """The rooms of each reverberation time that was met."""
+        return {}
+
+    def __call__(self, setting: Setting) -> list[Outcome]:
+        """Score the keywords in a condition."""
+        if setting.rt60 not in self.rooms:
+            self.rooms[setting.rt60] = rooms_of(setting.rt60, self.seed)
         condition = Condition(
-            noise=noise,
+            noise=self.noise,
             snr=setting.snr,
-            reference=reference,
-            responses=rooms[setting.rt60],
+            reference=self.reference,
+            responses=self.rooms[setting.rt60],
             gain=setting.gain,
             telephone=setting.telephone,
         )
-        silent = score_negatives(spotter, some, condition, seed, _quietly, most_seconds)
-        yield [
+        spotter, seed = self.spotter, self.seed
+        silent = score_negatives(
+            spotter, self.negatives, condition, seed, _quietly, self.most_seconds
+        )
+        return [
             _outcome(
                 spotter,
                 one,
                 setting,
-                score_positives(spotter, positives[one.keyword], condition, seed, _quietly),
+                score_positives(spotter, self.positives[one.keyword], condition, seed, _quietly),
                 silent,
             )
-            for one in thresholds
+            for one in self.thresholds
         ]
 
 

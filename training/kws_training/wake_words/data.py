@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -22,19 +21,18 @@ from ..data.dataset import Clip, DataError, Skipped
 from ..data.digest import digest_of
 from ..data.frames import FrameSet, read_frames
 from ..data.images import image_of, to_frames
-from ..data.splits import share_of
+from ..data.shards import PARTS, ShardSet
+from ..data.splits import part_of_negative, share_of
 from ..synthesis.engine import Engine
 from ..synthesis.engines import chosen
 from ..synthesis.phrases import synthesized_phrase
 from .defaults import WakeWordOptions
 from .kinds import hours_by_kind, kinds_of
 from .phrases import LONGEST, PhraseClip, PhraseSet, find_phrase
+from .shard_pool import POOL_HOURS, ShardPool
 
 #: Recordings of a phrase from which some are kept apart, to state misses on.
 MIN_CLIPS_TO_HOLD_OUT = 20
-#: Share of the negatives' speakers that nothing is trained on. Half of them help to choose
-#: thresholds, on the other half false accepts are stated.
-HELD_NEGATIVES = 0.15
 #: Recordings by people from which synthesized ones are drawn less often than theirs.
 PEOPLE_BEFORE_SYNTHESIZED = 8
 #: Seconds of noise of random colour where no recordings of noise are given.
@@ -69,11 +67,14 @@ class WakeWordSources:
         Recordings of anything without the phrases.
     noise : sequence of Clip
         Recordings of background noise.
+    shards : sequence of ShardSet
+        Further negatives, which do not fit into memory.
     """
 
     wake_words: Sequence[WakeWordRecordings]
     negatives: Sequence[Clip]
     noise: Sequence[Clip]
+    shards: Sequence[ShardSet] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ class WakeWordData:
         Digest of all that was read.
     engines : tuple of str
         The text-to-speech engines that said the phrases and other things.
+    pool : ShardPool or None
+        Further negatives, of which some were drawn into the three parts.
     """
 
     wake_words: list[WakeWordClips]
@@ -133,6 +136,7 @@ class WakeWordData:
     skipped: list[Skipped]
     sha256: str
     engines: tuple[str, ...]
+    pool: ShardPool | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -154,6 +158,11 @@ class WakeWordData:
     def negatives(self) -> list[UInt8]:
         """Frames (frames, bands) of the negatives to train with, noise included."""
         return [*self.training.images, *self.noise.images]
+
+    @property
+    def hours(self) -> float:
+        """Hours of negatives to train with, those in shards included."""
+        return self.training.hours if self.pool is None else self.pool.hours("training")
 
     @property
     def hours_by_kind(self) -> dict[str, float]:
@@ -240,6 +249,10 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     others, left_out = _without(others, heard)
     if left_out:
         note(f"{left_out} of the negatives are among the positives: left out")
+    pool = ShardPool(sources.shards, _keywords(sources)) if sources.shards else None
+    if pool is not None:
+        others = others + pool.draw("training", options.seed)
+        others = others + pool.draw("development", options.seed)
     others, repeats = _heard_once(others)
     skipped += repeats
     wake_words = []
@@ -279,9 +292,20 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
         f"{training.hours:.2f} h of negatives to train, {development.hours:.2f} h to choose "
         f"thresholds, {test.hours:.2f} h to state false accepts on; {len(skipped)} skipped"
     )
-    sha256 = _digest([*heard, others, sounds])
+    if pool is not None:
+        note(
+            f"of the negatives are drawn from {pool.hours('training'):.1f} h of shards; each round "
+            f"draws {POOL_HOURS:g} h more, and {pool.hours('test'):.1f} h are kept apart"
+        )
+    sha256 = _digest([*heard, others, sounds], [one.sha256 for one in sources.shards])
     names = tuple(engine.name for engine in engines)
-    return WakeWordData(wake_words, training, development, test, sounds, skipped, sha256, names)
+    return WakeWordData(
+        wake_words, training, development, test, sounds, skipped, sha256, names, pool
+    )
+
+
+def _keywords(sources: WakeWordSources) -> tuple[str, ...]:
+    return tuple(one.keyword for one in sources.wake_words)
 
 
 def _find(heard: FrameSet) -> tuple[list[tuple[Clip, PhraseClip]], list[Skipped]]:
@@ -342,11 +366,9 @@ def _heard_once(negatives: FrameSet) -> tuple[FrameSet, list[Skipped]]:
 
 def _split_negatives(negatives: FrameSet) -> tuple[FrameSet, FrameSet, FrameSet]:
     """Split negatives by speaker: to train, to choose thresholds, to state false accepts on."""
-    shares = [share_of("negatives " + clip.speaker) for clip in negatives.clips]
-    bounds = (0.0, HELD_NEGATIVES / 2, HELD_NEGATIVES, 1.0)
-    test, development, training = (
-        negatives.where([n for n, one in enumerate(shares) if low <= one < high])
-        for low, high in pairwise(bounds)
+    parts = [part_of_negative(clip.speaker) for clip in negatives.clips]
+    training, development, test = (
+        negatives.where([n for n, its in enumerate(parts) if its == part]) for part in PARTS
     )
     return training, development, test
 
@@ -388,7 +410,8 @@ def _synthesize(
     return groups[0], groups[1]
 
 
-def _digest(parts: Sequence[FrameSet]) -> str:
-    """Return a digest of everything that was read, in order."""
+def _digest(parts: Sequence[FrameSet], shards: Sequence[str]) -> str:
+    """Return a digest of everything that was read, in order, and of what there is in shards."""
     images = [image for part in parts for image in part.images]
-    return digest_of(*(piece for image in images for piece in (np.int64(len(image)), image)))
+    pieces = (piece for image in images for piece in (np.int64(len(image)), image))
+    return digest_of(*pieces, *shards)

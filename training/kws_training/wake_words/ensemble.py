@@ -24,6 +24,7 @@ from .fit import FitConfig, Fitted, fit, wake_window
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
 from .recipe import WakeWordRecipe
+from .shard_pool import ShardPool
 from .windows import AUGMENTATION, NOISIER, WakeWindow, WakeWindowMaker, WindowCounts
 
 #: Recordings of each phrase with which the base learns at its full rate.
@@ -62,6 +63,8 @@ class WakeWordTraining:
         The user's seed.
     recipe : WakeWordRecipe
         How many windows are changed in a way.
+    pool : ShardPool or None
+        Further negatives, others in each round.
     """
 
     base: Base
@@ -75,6 +78,7 @@ class WakeWordTraining:
     config: FitConfig
     seed: int
     recipe: WakeWordRecipe
+    pool: ShardPool | None = None
 
     @classmethod
     def of(cls, base: Base, data: WakeWordData, options: WakeWordOptions) -> WakeWordTraining:
@@ -108,6 +112,7 @@ class WakeWordTraining:
             ),
             options.seed,
             options.recipe,
+            data.pool,
         )
 
     def new_network(self) -> WakeNetwork:
@@ -171,7 +176,16 @@ def fit_member(
     network = training.new_network()
     seed = SEEDS_PER_TRAINING * training.seed + number
     makers = training.window_makers(phrases)
-    return fit(network, makers, training.window, training.negatives, config, seed, note)
+    return fit(
+        network,
+        makers,
+        training.window,
+        training.negatives,
+        config,
+        seed,
+        note,
+        pool=training.pool,
+    )
 
 
 def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> FittedEnsemble:
@@ -228,6 +242,7 @@ def fit_student(
         SEEDS_PER_TRAINING * training.seed + STUDENT,
         note,
         teachers,
+        training.pool,
     )
 
 

@@ -22,6 +22,7 @@ from .defaults import RESULTS, STRIDE
 from .mining import mine, mined_frames
 from .negatives import NegativeStream
 from .network import WakeNetwork
+from .shard_pool import ShardPool
 from .windows import WakeBatch, WakeWindow, WakeWindowMaker
 
 #: Results of a negative whose mean counts in full: the highest ones
@@ -247,6 +248,7 @@ def fit(
     seed: int,
     report: Callable[[str], None],
     teachers: Sequence[Fitted] = (),
+    pool: ShardPool | None = None,
 ) -> Fitted:
     """Train a network, which has the averaged weights in the end.
 
@@ -268,6 +270,8 @@ def fit(
         Called with a message after each round.
     teachers : sequence of Fitted
         Networks from whose mean it learns too, and from the windows on which they fired.
+    pool : ShardPool, optional
+        Further negatives, others in each round.
 
     Returns
     -------
@@ -281,7 +285,8 @@ def fit(
     nothing = np.empty((0, mined_frames(window), bands), np.uint8)
     mined = np.concatenate([nothing, *(one.mined for one in teachers)])
     for number in range(config.rounds):
-        stream = NegativeStream.join(negatives, seed * 100 + number)
+        drawn = [] if pool is None else pool.images(seed * 100 + number)
+        stream = NegativeStream.join([*negatives, *drawn], seed * 100 + number)
         maker = makers[number * len(makers) // config.rounds]
         steps = config.steps * (number + 1) // config.rounds
         steps -= config.steps * number // config.rounds

@@ -266,6 +266,7 @@ def state_points(
     positives: Sequence[Sequence[Clip]],
     negatives: Sequence[Clip],
     seed: int,
+    frames: Sequence[UInt8] = (),
 ) -> tuple[OperatingPoint, ...]:
     """State what thresholds give on recordings that nothing was trained or chosen on.
 
@@ -281,6 +282,8 @@ def state_points(
         Recordings without the phrases.
     seed : int
         Seed of the order of the recordings, and of the silence between them.
+    frames : sequence of uint8 (frames, bands)
+        Grey levels of recordings without the phrases whose audio is not there.
 
     Returns
     -------
@@ -292,22 +295,23 @@ def state_points(
     assert isinstance(defaults, DetectorDefaults)  # a model of wake words has no other
     spotter = open_model(model)
     heard = [samples for _, samples in _read(negatives)]
-    if not heard:
+    others = [trace_blocks(spotter, heard)] if heard else []
+    others += negative_traces(model, frames)
+    if not others:
         return ()
-    others = trace_blocks(spotter, heard)
     points = []
     for keyword, clips in zip(metadata.labels, positives, strict=True):
         scores, spans = _positives(spotter, clips, seed)
         spoken = None if scores is None else track(scores, metadata.labels, defaults, keyword)
-        wrong = track(others, metadata.labels, defaults, keyword)
+        wrong = [track(one, metadata.labels, defaults, keyword) for one in others]
         for level in sorted({one[keyword] for one in thresholds}):
             times = np.zeros(0) if spoken is None else spoken.events(level)
             points.append(
                 OperatingPoint.measured(
                     keyword,
                     level,
-                    false_accepts=wrong.count(level),
-                    hours=wrong.hours,
+                    false_accepts=sum(one.count(level) for one in wrong),
+                    hours=sum(one.hours for one in wrong),
                     misses=hits(spans, times).misses,
                     recordings=len(spans),
                 )

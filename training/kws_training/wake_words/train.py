@@ -38,6 +38,8 @@ from .windows import AUGMENTATION, NOISIER
 
 #: Seconds of the longest phrase that the detector expects, at least and at most.
 LONGEST_PHRASE = (0.6, 2.2)
+#: Hours that are drawn from shards to state false accepts on, at most.
+TEST_HOURS = 30.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def train(
         [one.held_out for one in data.wake_words],
         data.test.clips,
         options.seed,
+        [] if data.pool is None else data.pool.draw("test", options.seed, TEST_HOURS).images,
     )
     chosen = thresholds[options.false_accepts_per_hour]
     detector = replace(model.metadata.detector, thresholds=chosen)
@@ -135,7 +138,7 @@ def _provenance(data: WakeWordData) -> dict[str, Any]:
             }
             for one in data.wake_words
         },
-        "negative_hours": round(data.training.hours, 3),
+        "negative_hours": round(data.hours, 3),
         "negative_kinds": {kind: round(its, 3) for kind, its in data.hours_by_kind.items()},
         "sources": attribution(data.clips),
         "synthesized_by": list(data.engines),

@@ -1,0 +1,150 @@
+"""Workers that are processes of a Ray cluster, on one machine or on many.
+
+Ray starts them, sends them what they need, and does again what a worker or a machine had under way
+when it died. kws has to be installed on every machine, and paths have to lead to the same files.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from kws.errors import KwsError
+from kws.installing import install_extra
+
+
+class RayCluster:
+    """The workers of a Ray cluster.
+
+    Parameters
+    ----------
+    address : str
+        ``host:port``, ``ray://host:port``, or ``auto`` for the cluster that runs here.
+
+    Attributes
+    ----------
+    width : int
+        Items that are under way at once: the cores of the cluster.
+    died : type
+        What `result` raises for work that was lost for good.
+
+    Raises
+    ------
+    KwsError
+        If Ray is not installed, or there is no cluster at the address.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            import ray
+        except ModuleNotFoundError:
+            raise KwsError(f"--ray {address}: {install_extra('cluster')}") from None
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise KwsError(
+                f"--ray {address}: no cluster there ({error}): start one with ray start --head"
+            ) from None
+        self._ray = ray
+        self.died = ray.exceptions.RaySystemError
+        self._do: Any = ray.remote(num_cpus=1, max_retries=-1)(do)
+        self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def send(self, task: Callable[[Any], Any]) -> list[Any]:
+        """Give a task to the workers: each loads it when it first needs it.
+
+        Parameters
+        ----------
+        task : callable
+            Can be pickled.
+
+        Returns
+        -------
+        list of ray.ObjectRef
+            What `submit` takes. Within a list Ray passes on where the task is, not the task.
+        """
+        return [self._ray.put(pickle.dumps(task, pickle.HIGHEST_PROTOCOL))]
+
+    def submit(self, task: list[Any], items: Sequence[Any]) -> Any:
+        """Begin to do a task to items.
+
+        Parameters
+        ----------
+        task : list of ray.ObjectRef
+            As `send` returned it.
+        items : sequence of object
+            Can be pickled.
+
+        Returns
+        -------
+        ray.ObjectRef
+        """
+        return self._do.remote(task, items)
+
+    def is_lost(self, future: Any) -> bool:
+        """Tell whether what was begun has died with a worker: Ray does it again by itself.
+
+        Parameters
+        ----------
+        future : ray.ObjectRef
+            As `submit` returned it.
+        """
+        return False
+
+    def result(self, future: Any) -> list[Any]:
+        """Wait for results.
+
+        Parameters
+        ----------
+        future : ray.ObjectRef
+            As `submit` returned it.
+
+        Returns
+        -------
+        list of object
+            What the task returned for each item; what it raised is raised, as in this process.
+        """
+        try:
+            results: list[Any] = self._ray.get(future)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        return results
+
+    def replace(self) -> None:
+        """Do nothing: Ray starts other workers by itself."""
+
+    def close(self) -> None:
+        """Leave the cluster, which ends what is under way there."""
+        self._ray.shutdown()
+
+
+def do(task: list[Any], items: Sequence[Any]) -> list[Any]:
+    """Do a task to items, in a worker.
+
+    Parameters
+    ----------
+    task : list of ray.ObjectRef
+        Where the task is.
+    items : sequence of object
+        What it is done to, one after another.
+
+    Returns
+    -------
+    list of object
+        What the task returns for each.
+    """
+    return list(map(_fetched(task[0]), items))
+
+
+@lru_cache(maxsize=1)
+def _fetched(where: Any) -> Callable[[Any], Any]:
+    """Fetch a task; it stays loaded until there is another."""
+    import ray
+
+    from .worker import use_one_thread
+
+    task: Callable[[Any], Any] = pickle.loads(ray.get(where))
+    use_one_thread()
+    return task
