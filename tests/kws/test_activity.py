@@ -86,3 +86,16 @@ def test_the_background_may_be_that_of_more_frames() -> None:
     assert find_sound(levels[50:], 25, 5, "loudest") == (0, 19)
     background = background_level(levels)
     assert find_sound(levels[50:], 25, 5, "loudest", background=background) == (0, 39)
+
+
+@given(
+    count=st.integers(1, 300), rows=st.integers(0, 3), seed=st.integers(0, 1000), wide=st.booleans()
+)
+def test_the_quiet_tenth_is_that_of_numpy_to_the_last_bit(count, rows, seed, wide):
+    shape = (rows, count) if rows else (count,)
+    levels = np.random.default_rng(seed).normal(-30, 20, shape)
+    levels = levels.astype(np.float64 if wide else np.float32)
+    expected = np.asarray(np.percentile(levels, 10, axis=-1, keepdims=True))
+    found = background_level(levels)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    assert found.tobytes() == expected.tobytes()
