@@ -1,5 +1,6 @@
 """Hostile inputs: what is read from outside is refused in one line, or is what it says it is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_what_breaks_the_promise_is_found_and_kept(tmp_path: Path) -> None:
     assert said["grow"].endswith(" MiB more than before")
     assert said["wrong"] == "IndexError: list index out of range"
     assert said["lines"].startswith("a refusal of 3 characters in 2 lines")
+
+
+@pytest.mark.reach
+def test_inputs_guided_by_coverage_reach_more_and_more_code(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="no atheris: pip install atheris")
+    done = fuzz(tmp_path, "state", "--coverage", "--inputs", 300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("300 inputs, guided: no fault\n")
+    reached = [int(edges) for edges in re.findall(r" cov: (\d+) ", done.stderr)]
+    assert reached[-1] > reached[0] > 0
 
 
 @pytest.mark.reach

@@ -7,7 +7,9 @@ import random
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 from .reader import Reader, outcome_of
 
@@ -47,6 +49,21 @@ def run(reader: Reader, seed: int, count: int, keep: Path) -> bool:
     return broken
 
 
+def _own_functions() -> Iterator[FunctionType]:
+    """Yield the functions and methods of the modules of kws that are loaded."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in ("kws", "kws_training", "kws_deploy"):
+            continue
+        for value in list(vars(module).values()):
+            if getattr(value, "__module__", "") != name:
+                continue  # of another module
+            holder = vars(value).values() if isinstance(value, type) else (value,)
+            for one in holder:
+                bare = getattr(one, "__func__", getattr(one, "fget", one))
+                if isinstance(bare, FunctionType):
+                    yield bare
+
+
 def _fuzz(reader: Reader, seed: int, count: int, keep: Path, top: Path) -> None:
     import atheris
 
@@ -57,12 +74,10 @@ def _fuzz(reader: Reader, seed: int, count: int, keep: Path, top: Path) -> None:
         (corpus / str(number)).write_bytes(content)
     os.chdir(folder)
     os.environ.update(HOME=str(folder), KWS_CACHE=str(folder / "cache"))
-    instrument = atheris.instrument_func
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ("kws", "kws_training", "kws_deploy"):
-            for key, value in vars(module).items():
-                if getattr(value, "__module__", "") == name and hasattr(value, "__code__"):
-                    setattr(module, key, instrument(value))
+    for content in reader.seeds():  # what is read needs its modules loaded
+        outcome_of(reader, content, folder)
+    for function in _own_functions():
+        atheris.instrument_func(function)
 
     def one(content: bytes) -> None:
         outcome_of(reader, reader.mend(content), folder)
