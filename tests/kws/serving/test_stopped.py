@@ -38,19 +38,21 @@ def test_clients_that_sent_something_meanwhile_are_served(serve):
             await reader.readexactly(header.get("data_length") or 0)
             return header["type"]
 
-        async with aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{server.http.rstrip('/')}/listen") as socket:
-                assert await pong() == "pong"
-                stopping = asyncio.to_thread(stand_still, server)
-                stopped = asyncio.create_task(stopping)
-                await asyncio.sleep(0.2)
-                answer = asyncio.create_task(pong())
-                await socket.send_bytes(bytes(3200))
-                await stopped
-                assert await answer == "pong"
-                await socket.send_str("end")
-                message = await socket.receive()
-                assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1000)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{server.http.rstrip('/')}/listen") as socket,
+        ):
+            assert await pong() == "pong"
+            stopping = asyncio.to_thread(stand_still, server)
+            stopped = asyncio.create_task(stopping)
+            await asyncio.sleep(0.2)
+            answer = asyncio.create_task(pong())
+            await socket.send_bytes(bytes(3200))
+            await stopped
+            assert await answer == "pong"
+            await socket.send_str("end")
+            message = await socket.receive()
+            assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1000)
 
     asyncio.run(asyncio.wait_for(work(), 60))
 
