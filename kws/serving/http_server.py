@@ -20,6 +20,7 @@ from ..resample import HIGHEST_RATE, LOWEST_RATE
 from .catalog import Choice
 from .limits import NoPlaceError
 from .origins import OriginRules
+from .patience import patiently, stood_still
 from .samples import SampleFormat
 from .service import Service
 from .session import Heard, Session
@@ -90,8 +91,17 @@ class HttpServer:
         """
         most = CONNECTIONS_PER_CLIENT * self._limits.clients
 
-        def drop(protocol: web.RequestHandler) -> None:
-            if self._silent.pop(protocol, None) is not None and protocol.transport is not None:
+        def wait_for(protocol: web.RequestHandler, *, again: bool) -> None:
+            loop, seconds = asyncio.get_running_loop(), self._limits.idle_seconds
+            due = loop.time() + seconds
+            self._silent[protocol] = loop.call_later(seconds, drop, protocol, due, again)
+
+        def drop(protocol: web.RequestHandler, due: float, again: bool) -> None:
+            if self._silent.pop(protocol, None) is None or protocol.transport is None:
+                return
+            if again and stood_still(due):
+                wait_for(protocol, again=False)
+            else:
                 protocol.transport.abort()
 
         def make() -> Any:
@@ -101,8 +111,7 @@ class HttpServer:
                 for gone in [one for one in self._silent if one.transport is None]:
                     self._silent.pop(gone).cancel()
             protocol = server()
-            loop = asyncio.get_running_loop()
-            self._silent[protocol] = loop.call_later(self._limits.idle_seconds, drop, protocol)
+            wait_for(protocol, again=True)
             return protocol
 
         return make
@@ -206,7 +215,7 @@ class HttpServer:
                 await socket.prepare(request)
                 self._sockets.add(socket)
                 while True:
-                    message = await socket.receive(timeout=self._limits.idle_seconds)
+                    message = await patiently(socket.receive(), self._limits.idle_seconds)
                     if message.type is WSMsgType.BINARY:
                         await self._send(socket, session.push(message.data))
                     elif message.type is WSMsgType.TEXT and message.data == END:
@@ -272,8 +281,7 @@ class HttpServer:
 
         taken = 0
         while True:
-            async with asyncio.timeout(self._limits.idle_seconds):
-                block = await request.content.readany()
+            block = await patiently(request.content.readany(), self._limits.idle_seconds)
             if not block:
                 return
             taken += len(block)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..console import note
 from ..errors import AudioError, KwsError
 from .events import ProtocolError, read_event
+from .patience import patiently
 from .samples import parse_format
 from .service import Service
 from .session import Heard, Session
@@ -94,8 +95,8 @@ class _Connection:
         limits = self._service.limits
         while True:
             try:
-                async with asyncio.timeout(limits.idle_seconds):
-                    event = await read_event(self._reader, limits.message_bytes)
+                reading = read_event(self._reader, limits.message_bytes)
+                event = await patiently(reading, limits.idle_seconds)
             except TimeoutError:
                 raise ProtocolError(f"nothing came for {limits.idle_seconds:g} s") from None
             if event is None:
