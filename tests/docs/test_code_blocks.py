@@ -94,6 +94,21 @@ NOT_RUN = {
     "kws pretrain --start begun.tflite": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words --features": ("trains for hours", "tests/training/word_base"),
     "kws pretrain --start words.tflite": ("trains for hours", "tests/training/word_base"),
+    "kws features --data speech": (
+        "takes processes, or a cluster",
+        "tests/training/data/test_shards.py",
+    ),
+    "ray start": ("starts a cluster", "tests/training/spreading/test_ray_cluster.py"),
+    "kws evaluate model.tflite --positives said --negatives speech --jobs": (
+        "takes processes",
+        "tests/training/evaluation/test_spread_streams.py",
+    ),
+    'kws train --wake-word "hey device" --positives said --negatives shards': (
+        "needs shards",
+        "tests/training/wake_words/test_shard_pool.py",
+    ),
+    "kws train --phrases": ("trains for minutes", "tests/training/cli/test_train_phrases.py"),
+    "kws tune": ("trains for hours", "tests/training/wake_words/test_tuning.py"),
     "python examples/": ("is run there", "tests/examples/test_examples.py"),
     "python scripts/fuzz": ("takes minutes", "tests/test_fuzz.py"),
     "python benchmarks/": ("needs hours of recordings", "tests/benchmarks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from kws.console import quiet
@@ -19,3 +20,15 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()  # the last note comes when devices are looked for
+
+
+def use_one_thread() -> None:
+    """Let TensorFlow compute by one thread: sums of several threads depend on their number.
+
+    It does nothing where TensorFlow computes already.
+    """
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -52,3 +52,35 @@ class Sleep:
     def __call__(self, number: int) -> None:
         (self.folder / f"{os.getpid()}.began").touch()
         time.sleep(600)
+
+
+@dataclass(frozen=True)
+class SlowNoise:
+    """Draws noise slowly, more than a message holds, and writes down in which node of a cluster."""
+
+    folder: Path
+
+    def __call__(self, number: int) -> bytes:
+        import ray
+
+        time.sleep(0.2)
+        (self.folder / f"{number}.node").write_text(ray.get_runtime_context().get_node_id())
+        return much_noise(number)
+
+
+def much_noise(number: int) -> bytes:
+    return np.random.default_rng(number).normal(size=40_000).tobytes()
+
+
+class Voice:
+    """An engine that says noise, and refuses one text."""
+
+    name = "made-up"
+    voices = ("a", "b")
+    natural = False
+
+    def speak(self, text, voice, style):
+        if text == "cannot":
+            raise KwsError("made-up cannot say 'cannot'")
+        rng = np.random.default_rng(len(text) + len(voice))
+        return rng.normal(0, 0.1, round(4000 / style.speed)).astype(np.float32), 16000

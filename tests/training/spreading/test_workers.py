@@ -1,9 +1,12 @@
 """Work on several processes: the results of one, whatever becomes of the workers."""
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -92,41 +95,67 @@ def is_running(number: int) -> bool:
 
 @pytest.mark.slow
 def test_twenty_deaths_change_no_byte(tmp_path):
-    """Killed from outside at twenty moments, whatever the workers are doing."""
-    import threading
-
+    """A worker is killed from outside at twenty moments, whatever it is doing then."""
     task = tasks.Noise(tmp_path)
     expected = list(Workers().spread(task, range(4000)))
+    results: list[bytes] = []
     kills = 0
-    done = threading.Event()
 
     def kill() -> None:
         nonlocal kills
-        import random
-
         draw = random.Random(0)
-        while kills < 20 and not done.wait(draw.uniform(0.1, 0.6)):
-            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-            found = []
-            for task_ in Path(f"/proc/{os.getpid()}/task").iterdir():
-                children = task_ / "children"
-                found += [int(one) for one in children.read_text().split()]
-            workers = [
-                one for one in found if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()
-            ]
-            if workers:
-                os.kill(draw.choice(workers), signal.SIGKILL)
+        while kills < 20:
+            time.sleep(draw.uniform(0, 0.05))
+            found = workers_of_this_process()
+            if len(results) >= 150 * kills and found:  # something was done since the last one
+                os.kill(draw.choice(found), signal.SIGKILL)
                 kills += 1
 
     killer = threading.Thread(target=kill)
     with Workers(2) as workers:
         killer.start()
-        results = []
         for result in workers.spread(task, range(4000)):
             results.append(result)
-            while kills < 20 and len(results) > 100 + kills * 150:
+            while kills < 20 and len(results) > 150 * (kills + 1):
                 time.sleep(0.01)  # work is left until the last of them
-        done.set()
-        killer.join()
+    killer.join()
     assert kills == 20
     assert results == expected
+
+
+def workers_of_this_process() -> list[int]:
+    """Return the numbers of the processes that this one has started as workers."""
+    found = []
+    for thread in Path(f"/proc/{os.getpid()}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
+
+
+def test_who_says_a_text_changes_nothing():
+    from kws_training.synthesis.engine import Style
+    from kws_training.synthesis.utterances import Utterance, say_all
+
+    engines = [tasks.Voice(), tasks.Voice()]
+    said = [
+        Utterance(text, engines[n % 2], "ab"[n % 2], Style(speed=1 + n / 10))
+        for n, text in enumerate(("one", "three", "cannot", "eleven", "seventeen", "go"))
+    ]
+    alone = list(say_all(said))
+    with Workers(2) as workers:
+        both = list(say_all(said, workers))
+    for one, other in zip(alone, both, strict=True):
+        if isinstance(one, KwsError):
+            assert str(one) == str(other)
+        else:
+            assert one.tobytes() == other.tobytes()
+
+
+def test_engines_in_processes_are_started_elsewhere():
+    import pickle
+
+    from kws_training.synthesis.worker_process import Worker
+
+    assert pickle.loads(pickle.dumps(Worker("pico"))).name == "pico"

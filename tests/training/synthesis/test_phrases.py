@@ -53,7 +53,7 @@ def test_made_once_and_kept(engines, tmp_path, monkeypatch):
     assert not any(one.text.rstrip(".!?") == "stop" for one in made.negatives)
     (kept,) = tmp_path.iterdir()
 
-    def none(utterances):
+    def none(utterances, workers):
         raise AssertionError
 
     monkeypatch.setattr(phrases, "say_all", none)
@@ -129,7 +129,10 @@ def test_signatures_stay():
         (confusables, ["text", "count", "seed", "language"]),
         (
             synthesized_phrase,
-            ["text", "positives", "negatives", "engines", "seed", "cache", "language", "crossings"],
+            [
+                *("text", "positives", "negatives", "engines", "seed", "cache", "language"),
+                *("crossings", "workers"),
+            ],
         ),
     ):
         assert list(inspect.signature(function).parameters) == names

@@ -16,7 +16,7 @@ from kws.errors import KwsError
 from ..progress import bar
 from ..synthesis.engines import INSTALL
 from ..synthesis.kokoro import BLENDS
-from .arguments import add_seed
+from .arguments import add_seed, add_workers, workers_of
 
 #: Most recordings of each kind.
 MOST = 100_000
@@ -78,6 +78,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--language", default="en", metavar="CODE", help="what the phrase is in, as en, de, fr"
     )
     add_seed(parser)
+    add_workers(parser)
     parser.add_argument("--json", action="store_true", help="what was made, as one JSON object")
 
 
@@ -108,7 +109,8 @@ def _run(options: argparse.Namespace) -> int:
     cast = cast_phrase(phrase, options.count, negatives, engines, options.seed, options.language)
     entries = entries_of(phrase, *cast)
     check_folder(options.output, entries)
-    filled = fill(options.output, entries, bar)
+    with workers_of(options) as workers:
+        filled = fill(options.output, entries, bar, workers)
     for error, times in Counter(str(error) for error in filled.failed).most_common(TOLD):
         note(f"left out: {error}{f' ({times} times)' if times > 1 else ''}")
     if len(filled.failed) > TOLD:

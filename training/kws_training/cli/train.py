@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from kws.cli.arguments import BASE_HELP, add_old_spelling, add_output, names
 from kws.cli.verb import Verb
+from kws.modelfile import read_model
 
 from ..commands.defaults import PARTS
-from .arguments import add_data, add_negatives, add_recipe, add_speech_embedding, seed, share
+from ..tracking import Tracker
+from .arguments import (
+    add_data,
+    add_negatives,
+    add_recipe,
+    add_speech_embedding,
+    add_workers,
+    seed,
+    share,
+    workers_of,
+)
 from .train_board import run_for_board
 from .train_commands import run_commands
 from .train_config import TASKS, CommandConfig, SoundConfig, WakeWordConfig, config_of
+from .train_phrases import run_phrases
 from .train_sounds import run_sounds
 from .train_wake_words import add_wake_words, run_wake_words
 
@@ -134,23 +147,37 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         help=f"number format of the network; {CommandConfig.precision} if left out",
     )
     parser.add_argument("--seed", type=seed, help="of all that is random; 0 if left out")
+    add_workers(parser)
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="tell TensorBoard the settings, losses and figures in this folder; MLflow is told "
+        "where it is installed and MLFLOW_TRACKING_URI says where (docs/cluster.md)",
+    )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     add_wake_words(parser)
 
 
 def _run_train(options: argparse.Namespace) -> int:
+    if options.phrases is not None:
+        with workers_of(options) as workers:
+            return run_phrases(options, workers)
     config = config_of(options)
-    match config:
-        case WakeWordConfig(board=None):
-            trained = run_wake_words(config)
-        case WakeWordConfig():
-            trained = run_for_board(config)
-        case SoundConfig():
-            trained = run_sounds(config)
-        case CommandConfig():
-            trained = run_commands(config)
-        case _:
-            raise AssertionError(config)  # config_of makes no other
+    with Tracker(options.tensorboard, config.output.stem) as tracker:
+        match config:
+            case WakeWordConfig(board=None):
+                trained = run_wake_words(config, tracker.track)
+            case WakeWordConfig():
+                trained = run_for_board(config)
+            case SoundConfig():
+                trained = run_sounds(config)
+            case CommandConfig():
+                trained = run_commands(config, tracker.track)
+            case _:
+                raise AssertionError(config)  # config_of makes no other
+        provenance = read_model(config.output).metadata.provenance
+        tracker.tell({"command": asdict(config), "model": provenance}, trained.figures)
     size = config.output.stat().st_size
     if options.json:
         figures = {

@@ -6,18 +6,22 @@ from ..augmentation.recipe import read_recipe
 from ..commands.defaults import CommandOptions
 from ..commands.extractor import read_weights
 from ..data.training_files import TrainingFiles
+from ..spreading.workers import Workers
 from ..tensorflow_loading import import_tensorflow
+from ..tracking import Track, untracked
 from .train_config import CommandConfig
 from .train_files import Trained, find_sounds, split_clips, write_trained
 
 
-def run_commands(config: CommandConfig) -> Trained:
+def run_commands(config: CommandConfig, track: Track = untracked) -> Trained:
     """Train a model for commands and write it.
 
     Parameters
     ----------
     config : CommandConfig
         What the user decided.
+    track : callable
+        Told the losses.
 
     Returns
     -------
@@ -36,23 +40,26 @@ def run_commands(config: CommandConfig) -> Trained:
     import_tensorflow()
     from ..commands.train import train
 
-    result = train(
-        files,
-        weights,
-        augmentation,
-        CommandOptions(
-            extractor=config.extractor,
-            tap=config.tap,
-            copies=config.copies,
-            validation=config.validation,
-            hold_out=config.hold_out,
-            split=config.split,
-            epochs=config.epochs,
-            learning_curve=config.learning_curve,
-            precision=config.precision,
-            seed=config.seed,
-        ),
-    )
+    with Workers(config.jobs, config.ray) as workers:
+        result = train(
+            files,
+            weights,
+            augmentation,
+            CommandOptions(
+                extractor=config.extractor,
+                tap=config.tap,
+                copies=config.copies,
+                validation=config.validation,
+                hold_out=config.hold_out,
+                split=config.split,
+                epochs=config.epochs,
+                learning_curve=config.learning_curve,
+                precision=config.precision,
+                seed=config.seed,
+            ),
+            workers,
+            track,
+        )
     write_trained(config, result.content, result.skipped)
     lines = []
     for report, who in ((result.validation, "validation"), (result.held_out, "held-out")):

@@ -14,6 +14,7 @@ from kws.errors import KwsError
 from ..commands import defaults as command_defaults
 from ..sounds import defaults as sound_defaults
 from ..wake_words import defaults as wake_word_defaults
+from ..wake_words.recipe import read_settings
 
 #: Layers of YAMNet that a head can sit on.
 LAYERS = 14
@@ -26,7 +27,7 @@ _REASONS = {
     ("wake-words", "data"): ", which learn from --positives and --negatives",
 }
 #: Options whose name is not that of their field.
-_FLAGS = {"wake_words": "--wake-word"}
+_FLAGS = {"wake_words": "--wake-word", "settings": "--set"}
 
 
 def flag(name: str) -> str:
@@ -62,6 +63,10 @@ class TrainConfig:
         Number format of the network in the file.
     seed : int
         Of everything that is random.
+    jobs : int
+        Processes that share what falls apart by itself.
+    ray : str or None
+        Address of a Ray cluster in their place.
     """
 
     output: Path
@@ -70,6 +75,8 @@ class TrainConfig:
     hold_out: float = 0.0
     precision: Literal["int8", "float32"] = "int8"
     seed: int = 0
+    jobs: int = 1
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a file that cannot be written."""
@@ -262,6 +269,8 @@ class WakeWordConfig(TrainConfig):
         The second network of the model; None for none.
     board : str or None
         Where the wake word shall run; None for everything that runs model files.
+    settings : sequence of str
+        Changes of the recipe, each as ``NAME=NUMBER``.
     """
 
     wake_words: Sequence[str] = field(
@@ -284,11 +293,13 @@ class WakeWordConfig(TrainConfig):
     learning_curve: bool = False
     verifier: str | None = None
     board: str | None = None
+    settings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         super().__post_init__()
         self.check_least(synthesize=0, steps=FEWEST_STEPS, ensemble=1)
+        read_settings(self.settings)
         if not 0 <= self.crossings <= 1:
             raise KwsError(f"--crossings {self.crossings:g}: must be 0 to 1")
         if self.frozen_base and self.precision != "int8":

@@ -15,6 +15,7 @@ from ..evaluation.results import ClipResult
 from ..networks.weights import find_yamnet
 from ..networks.yamnet_file import read_yamnet
 from ..sounds.defaults import SoundOptions
+from ..spreading.workers import Workers
 from ..tensorflow_loading import import_tensorflow
 from .evaluate import class_lines
 from .train_config import SoundConfig
@@ -46,18 +47,20 @@ def run_sounds(config: SoundConfig) -> Trained:
     import_tensorflow()
     from ..sounds.train import train
 
-    result = train(
-        files,
-        yamnet,
-        augmentation,
-        SoundOptions(
-            tap=config.tap,
-            copies=config.copies,
-            folds=config.fold_column,
-            precision=config.precision,
-            seed=config.seed,
-        ),
-    )
+    with Workers(config.jobs, config.ray) as workers:
+        result = train(
+            files,
+            yamnet,
+            augmentation,
+            SoundOptions(
+                tap=config.tap,
+                copies=config.copies,
+                folds=config.fold_column,
+                precision=config.precision,
+                seed=config.seed,
+            ),
+            workers,
+        )
     write_trained(config, result.content, result.skipped)
     lines = ["validation clips, by the model file:"]
     folds: list[dict[str, Any]] = []

@@ -17,8 +17,11 @@ from ..data.shards import is_shards, open_shards
 from ..data.spelling import plain
 from ..data.unlabelled import find_speech, without_keywords
 from ..networks.word_base import read_base
+from ..spreading.workers import Workers
 from ..tensorflow_loading import import_tensorflow
+from ..tracking import Track, untracked
 from ..wake_words.defaults import VERIFIERS, WakeWordOptions
+from ..wake_words.recipe import BOUNDS, read_settings
 from .train_config import WakeWordConfig
 from .train_files import Trained, write_trained
 
@@ -45,6 +48,13 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         metavar="PHRASE",
         dest="wake_words",
         help="the phrase as it is written: 'hey device'; again for each further phrase",
+    )
+    group.add_argument(
+        "--phrases",
+        type=Path,
+        metavar="FILE.yaml",
+        help="a list of phrases: a model for each in the folder --output, shared negatives, one "
+        "report; what is trained already stays (docs/cluster.md)",
     )
     group.add_argument(
         "--positives",
@@ -118,6 +128,14 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
         "the first is nearly sure: elder, the ensemble from which that learned",
     )
     group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        dest="settings",
+        help=f"change the recipe: {', '.join(BOUNDS)}; kws tune says which numbers pay",
+    )
+    group.add_argument(
         "--board",
         choices=BOARDS,
         help="train a student for this board too, on the front end of microWakeWord, and write "
@@ -125,13 +143,15 @@ def add_wake_words(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_wake_words(config: WakeWordConfig) -> Trained:
+def run_wake_words(config: WakeWordConfig, track: Track = untracked) -> Trained:
     """Train a model of wake words and write it.
 
     Parameters
     ----------
     config : WakeWordConfig
         What the user decided.
+    track : callable
+        Told the losses.
 
     Returns
     -------
@@ -161,25 +181,14 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
     wake_words = [
         WakeWordRecordings(keyword, clips) for keyword, clips in zip(keywords, said, strict=True)
     ]
-    result = train(
-        WakeWordSources(wake_words, negatives, noise, shards),
-        config.base,
-        WakeWordOptions(
-            synthesized=config.synthesize,
-            language=config.language,
-            crossings=config.crossings,
-            rare_voices=config.rare_voices,
-            hold_out=config.hold_out,
-            false_accepts_per_hour=config.false_accepts_per_hour,
-            steps=config.steps,
-            ensemble=config.ensemble,
-            frozen_base=config.frozen_base,
-            learning_curve=config.learning_curve,
-            verifier=config.verifier,
-            precision=config.precision,
-            seed=config.seed,
-        ),
-    )
+    with Workers(config.jobs, config.ray) as workers:
+        result = train(
+            WakeWordSources(wake_words, negatives, noise, shards),
+            config.base,
+            options_of(config),
+            workers,
+            track,
+        )
     model = write_trained(config, result.content, result.skipped)
     thresholds = model.metadata.detector.thresholds
     lines = [f"{keyword}: threshold {one:.4g}" for keyword, one in thresholds.items()]
@@ -188,6 +197,32 @@ def run_wake_words(config: WakeWordConfig) -> Trained:
         "operating_points": [asdict(point) for point in result.points],
     }
     return Trained([*lines, *point_lines(result.points)], figures, result.skipped)
+
+
+def options_of(config: WakeWordConfig) -> WakeWordOptions:
+    """Return how wake words are trained.
+
+    Parameters
+    ----------
+    config : WakeWordConfig
+        What the user decided.
+    """
+    return WakeWordOptions(
+        synthesized=config.synthesize,
+        language=config.language,
+        crossings=config.crossings,
+        rare_voices=config.rare_voices,
+        hold_out=config.hold_out,
+        false_accepts_per_hour=config.false_accepts_per_hour,
+        steps=config.steps,
+        ensemble=config.ensemble,
+        frozen_base=config.frozen_base,
+        learning_curve=config.learning_curve,
+        verifier=config.verifier,
+        precision=config.precision,
+        seed=config.seed,
+        recipe=read_settings(config.settings),
+    )
 
 
 def _keywords(texts: Sequence[str]) -> list[str]:

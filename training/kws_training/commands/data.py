@@ -18,6 +18,7 @@ from ..data.dataset import Clip, DataError, Skipped, labels_of
 from ..data.recordings import ClipSet, Negatives, digest_of_clips, read_noise, without_repeated
 from ..data.training_files import TrainingFiles
 from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class CommandData:
     sha256: str
 
 
-def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> CommandData:
+def prepare(
+    files: TrainingFiles, augmentation: Augmentation, seed: int, workers: Workers = ALONE
+) -> CommandData:
     """Read recordings.
 
     Parameters
@@ -71,6 +74,8 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> Comm
         Says how many rooms are simulated.
     seed : int
         Seed of the rooms.
+    workers : Workers
+        Who reads.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, seed: int) -> Comm
     """
     given = (files.training, files.validation, files.held_out)
     labels = labels_of([clip for part in given for clip in part])
-    read = [ClipSet.read(part) for part in given]
+    read = [ClipSet.read(part, workers) for part in given]
     parts = without_repeated(dict(zip(("training", "validation", "test"), read, strict=True)))
     training, validation, held_out = parts
     noise, skipped = read_noise(files.noise)

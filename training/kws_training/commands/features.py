@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from kws.arrays import Float32, Int16, Int64, UInt8
-from kws.frontend import YAMNET, JoinedConfig, LogMelFrontEnd, open_front_end
+from kws.frontend import (
+    YAMNET,
+    JoinedConfig,
+    JoinedLogMel,
+    LogMel,
+    LogMelFrontEnd,
+    open_front_end,
+)
 from kws.metadata import SILENCE
+from kws.micro_frontend import MicroFrontEnd
 from kws.pcm import to_float32
 
 from ..augmentation.augment import Augmentation, augment, perturb
@@ -26,6 +35,7 @@ from ..fitting.store import Store
 from ..networks.extractors import Extractor
 from ..networks.streaming import Whole
 from ..progress import Progress
+from ..spreading.workers import ALONE, Workers
 
 #: Changes with anything here that changes the features of the same recordings.
 VERSION = 3
@@ -256,6 +266,7 @@ def compute(
     augmentation: Augmentation,
     cache: Path,
     progress: Progress,
+    workers: Workers = ALONE,
 ) -> Examples:
     """Run the extractor over windows of every clip, or find what an earlier run has made.
 
@@ -274,6 +285,8 @@ def compute(
         run that was interrupted goes on where it was.
     progress : callable
         Shows how far the work is.
+    workers : Workers
+        Who makes windows and their frames; the extractor runs in this process.
 
     Raises
     ------
@@ -301,25 +314,13 @@ def compute(
         (total, shape.results),
         floors,
     )
-    front_end = open_front_end(source.front_end, shape.frames)
     batches = -(-total // BATCH)
+    made_frames = workers.spread(
+        FrameMaker(source, augmentation, plan, total), range(store.done, batches)
+    )
     for batch in progress(iter(range(store.done, batches)), batches - store.done, "features"):
         numbers = range(batch * BATCH, min((batch + 1) * BATCH, total))
-        frames = np.empty((len(numbers), shape.frames, source.front_end.bands), np.float32)
-        targets = np.empty((len(numbers), shape.results), np.int64)
-        changed = np.zeros(len(numbers), np.bool_)
-        for row, number in enumerate(numbers):
-            if number < len(plan):
-                clip, copy = plan[number]
-                changed[row] = copy > 0
-                window, targets[row] = source.window(clip, copy, augmentation if copy else None)
-            else:
-                window, targets[row] = source.silence(number)
-            front_end.reset()
-            frames[row] = front_end.push(window)
-        if changed.any():
-            seed = (source.seed, batch)
-            frames[changed] = _perturb(seed, frames[changed], source.front_end, augmentation)
+        frames, targets = next(made_frames)
         outputs = model(frames.reshape(len(frames), shape.frames, *extractor.shape), training=False)
         made = [np.asarray(output) for output in keras.tree.flatten(outputs)]
         if not store.scales:  # features without a known bound may turn out half as large again
@@ -332,6 +333,55 @@ def compute(
     clips[: len(plan)] = [clip for clip, _ in plan]
     bytes_, scales, targets_ = store.finish()
     return Examples(bytes_, scales, tuple(floors), targets_, clips)
+
+
+@dataclass(frozen=True)
+class FrameMaker:
+    """The task of a worker: the frames of a batch of windows, and their targets.
+
+    Attributes
+    ----------
+    source : WindowSource
+        Makes the windows.
+    augmentation : Augmentation
+        What may happen to a recording.
+    plan : list of (int, int)
+        Clip and copy of each window.
+    total : int
+        Number of windows, those of silence included.
+    """
+
+    source: WindowSource
+    augmentation: Augmentation
+    plan: list[tuple[int, int]]
+    total: int
+
+    @cached_property
+    def front_end(self) -> LogMel | JoinedLogMel | MicroFrontEnd:
+        """What makes frames of a window."""
+        return open_front_end(self.source.front_end, self.source.shape.frames)
+
+    def __call__(self, batch: int) -> tuple[Float32, Int64]:
+        """Make the frames of a batch: float32 (n, frames, bands), and int64 (n, results)."""
+        source, front_end, shape = self.source, self.front_end, self.source.shape
+        numbers = range(batch * BATCH, min((batch + 1) * BATCH, self.total))
+        frames = np.empty((len(numbers), shape.frames, source.front_end.bands), np.float32)
+        targets = np.empty((len(numbers), shape.results), np.int64)
+        changed = np.zeros(len(numbers), np.bool_)
+        for row, number in enumerate(numbers):
+            if number < len(self.plan):
+                clip, copy = self.plan[number]
+                changed[row] = copy > 0
+                augmentation = self.augmentation if copy else None
+                window, targets[row] = source.window(clip, copy, augmentation)
+            else:
+                window, targets[row] = source.silence(number)
+            front_end.reset()
+            frames[row] = front_end.push(window)
+        if changed.any():
+            seed = (source.seed, batch)
+            frames[changed] = _perturb(seed, frames[changed], source.front_end, self.augmentation)
+        return frames, targets
 
 
 def _perturb(

@@ -30,6 +30,8 @@ from ..networks.head import ConvolutionalHead, HeadShape
 from ..networks.streaming import StepModel, Time, step_model
 from ..progress import bar
 from ..publishing import publish
+from ..spreading.workers import ALONE, Workers
+from ..tracking import Track, untracked
 from . import features
 from .calibration import calibration_streams
 from .curve import curve_point, learning_curve
@@ -70,6 +72,8 @@ def train(
     weights: ExtractorWeights,
     augmentation: Augmentation,
     options: CommandOptions,
+    workers: Workers = ALONE,
+    track: Track = untracked,
 ) -> TrainedCommands:
     """Train a head on a frozen extractor and make the streaming model file.
 
@@ -83,6 +87,10 @@ def train(
         What may happen to a recording.
     options : CommandOptions
         What the user decides.
+    workers : Workers
+        Who reads recordings, and makes windows of them; one process trains.
+    track : callable
+        Told the losses and the accuracy of each epoch.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def train(
         If there is one class only, too few speakers, or nothing could be read.
     """
     set_seed(options.seed)
-    data = prepare(files, augmentation, options.seed)
+    data = prepare(files, augmentation, options.seed, workers)
     extractor = open_extractor(weights, options.tap, data.training.audio)
     head = ConvolutionalHead(len(data.labels), extractor, HeadShape())
     step = _step(head, extractor)
@@ -99,7 +107,9 @@ def train(
         for part in (data.training, data.validation)
     )
     examples, validation = (
-        features.compute(one, extractor, copies, augmentation, cache_folder("features"), bar)
+        features.compute(
+            one, extractor, copies, augmentation, cache_folder("features"), bar, workers
+        )
         for one, copies in ((source, options.copies), (checks, 1))
     )
     config = FitConfig(epochs=options.epochs)
@@ -111,6 +121,9 @@ def train(
     def report(epoch: Epoch) -> None:
         epochs.append(epoch)
         _report(epoch)
+        track("loss", epoch.number, epoch.loss)
+        track("validation/loss", epoch.number, epoch.validation_loss)
+        track("validation/accuracy", epoch.number, epoch.validation_accuracy)
 
     fit(head, examples, validation, len(data.labels), config, options.seed, report)
     if options.learning_curve:

@@ -17,6 +17,7 @@ from kws.metadata import SILENCE, UNKNOWN
 from kws.pcm import to_int16
 
 from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .clips import read_clips
 from .dataset import Clip, Skipped
 from .digest import digest_of
@@ -51,20 +52,22 @@ class ClipSet:
     skipped: list[Skipped]
 
     @classmethod
-    def read(cls, clips: Sequence[Clip]) -> ClipSet:
+    def read(cls, clips: Sequence[Clip], workers: Workers = ALONE) -> ClipSet:
         """Read clips. Those that cannot be used, or hold nothing but zeros, are skipped.
 
         Parameters
         ----------
         clips : sequence of Clip
             The clips to read.
+        workers : Workers
+            Who reads them.
 
         Returns
         -------
         ClipSet
             The clips that could be used, in the same order.
         """
-        found = cls(*read_clips(clips, bar))
+        found = cls(*read_clips(clips, bar, workers))
         silent = {
             n
             for n, clip in enumerate(found.clips)

@@ -22,6 +22,7 @@ from ..data.recordings import ClipSet, read_noise, read_speech, repeated
 from ..data.splits import share_of
 from ..data.training_files import TrainingFiles
 from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .defaults import SoundOptions
 
 #: Recordings without any of the sounds are cut into pieces of so many seconds.
@@ -68,7 +69,12 @@ class SoundData:
         return self.clips + self.negatives
 
 
-def prepare(files: TrainingFiles, augmentation: Augmentation, options: SoundOptions) -> SoundData:
+def prepare(
+    files: TrainingFiles,
+    augmentation: Augmentation,
+    options: SoundOptions,
+    workers: Workers = ALONE,
+) -> SoundData:
     """Read recordings, and decide which are tested together.
 
     Parameters
@@ -79,14 +85,16 @@ def prepare(files: TrainingFiles, augmentation: Augmentation, options: SoundOpti
         Says how many rooms are simulated.
     options : SoundOptions
         What the user decides.
+    workers : Workers
+        Who reads.
 
     Raises
     ------
     DataError
         If a class has too few clips, or a clip no fold, or nothing could be read.
     """
-    clips = ClipSet.read([*files.training, *files.validation])
-    held_out = ClipSet.read(files.held_out)
+    clips = ClipSet.read([*files.training, *files.validation], workers)
+    held_out = ClipSet.read(files.held_out, workers)
     validation = {clip.path for clip in files.validation}
     clips, held_out = _without_repeated(clips, held_out, validation, options.folds)
     noise, skipped = read_noise(files.noise)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from ..data.splits import share_of
 from ..evaluation.results import ClipResult
 from ..networks.soundhead import Linear, fit_linear
 from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .data import SoundData
 from .features import FeatureMaker
 from .thresholds import ClipScores
@@ -115,7 +116,18 @@ def make_examples(maker: FeatureMaker, data: SoundData, copies: int, seed: int) 
     )
 
 
-def fit(examples: Examples, data: SoundData) -> dict[str, Linear]:
+@dataclass(frozen=True)
+class _FitRound:
+    """The task of a worker: trains the head of a round on the clips that it does not test."""
+
+    examples: Examples
+    labels: int
+
+    def __call__(self, tested: npt.NDArray[np.bool_]) -> Linear:
+        return self.examples.fit(~tested, self.labels)
+
+
+def fit(examples: Examples, data: SoundData, workers: Workers = ALONE) -> dict[str, Linear]:
     """Train the head of each round on the clips that the round does not test.
 
     Parameters
@@ -124,14 +136,17 @@ def fit(examples: Examples, data: SoundData) -> dict[str, Linear]:
         Output frames of every clip.
     data : SoundData
         The rounds.
+    workers : Workers
+        Each trains the head of a round.
 
     Returns
     -------
     dict of str to Linear
         The head of each round.
     """
-    labels = len(data.labels)
-    return {name: examples.fit(~tested, labels) for name, tested in data.rounds.items()}
+    task = _FitRound(replace(examples, looped=[]), len(data.labels))
+    heads = workers.spread(task, data.rounds.values())
+    return dict(zip(data.rounds, heads, strict=True))
 
 
 def classify(head: Linear, looped: Float32, labels: tuple[str, ...]) -> Float32:

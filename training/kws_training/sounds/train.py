@@ -28,6 +28,7 @@ from ..networks.weights import YAMNET as YAMNET_FILE
 from ..networks.yamnet_file import YamnetWeights, read_yamnet
 from ..progress import bar
 from ..publishing import publish
+from ..spreading.workers import ALONE, Workers
 from .calibration import calibration_streams
 from .data import SoundData, prepare
 from .defaults import SEGMENTER, STEP_FRAMES, SoundOptions
@@ -69,7 +70,11 @@ class TrainedSounds:
 
 
 def train(
-    files: TrainingFiles, yamnet: Path, augmentation: Augmentation, options: SoundOptions
+    files: TrainingFiles,
+    yamnet: Path,
+    augmentation: Augmentation,
+    options: SoundOptions,
+    workers: Workers = ALONE,
 ) -> TrainedSounds:
     """Train a linear head on tapped YAMNet and make the streaming model file.
 
@@ -85,6 +90,8 @@ def train(
         What may happen to a recording.
     options : SoundOptions
         What the user decides.
+    workers : Workers
+        Who reads recordings, and trains the heads of the folds.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def train(
         If a class has too few clips, or a clip no fold, or nothing could be read.
     """
     set_seed(options.seed)
-    data = prepare(files, augmentation, options)
+    data = prepare(files, augmentation, options, workers)
     weights = read_yamnet(yamnet)
     if weights.digest == YAMNET_FILE.sha256:
         agreement = prove(weights, yamnet, data.clips.audio)
@@ -100,7 +107,7 @@ def train(
     trunk = YamnetTrunk(weights, options.tap)
     maker = FeatureMaker(trunk, data.noise, data.responses, augmentation, options.seed)
     examples = make_examples(maker, data, options.copies, options.seed)
-    heads = fit(examples, data)
+    heads = fit(examples, data, workers)
     results, scores = score_rounds(maker, data, examples, heads)
     judged = count_results(results, data.labels, data.clips.skipped)
     seconds = trunk.stride * YAMNET.hop_seconds

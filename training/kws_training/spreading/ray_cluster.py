@@ -7,12 +7,16 @@ when it died. kws has to be installed on every machine, and paths have to lead t
 from __future__ import annotations
 
 import pickle
+import socket
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from kws.errors import KwsError
 from kws.installing import install_extra
+
+#: Seconds within which a cluster answers.
+CONNECTED_WITHIN = 10.0
 
 
 class RayCluster:
@@ -42,8 +46,9 @@ class RayCluster:
         except ModuleNotFoundError:
             raise KwsError(f"--ray {address}: {install_extra('cluster')}") from None
         try:
+            _check_there(address)
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise KwsError(
                 f"--ray {address}: no cluster there ({error}): start one with ray start --head"
             ) from None
@@ -118,6 +123,14 @@ class RayCluster:
     def close(self) -> None:
         """Leave the cluster, which ends what is under way there."""
         self._ray.shutdown()
+
+
+def _check_there(address: str) -> None:
+    """Raise an error of the system if nobody answers: Ray itself would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        with socket.create_connection((host, int(port)), CONNECTED_WITHIN):
+            pass
 
 
 def do(task: list[Any], items: Sequence[Any]) -> list[Any]:

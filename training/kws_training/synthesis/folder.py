@@ -24,6 +24,7 @@ from kws.wav import write_wav
 from ..data.digest import digest_of
 from ..data.manifest import MANIFEST
 from ..progress import Progress
+from ..spreading.workers import ALONE, Workers
 from .utterances import Utterance, say_all
 
 #: Columns of the manifest.
@@ -161,7 +162,9 @@ def check_folder(folder: Path, entries: Sequence[Entry]) -> None:
                 )
 
 
-def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
+def fill(
+    folder: Path, entries: Sequence[Entry], progress: Progress, workers: Workers = ALONE
+) -> Filled:
     """Synthesize what is not in the folder yet, and write the manifest of all that is.
 
     When it is stopped, it leaves whole recordings and their manifest. The next call goes on from
@@ -175,6 +178,8 @@ def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
         What goes into the folder.
     progress : callable
         Shows how many new recordings are made.
+    workers : Workers
+        Who says them.
 
     Returns
     -------
@@ -193,7 +198,7 @@ def fill(folder: Path, entries: Sequence[Entry], progress: Progress) -> Filled:
     there = {entry.path for entry in entries if _is_whole(folder / entry.path)}
     missing = [entry for entry in entries if entry.path not in there]
     failed: list[KwsError] = []
-    said = say_all([entry.utterance for entry in missing])
+    said = say_all([entry.utterance for entry in missing], workers)
     try:
         for number in progress(iter(range(len(missing))), len(missing), "synthesizing"):
             samples = next(said)

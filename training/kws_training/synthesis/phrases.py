@@ -19,6 +19,7 @@ from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
 from ..data.stored import StoredArraysError, pieces_of, read_arrays
 from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .casting import cast
 from .confusables import find_confusables
 from .crossings import find_crossings
@@ -267,6 +268,7 @@ def synthesized_phrase(
     cache: Path,
     language: str = "en",
     crossings: float = 0.0,
+    workers: Workers = ALONE,
 ) -> SynthesizedPhrase:
     """Synthesize a phrase, and what else the same voices say, for training; made once and kept.
 
@@ -290,6 +292,8 @@ def synthesized_phrase(
         As espeak-ng names it.
     crossings : float
         As for `negative_texts`.
+    workers : Workers
+        Who says them.
 
     Returns
     -------
@@ -321,8 +325,8 @@ def synthesized_phrase(
     wrong = cast(others, negatives, engines, seed + 1)
     failed: list[KwsError] = []
     spoken = [
-        list(_spoken([*said], failed, f"saying {text[:30]!r}")),
-        list(_spoken([*wrong], failed, "saying other things")),
+        list(_spoken([*said], failed, f"saying {text[:30]!r}", workers)),
+        list(_spoken([*wrong], failed, "saying other things", workers)),
     ]
     if failed:
         note(f"{len(failed)} of {len(said) + len(wrong)} texts could not be said: {failed[0]}")
@@ -340,10 +344,13 @@ def _some(engines: Sequence[Engine]) -> Sequence[Engine]:
 
 
 def _spoken(
-    utterances: Sequence[Utterance], failed: list[KwsError], what: str | None = None
+    utterances: Sequence[Utterance],
+    failed: list[KwsError],
+    what: str | None = None,
+    workers: Workers = ALONE,
 ) -> Iterator[SynthesizedClip]:
     """Say them, with a bar that says what; errors are added to ``failed``."""
-    said = say_all(utterances)
+    said = say_all(utterances, workers)
     numbers = iter(range(len(utterances)))
     for number in bar(numbers, len(utterances), what) if what else numbers:
         samples, one = next(said), utterances[number]

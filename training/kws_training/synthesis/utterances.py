@@ -18,6 +18,7 @@ from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.resample import resample
 
+from ..spreading.workers import ALONE, Workers
 from .engine import Engine, Style
 
 #: Largest change of a voice's speed either way, as a natural logarithm.
@@ -28,12 +29,29 @@ PITCH = 0.3
 SYNTHETIC = "synthetic "
 #: Utterances that are under way at once: what has been said and not used yet takes memory.
 AT_ONCE = 256
+#: Utterances that go to a worker together.
+AT_A_WORKER = 4
 #: Sample rates in Hz are rounded to multiples of this, which changes them by half a percent.
 #: A resampling filter is as long as what two rates do not share; for arbitrary rates it would take
 #: longer to make than a word to say.
 STEP = 160
 #: Decibels below the loudest sound; what is quieter is trimmed from the ends.
 TRIM = 35
+
+
+class _Nobody:
+    """Stands for an engine on the way to a worker that has it."""
+
+    name = ""
+    voices: tuple[str, ...] = ()
+    natural = False
+
+    def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
+        """Say nothing."""
+        raise NotImplementedError
+
+
+_NOBODY = _Nobody()
 
 
 @dataclass(frozen=True)
@@ -128,29 +146,51 @@ def plan(words: Iterable[str], count: int, engines: Sequence[Engine], seed: int)
     return utterances
 
 
-def say_all(utterances: Sequence[Utterance]) -> Iterator[Float32 | KwsError]:
-    """Say utterances, two at a time.
+@dataclass(frozen=True)
+class _Say:
+    """The task of a worker: says utterances by the engines that were sent with it, once each."""
+
+    engines: tuple[Engine, ...]
+
+    def __call__(self, one: tuple[int, Utterance]) -> Float32 | KwsError:
+        number, utterance = one
+        return _said(replace(utterance, engine=self.engines[number]))
+
+
+def _said(utterance: Utterance) -> Float32 | KwsError:
+    try:
+        return utterance.samples()
+    except KwsError as error:
+        return error
+
+
+def say_all(
+    utterances: Sequence[Utterance], workers: Workers = ALONE
+) -> Iterator[Float32 | KwsError]:
+    """Say utterances: two at a time in this process, or one at a time in each worker.
 
     Parameters
     ----------
     utterances : sequence of Utterance
         What is said.
+    workers : Workers
+        Who says it.
 
     Yields
     ------
     float32 (n,) or KwsError
         In the same order the audio of each, or why there is none.
     """
-
-    def say(utterance: Utterance) -> Float32 | KwsError:
-        try:
-            return utterance.samples()
-        except KwsError as error:
-            return error
-
+    if not workers.alone:
+        engines = list({id(one.engine): one.engine for one in utterances}.values())
+        numbers = {id(engine): number for number, engine in enumerate(engines)}
+        # what is sent for each utterance is all but its engine
+        items = ((numbers[id(one.engine)], replace(one, engine=_NOBODY)) for one in utterances)
+        yield from workers.spread(_Say(tuple(engines)), items, at_once=AT_A_WORKER)
+        return
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(utterances), AT_ONCE):
-            yield from pool.map(say, utterances[start : start + AT_ONCE])
+            yield from pool.map(_said, utterances[start : start + AT_ONCE])
 
 
 def common_words() -> list[str]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Worker:
         self.name = name
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Start another process elsewhere: a process cannot be sent."""
+        return Worker, (self.name,)
 
     def speak(self, text: str, voice: str, style: Style) -> tuple[Float32, int]:
         """Say a text in the process; one text at a time.

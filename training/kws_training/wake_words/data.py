@@ -23,6 +23,7 @@ from ..data.frames import FrameSet, read_frames
 from ..data.images import image_of, to_frames
 from ..data.shards import PARTS, ShardSet
 from ..data.splits import part_of_negative, share_of
+from ..spreading.workers import ALONE, Workers
 from ..synthesis.engine import Engine
 from ..synthesis.engines import chosen
 from ..synthesis.phrases import synthesized_phrase
@@ -218,7 +219,9 @@ class WakeWordData:
         return np.concatenate([noise, babble_frames(rng, self.training.images, length)])
 
 
-def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
+def prepare(
+    sources: WakeWordSources, options: WakeWordOptions, workers: Workers = ALONE
+) -> WakeWordData:
     """Read recordings, find the phrases in them, and decide what each is for.
 
     Parameters
@@ -227,6 +230,8 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
         The files.
     options : WakeWordOptions
         How much is synthesized, and how much is kept apart.
+    workers : Workers
+        Who reads and speaks.
 
     Returns
     -------
@@ -242,9 +247,9 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     """
     engines = _engines(options)
     cache = cache_folder("frames")
-    heard = [read_frames(one.clips, cache, one.keyword) for one in sources.wake_words]
-    others = read_frames(sources.negatives, cache, "negatives")
-    sounds = read_frames(sources.noise, cache, "noise")
+    heard = [read_frames(one.clips, cache, one.keyword, workers) for one in sources.wake_words]
+    others = read_frames(sources.negatives, cache, "negatives", workers)
+    sounds = read_frames(sources.noise, cache, "noise", workers)
     skipped = [skip for part in (*heard, others, sounds) for skip in part.skipped]
     others, left_out = _without(others, heard)
     if left_out:
@@ -252,7 +257,7 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
     pool = ShardPool(sources.shards, _keywords(sources)) if sources.shards else None
     if pool is not None:
         others = others + pool.draw("training", options.seed)
-        others = others + pool.draw("development", options.seed)
+        others = others + pool.draw("development", options.seed, POOL_HOURS / 2)
     others, repeats = _heard_once(others)
     skipped += repeats
     wake_words = []
@@ -267,7 +272,7 @@ def prepare(sources: WakeWordSources, options: WakeWordOptions) -> WakeWordData:
             )
         skipped += unused
         speakers = _held_out_speakers([clip for clip, _ in found], options.hold_out)
-        phrases, other_phrases = _synthesize(one.keyword, options, engines)
+        phrases, other_phrases = _synthesize(one.keyword, options, engines, workers)
         clips = WakeWordClips(
             one.keyword,
             [(clip, phrase) for clip, phrase in found if clip.speaker not in speakers],
@@ -386,7 +391,7 @@ def _engines(options: WakeWordOptions) -> list[Engine]:
 
 
 def _synthesize(
-    keyword: str, options: WakeWordOptions, engines: Sequence[Engine]
+    keyword: str, options: WakeWordOptions, engines: Sequence[Engine], workers: Workers
 ) -> tuple[list[PhraseClip], list[PhraseClip]]:
     """Synthesize a phrase, and other things: clips of both."""
     count = options.synthesized
@@ -402,6 +407,7 @@ def _synthesize(
         cache,
         options.language,
         options.crossings,
+        workers,
     )
     groups = []
     for group in (made.positives, made.negatives):

@@ -18,6 +18,7 @@ from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker
 from ..networks.streaming import whole_model
 from ..networks.word_base import Base
+from ..tracking import Track, untracked
 from .data import WakeWordData
 from .defaults import WakeWordOptions
 from .fit import FitConfig, Fitted, fit, wake_window
@@ -65,6 +66,8 @@ class WakeWordTraining:
         How many windows are changed in a way.
     pool : ShardPool or None
         Further negatives, others in each round.
+    track : callable
+        Told the losses of all networks.
     """
 
     base: Base
@@ -79,9 +82,16 @@ class WakeWordTraining:
     seed: int
     recipe: WakeWordRecipe
     pool: ShardPool | None = None
+    track: Track = untracked
 
     @classmethod
-    def of(cls, base: Base, data: WakeWordData, options: WakeWordOptions) -> WakeWordTraining:
+    def of(
+        cls,
+        base: Base,
+        data: WakeWordData,
+        options: WakeWordOptions,
+        track: Track = untracked,
+    ) -> WakeWordTraining:
         """Decide how networks are trained on recordings.
 
         Parameters
@@ -92,10 +102,12 @@ class WakeWordTraining:
             The recordings.
         options : WakeWordOptions
             What the user decides.
+        track : callable
+            Told the losses.
         """
         bank = data.noise_bank(options.recipe.babble, options.seed)
         # how far a network looks back is known once it is built, trained or not
-        untrained = WakeNetwork(base.network(), 1, WakeShape())
+        untrained = WakeNetwork(base.network(), 1, WakeShape.of(options.recipe))
         return cls(
             base,
             len(data.wake_words),
@@ -113,11 +125,12 @@ class WakeWordTraining:
             options.seed,
             options.recipe,
             data.pool,
+            track,
         )
 
     def new_network(self) -> WakeNetwork:
         """Return a network with the weights of the base and an untrained head."""
-        return WakeNetwork(self.base.network(), self.phrases, WakeShape())
+        return WakeNetwork(self.base.network(), self.phrases, WakeShape.of(self.recipe))
 
     def window_makers(self, phrases: PhraseSet) -> list[WakeWindowMaker]:
         """Return what makes the windows of the first rounds, and of the later, noisier ones.
@@ -185,6 +198,7 @@ def fit_member(
         seed,
         note,
         pool=training.pool,
+        track=_named(training.track, f"network {number + 1}"),
     )
 
 
@@ -243,7 +257,17 @@ def fit_student(
         note,
         teachers,
         training.pool,
+        _named(training.track, "student"),
     )
+
+
+def _named(track: Track, name: str) -> Track:
+    """Return what tells the curves of a network under its name."""
+
+    def named(curve: str, step: int, value: float) -> None:
+        track(f"{name}/{curve}", step, value)
+
+    return named
 
 
 def _base_rate(data: WakeWordData) -> float:

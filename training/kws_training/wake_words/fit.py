@@ -18,6 +18,7 @@ from ..data.images import to_frames
 from ..fitting.loop import Batch, Descent, Objective, ParameterGroup, TrainingLoop, ahead
 from ..networks.streaming import look_back, whole_model
 from ..progress import bar
+from ..tracking import Track, untracked
 from .defaults import RESULTS, STRIDE
 from .mining import mine, mined_frames
 from .negatives import NegativeStream
@@ -249,6 +250,7 @@ def fit(
     report: Callable[[str], None],
     teachers: Sequence[Fitted] = (),
     pool: ShardPool | None = None,
+    track: Track = untracked,
 ) -> Fitted:
     """Train a network, which has the averaged weights in the end.
 
@@ -272,6 +274,8 @@ def fit(
         Networks from whose mean it learns too, and from the windows on which they fired.
     pool : ShardPool, optional
         Further negatives, others in each round.
+    track : callable
+        Told the loss of each step.
 
     Returns
     -------
@@ -293,6 +297,9 @@ def fit(
         rng = np.random.default_rng((seed, number))
         what = f"round {number + 1}/{config.rounds}"
         losses = _steps(loop, maker, rng, stream, mined, steps, what)
+        first = config.steps * number // config.rounds
+        for step, loss in enumerate(losses, first):
+            track("loss", step, loss)
         message = f"{what}: loss {np.mean(losses[-LOSS_STEPS:]):.3f}"
         if number + 1 < config.rounds:
             with loop.average.applied():

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..networks.streaming import Tensor, Time, last, over_time
 from ..networks.word_base import WordBase
+from .recipe import WakeWordRecipe
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class WakeShape:
     coarse: tuple[int, ...] = (5, 3)
     pool: int = 4
     dropout: float = 0.2
+
+    @classmethod
+    def of(cls, recipe: WakeWordRecipe) -> WakeShape:
+        """Return the size that a recipe asks for."""
+        return cls(width=recipe.width, dropout=recipe.dropout)
 
 
 class WakeNetwork:

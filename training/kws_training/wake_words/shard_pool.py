@@ -13,9 +13,9 @@ from ..data.frames import FrameSet
 from ..data.shards import Shard, ShardSet
 from ..data.unlabelled import without_keywords
 
-#: Hours that are drawn at once: a round draws its windows anywhere in them. They take 86 MB, and
+#: Hours that are drawn at once: a round draws its windows anywhere in them. They take 58 MB, and
 #: some times as much while the network listens to them.
-POOL_HOURS = 6.0
+POOL_HOURS = 4.0
 
 
 @dataclass(frozen=True)

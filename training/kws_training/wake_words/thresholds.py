@@ -301,7 +301,7 @@ def state_points(
         return ()
     points = []
     for keyword, clips in zip(metadata.labels, positives, strict=True):
-        scores, spans = _positives(spotter, clips, seed)
+        scores, spans = score_phrases(spotter, clips, seed)
         spoken = None if scores is None else track(scores, metadata.labels, defaults, keyword)
         wrong = [track(one, metadata.labels, defaults, keyword) for one in others]
         for level in sorted({one[keyword] for one in thresholds}):
@@ -319,10 +319,27 @@ def state_points(
     return tuple(points)
 
 
-def _positives(
+def score_phrases(
     spotter: KeywordSpotter, clips: Sequence[Clip], seed: int
 ) -> tuple[Trace | None, list[tuple[float, float]]]:
-    """Return the scores of recordings of a phrase, and when it may be detected, in seconds."""
+    """Return the scores of recordings of a phrase, and when it may be detected, in seconds.
+
+    Parameters
+    ----------
+    spotter : KeywordSpotter
+        The model.
+    clips : sequence of Clip
+        The recordings.
+    seed : int
+        Seed of their order, and of the silence between them.
+
+    Returns
+    -------
+    Trace or None
+        None if none of them can be read.
+    list of (float, float)
+        Of each recording the times between which an event is a hit, in seconds of the stream.
+    """
     read = list(_read(clips))
     if not read:
         return None, []

@@ -22,6 +22,8 @@ from ..networks.convert import convert
 from ..networks.streaming import step_model
 from ..networks.word_base import read_base
 from ..publishing import publish_converted
+from ..spreading.workers import ALONE, Workers
+from ..tracking import Track, untracked
 from .behind_base import check_base, convert_behind_base
 from .calibration import calibration_streams
 from .curve import learning_curve
@@ -32,6 +34,7 @@ from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
 from .rarity import with_rare_voices
+from .recipe import WakeWordRecipe
 from .thresholds import KindScores, Thresholds, listen, state_points, thresholds_at
 from .verifier import EnsembleMean, convert_verifier, windows_of, with_verifier
 from .windows import AUGMENTATION, NOISIER
@@ -62,7 +65,11 @@ class TrainedWakeWords:
 
 
 def train(
-    sources: WakeWordSources, base_path: Path | None, options: WakeWordOptions
+    sources: WakeWordSources,
+    base_path: Path | None,
+    options: WakeWordOptions,
+    workers: Workers = ALONE,
+    track: Track = untracked,
 ) -> TrainedWakeWords:
     """Train a model of wake words.
 
@@ -74,18 +81,22 @@ def train(
         A word base; the one in the package if None.
     options : WakeWordOptions
         What the user decides.
+    workers : Workers
+        Who reads and speaks; one process trains.
+    track : callable
+        Told the losses.
 
     Raises
     ------
     DataError
         If a phrase has no recordings that can be used, or there are no negatives.
     """
-    data = prepare(sources, options)
+    data = prepare(sources, options, workers)
     set_seed(options.seed)
     base = read_base(base_path)
     if options.frozen_base:
         check_base(base)
-    training = WakeWordTraining.of(base, data, options)
+    training = WakeWordTraining.of(base, data, options, track)
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = with_rare_voices(base, data, options.seed) if options.rare_voices else data.phrases()
     ensemble = fit_ensemble(training, phrases, options.ensemble)
@@ -93,7 +104,7 @@ def train(
         "word_base_sha256": base.digest,
         "options": asdict(options),
         "recipe": asdict(training.config),
-        **_provenance(data),
+        **_provenance(data, options.recipe),
         **({"learning_curve": curve} if curve else {}),
     }
     streams = calibration_streams(
@@ -125,10 +136,10 @@ def train(
     return TrainedWakeWords(pack(model.network, metadata), points, tuple(data.skipped))
 
 
-def _provenance(data: WakeWordData) -> dict[str, Any]:
+def _provenance(data: WakeWordData, recipe: WakeWordRecipe) -> dict[str, Any]:
     """Return what a model file says of its data and network."""
     return {
-        "shape": asdict(WakeShape()),
+        "shape": asdict(WakeShape.of(recipe)),
         "augmentation": [asdict(AUGMENTATION), asdict(NOISIER)],
         "recordings": {
             one.keyword: {
