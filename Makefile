@@ -70,7 +70,7 @@ locked: ## .venv with what is pinned, each file checked by its digest
 	touch $(VENV)/.kws $(VENV)/.kws-test $(VENV)/.kws-docs
 
 audit: locked ## known vulnerabilities of what is pinned; asks a database on the network
-	$(BIN)/pip-audit --require-hashes --disable-pip -r $(LOCK)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r $(LOCK)
 
 # The models in the package, from the recordings in $(DATA) and the log-mel images in $(FEATURES):
 # the word base first (two hours on two cores; it goes on where it was stopped), then a teacher that

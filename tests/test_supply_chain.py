@@ -169,7 +169,10 @@ def test_the_workflow_runs_actions_by_commit_and_audits_the_lock() -> None:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), f"{path.name}: {action}"
         assert "permissions:\n  contents: read" in text
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
-    assert "pip-audit --require-hashes --disable-pip -r packaging/development.txt" in workflow
+    # strict: what cannot be looked up fails, else an audit of nothing would succeed
+    audit = "pip-audit --strict --require-hashes --disable-pip -r "
+    assert f"{audit}packaging/development.txt" in workflow
+    assert audit in (ROOT / "Makefile").read_text()
     assert "--require-hashes -r packaging/development.txt" in (ROOT / "Makefile").read_text()
 
 
