@@ -123,7 +123,7 @@ def listen(model: str, state: Path | None, found: Path) -> None:
             if taken % HOUR == 0:
                 size = len(spotter.state())  # also takes memory the first time
                 gc.collect()
-                print(resident(), size, sys.getallocatedblocks(), flush=True)
+                print(f"{resident()} {size} {sys.getallocatedblocks()}", flush=True)
     if state is not None:
         state.write_bytes(spotter.state())
 
