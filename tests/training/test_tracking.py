@@ -50,7 +50,7 @@ def test_tensorboard_reads_what_was_told(tmp_path, monkeypatch):
         tracker.tell(SETTINGS, FIGURES)
     found = event_accumulator.EventAccumulator(str(tmp_path / "hey_device"))
     found.Reload()
-    (text,) = found.Tensors("settings/text_summary")
+    (text,) = found.Tensors("settings")
     assert "recipe/width | 96" in text.tensor_proto.string_val[0].decode()
     assert {"network 1/loss", "points/0/miss_rate"} <= set(found.Tags()["tensors"])
     assert [one.step for one in found.Tensors("network 1/loss")] == [0, 1, 2]
@@ -61,9 +61,9 @@ def test_mlflow_keeps_what_was_told(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="no MLflow: pip install mlflow-skinny")
     for name in tracking.MLFLOW:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/runs")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(f"file:{tmp_path}")
+    mlflow.set_tracking_uri(f"file:{tmp_path}/runs")
     with Tracker(None, "hey_device") as tracker:
         tracker.track("network 1/loss", 5, 0.5)
         tracker.tell(SETTINGS, FIGURES)
