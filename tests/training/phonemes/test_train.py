@@ -26,7 +26,9 @@ from kws_training.phonemes.defaults import FitConfig, PhonemeOptions
 from kws_training.phonemes.fit import fit, steps_per_epoch
 from kws_training.phonemes.sentences import SpokenSentences
 from kws_training.phonemes.train import train
+from kws_training.synthesis import engines
 
+from .test_sentences import COFFEE, Beeps
 from .test_windows import images, sentences
 
 SHAPE = PhonemeShape(stem=4, width=12, kernels=(3, 5))
@@ -153,6 +155,24 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert figures["bytes"] == out.stat().st_size
     assert figures["phoneme_error_rate"] > 0
     assert read_model(out).metadata.labels == OUTPUTS
+    assert read_model(out).metadata.provenance["grammar_sha256"] is None
+
+    # taught the orders of a grammar
+    (tmp_path / "coffee.yaml").write_text(COFFEE)
+    monkeypatch.setattr(engines, "installed", lambda: [Beeps()])
+    taught = [*command, "--start", str(out), "--grammar", str(tmp_path / "coffee.yaml")]
+    taught[taught.index("--synthesize") + 1] = "200"
+    assert main([*taught, "--output", str(tmp_path / "q.tflite")]) == 0
+    assert "orders by flite: 100" in capsys.readouterr().err
+    provenance = read_model(tmp_path / "q.tflite").metadata.provenance
+    assert len(provenance["grammar_sha256"]) == 64
+    # 100 sentences and the four orders that there are, without one in forty and what validates
+    assert 80 < provenance["sentences"] < 104
+    assert main([*command, "--output", str(out), "--grammar", "coffee.yaml"]) == 2
+    assert "--grammar: its orders are said by text to speech" in capsys.readouterr().err
+    words_task = ["pretrain", *command[3:], "--grammar", "coffee.yaml", "--output", str(out)]
+    assert main(words_task) == 2
+    assert "--grammar: is for --task phonemes, not words" in capsys.readouterr().err
     assert main([*command, "--output", str(out), "--keywords", "a,b"]) == 2
     assert "--keywords: is for --task words, not phonemes" in capsys.readouterr().err
     assert main([*command[:-1], "0", "--output", str(out)]) == 2

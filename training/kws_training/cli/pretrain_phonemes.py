@@ -55,12 +55,15 @@ def run_phonemes(options: argparse.Namespace) -> int:
     from ..synthesis.engines import installed
 
     texts: list[Texts] = [CommonWords()]
+    grammar = None
     if options.grammar is not None:
         if options.synthesize == 0:
             raise KwsError(
                 "--grammar: its orders are said by text to speech: leave --synthesize 0 out"
             )
-        texts.append(Orders(read_grammar(options.grammar)))
+        orders = Orders(read_grammar(options.grammar))
+        texts.append(orders)
+        grammar = orders.digest
     noise, damaged = read_noise(find_recordings(options.noise))
     if not noise:
         raise KwsError(f"{options.noise[0]}: no recording of noise could be read")
@@ -93,7 +96,10 @@ def run_phonemes(options: argparse.Namespace) -> int:
         config = replace(config, epochs=options.epochs)
     data = prepare(words, sentences, frames)
     trained = train(
-        data, PhonemeOptions(fit=config, seed=options.seed), cache_folder("checkpoints"), start
+        data,
+        PhonemeOptions(fit=config, seed=options.seed, grammar=grammar),
+        cache_folder("checkpoints"),
+        start,
     )
     write_model(options.output, trained.model.network, trained.model.metadata)
     for skip in skipped:

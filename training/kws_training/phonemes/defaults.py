@@ -79,8 +79,11 @@ class PhonemeOptions:
         How it is trained.
     seed : int
         Seed of all that is drawn.
+    grammar : str or None
+        SHA-256 of the grammar whose orders are among the sentences; None for none.
     """
 
     shape: PhonemeShape = field(default_factory=PhonemeShape)
     fit: FitConfig = field(default_factory=FitConfig)
     seed: int = 0
+    grammar: str | None = None

@@ -89,6 +89,11 @@ class Orders:
     grammar : Grammar
         What may be said.
 
+    Attributes
+    ----------
+    digest : str
+        SHA-256 of the grammar and its pronunciations.
+
     Raises
     ------
     GrammarError
@@ -102,7 +107,8 @@ class Orders:
         # an output of a network is one more than the place of its phoneme
         self._said = {word: np.array(ways[0]) - 1 for word, ways in pronounce(grammar).items()}
         said = [(word, places.tolist()) for word, places in self._said.items()]
-        self.identity = (digest_of(grammar.intents, said),)
+        self.digest = digest_of(grammar.intents, said)
+        self.identity = (self.digest,)
 
     def draw(self, count: int, seed: int) -> list[str]:
         """Draw orders, as `Texts.draw` does; there are fewer where the grammar has fewer."""

@@ -86,6 +86,7 @@ def train(
             "words": len(data.training.words),
             "people": data.people,
             "sentences": len(data.training.sentences.images),
+            "grammar_sha256": options.grammar,
             "synthesized_hours": round(data.training.sentences.hours, 2),
             "data_sha256": digest,
         },
