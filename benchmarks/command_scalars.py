@@ -1,14 +1,16 @@
 """Chooses the scalars of `kws understand` on orders by text to speech, never on people's.
 
     python benchmarks/command_scalars.py --grammar coffee_maker.yaml --noise kitchen.ogg
-        [--model phonemes.tflite] [--engines flite,espeak-ng] [--count 40] [--keep FOLDER]
+        [--background SOUNDS…] [--model phonemes.tflite] [--engines flite,espeak-ng] [--count 40]
+        [--keep FOLDER]
 
 Every engine says `--count` orders of the grammar and half as many sentences that mean nothing, each
 in quiet and with noise at 9 dB (frames of 2,048 samples, loudest over loudest). Printed are: the
 share of orders whose every slot is right for each value of ``blank`` and ``outside``, over whole
-recordings; then, with the best of both, the scores of what is right, of what is wrong and of the
-sentences, and for each value of ``worst`` the centre at which at most 5 % of the sentences are
-taken for orders, with the share of the right orders that are kept. They are the fields of
+recordings; then, with the best of both, the scores of what is right, of what is wrong, of the
+sentences and of recordings of noise (``--background``); for each value of ``worst`` the centre at
+which at most 5 % of the sentences are taken for orders, with the share of the right orders that are
+kept; and for each value of ``heard_most`` the shares that are kept. They are the fields of
 `kws.grammar.recognition.RecognitionConfig`. ``--keep`` keeps the recordings for the next run.
 """
 
@@ -28,9 +30,12 @@ from kws.arrays import Float32, Float64
 from kws.audio import load_audio
 from kws.command_recognizer import compiled
 from kws.console import note
+from kws.folders import recordings_below
 from kws.grammar.compiling import CompiledGrammar
 from kws.grammar.expression import Grammar
+from kws.grammar.hearing import Hearing, heard_frames
 from kws.grammar.reading import read_grammar
+from kws.grammar.recognition import RecognitionConfig
 from kws.packaged import PHONEMES, find_model
 from kws.phoneme_stream import PhonemeStream
 from kws.phonemes.viterbi import UtteranceDecoder, relative
@@ -44,6 +49,9 @@ from kws_training.synthesis.utterances import say_all
 BLANKS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
 OUTSIDES = (2.0, 1000.0)
 WORSTS = (0.0, 0.2, 0.3, 0.5)
+HEARD = (-1.0, -1.3, -1.6, -1.9, -2.2)
+#: Seconds of a recording of noise, at most: an utterance that nobody says is about as long.
+NOISE_SECONDS = 5
 #: Decibels of the noisy half.
 SNR = 9.0
 #: Share of the sentences that may be taken for orders.
@@ -52,8 +60,9 @@ FALSE = 0.05
 
 @dataclass(frozen=True)
 class Said:
-    """What an engine said, as the network hears it."""
+    """What an engine said, or a noise, as the network hears it."""
 
+    kind: str  # "order", "sentence" or "noise"
     slots: dict[str, str] | None
     logits: Float32
 
@@ -99,13 +108,31 @@ def hear(options: argparse.Namespace, grammar: Grammar) -> list[Said]:
             audio = in_noise(samples, under, SNR, rng)
             stream.reset()
             logits = [stream.push(audio), stream.push(stream.ending)]
-            heard.append(Said(slots, np.concatenate(logits)))
+            kind = "sentence" if slots is None else "order"
+            heard.append(Said(kind, slots, np.concatenate(logits)))
+    for path in [path for folder in options.background for path in recordings_below(folder)]:
+        stream.reset()
+        samples = load_audio(path, RATE)[: NOISE_SECONDS * RATE]
+        logits = [stream.push(samples), stream.push(stream.ending)]
+        heard.append(Said("noise", None, np.concatenate(logits)))
     return heard
 
 
-def scores(one: CompiledGrammar, heard: list[Said], blank: float, outside: float) -> Float64:
-    """Return of each: whether it is an order, and right; its score, and that of the worst word."""
-    rows = []
+@dataclass(frozen=True)
+class Score:
+    """The best that the grammar has for something."""
+
+    kind: str
+    right: bool
+    score: float
+    worst: float
+    heard: float
+    phonemes: int
+
+
+def scores(one: CompiledGrammar, heard: list[Said], blank: float, outside: float) -> list[Score]:
+    """Return the score of each, where the grammar has anything that fits in."""
+    found = []
     for said in heard:
         decoder = UtteranceDecoder(one.graph, len(said.logits), outside)
         decoder.push(relative(said.logits, blank))
@@ -113,10 +140,14 @@ def scores(one: CompiledGrammar, heard: list[Said], blank: float, outside: float
         parse = None if path is None else one.parse(path.labels.tolist())
         if path is None or parse is None:
             continue
+        hearing = Hearing(len(said.logits))
+        hearing.push(heard_frames(said.logits))
+        heard_well = float(hearing.scores(path).mean())
         worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
         right = said.slots is not None and parse.slots == said.slots
-        rows.append((said.slots is not None, right, path.score / len(path.labels), worst))
-    return np.array(rows, np.float64)
+        score = path.score / len(path.labels)
+        found.append(Score(said.kind, right, score, worst, heard_well, len(path.labels)))
+    return found
 
 
 def choose(options: argparse.Namespace) -> int:
@@ -124,36 +155,51 @@ def choose(options: argparse.Namespace) -> int:
     grammar = read_grammar(options.grammar)
     one = compiled(grammar)
     heard = hear(options, grammar)
-    orders = [said for said in heard if said.slots is not None]
+    orders = [said for said in heard if said.kind == "order"]
 
     def share_right(blank: float, outside: float) -> float:
-        share = float(scores(one, orders, blank, outside)[:, 1].mean())
+        share = float(np.mean([score.right for score in scores(one, orders, blank, outside)]))
         print(f"blank {blank}, outside {outside:g}: {share:.1%} of {len(orders)} right", flush=True)
         return share
 
     blank = max(BLANKS, key=lambda value: share_right(value, OUTSIDES[0]))
     outside = max(OUTSIDES, key=lambda value: share_right(blank, value))
-    table = scores(one, heard, blank, outside)
-    order, right, score, worst = table.T
-    others = order == 0
-    for name, these in (
-        ("right", right == 1),
-        ("wrong", (order == 1) & (right == 0)),
-        ("others", others),
-    ):
-        if these.any():
-            values = np.percentile(score[these], (5, 25, 50, 75, 95)).round(2).tolist()
-            print(f"{name}: {int(these.sum())}, scores at 5, 25, 50, 75, 95 %: {values}")
+    groups: dict[str, list[Score]] = {"right": [], "wrong": [], "sentence": [], "noise": []}
+    for score in scores(one, heard, blank, outside):
+        name = score.kind if score.kind != "order" else "right" if score.right else "wrong"
+        groups[name].append(score)
+    for name, some in groups.items():
+        for what, values in (
+            ("scores", [one.score for one in some]),
+            ("heard", [one.heard for one in some]),
+        ):
+            if some:
+                told = np.percentile(values, (5, 25, 50, 75, 95)).round(2).tolist()
+                print(f"{name}: {len(some)}, {what} at 5, 25, 50, 75, 95 %: {told}")
     for share in WORSTS:
-        joined = np.minimum(score, share * worst) if share else score
-        centre = float(np.quantile(joined[others], 1 - FALSE))
-        kept = float((joined[right == 1] > centre).mean())
-        lost = float((joined[(order == 1) & (right == 0)] > centre).mean())
+        joined = {
+            name: np.array([min(one.score, share * one.worst) for one in some], np.float64)
+            for name, some in groups.items()
+        }
+        centre = float(np.quantile(joined["sentence"], 1 - FALSE))
         print(
-            f"worst {share}: centre {centre:.2f} keeps {kept:.1%} of the right, "
-            f"{lost:.1%} of the wrong"
+            f"worst {share}: centre {centre:.2f} keeps {above(joined['right'], centre):.1%} of the "
+            f"right, {above(joined['wrong'], centre):.1%} of the wrong"
         )
+    config = RecognitionConfig()
+    for most in HEARD:
+        shares = []
+        for name, some in groups.items():
+            needed = [min(most, config.heard + config.heard_length / one.phonemes) for one in some]
+            ahead = np.array([one.heard for one in some]) - np.array(needed)
+            shares.append(f"{above(ahead, 0.0):.1%} of {len(some)} {name}")
+        print(f"heard_most {most}: keeps {', '.join(shares)}")
     return 0
+
+
+def above(values: Float64, least: float) -> float:
+    """Return the share of values above one, 0 if there are none."""
+    return float((values > least).mean()) if len(values) else 0.0
 
 
 def main() -> int:
@@ -161,6 +207,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Scalars of kws understand, by text to speech.")
     parser.add_argument("--grammar", type=Path, required=True, metavar="FILE")
     parser.add_argument("--noise", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--background", type=Path, nargs="+", default=[], metavar="DIR", help="recordings of noise"
+    )
     parser.add_argument("--model", type=Path, metavar="FILE", help="a phoneme network")
     parser.add_argument("--engines", type=lambda text: text.split(","), metavar="A,B,…")
     parser.add_argument("--count", type=int, default=40, metavar="N", help="orders of each engine")

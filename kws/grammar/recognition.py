@@ -10,14 +10,15 @@ from ..phonemes.viterbi import Path, UtteranceDecoder, relative
 from ..phonemes.voice import UtteranceGate, VoiceConfig
 from ..posteriors import logistic, sigmoid
 from .compiling import CompiledGrammar
+from .hearing import Hearing, heard_frames
 from .parsing import Parse
 
 #: Bytes that the way back of one utterance may take, at most.
 MOST_MEMORY = 32_000_000
 #: Bytes of it per node of the graph and frame, about.
 BYTES_PER_NODE = 3
-#: Frames from one look at a voice that goes on after the last phoneme to the next.
-SETTLED_EVERY = 5
+#: Frames from one look at what is said to the next, where the one before did not understand it.
+LOOK_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,13 @@ class RecognitionConfig:
         What a frame before and after what the grammar has costs at most, natural logarithm.
     slope, centre : float
         The confidence is the logistic of ``slope * (score - centre)``, where the score is the
-        logarithm of the ratio to a free loop of phonemes, per phoneme.
+        logarithm of the ratio to a free loop of phonemes, per phoneme: how much of what was said
+        is the grammar's.
+    heard, heard_length, heard_most : float
+        The confidence is no higher than the logistic of ``slope * (score - centre)``, where the
+        score is the mean of how well its n phonemes were heard (`kws.grammar.hearing`) and the
+        centre ``heard + heard_length / n``, at most ``heard_most``: in noise hardly any phoneme is
+        heard, but few are found there more easily than many.
     worst : float
         The score is no higher than this share of the worst word's: who says one word otherwise
         says something else.
@@ -79,6 +86,9 @@ class RecognitionConfig:
     outside: float = 1000.0
     slope: float = 2.0
     centre: float = -2.7
+    heard: float = -2.2
+    heard_length: float = 8.0
+    heard_most: float = -1.3
     worst: float = 0.3
     threshold: float = 0.5
     delay: float = 0.1
@@ -152,14 +162,22 @@ class UtteranceRecognizer:
         most = MOST_MEMORY // (BYTES_PER_NODE * compiled.graph.nodes)
         longest = min(round(config.longest / frame_seconds), most)
         self._decoder = UtteranceDecoder(compiled.graph, longest, config.outside)
+        self._hearing = Hearing(longest)
         self._gate = UtteranceGate(frame_seconds, config.lead, config.voice)
         self._silent = 0  # frames since the latest with a phoneme
+        self._next_look = 0  # frame of the utterance
 
     def reset(self) -> None:
         """Start anew, at time 0."""
         self._gate.reset()
-        self._decoder.reset()
+        self._begin()
         self._silent = 0
+
+    def _begin(self) -> None:
+        """Wait for the next utterance."""
+        self._decoder.reset()
+        self._hearing.reset()
+        self._next_look = 0
 
     @property
     def speaking(self) -> bool:
@@ -182,12 +200,12 @@ class UtteranceRecognizer:
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
         blanks = logits[:, :VOICE_INDEX].argmax(axis=1) == BLANK_INDEX
-        scores = relative(logits, self._config.blank)
-        for frame, voice, blank in zip(scores, voices, blanks, strict=True):
+        for frame, voice, blank in zip(heard_frames(logits), voices, blanks, strict=True):
             self._silent = self._silent + 1 if blank else 0
             frames = self._gate.push(frame, float(voice))
             if frames is not None:
-                self._decoder.push(frames)
+                self._hearing.push(frames)
+                self._decoder.push(relative(frames, self._config.blank))
                 if self._ended():
                     found += self.flush()
         return found
@@ -205,7 +223,7 @@ class UtteranceRecognizer:
         first, last = self._gate.voiced
         result = self._result(self._time(first), self._time(last))
         self._gate.end()
-        self._decoder.reset()
+        self._begin()
         long_enough = (last - first) * self._seconds >= self._config.shortest
         return [result] if result.intent is not None or long_enough else []
 
@@ -219,8 +237,12 @@ class UtteranceRecognizer:
             return False
         silent = self._silent * self._seconds
         if quiet >= (config.complete if decoder.ended else config.quiet) or silent >= config.silent:
+            # not with every frame: in noise, hundreds may follow of which nothing is understood
+            if decoder.frames < self._next_look:
+                return False
+            self._next_look = decoder.frames + LOOK_EVERY
             return self._understood(0.0)
-        return decoder.frames % SETTLED_EVERY == 0 and self._understood(config.settled)
+        return decoder.frames % LOOK_EVERY == 0 and self._understood(config.settled)
 
     def _understood(self, settled: float) -> bool:
         """Tell whether something is understood whose last phoneme is so many seconds past."""
@@ -230,13 +252,18 @@ class UtteranceRecognizer:
         if (self._decoder.frames - int(path.last[-1])) * self._seconds < settled:
             return False
         parse = self._compiled.parse(path.labels.tolist())
-        return parse is not None and self._sure(path, parse) >= self._config.threshold
+        if parse is None:
+            return False
+        return self._sure(path, parse) >= self._config.threshold
 
     def _sure(self, path: Path, parse: Parse) -> float:
         """Return the confidence of a path."""
+        config, count = self._config, len(path.labels)
         worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
-        score = path.score / len(path.labels)
-        return self._confidence(min(score, self._config.worst * worst))
+        said = min(path.score / count, config.worst * worst)
+        needed = min(config.heard_most, config.heard + config.heard_length / count)
+        heard = float(self._hearing.scores(path).mean())
+        return self._confidence(min(said, heard - needed + config.centre))
 
     def _result(self, start: float, end: float) -> CommandResult:
         """Say what the utterance was whose voice begins and ends there, in seconds."""
