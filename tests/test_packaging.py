@@ -17,6 +17,7 @@ SOURCES = (
     "kws",
     "training",
     "deploy",
+    "studio",
     "setup.py",
     "pyproject.toml",
     "README.md",
@@ -93,6 +94,7 @@ def test_the_wheel_holds_every_file_and_a_device_its_own_side_alone(
         | files_below(tree / "training" / "kws_training", "kws_training")
         | files_below(tree / "deploy" / "kws_deploy", "kws_deploy")
         | files_below(tree / "deploy" / "targets", "kws_deploy/targets")
+        | files_below(tree / "studio" / "kws_studio", "kws_studio")
     )
     # in the very tree in which all was built before
     device = wheel(tree, tmp_path / "device", device=True)

@@ -62,6 +62,7 @@ SIDES = {
     "kws": _Side("on the device", None),
     "kws_training": _Side("from recordings to a model", "train"),
     "kws_deploy": _Side("from a model to the device", "deploy"),
+    "kws_studio": _Side("all of it in the browser", "studio"),
 }
 
 

@@ -116,6 +116,26 @@ class Curve:
     false_accepts: npt.NDArray[np.int64]
     misses: npt.NDArray[np.int64]
 
+    def to_dict(self, keyword: str) -> dict[str, Any]:
+        """Return the counts at all thresholds as plain JSON values.
+
+        Parameters
+        ----------
+        keyword : str
+            Whose curve it is.
+
+        Returns
+        -------
+        dict
+            Keyword, and lists from the highest threshold to the lowest.
+        """
+        return {
+            "keyword": keyword,
+            "thresholds": self.thresholds.tolist(),
+            "false_accepts": self.false_accepts.tolist(),
+            "misses": self.misses.tolist(),
+        }
+
 
 @dataclass(frozen=True)
 class Place:
@@ -323,6 +343,7 @@ class DetectionReport:
             asked["verifications_per_hour"] = self.verifications / self.hours
         return {
             "operating_points": [point.to_dict() for one in results for point in one.points],
+            "curves": [one.curve.to_dict(one.keyword) for one in results],
             **asked,
             "hours": self.hours,
             "recordings": self.recordings,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kws.arrays import UInt8
 from kws.console import note
@@ -16,6 +17,7 @@ from kws.frontend import WORDS
 from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker
+from ..data.checkpoint import Checkpoint
 from ..networks.streaming import whole_model
 from ..networks.word_base import Base
 from ..tracking import Track, untracked
@@ -170,8 +172,43 @@ class FittedEnsemble:
     members: list[Fitted]
 
 
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of the networks of one training.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie.
+    key : str
+        What tells this training from others: a digest of its data and options.
+    """
+
+    folder: Path
+    key: str
+
+    def of(self, number: int) -> Checkpoint:
+        """Return the checkpoint of a network.
+
+        Parameters
+        ----------
+        number : int
+            Number of the network, or `STUDENT`.
+        """
+        return Checkpoint(self.folder / f"{self.key}-{number}.npz")
+
+    def remove(self) -> None:
+        """Delete all of them, once the training is done."""
+        for path in self.folder.glob(f"{self.key}-*.npz"):
+            path.unlink(missing_ok=True)
+
+
 def fit_member(
-    training: WakeWordTraining, phrases: PhraseSet, number: int, config: FitConfig
+    training: WakeWordTraining,
+    phrases: PhraseSet,
+    number: int,
+    config: FitConfig,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train one network from labels alone.
 
@@ -185,6 +222,8 @@ def fit_member(
         Number of the network, below `SEEDS_PER_TRAINING`: its seed.
     config : FitConfig
         How it is trained.
+    checkpoint : Checkpoint, optional
+        Where it notes how far it is.
     """
     network = training.new_network()
     seed = SEEDS_PER_TRAINING * training.seed + number
@@ -199,10 +238,16 @@ def fit_member(
         note,
         pool=training.pool,
         track=_named(training.track, f"network {number + 1}"),
+        checkpoint=checkpoint,
     )
 
 
-def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> FittedEnsemble:
+def fit_ensemble(
+    training: WakeWordTraining,
+    phrases: PhraseSet,
+    size: int,
+    checkpoints: Checkpoints | None = None,
+) -> FittedEnsemble:
     """Train an ensemble, and a student of its mean; a single network needs no student.
 
     Parameters
@@ -213,6 +258,8 @@ def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> F
         Recordings of what is to be detected.
     size : int
         Number of networks in the ensemble.
+    checkpoints : Checkpoints, optional
+        Where each notes how far it is.
 
     Returns
     -------
@@ -223,15 +270,21 @@ def fit_ensemble(training: WakeWordTraining, phrases: PhraseSet, size: int) -> F
     for number in range(size):
         if size > 1:
             note(f"network {number + 1} of {size}")
-        members.append(fit_member(training, phrases, number, training.config))
+        checkpoint = None if checkpoints is None else checkpoints.of(number)
+        members.append(fit_member(training, phrases, number, training.config, checkpoint))
     if size == 1:
         return FittedEnsemble(members[0].network, members)
     note(f"a network that learns from the mean of {size}")
-    return FittedEnsemble(fit_student(training, phrases, members).network, members)
+    checkpoint = None if checkpoints is None else checkpoints.of(STUDENT)
+    student = fit_student(training, phrases, members, checkpoint)
+    return FittedEnsemble(student.network, members)
 
 
 def fit_student(
-    training: WakeWordTraining, phrases: PhraseSet, teachers: Sequence[Fitted]
+    training: WakeWordTraining,
+    phrases: PhraseSet,
+    teachers: Sequence[Fitted],
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train a network on what its teachers say, beginning with the weights of the first.
 
@@ -243,6 +296,8 @@ def fit_student(
         Recordings of what is to be detected.
     teachers : sequence of Fitted
         The ensemble.
+    checkpoint : Checkpoint, optional
+        Where it notes how far it is.
     """
     student = training.new_network()
     model = whole_model(student, training.window.frames, (1, WORDS.bands))
@@ -258,6 +313,7 @@ def fit_student(
         teachers,
         training.pool,
         _named(training.track, "student"),
+        checkpoint,
     )
 
 

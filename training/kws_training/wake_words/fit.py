@@ -14,6 +14,7 @@ import numpy as np
 
 from kws.arrays import Float32, UInt8
 
+from ..data.checkpoint import Checkpoint
 from ..data.images import to_frames
 from ..fitting.loop import Batch, Descent, Objective, ParameterGroup, TrainingLoop, ahead
 from ..networks.streaming import look_back, whole_model
@@ -251,8 +252,12 @@ def fit(
     teachers: Sequence[Fitted] = (),
     pool: ShardPool | None = None,
     track: Track = untracked,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train a network, which has the averaged weights in the end.
+
+    Each round has a seed of its own, so that a training that goes on from a checkpoint gives what
+    one gives that was never interrupted.
 
     Parameters
     ----------
@@ -276,6 +281,8 @@ def fit(
         Further negatives, others in each round.
     track : callable
         Told the loss of each step.
+    checkpoint : Checkpoint, optional
+        Written after each round; a training that finds one of its own goes on behind it.
 
     Returns
     -------
@@ -288,7 +295,14 @@ def fit(
     listener = Listener(network, bands)
     nothing = np.empty((0, mined_frames(window), bands), np.uint8)
     mined = np.concatenate([nothing, *(one.mined for one in teachers)])
-    for number in range(config.rounds):
+    saved = None if checkpoint is None else checkpoint.read()
+    begun = 0
+    if saved is not None:
+        begun, (found, *state) = saved
+        mined = found.astype(np.uint8)
+        loop.restore(state)
+        report(f"goes on behind round {begun}/{config.rounds}")
+    for number in range(begun, config.rounds):
         drawn = [] if pool is None else pool.images(seed * 100 + number)
         stream = NegativeStream.join([*negatives, *drawn], seed * 100 + number)
         maker = makers[number * len(makers) // config.rounds]
@@ -308,6 +322,8 @@ def fit(
             mined = np.concatenate([mined, windows])
             message += f", highest of the negatives {highest[0]:.1f}"
         report(message)
+        if checkpoint is not None:
+            checkpoint.write(number + 1, [mined.astype(np.float32), *loop.state()])
     model.set_weights(loop.average.weights)
     return Fitted(network, model, mined)
 

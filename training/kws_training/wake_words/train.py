@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,12 +17,13 @@ from kws.frontend import WORDS
 from kws.metadata import WAKE_WORDS, DetectorDefaults, OperatingPoint
 from kws.modelfile import ModelFile, pack
 
+from ..cache import cache_folder
 from ..data.attribution import attribution
 from ..data.dataset import Skipped
 from ..fitting.loop import set_seed
 from ..networks.convert import convert
 from ..networks.streaming import step_model
-from ..networks.word_base import read_base
+from ..networks.word_base import Base, read_base
 from ..publishing import publish_converted
 from ..spreading.workers import ALONE, Workers
 from ..tracking import Track, untracked
@@ -29,7 +32,7 @@ from .calibration import calibration_streams
 from .curve import learning_curve
 from .data import WakeWordData, WakeWordSources, prepare
 from .defaults import REFRACTORY, SMOOTHING, STATED_RATES, STRIDE, WakeWordOptions
-from .ensemble import WakeWordTraining, fit_ensemble
+from .ensemble import Checkpoints, WakeWordTraining, fit_ensemble
 from .negatives import vary_negatives
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
@@ -43,6 +46,8 @@ from .windows import AUGMENTATION, NOISIER
 LONGEST_PHRASE = (0.6, 2.2)
 #: Hours that are drawn from shards to state false accepts on, at most.
 TEST_HOURS = 30.0
+#: Part of the checkpoints' key. It goes up when the same data and options give other networks.
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def train(
     workers: Workers = ALONE,
     track: Track = untracked,
 ) -> TrainedWakeWords:
-    """Train a model of wake words.
+    """Train a model of wake words; one that was interrupted goes on behind its last round.
 
     Parameters
     ----------
@@ -99,7 +104,8 @@ def train(
     training = WakeWordTraining.of(base, data, options, track)
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = with_rare_voices(base, data, options.seed) if options.rare_voices else data.phrases()
-    ensemble = fit_ensemble(training, phrases, options.ensemble)
+    checkpoints = _checkpoints(base, data, options)
+    ensemble = fit_ensemble(training, phrases, options.ensemble, checkpoints)
     provenance = {
         "word_base_sha256": base.digest,
         "options": asdict(options),
@@ -133,7 +139,15 @@ def train(
     chosen = thresholds[options.false_accepts_per_hour]
     detector = replace(model.metadata.detector, thresholds=chosen)
     metadata = replace(model.metadata, operating_points=points, detector=detector)
+    checkpoints.remove()
     return TrainedWakeWords(pack(model.network, metadata), points, tuple(data.skipped))
+
+
+def _checkpoints(base: Base, data: WakeWordData, options: WakeWordOptions) -> Checkpoints:
+    """Return the checkpoints of the same training, whether it was begun before or not."""
+    said = [VERSION, base.digest, data.sha256, data.keywords, data.engines, asdict(options)]
+    key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
+    return Checkpoints(cache_folder("wake_words"), key)
 
 
 def _provenance(data: WakeWordData, recipe: WakeWordRecipe) -> dict[str, Any]:

@@ -1,0 +1,268 @@
+"""Which command each step runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kws.enrolment.enroll import FEWEST, MOST
+from kws.modelfile import read_model
+
+from .project import ALIKE, HELD, JUDGE, LEARN, MACHINE, OTHER, Project, ProjectError
+
+#: Times that text to speech says the phrase for people to hear, and as often what sounds like it.
+HEARD = 12
+#: Forms of `kws export` that the studio offers, with what each is for.
+FORMS = {
+    "web": "a page in a browser (WebAssembly)",
+    "c": "a microcontroller (C99)",
+    "esphome": "ESPHome's micro_wake_word",
+    "binary": "one program for Linux, without Python",
+    "library": "an app: a C library",
+    "onnx": "onnxruntime, in any language",
+}
+#: Noise under recordings that a sweep tries, in decibels below them.
+SNRS = "clean,20,10,0"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A command that a step runs.
+
+    Attributes
+    ----------
+    kind, title, arguments, makes
+        As of `kws_studio.jobs.Job`.
+    about : str
+        What will happen, in a sentence.
+    """
+
+    kind: str
+    title: str
+    arguments: tuple[str, ...]
+    about: str
+    makes: str = ""
+
+
+def plan(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    """Return the command of a step.
+
+    Parameters
+    ----------
+    project : Project
+        What it is about.
+    kind : str
+        hear, quick, good, best, judge, sweep, export or push.
+    values : mapping of str to Any
+        What the page says besides: ``model``, ``form``, ``steps``, ``repository``.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ProjectError
+        If something is missing, or a value cannot be used; says what to do.
+    """
+    makers = {
+        "hear": _hear,
+        "quick": _quick,
+        "good": _train,
+        "best": _train,
+        "judge": _judge,
+        "sweep": _judge,
+        "export": _export,
+        "push": _push,
+    }
+    if kind not in makers:
+        raise ProjectError(f"no step {kind!r:.40}")
+    return makers[kind](project, kind, values)
+
+
+def _hear(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    phrase, language = project.phrase, project.settings().language
+    count = _whole(values, "count", HEARD, 4, 2000)
+    arguments = ["synthesize", phrase, "--output", f"synthesized/{phrase}"]
+    arguments += ["--count", str(count), "--negatives", str(count), "--language", language]
+    return Plan(
+        kind,
+        f"machines say {phrase!r}",
+        (*arguments, "--json"),
+        f"{count} machine voices say the phrase, and {count} say what sounds like it",
+        f"synthesized/{phrase}",
+    )
+
+
+def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    phrase = project.phrase
+    there = len(project.recordings(LEARN))
+    if there < FEWEST:
+        raise ProjectError(
+            f"{there} recordings, {FEWEST} are needed: record {FEWEST - there} more in Say it"
+        )
+    if there > MOST:
+        raise ProjectError(f"{there} recordings, at most {MOST}: Good makes a better model of them")
+    output = _output(project, kind)
+    arguments = ["enroll", "--positives", f"recordings/{phrase}", "--label", phrase]
+    if project.recordings(OTHER):
+        arguments += ["--ambient", "other_speech/learn"]
+    return Plan(
+        kind,
+        f"a quick wake word of {there} recordings",
+        (*arguments, "--output", output, "--json"),
+        "seconds; knows the voices that were recorded",
+        output,
+    )
+
+
+def _train(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    phrase, settings = project.phrase, project.settings()
+    negatives = [name for name in (OTHER, ALIKE) if project.recordings(name)]
+    if not negatives:
+        raise ProjectError(
+            "no speech without the phrase: add some in Say it (the radio, a podcast, your room: "
+            "the more hours, the better), or hear the machines first: they say what sounds like it"
+        )
+    ensemble = 1 if kind == "good" else 2
+    output = _output(project, kind)
+    arguments = ["train", "--wake-word", phrase]
+    if project.recordings(LEARN):
+        arguments += ["--positives", f"recordings/{phrase}"]
+    arguments += ["--negatives", *(project.shown(project.shelf(name)) for name in negatives)]
+    steps = _whole(values, "steps", 1000, 10, 20_000)
+    synthesized = _whole(values, "synthesize", 300, 0, 10_000)
+    arguments += ["--steps", str(steps), "--synthesize", str(synthesized)]
+    arguments += ["--ensemble", str(ensemble), "--language", settings.language]
+    if values.get("base"):
+        arguments += ["--base", _base(project, str(values["base"]))]
+    return Plan(
+        kind,
+        f"a {kind} wake word",
+        (*arguments, "--output", output, "--json"),
+        "minutes; knows voices that it never heard"
+        if kind == "good"
+        else "three times as long as Good, and misses fewer",
+        output,
+    )
+
+
+def _base(project: Project, name: str) -> str:
+    """Return a word base of the user's own, which lies in the project."""
+    path = project.root / name
+    if not path.is_file() or not path.resolve().is_relative_to(project.root):
+        raise ProjectError(f"no word base {name!r:.100} in the project")
+    return project.shown(path)
+
+
+def _judge(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    model = _model(project, values)
+    positives, seen = _positives(project)
+    shelf = JUDGE if project.recordings(JUDGE) else ALIKE
+    if not project.recordings(shelf):
+        raise ProjectError(
+            "nothing without the phrase to judge by: add speech in Say it, or hear the machines "
+            "first: they say what sounds like it"
+        )
+    negatives = project.shown(project.shelf(shelf))
+    arguments = ["evaluate" if kind == "judge" else "sweep", model]
+    arguments += ["--positives", *positives, "--negatives", negatives]
+    if kind == "sweep":
+        arguments += ["--snr", SNRS]
+    else:
+        arguments += ["--by-kind", "--group-by", "voice"]
+    what = "in noise" if kind == "sweep" else ""
+    return Plan(
+        kind,
+        f"how good {Path(model).stem} is {what}".strip(),
+        (*arguments, "--json"),
+        f"judged on {seen}, and on {_shelf_name(shelf)}",
+    )
+
+
+def _positives(project: Project) -> tuple[list[str], str]:
+    """Return the folders that judge, and what they are."""
+    phrase = project.phrase
+    if project.recordings(HELD):
+        return [f"held_back/{phrase}"], "recordings that were held back"
+    if project.recordings(MACHINE):
+        return [f"synthesized/{phrase}/positives"], "machine voices, as no recording was held back"
+    if project.recordings(LEARN):
+        return (
+            [f"recordings/{phrase}"],
+            "the very recordings that it learned from, so that it looks better than it is: hold "
+            "some back",
+        )
+    raise ProjectError("no recordings of the phrase: record some in Say it")
+
+
+def _shelf_name(shelf: str) -> str:
+    if shelf == JUDGE:
+        return "speech that was kept apart"
+    return "what machines say that sounds like it, which is harder than ordinary speech"
+
+
+def _export(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    model, form = _model(project, values), str(values.get("form", ""))
+    if form not in FORMS:
+        raise ProjectError(f"no form {form!r:.40}: there are {', '.join(FORMS)}")
+    name = Path(model).stem
+    output = f"exports/{name}/{form}"
+    if form in ("binary", "onnx"):
+        output += {"binary": f"/{name}", "onnx": f"/{name}.onnx"}[form]
+    arguments = ["export", model, "--to", form, "--output", output]
+    if form == "onnx":
+        arguments.append("--with-front-end")
+    return Plan(kind, f"{name} for {FORMS[form]}", (*arguments, "--json"), FORMS[form], output)
+
+
+def _push(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    settings = project.settings()
+    repository = str(values.get("repository", ""))
+    if repository.count("/") != 1 or repository.startswith("-"):
+        raise ProjectError(f"{repository!r:.100}: give ORG/NAME, as huggingface.co shows it")
+    model = _model(project, values)
+    arguments = ["push", model, repository, "--language", settings.language]
+    arguments += ["--license", str(values.get("license") or "apache-2.0")]
+    if values.get("private", True):
+        arguments.append("--private")
+    return Plan(
+        kind,
+        f"{Path(model).stem} to the Hub",
+        (*arguments, "--json"),
+        "puts the model and its card on the Hugging Face Hub",
+    )
+
+
+def is_enrolled(path: Path) -> bool:
+    """Tell whether a model was enrolled, so that it cannot be exported.
+
+    Parameters
+    ----------
+    path : Path
+        A model file.
+    """
+    return read_model(path).metadata.enrolled
+
+
+def _model(project: Project, values: Mapping[str, Any]) -> str:
+    return project.shown(project.model(str(values.get("model", ""))))
+
+
+def _output(project: Project, kind: str) -> str:
+    """Return the next free name of a model."""
+    stem = "_".join(project.phrase.lower().split())
+    (project.root / "models").mkdir(exist_ok=True)
+    number = 1
+    while (project.root / "models" / f"{stem}_{kind}_{number}.tflite").exists():
+        number += 1
+    return f"models/{stem}_{kind}_{number}.tflite"
+
+
+def _whole(values: Mapping[str, Any], name: str, usual: int, least: int, most: int) -> int:
+    value = values.get(name, usual)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ProjectError(f"{name} {value!r:.40}: give a whole number from {least} to {most}")
+    return value
