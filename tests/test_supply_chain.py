@@ -115,7 +115,7 @@ def test_no_other_module_downloads() -> None:
     pattern = re.compile(r"^\s*(import|from) (requests|urllib\.request|httpx|http\.client)\b", re.M)
     found = {
         str(path.relative_to(ROOT))
-        for folder in ("kws", "training", "deploy")
+        for folder in ("kws", "training", "deploy", "studio")
         for path in (ROOT / folder).rglob("*.py")
         if pattern.search(path.read_text())
     }

@@ -1,0 +1,86 @@
+"""Which command each step runs: one that `kws` takes."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kws.cli.main import find_verbs
+from kws_studio.plans import FORMS, plan
+from kws_studio.project import Project, ProjectError
+
+
+def put(project: Project, shelf: str, count: int) -> None:
+    project.shelf(shelf).mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (project.shelf(shelf) / f"{number}.wav").write_bytes(b"x")
+
+
+def understood(arguments: tuple[str, ...]) -> argparse.Namespace:
+    pytest.importorskip("keras", reason="the training side is not installed")
+    (verb,) = [verb for verb in find_verbs(None) if verb.name == arguments[0]]
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    verb.configure(parser)
+    return parser.parse_args(arguments[1:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("hear", {}),
+        ("quick", {}),
+        ("good", {"steps": 50, "synthesize": 0}),
+        ("best", {}),
+        ("judge", {"model": "m"}),
+        ("sweep", {"model": "m.tflite"}),
+        *(("export", {"model": "m", "form": form}) for form in FORMS),
+        ("push", {"model": "m", "repository": "anna/lumos"}),
+    ],
+)
+def test_every_step_is_a_command_that_kws_takes(
+    project: Project, kind: str, values: dict[str, Any]
+) -> None:
+    put(project, "learn", 3)
+    put(project, "other", 1)
+    put(project, "judge", 1)
+    (project.root / "models").mkdir()
+    (project.root / "models" / "m.tflite").write_bytes(b"x")
+    found = plan(project, kind, values)
+    understood(found.arguments)
+    assert not [one for one in found.arguments if one.startswith("/") or ".." in one]
+
+
+def test_what_is_missing_is_said(project: Project) -> None:
+    with pytest.raises(ProjectError, match="record 3 more"):
+        plan(project, "quick", {})
+    with pytest.raises(ProjectError, match="no speech without the phrase"):
+        plan(project, "good", {})
+    with pytest.raises(ProjectError, match="no step"):
+        plan(project, "rm", {})
+    put(project, "other", 1)
+    for values in ({"steps": 1}, {"steps": "9"}, {"steps": True}, {"base": "../../etc/passwd"}):
+        with pytest.raises(ProjectError):
+            plan(project, "good", values)
+    for model in ("../../x", "--output", ""):
+        with pytest.raises(ProjectError, match="no model"):
+            plan(project, "export", {"model": model, "form": "c"})
+
+
+def test_recordings_that_were_held_back_judge_first(project: Project) -> None:
+    (project.root / "models").mkdir()
+    (project.root / "models" / "m.tflite").write_bytes(b"x")
+    put(project, "learn", 3)
+    put(project, "judge", 1)
+    assert "it learned from" in plan(project, "judge", {"model": "m"}).about
+    put(project, "held", 1)
+    found = plan(project, "judge", {"model": "m"})
+    assert "held_back/computer" in found.arguments
+    assert "recordings/computer" not in found.arguments
+
+
+def test_no_model_is_written_over(project: Project, tmp_path: Path) -> None:
+    put(project, "learn", 3)
+    first = plan(project, "quick", {}).makes
+    (project.root / first).write_bytes(b"x")
+    assert plan(project, "quick", {}).makes != first
