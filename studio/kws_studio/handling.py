@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .workspace import Workspace
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 T = TypeVar("T")
-#: Under which the guard leaves the project of a request.
-WORKSPACE = "kws_workspace"
+#: In which the guard leaves the project of a request: each is answered in a context of its own.
+WORKSPACE: ContextVar[Workspace] = ContextVar("kws_workspace")
 
 
 class Handlers:
@@ -41,8 +42,7 @@ class Handlers:
         request : aiohttp.web.Request
             The request.
         """
-        found: Workspace = request[WORKSPACE]
-        return found
+        return WORKSPACE.get()
 
     async def aside(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do slow work beside the event loop.

@@ -10,7 +10,7 @@ from kws.audio import read_recording
 from kws.errors import AudioError
 
 from .curve import read_curve
-from .handling import WORKSPACE, Handlers
+from .handling import Handlers
 from .jobs import Job, JobError
 from .plans import FORMS, plan
 from .progress import tell
@@ -88,7 +88,7 @@ class JobHandlers(Handlers):
         return answer(_row(workspace, job), 201)
 
     async def _job(self, request: web.Request) -> web.Response:
-        workspace, job = request[WORKSPACE], self._found(request)
+        workspace, job = self.workspace(request), self._found(request)
         values = _row(workspace, job)
         values["log"] = workspace.jobs.log(job.number)
         values["result"] = workspace.jobs.output(job.number) if job.state == "done" else None

@@ -112,7 +112,7 @@ class StudioServer:
         if not open_to_all and not self._access.allows(request.cookies.get(self._access.cookie)):
             return self._finish(_asks_for_token(request))
         visitor, workspace = await self._workspace(request)
-        request[WORKSPACE] = workspace
+        WORKSPACE.set(workspace)
         response: web.StreamResponse
         try:
             response = await handler(request)
@@ -172,7 +172,7 @@ class StudioServer:
 
     async def _state(self, request: web.Request) -> web.Response:
         """Return all that the page shows first."""
-        workspace: Workspace = request[WORKSPACE]
+        workspace = WORKSPACE.get()
 
         def state() -> dict[str, object]:
             return {

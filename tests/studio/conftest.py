@@ -107,9 +107,12 @@ def studio(
         thread.start()
 
         async def start() -> tuple[Any, int]:
-            runner = web.AppRunner(server.application(), access_log=None, auto_decompress=False)
+            application = server.application()
+            runner = web.AppRunner(
+                application, access_log=None, auto_decompress=False, shutdown_timeout=1.0
+            )
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0)
+            site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             return runner, runner.addresses[0][1]
 
