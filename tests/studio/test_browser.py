@@ -1,4 +1,4 @@
-"""The newcomer's way in Chromium, whose microphone plays recordings: from nothing to a wake word."""
+"""The newcomer's way in Chromium, whose microphone plays recordings of a phrase."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def test_from_nothing_to_a_wake_word_that_fires(page: Any, address: str, tmp_pat
     page.fill("#phrase", "computer")
     click("#phrase-next")
     click("#record-five")
-    page.wait_for_function(
-        "document.getElementById('say-big').textContent.startsWith('5 recordings')", timeout=120_000
-    )
+    page.wait_for_selector("#say-big:has-text('5 recordings')", timeout=120_000)
     page.reload()  # in the middle: nothing is lost
     page.wait_for_selector("#make-quick:visible")
     click("#make-quick")
