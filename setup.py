@@ -1,4 +1,4 @@
-"""``KWS_DEVICE=1 pip install .`` leaves out the training and deploy sides: 1.9 MB, not 4.1.
+"""``KWS_DEVICE=1 pip install .`` takes the device side alone: 1.9 MB, not 4.1.
 
 A wheel holds a software bill of materials (PEP 770): what is in it and what it needs. All else is
 in pyproject.toml, which has no word for a choice at build time.

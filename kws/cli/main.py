@@ -43,7 +43,7 @@ DEVICE_VERBS = {
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the three sides of the command line.
+    """One of the four sides of the command line.
 
     Attributes
     ----------

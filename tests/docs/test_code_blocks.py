@@ -35,6 +35,7 @@ NOT_RUN = {
     "kws listen": ("needs a microphone", "tests/kws/test_microphone.py"),
     "KWS_MQTT_USERNAME=": ("needs a broker", "tests/kws/reactions/test_mqtt.py"),
     "kws serve": ("serves for ever", "tests/kws/serving/test_wyoming.py"),
+    "kws studio --data": ("serves for ever", "tests/studio/test_browser.py"),
     "curl ": ("needs a server", "tests/kws/serving/test_http.py"),
     "podman ": ("needs a registry of containers", "tests/test_service.py"),
     "kws review kept": ("asks a person", "tests/docs/test_keep.py"),

@@ -12,9 +12,9 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("kws/*/*.md")]
 )
 #: Folders whose files pages name by their path.
-FOLDERS = "kws|training|deploy|benchmarks|examples|docs|tests|demo|scripts"
+FOLDERS = "kws|training|deploy|studio|benchmarks|examples|docs|tests|demo|scripts"
 #: Packages, and where their sources are.
-SOURCES = {"kws": ".", "kws_training": "training", "kws_deploy": "deploy"}
+SOURCES = {"kws": ".", "kws_training": "training", "kws_deploy": "deploy", "kws_studio": "studio"}
 
 
 def name(page):

@@ -179,6 +179,9 @@ def test_judging_counts_by_hand():
     assert figures["recordings"] == 4
     assert len(figures["operating_points"]) == 8
     assert set(figures["latency_after_word_end"]) == {"median", "p95"}
+    (drawn,) = [one for one in figures["curves"] if one["keyword"] == a.keyword]
+    assert drawn == a.curve.to_dict(a.keyword)
+    assert drawn["misses"] == a.curve.misses.tolist()
     # the curve agrees with the points
     at = np.searchsorted(-a.curve.thresholds, -half.threshold)
     assert (a.curve.false_accepts[at], a.curve.misses[at]) == (1, 1)

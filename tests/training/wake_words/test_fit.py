@@ -7,10 +7,12 @@ from kws.frontend import WORDS
 from kws_training.augmentation.microphones import MicrophoneProfiles
 from kws_training.augmentation.noise import NoisyWindowMaker
 from kws_training.augmentation.spectra import WindowMaker
+from kws_training.data.checkpoint import Checkpoint
 from kws_training.data.images import CLIP_FRAMES
 from kws_training.fitting.loop import set_seed
 from kws_training.networks.streaming import step_model
 from kws_training.networks.word_base import read_base
+from kws_training.tracking import untracked
 from kws_training.wake_words.defaults import STRIDE
 from kws_training.wake_words.fit import (
     FitConfig,
@@ -150,3 +152,53 @@ def test_a_phrase_is_learned(network, word_images, noise_bank):
     tops = [high[round(n * columns) : round((n + 1) * columns)].max() for n in range(len(new))]
     wrong = [low[round(n * columns) : round((n + 1) * columns)].max() for n in range(len(rest))]
     assert np.mean(np.array(tops)[:, None] > np.array(wrong)) > 0.7
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_behind_its_last_round(tiny_base, word_images, noise_bank, tmp_path):
+    """It gives the weights of one that was never interrupted, whatever the new one begins with."""
+    rise = word_images.images[word_images.words == "rise"]
+    others = word_images.images[word_images.words != "rise"][:20]
+    spoken = [one for image in rise[:8] if (one := find_phrase(image, {})) is not None]
+
+    def interrupt(curve, step, value):
+        if step == 3:  # in the second round
+            raise KeyboardInterrupt
+
+    def weights(seed, checkpoint, told, track=untracked):
+        set_seed(seed)
+        network = WakeNetwork(read_base(tiny_base).network(), 1, SHAPE)
+        window = wake_window(network, WORDS.bands)
+        maker = WakeWindowMaker(
+            WindowMaker(noise_bank, WORDS.floor, WORDS.ceiling, AUGMENTATION),
+            PhraseSet.of([(0, spoken, 1.0)]),
+            None,
+            window,
+            SHARES,
+            None,
+            WakeWordRecipe(),
+        )
+        recipe = FitConfig(steps=6, rounds=2, averaging=0.9)
+        fitted = fit(
+            network,
+            [maker],
+            window,
+            list(others),
+            recipe,
+            0,
+            told.append,
+            track=track,
+            checkpoint=checkpoint,
+        )
+        return fitted.model.get_weights()
+
+    whole = weights(1, None, [])
+    checkpoint, told = Checkpoint(tmp_path / "a.npz"), []
+    with pytest.raises(KeyboardInterrupt):
+        weights(1, checkpoint, told, interrupt)
+    assert len(told) == 1
+    again = weights(2, checkpoint, told)
+    assert told[1] == "goes on behind round 1/2"
+    assert len(told) == 3
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
