@@ -63,7 +63,10 @@ class JobHandlers(Handlers):
         """Say what a step would do, before anybody starts it."""
         values = dict(request.query)
         project = self.workspace(request).project
-        found = await self.aside(plan, project, request.match_info["kind"], values)
+        try:
+            found = await self.aside(plan, project, request.match_info["kind"], values)
+        except ProjectError as error:  # an answer, not a fault: the page says what is missing
+            return answer({"missing": str(error)})
         job = Job(0, found.kind, found.title, found.arguments)
         return answer({"title": found.title, "about": found.about, "command": job.command})
 

@@ -85,6 +85,7 @@ def plan(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
 def _hear(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase, language = project.phrase, project.settings().language
     count = _whole(values, "count", HEARD, 4, 2000)
+    (project.root / "synthesized").mkdir(exist_ok=True)  # synthesize makes one folder, not two
     arguments = ["synthesize", phrase, "--output", f"synthesized/{phrase}"]
     arguments += ["--count", str(count), "--negatives", str(count), "--language", language]
     return Plan(
@@ -210,6 +211,7 @@ def _export(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         raise ProjectError(f"no form {form!r:.40}: there are {', '.join(FORMS)}")
     name = Path(model).stem
     output = f"exports/{name}/{form}"
+    (project.root / "exports" / name).mkdir(parents=True, exist_ok=True)
     if form in ("binary", "onnx"):
         output += {"binary": f"/{name}", "onnx": f"/{name}.onnx"}[form]
     arguments = ["export", model, "--to", form, "--output", output]

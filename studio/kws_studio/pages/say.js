@@ -221,6 +221,7 @@ export function startSay() {
   });
   onPress(at("hear"), async () => {
     const plan = await ask("/api/plan/hear");
+    if (plan.missing) throw new Error(plan.missing);
     showCommand(at("hear-command"), plan.command);
     at("alike-words").textContent = `${plan.about}: some seconds …`;
     const job = await startJob("hear");

@@ -9,6 +9,7 @@ const WAYS = [
 /** Of these kinds a model comes out. */
 const MODELS = ["quick", "good", "best"];
 const seen = new Map();
+let planned = "";
 
 function details(kind) {
   if (kind === "quick") return {};
@@ -27,6 +28,7 @@ function way([kind, title, about]) {
   box.plan = async () => {
     try {
       const plan = await ask(`/api/plan/${kind}`);
+      if (plan.missing) throw new Error(plan.missing);
       command.textContent = plan.command;
       command.hidden = false;
       why.textContent = "";
@@ -103,10 +105,13 @@ export function startTrain() {
         }
       }
     }
-    const there = [...at("jobs").children];
-    if (rows.length !== there.length || rows.some((row, n) => row !== there[n])) {
+    const lines = [...at("jobs").children];
+    if (rows.length !== lines.length || rows.some((row, n) => row !== lines[n])) {
       at("jobs").replaceChildren(...rows);
     }
-    if (!at("train").hidden && state.project.phrase) planAll();
+    // what could be started depends on what is there, not on how far a command is
+    const there = JSON.stringify([state.project.counts, state.models.length]);
+    if (there !== planned && !at("train").hidden && state.project.phrase) planAll();
+    planned = there;
   });
 }
