@@ -196,10 +196,11 @@ def test_questions_that_make_no_sense_get_one_line(client: Client) -> None:
         ("GET", "/api/jobs/x", None),
         ("GET", "/api/curve/99", None),
         ("GET", "/api/listen", None),
-        ("GET", "/api/plan/judge?model=x", None),
         ("POST", "/api/trim", {"shelf": "learn", "name": "x.wav", "start": "a", "end": 1}),
     ):
         status, _, content = client.ask(method, path, body)
         assert status == 400, path
         assert "\n" not in json.loads(content)["error"]
     assert client.ask("GET", "/nothing")[0] == 404
+    # what a step lacks is an answer
+    assert "\n" not in client.values("GET", "/api/plan/judge?model=x")["missing"]

@@ -6,6 +6,9 @@ const SVG = "http://www.w3.org/2000/svg";
 /** Of the drawing: its edges. */
 const LEFT = 50, RIGHT = 430, TOP = 10, BOTTOM = 215;
 
+/** Hours of speech without the phrase from which a rate is told for a whole day. */
+const ENOUGH = 0.5;
+
 let first = null;
 let second = null;
 
@@ -55,10 +58,14 @@ function meaning() {
   const point = first.points[Number(at("threshold").value)];
   const [low, high] = point.per_day_interval;
   const [least, most] = point.miss_rate_interval;
-  const text = `At ${point.threshold.toFixed(3)}: of 100 calls about ${Math.round(100 * point.miss_rate)} ` +
-    `are missed (${percent(least)} to ${percent(most)}, from ${point.recordings} recordings). If such ` +
-    `speech went on all day, it would fire by itself about ${Math.round(point.per_day)} times a day ` +
-    `(${Math.round(low)} to ${Math.round(high)}, from ${point.hours.toFixed(2)} h).`;
+  const day = point.hours < ENOUGH
+    ? `${point.false_accepts} false accepts in ${(60 * point.hours).toFixed(1)} min of speech without ` +
+      "the phrase: too little to say how often in a day. Add hours of it in Say it."
+    : "If such speech went on all day, it would fire by itself about " +
+      `${Math.round(point.per_day)} times a day (${Math.round(low)} to ${Math.round(high)}, from ` +
+      `${point.hours.toFixed(2)} h).`;
+  const text = `From ${point.threshold.toFixed(3)} up: of 100 calls about ${Math.round(100 * point.miss_rate)} ` +
+    `are missed (${percent(least)} to ${percent(most)}, from ${point.recordings} recordings). ${day}`;
   at("meaning").textContent = text;
   at("threshold").setAttribute("aria-valuetext", text);
   draw();

@@ -60,7 +60,7 @@ async function listenHere(stem) {
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
   const context = new AudioContext();
   const node = await createSpotterNode(context, {
-    onDetection: show, onScores: (values) => score(Math.max(...values)) });
+    onDetection: (found) => { score(found.score); show(found); } });
   await context.audioWorklet.addModule("/pages/capture-worklet.js");
   const meter = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
   meter.port.onmessage = ({ data }) => hearRoom(data);
@@ -137,7 +137,7 @@ function showModel() {
   at("try-threshold-shown").textContent = Number(threshold).toFixed(2);
   at("build-web").hidden = inPage() || found.enrolled;
   at("try-where").textContent = inPage()
-    ? "It runs as WebAssembly in this page: what is tried is what ships. The threshold is that of the file."
+    ? "It runs as WebAssembly in this page: what is tried is what ships. The threshold is that of the file, and of the scores only those of detections are drawn."
     : found.enrolled
       ? "It runs in Python on this machine, as it ships: what was enrolled is not exported to browsers."
       : "It runs in Python on this machine. Build it for this page to try what browsers and C get.";
