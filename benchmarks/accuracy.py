@@ -48,9 +48,9 @@ from kws_training.augmentation.snr import defined, definition
 from kws_training.cli.arguments import add_snr_reference
 from kws_training.cli.detection import SEED, noise_of
 from kws_training.data.unlabelled import find_recordings
+from kws_training.evaluation.blocks import FAINT
 from kws_training.evaluation.conditions import RATE, Condition
 from kws_training.evaluation.continuous import (
-    FAINT,
     StreamScores,
     hits,
     score_negatives,
