@@ -18,6 +18,7 @@ from ..errors import AudioError, KwsError
 from ..name_list import names
 from ..resample import HIGHEST_RATE, LOWEST_RATE
 from .catalog import Choice
+from .hosting import STOP_SECONDS, close_reason
 from .limits import NoPlaceError
 from .origins import OriginRules
 from .patience import patiently, stood_still
@@ -37,8 +38,6 @@ MOST_BODY = 200_000_000
 HEARTBEAT_SECONDS = 30.0
 #: Connections for each client that is served: a browser opens some beside that of the audio.
 CONNECTIONS_PER_CLIENT = 4
-#: Seconds that clients have to end when the server stops.
-STOP_SECONDS = 1.0
 #: What a client sends as a text to have the stream ended and its last detections.
 END = "end"
 
@@ -227,9 +226,7 @@ class HttpServer:
             except TimeoutError:
                 await socket.close(message=b"nothing came")
             except KwsError as error:
-                # a reason has 123 bytes at most, and no character that is cut
-                reason = str(error).encode("ascii", "backslashreplace")[:120]
-                await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=reason)
+                await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=close_reason(error))
             except OSError:  # it has gone
                 pass
             finally:

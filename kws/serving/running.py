@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,8 @@ from .addresses import Address
 from .announcing import announced
 from .catalog import Catalog
 from .events import HEADER_BYTES
-from .http_server import STOP_SECONDS, HttpServer
+from .hosting import quiet_runner, stop_signals
+from .http_server import HttpServer
 from .limits import Limits
 from .origins import OriginRules
 from .service import Service
@@ -89,7 +88,7 @@ async def serve(config: ServerConfig) -> None:
         # one thread: models are read one after the other, and memory does not grow with threads
         loader = stack.enter_context(ThreadPoolExecutor(1, "kws models"))
         service = Service(catalog, config.limits, loader)
-        with _stop_signals(stopped):
+        with stop_signals(stopped):
             if config.uri is not None:
                 wyoming = WyomingServer(service)
                 address = await stack.enter_async_context(_listening(config.uri, wyoming))
@@ -116,20 +115,6 @@ def _say(address: Address, words: str) -> None:
     if not address.is_local:
         note(f"kws: {address} can be reached from other machines, and asks for no password")
     note(f"listening on {address} for {words or 'no model yet'}; Ctrl-C stops")
-
-
-@contextlib.contextmanager
-def _stop_signals(stopped: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the servers in place of the process."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, stopped.set)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
@@ -159,19 +144,7 @@ async def _listening(address: Address, wyoming: WyomingServer) -> AsyncIterator[
 @contextlib.asynccontextmanager
 async def _serving(address: Address, http: HttpServer, limits: Limits) -> AsyncIterator[Address]:
     """Listen with an HTTP server; gives the address with the port that it has."""
-    from aiohttp import web
-
-    silent = logging.Logger("kws")  # what a client does wrong is said to the client
-    silent.addHandler(logging.NullHandler())
-    runner = web.AppRunner(
-        http.application(),
-        handle_signals=False,
-        access_log=None,
-        logger=silent,
-        shutdown_timeout=STOP_SECONDS,
-        keepalive_timeout=limits.idle_seconds,
-        auto_decompress=False,  # a recording is no longer than it came: a bomb can be in it
-    )
+    runner = quiet_runner(http.application(), keepalive_timeout=limits.idle_seconds)
     await runner.setup()
     protocols = runner.server
     assert protocols is not None, "it has been set up"

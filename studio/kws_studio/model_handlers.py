@@ -13,6 +13,7 @@ from kws.errors import KwsError
 from kws.metadata import DetectorDefaults
 from kws.modelfile import read_model
 from kws.resample import HIGHEST_RATE, LOWEST_RATE
+from kws.serving.hosting import close_reason
 from kws.serving.samples import SampleFormat, SampleStream
 
 from .handling import Handlers
@@ -84,8 +85,7 @@ class ModelHandlers(Handlers):
         except TimeoutError:
             await socket.close(message=b"nothing came")
         except KwsError as error:
-            reason = str(error).encode("ascii", "backslashreplace")[:120]
-            await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=reason)
+            await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=close_reason(error))
         except OSError:  # it has gone
             pass
         return socket

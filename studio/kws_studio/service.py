@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from kws.console import note
 from kws.errors import KwsError
 from kws.serving.addresses import Address
+from kws.serving.hosting import quiet_runner, stop_signals
 from kws.serving.origins import OriginRules
 
 from .access import Access, new_token
@@ -26,8 +25,6 @@ from .workspace import Workspaces
 
 #: Threads for slow work: more would only wait for each other.
 THREADS = 4
-#: Seconds that requests have to end when the studio stops.
-STOP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ async def serve(config: StudioConfig) -> None:
         scheme = "https" if tls else "http"
         found = [] if config.address.is_local else _addresses(config.address.host, scheme, port)
         server = StudioServer(workspaces, access, threads, found if asks else [])
-        stack.enter_context(_stop_signals(stopped))
+        stack.enter_context(stop_signals(stopped))
         async with _running(server, listening, tls), _ticking(workspaces, threads):
             shown = (
                 f"[{config.address.host}]" if ":" in config.address.host else config.address.host
@@ -157,16 +154,7 @@ async def _running(
 ) -> AsyncIterator[None]:
     from aiohttp import web
 
-    silent = logging.Logger("kws")  # what a page does wrong is said to the page
-    silent.addHandler(logging.NullHandler())
-    runner = web.AppRunner(
-        server.application(),
-        handle_signals=False,
-        access_log=None,
-        logger=silent,
-        shutdown_timeout=STOP_SECONDS,
-        auto_decompress=False,  # a recording is no longer than it came: a bomb can be in it
-    )
+    runner = quiet_runner(server.application())
     await runner.setup()
     try:
         site = web.SockSite(runner, listening, ssl_context=tls)
@@ -196,17 +184,3 @@ async def _ticking(workspaces: Workspaces, threads: Any) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-@contextlib.contextmanager
-def _stop_signals(stopped: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the studio in place of the process."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, stopped.set)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -75,6 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     import segno  # noqa: F401
 
     from kws.serving.addresses import Address
+    from kws.serving.stderr import waitless_stderr
 
     from ..service import StudioConfig, serve
 
@@ -82,7 +83,8 @@ def _run(options: argparse.Namespace) -> int:
         raise KwsError(f"--host {options.host!r:.40}: give a number or a name of this machine")
     address = Address("http", options.host, options.port)
     note(f"project: {options.data}")
-    asyncio.run(serve(StudioConfig(options.data, address, options.certificate, options.key)))
+    with waitless_stderr():  # of the terminal that started it, perhaps nobody reads
+        asyncio.run(serve(StudioConfig(options.data, address, options.certificate, options.key)))
     return 0
 
 
