@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,9 @@ from kws.grammar.reading import read_grammar
 from kws.grammar.recognition import RecognitionConfig
 from kws.packaged import PHONEMES, find_model
 from kws.phoneme_stream import PhonemeStream
+from kws.phonemes.symbols import VOICE_INDEX
 from kws.phonemes.viterbi import UtteranceDecoder, relative
+from kws.posteriors import sigmoid
 from kws_training.data.clips import to_int16
 from kws_training.synthesis.casting import cast
 from kws_training.synthesis.engines import chosen
@@ -141,7 +143,7 @@ def scores(one: CompiledGrammar, heard: list[Said], blank: float, outside: float
         if path is None or parse is None:
             continue
         hearing = Hearing(len(said.logits))
-        hearing.push(heard_frames(said.logits))
+        hearing.push(heard_frames(said.logits, sigmoid(said.logits[:, VOICE_INDEX])))
         heard_well = float(hearing.scores(path).mean())
         worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
         right = said.slots is not None and parse.slots == said.slots
@@ -186,12 +188,11 @@ def choose(options: argparse.Namespace) -> int:
             f"worst {share}: centre {centre:.2f} keeps {above(joined['right'], centre):.1%} of the "
             f"right, {above(joined['wrong'], centre):.1%} of the wrong"
         )
-    config = RecognitionConfig()
     for most in HEARD:
+        config = replace(RecognitionConfig(), heard_most=most)
         shares = []
         for name, some in groups.items():
-            needed = [min(most, config.heard + config.heard_length / one.phonemes) for one in some]
-            ahead = np.array([one.heard for one in some]) - np.array(needed)
+            ahead = np.array([one.heard - config.heard_centre(one.phonemes) for one in some])
             shares.append(f"{above(ahead, 0.0):.1%} of {len(some)} {name}")
         print(f"heard_most {most}: keeps {', '.join(shares)}")
     return 0

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Float32
+from ..arrays import Float32, grown
 from ..phonemes.symbols import OUTPUTS, VOICE_INDEX
 from ..phonemes.viterbi import LOWEST, Path, relative
-from ..posteriors import sigmoid
 
 
-def heard_frames(logits: Float32) -> Float32:
+def heard_frames(logits: Float32, voices: Float32) -> Float32:
     """Return what is compared, of each frame.
 
     Parameters
     ----------
     logits : float32 (frames, outputs)
         What a phoneme network gives, in the order of `kws.phonemes.symbols.OUTPUTS`.
+    voices : float32 (frames,)
+        The probability that somebody speaks.
 
     Returns
     -------
@@ -32,7 +33,7 @@ def heard_frames(logits: Float32) -> Float32:
     """
     heard = np.empty_like(logits)
     heard[:, :VOICE_INDEX] = relative(logits)
-    voices = np.maximum(sigmoid(logits[:, VOICE_INDEX]), np.float32(np.exp(LOWEST)))
+    voices = np.maximum(voices, np.float32(np.exp(LOWEST)))
     # a number that is none is no voice
     heard[:, VOICE_INDEX] = np.fmax(np.log(voices), np.float32(LOWEST))
     return heard
@@ -65,11 +66,7 @@ class Hearing:
             As `heard_frames` gives them, no more in all than an utterance may have.
         """
         wanted = self._count + len(frames)
-        if wanted > len(self._frames):
-            size = min(self._longest, max(wanted, 2 * len(self._frames), 64))
-            grown = np.empty((size, len(OUTPUTS)), np.float32)
-            grown[: self._count] = self._frames[: self._count]
-            self._frames = grown
+        self._frames = grown(self._frames, self._count, wanted, self._longest)
         self._frames[self._count : wanted] = frames
         self._count = wanted
 

@@ -93,6 +93,16 @@ class RecognitionConfig:
     threshold: float = 0.5
     delay: float = 0.1
 
+    def heard_centre(self, phonemes: int) -> float:
+        """Return the centre of how well an order of so many phonemes has to be heard.
+
+        Parameters
+        ----------
+        phonemes : int
+            One at least.
+        """
+        return min(self.heard_most, self.heard + self.heard_length / phonemes)
+
 
 @dataclass(frozen=True)
 class RecognizedWord:
@@ -200,7 +210,8 @@ class UtteranceRecognizer:
         found = []
         voices = sigmoid(logits[:, VOICE_INDEX])
         blanks = logits[:, :VOICE_INDEX].argmax(axis=1) == BLANK_INDEX
-        for frame, voice, blank in zip(heard_frames(logits), voices, blanks, strict=True):
+        heard = heard_frames(logits, voices)
+        for frame, voice, blank in zip(heard, voices, blanks, strict=True):
             self._silent = self._silent + 1 if blank else 0
             frames = self._gate.push(frame, float(voice))
             if frames is not None:
@@ -261,9 +272,8 @@ class UtteranceRecognizer:
         config, count = self._config, len(path.labels)
         worst = min(float(path.scores[word.first : word.end].mean()) for word in parse.words)
         said = min(path.score / count, config.worst * worst)
-        needed = min(config.heard_most, config.heard + config.heard_length / count)
-        heard = float(self._hearing.scores(path).mean())
-        return self._confidence(min(said, heard - needed + config.centre))
+        heard = float(self._hearing.scores(path).mean()) - config.heard_centre(count)
+        return self._confidence(min(said, config.centre + heard))
 
     def _result(self, start: float, end: float) -> CommandResult:
         """Say what the utterance was whose voice begins and ends there, in seconds."""

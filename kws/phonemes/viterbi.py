@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Float32
+from ..arrays import Float32, grown
 from .graph import Graph
 from .symbols import BLANK_INDEX, VOICE_INDEX
 
@@ -294,7 +294,11 @@ class UtteranceDecoder:
         """
         if self.frames + len(scores) > self._longest:
             raise ValueError(f"an utterance has at most {self._longest} frames: reset before")
-        self._reserve(self.frames + len(scores))
+        wanted = self.frames + len(scores)
+        self._arcs, self._flags, self._scores = (
+            grown(one, self.frames, wanted, self._longest)
+            for one in (self._arcs, self._flags, self._scores)
+        )
         self._scores[self.frames : self.frames + len(scores)] = scores
         for frame in scores:
             self._step(frame)
@@ -318,17 +322,6 @@ class UtteranceDecoder:
         if at_ends[best] >= self._tail:
             self._tail, self._tail_from = float(at_ends[best]), (number, int(self._ends[best]))
         self.frames += 1
-
-    def _reserve(self, frames: int) -> None:
-        """Have memory for so many frames."""
-        if frames <= len(self._arcs):
-            return
-        size = min(self._longest, max(frames, 2 * len(self._arcs), 64))
-        for name in ("_arcs", "_flags", "_scores"):
-            old = getattr(self, name)
-            new = np.empty((size, *old.shape[1:]), old.dtype)
-            new[: self.frames] = old[: self.frames]
-            setattr(self, name, new)
 
     def best(self) -> Path | None:
         """Return the best path that may end here.

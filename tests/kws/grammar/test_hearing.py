@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kws.arrays import Float32
 from kws.grammar.compiling import compile_grammar
 from kws.grammar.expression import phrases
 from kws.grammar.hearing import Hearing, heard_frames
@@ -14,9 +15,14 @@ from kws.grammar.recognition import RecognitionConfig, UtteranceRecognizer
 from kws.grammar.saying import pronounce
 from kws.phonemes.symbols import BLANK_INDEX, OUTPUTS, VOICE_INDEX
 from kws.phonemes.viterbi import LOWEST, Path
+from kws.posteriors import sigmoid
 
 from ...phoneme_network import phonemes_of
 from ..phonemes.synthetic import spoken
+
+
+def heard_in(logits: Float32) -> Float32:
+    return heard_frames(logits, sigmoid(logits[:, VOICE_INDEX]))
 
 
 def path_of(labels: list[int], first: list[int], last: list[int]) -> Path:
@@ -37,7 +43,7 @@ def test_a_phoneme_is_compared_with_the_best_and_with_the_voice() -> None:
     logits[1, 7] = 5.0
     logits[2, 9] = 1.0
     logits[:, VOICE_INDEX] = (-1.0, 0.0, 20.0)
-    heard = heard_frames(logits)
+    heard = heard_in(logits)
     assert heard.shape == logits.shape
     np.testing.assert_allclose(heard[1, [BLANK_INDEX, 7, 9]], [-3, 0, -5])
     expected = np.log(1 / (1 + np.exp([1.0, 0.0, -15.0])))
@@ -51,7 +57,7 @@ def test_a_phoneme_is_compared_with_the_best_and_with_the_voice() -> None:
 
 def test_frames_are_kept_until_the_next_utterance() -> None:
     rng = np.random.default_rng(0)
-    heard = heard_frames(rng.normal(0, 3, (300, len(OUTPUTS))).astype(np.float32))
+    heard = heard_in(rng.normal(0, 3, (300, len(OUTPUTS))).astype(np.float32))
     hearing = Hearing(300)
     for first in range(0, 300, 7):
         hearing.push(heard[first : first + 7])
@@ -70,10 +76,10 @@ def test_frames_are_kept_until_the_next_utterance() -> None:
 
 def test_numbers_that_are_none_are_heard_worst() -> None:
     logits = np.full((2, len(OUTPUTS)), np.nan, np.float32)
-    assert (heard_frames(logits) == LOWEST).all()
+    assert (heard_in(logits) == LOWEST).all()
     logits[:] = 0
     logits[:, VOICE_INDEX] = -np.inf
-    assert heard_frames(logits)[0, VOICE_INDEX] == pytest.approx(LOWEST)
+    assert heard_in(logits)[0, VOICE_INDEX] == pytest.approx(LOWEST)
 
 
 def test_an_order_in_noise_is_not_understood() -> None:
