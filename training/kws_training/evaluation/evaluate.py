@@ -83,8 +83,8 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class ClassifyClip:
-    """The task of a worker that classifies clips.
+class ModelTask:
+    """A task of a worker for which it opens a model, once.
 
     Attributes
     ----------
@@ -101,6 +101,11 @@ class ClassifyClip:
     def spotter(self) -> KeywordSpotter:
         """The model in the runtime."""
         return open_model(self.model, keywords=self.keywords)
+
+
+@dataclass(frozen=True)
+class ClassifyClip(ModelTask):
+    """The task of a worker that classifies clips."""
 
     def __call__(self, audio: Int16) -> Classification:
         """Classify a clip of int16 (n,) at 16 kHz."""

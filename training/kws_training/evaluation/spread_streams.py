@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +23,7 @@ from kws.spotter import KeywordSpotter
 
 from ..spreading.workers import Workers
 from .conditions import RATE, Condition
-from .evaluate import open_model
+from .evaluate import ModelTask
 
 #: Seconds of a piece, at least.
 PIECE_SECONDS = 240.0
@@ -92,27 +91,16 @@ class HeardPiece:
 
 
 @dataclass(frozen=True)
-class HearPiece:
-    """The task of a worker.
+class HearPiece(ModelTask):
+    """The task of a worker that hears pieces.
 
     Attributes
     ----------
-    model : ModelFile
-        The model.
-    keywords : tuple of str or None
-        Those that are kept apart; all if None.
     condition : Condition
         What is between the recordings and the microphone.
     """
 
-    model: ModelFile
-    keywords: tuple[str, ...] | None
     condition: Condition
-
-    @cached_property
-    def spotter(self) -> KeywordSpotter:
-        """The model in the runtime."""
-        return open_model(self.model, keywords=self.keywords)
 
     def __call__(self, piece: Piece) -> HeardPiece:
         """Hear a piece."""

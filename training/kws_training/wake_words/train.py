@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from kws.modelfile import ModelFile, pack
 from ..cache import cache_folder
 from ..data.attribution import attribution
 from ..data.dataset import Skipped
+from ..data.digest import digest_of
 from ..fitting.loop import set_seed
 from ..networks.convert import convert
 from ..networks.streaming import step_model
@@ -46,6 +45,8 @@ from .windows import AUGMENTATION, NOISIER
 LONGEST_PHRASE = (0.6, 2.2)
 #: Hours that are drawn from shards to state false accepts on, at most.
 TEST_HOURS = 30.0
+#: Hexadecimal digits of a digest in the names of checkpoints.
+NAME_DIGITS = 20
 #: Part of the checkpoints' key. It goes up when the same data and options give other networks.
 VERSION = 1
 
@@ -145,9 +146,8 @@ def train(
 
 def _checkpoints(base: Base, data: WakeWordData, options: WakeWordOptions) -> Checkpoints:
     """Return the checkpoints of the same training, whether it was begun before or not."""
-    said = [VERSION, base.digest, data.sha256, data.keywords, data.engines, asdict(options)]
-    key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
-    return Checkpoints(cache_folder("wake_words"), key)
+    key = digest_of((VERSION, base.digest, data.sha256, data.keywords, data.engines, options))
+    return Checkpoints(cache_folder("wake_words"), key[:NAME_DIGITS])
 
 
 def _provenance(data: WakeWordData, recipe: WakeWordRecipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from kws.arrays import UInt8
 from kws.calibration.scores import track
 from kws.calibration.thresholds import lowest_threshold
+from kws.frontend import WORDS
 from kws.metadata import DetectorDefaults
 from kws.modelfile import parse_model
 
@@ -212,7 +213,7 @@ def left_out_kinds(negatives: FrameSet) -> tuple[list[str], list[str]]:
     DataError
         If there are fewer than two.
     """
-    hours = [len(image) / 360_000 for image in negatives.images]
+    hours = [len(image) * WORDS.hop_seconds / 3600 for image in negatives.images]
     kinds = kinds_of(negatives.clips, hours)
     totals = hours_by_kind(kinds, hours)
     enough = [kind for kind in totals if kind != OTHERS and totals[kind] >= MIN_KIND_HOURS]
