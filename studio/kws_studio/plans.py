@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from kws.enrolment.enroll import FEWEST, MOST
-from kws.modelfile import read_model
 
 from .project import ALIKE, HELD, JUDGE, LEARN, MACHINE, OTHER, Project, ProjectError
 
@@ -236,17 +235,6 @@ def _push(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         (*arguments, "--json"),
         "puts the model and its card on the Hugging Face Hub",
     )
-
-
-def is_enrolled(path: Path) -> bool:
-    """Tell whether a model was enrolled, so that it cannot be exported.
-
-    Parameters
-    ----------
-    path : Path
-        A model file.
-    """
-    return read_model(path).metadata.enrolled
 
 
 def _model(project: Project, values: Mapping[str, Any]) -> str:
