@@ -6,14 +6,15 @@
 `kws features` of the data, and `kws evaluate` of the model, are run with each number of processes;
 with --ray also by four workers on a Ray cluster of two nodes, which is started for it. Wall time
 says how much sooner; the CPU time beside it says what was computed, and whether others kept the
-cores: processes alone have CPU time near wall time times their number.
+cores: processes alone have CPU time near wall time times their number. Cores share caches, memory
+and heat, so that each is slower when all of them work: the command with one process is run twice
+at once as well ("1 and 1"), which says how much sooner two cores of this machine can be at best.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import resource
 import subprocess
 import sys
@@ -31,6 +32,10 @@ from support.script import check_json, status_of
 from kws.bench.machine import read_machine, read_state
 from kws.bench.result import write_result
 from kws.errors import KwsError
+from kws_training.data.digest import digest_of
+
+#: Two commands with one process each, at once.
+PAIR = "1 and 1"
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,10 @@ class Run:
     verb : str
         What was run.
     workers : str
-        Who: "1", "2" (processes) or "ray".
+        Who: "1", "2" (processes), "ray", or "1 and 1": two commands at once.
     wall, cpu : float
-        Seconds; of Ray's workers the CPU time is not known.
+        Seconds; of Ray's workers the CPU time is not known. Of two commands the wall time is the
+        mean, the CPU time that of both.
     digest : str
         SHA-256 of what came out.
     """
@@ -57,7 +63,7 @@ class Run:
 
 
 def run_verb(verb: str, arguments: Sequence[str], workers: str, address: str) -> Run:
-    """Run a verb of kws in a process of its own.
+    """Run a verb of kws in a process of its own, or in two at once.
 
     Parameters
     ----------
@@ -66,32 +72,47 @@ def run_verb(verb: str, arguments: Sequence[str], workers: str, address: str) ->
     arguments : sequence of str
         What follows it.
     workers : str
-        A number of processes, or "ray".
+        A number of processes, "ray", or `PAIR`.
     address : str
         Of the cluster.
+
+    Raises
+    ------
+    KwsError
+        If a command fails.
     """
-    who = ["--ray", address] if workers == "ray" else ["--jobs", workers]
-    with tempfile.TemporaryDirectory(prefix="kws-spreading-") as folder:
-        output = Path(folder, "shards")
-        written = ["--output", str(output)] if verb == "features" else ["--json"]
-        command = [sys.executable, "-c", "from kws.cli.main import main; raise SystemExit(main())"]
+    who = ["--ray", address] if workers == "ray" else ["--jobs", workers.split(" ")[0]]
+    with tempfile.TemporaryDirectory(prefix="kws-spreading-") as name:
+        folders = [Path(name, str(number)) for number in range(2 if workers == PAIR else 1)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
-        done = subprocess.run(
-            [*command, verb, *arguments, *written, *who], capture_output=True, check=False
-        )
-        wall = time.perf_counter() - began
+        commands = [_start(verb, [*arguments, *who], folder) for folder in folders]
+        walls = []
+        for command in commands:
+            command.wait()
+            walls.append(time.perf_counter() - began)
+        if any(command.returncode for command in commands):
+            raise KwsError(f"kws {verb} failed: what it said is above")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode:
-            raise KwsError(f"kws {verb} failed: {done.stderr.decode()[-500:]}")
-        digest = hashlib.sha256()
-        if verb == "features":
-            for path in sorted(output.iterdir()):
-                digest.update(path.name.encode() + b"\0" + path.read_bytes())
-        else:
-            digest.update(done.stdout)
+        digests = {_digest(folder) for folder in folders}
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(verb, workers, wall, cpu, digest.hexdigest())
+    return Run(verb, workers, sum(walls) / len(walls), cpu, " ".join(sorted(digests)))
+
+
+def _start(verb: str, arguments: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a verb that writes into a folder, or prints into a file of it."""
+    folder.mkdir()
+    written = ["--output", str(folder / "shards")] if verb == "features" else ["--json"]
+    command = [sys.executable, "-c", "from kws.cli.main import main; raise SystemExit(main())"]
+    with (folder / "printed").open("wb") as printed:
+        return subprocess.Popen([*command, verb, *arguments, *written], stdout=printed)
+
+
+def _digest(folder: Path) -> str:
+    """Return the SHA-256 of the shards that were written, or of what was printed."""
+    shards = folder / "shards"
+    files = sorted(shards.iterdir()) if shards.is_dir() else [folder / "printed"]
+    return digest_of(*(piece for path in files for piece in (path.name, path.read_bytes())))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -108,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
         verbs["sweep"] = [options.model, *streams, "--minutes", "10"]
     results: list[Run] = []
     with contextlib.ExitStack() as stack:
-        who, address = [str(number) for number in options.jobs], ""
+        who, address = [str(number) for number in options.jobs] + [PAIR], ""
         if options.ray:
             address = stack.enter_context(two_nodes()).address
             who.append("ray")
@@ -118,8 +139,9 @@ def run(options: argparse.Namespace) -> int:
                 first = next(one for one in results if one.verb == verb)
                 one = results[-1]
                 same = "the same bytes" if one.digest == first.digest else "OTHER BYTES"
+                times = first.wall / one.wall * (2 if workers == PAIR else 1)
                 print(
-                    f"{verb}, {workers}: {one.wall:.1f} s, {first.wall / one.wall:.2f} times as "
+                    f"{verb}, {workers}: {one.wall:.1f} s, {times:.2f} times as "
                     f"fast as {first.workers}; {one.cpu:.1f} s of CPU; {same}",
                     flush=True,
                 )

@@ -7,7 +7,6 @@ import csv
 import io
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -54,6 +53,8 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR_LINE = re.compile(r"sep=(.?)", re.IGNORECASE)
 #: Drive that an absolute path on Windows begins with.
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+#: Characters of the categories Cc and Cs (Unicode 15, chapter 4.5): controls, and halves of pairs.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class ManifestError(KwsError):
@@ -410,7 +411,7 @@ def relative_path(manifest: Path, line: int, text: str) -> str:
     if not text.strip():
         raise ManifestError(f"{where}: the path is missing")
     # what programs would print as another line, or as a command to the terminal
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+    if _CONTROL.search(text):
         raise ManifestError(f"{where}: the path has a control character in it: rename the file")
     if len(text.encode()) > LONGEST_PATH:
         raise ManifestError(f"{where}: the path has more than {LONGEST_PATH} bytes: shorten it")
