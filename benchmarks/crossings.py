@@ -34,11 +34,12 @@ from kws.errors import KwsError
 from kws.intervals import share_interval
 from kws.packaged import find_model
 from kws.phonemes.text import words_of
+from kws.phonemes.vocabulary import frequent_words
 from kws.spotter import KeywordSpotter
 from kws_training.cli.arguments import seed
 from kws_training.progress import bar
 from kws_training.synthesis.casting import cast
-from kws_training.synthesis.crossings import find_crossings, frequent_words
+from kws_training.synthesis.crossings import find_crossings
 from kws_training.synthesis.engine import Engine
 from kws_training.synthesis.engines import chosen
 from kws_training.synthesis.utterances import say_all

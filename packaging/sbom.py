@@ -27,7 +27,7 @@ WORD_LISTS = {
         "see NOTICE",
     ),
     ("kws_training.synthesis", "words.txt"): ("CMU Pronouncing Dictionary", "BSD-2-Clause"),
-    ("kws_training.synthesis", "frequent.txt"): ("SCOWL", "see NOTICE"),
+    ("kws.phonemes", "frequent.txt"): ("SCOWL", "see NOTICE"),
 }
 
 Component = dict[str, Any]

@@ -1,4 +1,4 @@
-"""The verb transcribe: the words of recordings, in a closed domain."""
+"""The verb transcribe: the words of recordings, best in a closed domain."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language",
         type=Path,
-        required=True,
         metavar="FILE",
         help="what is likely to be said: sentences, one per line, or an n-gram model in the ARPA "
-        "format; its words are the only ones that are written down",
+        "format; its words are the only ones that are written down. Without it, 4,000 common "
+        "English words in any order: many will be wrong",
     )
     parser.add_argument(
         "--order",
@@ -44,9 +44,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    language = None
+    if options.language is not None:
+        language = read_language(options.language, options.order)
+    else:
+        note(
+            "kws: without --language any of 4,000 common words may follow any other, and many will "
+            "be wrong: give sentences of what is likely to be said"
+        )
     with quiet():
         transcriber = Transcriber(
-            read_language(options.language, options.order),
+            language,
             model=options.model,
             sample_rate=options.rate if "-" in options.files else None,
         )
@@ -117,7 +125,7 @@ def _print(transcript: Transcript, file: str, *, as_json: bool, named: bool) -> 
 
 TRANSCRIBE = Verb(
     "transcribe",
-    "write down what is said, in the words of a closed domain",
+    "write down what is said, best in the words of a closed domain",
     "kws transcribe --language sentences.txt recording.wav",
     _configure,
     _run,

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..phonemes.numbers import ONES, TEENS, TENS
 from .expression import Expression, Value, Word, choice, sequence
 
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-TEENS = (
-    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"),
-    *("sixteen", "seventeen", "eighteen", "nineteen"),
-)
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-#: Those of their words that the packaged dictionary lacks.
-PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
-    "thirteen": ("th er t iy n",),
-    "seventeen": ("s eh v ax n t iy n",),
-    "nineteen": ("n ay n t iy n",),
-    "seventy": ("s eh v ax n t iy", "s eh v ax n d iy"),
-    "eighty": ("ey t iy", "ey d iy"),
-    "ninety": ("n ay n t iy", "n ay n d iy"),
-    "ninth": ("n ay n th",),
-}
 
 
 def _said(value: str, *words: str) -> Expression:

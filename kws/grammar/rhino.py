@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .builtin import BUILTIN_SLOTS, PRONUNCIATIONS, builtin_slot
+from .builtin import BUILTIN_SLOTS, builtin_slot
 from .expression import (
     DEEPEST,
     LONGEST_NAME,
@@ -107,7 +107,7 @@ class _Context:
             self.slot(name, self._slots[name].line)
         for name in self._macros:
             self.macro(name, self._macros[name].line)
-        said = dict(PRONUNCIATIONS) | {
+        said = {
             word: tuple(text.text for text in self._texts(word, node))
             for word, node in self._pronunciations.items()
         }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..errors import KwsError
-from ..phonemes.dictionary import dictionary
 from ..phonemes.espeak import has_espeak
 from ..phonemes.graph import encode
-from ..phonemes.pronunciations import LINKING, pronunciations
+from ..phonemes.pronunciations import known_pronunciations, pronunciations
 from .expression import Grammar, GrammarError
 
 
@@ -46,10 +45,10 @@ def _ways(word: str, own: tuple[str, ...] | None) -> tuple[tuple[int, ...], ...]
             raise KwsError(f"{word!r:.40}: has a pronunciation without phonemes")
         return tuple(encode(text.split()) for text in own)
     plain = word.lower().replace("’", "'")
-    known = plain.startswith("/") or plain in dictionary() or plain in LINKING
-    if not known and not has_espeak():
+    ways = known_pronunciations(plain)
+    if not ways and not has_espeak():
         raise KwsError(
             f"{word!r:.40}: how it is said is not known: install espeak-ng, or give its phonemes "
             "under pronunciations (docs/spoken_commands.md)"
         )
-    return tuple(dict.fromkeys(encode(way) for way in pronunciations(plain)))
+    return tuple(dict.fromkeys(encode(way) for way in ways or pronunciations(plain)))

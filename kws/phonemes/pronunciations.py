@@ -1,8 +1,9 @@
 """How words are said: several pronunciations of each, and graphs of whole phrases.
 
-A pronunciation comes from the packaged dictionary, from espeak-ng where it is installed, or from
-the user, who writes phonemes between slashes: ``hey /z ao r k/``. Rules add what people say too:
-vowels without stress, a t between vowels, words that link others.
+A pronunciation comes from the packaged dictionary, from rules for what it lacks (it's, TV, 42),
+from espeak-ng where it is installed, or from the user, who writes phonemes between slashes:
+``hey /z ao r k/``. Rules add what people say too: vowels without stress, a t between vowels, words
+that link others.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .contract import LONGEST_WORD, MOST_WORDS, Phonemes, Phrase
 from .dictionary import dictionary
 from .espeak import ARPABET, espeak_phonemes, has_espeak
 from .graph import EPSILON, Arc, Graph, build_graph, encode
+from .rules import said_by_rule
 from .text import words_of
 
 #: Pronunciations of a word, at most; those nearest to the dictionary's are kept.
@@ -126,6 +128,27 @@ def pronunciations(word: str) -> tuple[Phonemes, ...]:
     >>> pronunciations("/z ao r k/")
     (('z', 'ao', 'r', 'k'),)
     """
+    return known_pronunciations(word) or _variants(_by_espeak(word.lower()))
+
+
+def known_pronunciations(word: str) -> tuple[Phonemes, ...]:
+    """Return how a word is said as far as the dictionary and rules know, without espeak-ng.
+
+    Parameters
+    ----------
+    word : str
+        As `pronunciations` takes it.
+
+    Returns
+    -------
+    tuple of tuple of str
+        As `pronunciations` returns them; none where it is not known.
+
+    Raises
+    ------
+    KwsError
+        If a sign between slashes is no phoneme.
+    """
     if word.startswith("/"):
         signs = tuple(word.strip("/").lower().split())
         if not 0 < len(signs) <= LONGEST_WORD:
@@ -135,8 +158,10 @@ def pronunciations(word: str) -> tuple[Phonemes, ...]:
     word = word.lower()
     if word in LINKING:
         return tuple(tuple(one.split()) for one in LINKING[word])
-    signs = dictionary().get(word) or _by_espeak(word)
-    return _variants(signs)
+    known = dictionary().get(word)
+    said = (known,) if known else said_by_rule(word)
+    varied = dict.fromkeys(way for one in said for way in _variants(one))
+    return tuple(varied)[:MOST_PRONUNCIATIONS]
 
 
 def phrase_words(phrase: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ..posteriors import logistic, sigmoid
 from ..utterances import UtteranceStream
 from .arpa import read_language
 from .beam import BeamConfig, BeamDecoder, Token
+from .everyday import everyday_language
 from .lexicon import lexicon_of
 from .ngrams import NGrams
 
@@ -212,8 +213,9 @@ class Transcriber(UtteranceStream[Transcript]):
 
     Parameters
     ----------
-    language : str or Path or NGrams
-        What is likely to be said: a file of sentences or an ARPA file, or a model of words.
+    language : str or Path or NGrams, optional
+        What is likely to be said: a file of sentences or an ARPA file, or a model of words. Common
+        English words in any order (`everyday_language`) unless said: many will be wrong.
     model : ModelFile or str or Path, optional
         A phoneme network, as `kws.packaged.find_model` finds it; that of the package unless said.
     sample_rate : int, optional
@@ -242,14 +244,16 @@ class Transcriber(UtteranceStream[Transcript]):
 
     def __init__(
         self,
-        language: str | Path | NGrams,
+        language: str | Path | NGrams | None = None,
         model: ModelFile | str | Path | None = None,
         sample_rate: int | None = None,
         threads: int = 1,
         config: TranscriptConfig | None = None,
     ) -> None:
-        source = "the language" if isinstance(language, NGrams) else str(language)
-        words = language if isinstance(language, NGrams) else read_language(language)
+        words = everyday_language() if language is None else language
+        source = "the language"
+        if not isinstance(words, NGrams):
+            words, source = read_language(words), str(words)
         super().__init__(model, sample_rate, threads)
         self._utterances = UtteranceTranscriber(
             words,

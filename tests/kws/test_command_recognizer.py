@@ -204,6 +204,15 @@ def test_transcribe_prints_words_with_their_times(network: ModelFile, tmp_path: 
     assert [one.text for one in found if one.final] == ["turn the lights on"]
 
 
+def test_transcribe_without_a_language_writes_common_words_and_says_so(demo_path: Path) -> None:
+    done = kws_here("transcribe", demo_path, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "without --language any of 4,000 common words may follow any other" in done.stderr
+    words = [row["word"] for line in done.stdout.splitlines() for row in json.loads(line)["words"]]
+    said = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "seven"}
+    assert len(said & set(words)) >= 2
+
+
 def test_the_network_of_the_package_understands_the_demo(demo_path: Path) -> None:
     phrases = ("--phrase", "go", "--phrase", "stop", "--phrase", "off")
     done = kws_here("understand", *phrases, demo_path, "--json")

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from kws_training.synthesis.crossings import BANDS, USES, find_crossings, frequent_words
+from kws.phonemes.vocabulary import frequent_words
+from kws_training.synthesis.crossings import BANDS, USES, find_crossings
 from kws_training.synthesis.phonemes import dictionary, pronounce, within
 
 PHRASES = ("jarvis", "alexa", "smart mirror", "hey device", "computer")

@@ -39,7 +39,10 @@ def add_spoken(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--grammar", type=Path, metavar="FILE", help="a Rhino context or JSGF")
     group.add_argument(
-        "--language", type=Path, metavar="FILE", help="sentences, or an n-gram model in ARPA"
+        "--language",
+        type=Path,
+        metavar="FILE",
+        help="sentences, or an n-gram model in ARPA; common words in any order if left out",
     )
     group.add_argument(
         "--labels",
@@ -63,9 +66,10 @@ def run_spoken(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    given = options.grammar if options.task == "understand" else options.language
-    wanted = "--grammar" if options.task == "understand" else "--language"
-    for name, value in (("--data", options.data), (wanted, given), ("--labels", options.labels)):
+    needed = {"--data": options.data, "--labels": options.labels}
+    if options.task == "understand":
+        needed["--grammar"] = options.grammar
+    for name, value in needed.items():
         if not value:
             raise DataError(f"{name} is missing: --task {options.task} needs it")
     if options.noise and options.snr is None:

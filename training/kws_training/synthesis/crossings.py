@@ -10,15 +10,14 @@ a stretch costs no more than the sum of its words' costs.
 from __future__ import annotations
 
 import bisect
-import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
 import numpy as np
 
 from kws.arrays import Float64, Int64
+from kws.phonemes.vocabulary import frequent_words
 
 from .phonemes import GAP, Phonemes, dictionary, distance, gap, pronounce, within
 
@@ -39,19 +38,6 @@ OUTER = 25
 LEAST = 2
 #: Stretches that a word is in, at most, of a hundred: they are to be of many words.
 USES = 4
-
-
-@functools.cache
-def frequent_words() -> tuple[str, ...]:
-    """Read the packaged words that are most frequent: those of SCOWL up to size 10.
-
-    Returns
-    -------
-    tuple of str
-        3,948 words in lower case; the dictionary has all of them.
-    """
-    text = resources.files(__package__).joinpath("frequent.txt").read_text("utf-8")
-    return tuple(text.split())
 
 
 def find_crossings(words: Sequence[str], count: int, seed: int) -> list[str]:

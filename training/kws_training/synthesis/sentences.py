@@ -7,7 +7,6 @@ Running speech is full of sounds that are nearly a command: "know" of "acknowled
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from kws.console import note
 from kws.errors import KwsError
 from kws.frontend import WORDS
 from kws.phonemes.text import words_of
+from kws.phonemes.vocabulary import LINK_SHARE, link_words
 
 from ..data.checkpoint import write_arrays
 from ..data.digest import digest_of
@@ -31,8 +31,6 @@ from .utterances import say_all
 
 #: Words of a sentence, at least and at most.
 LENGTH = (4, 11)
-#: Share of the words that link others (`link_words`): of what people say, it is about half.
-LINK_SHARE = 0.5
 #: Share of the other words that have the sounds of a keyword in them.
 NEAR_SHARE = 0.3
 #: Seconds of the longest sentence; an engine that says more has gone wrong.
@@ -91,17 +89,6 @@ def sentence_texts(keywords: Sequence[str], count: int, seed: int) -> list[str]:
             words.append(pool[rng.integers(len(pool))])
         texts.append(" ".join(words))
     return texts
-
-
-def link_words() -> list[str]:
-    """Read the words of the closed classes: articles, pronouns, prepositions, auxiliaries.
-
-    Returns
-    -------
-    list of str
-        The words in lower case.
-    """
-    return resources.files(__package__).joinpath("links.txt").read_text().split()
 
 
 def _has_any(phonemes: Phonemes, sounds: set[Phonemes]) -> bool:
