@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import random
@@ -85,7 +86,7 @@ def _change(content: bytes, draw: random.Random) -> bytes:
     if what == 3:
         return change_bytes(content, draw)
     if what == 4:
-        return gzip.compress(bytes(draw.choice((5, 20)) << 20), 1, mtime=0)
+        return _zeros(draw.choice((5, 20)))
     tar = bytearray(gzip.decompress(content))
     if what < 7:  # a field of a header, whose checksum is made right
         at = draw.choice((0, 100, 108, 116, 124, 136, 156, 157, 257, 345))
@@ -95,6 +96,12 @@ def _change(content: bytes, draw: random.Random) -> bytes:
         _sign(tar, start)
         return gzip.compress(bytes(tar), 1, mtime=0)
     return gzip.compress(change_bytes(bytes(tar), draw), 1, mtime=0)
+
+
+@functools.cache
+def _zeros(mebibytes: int) -> bytes:
+    """Return so many zeros, compressed: made once, since most of the time went there."""
+    return gzip.compress(bytes(mebibytes << 20), 1, mtime=0)
 
 
 def _sign(tar: bytearray, start: int) -> None:
