@@ -1,10 +1,11 @@
-"""The verb calibrate: thresholds from the user's own audio, and what they promise."""
+"""The verb calibrate: thresholds from the user's own audio, or as the user says."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="how often each keyword may be detected where nobody says it",
     )
     parser.add_argument(
+        "--threshold",
+        action="append",
+        type=_threshold,
+        default=[],
+        metavar="K=T",
+        help="write this threshold of a keyword, 0 to 1, in place of one from audio (may be given "
+        "again): what kws evaluate showed to be right; what the file states of others stays",
+    )
+    parser.add_argument(
         "--keyword",
         action="append",
         metavar="K",
@@ -72,8 +82,13 @@ def _run(options: argparse.Namespace) -> int:
     from ..calibration.thresholds import calibrate, not_below
     from ..spotter import KeywordSpotter
 
-    if not options.ambient and options.kept is None:
-        raise KwsError("nothing to calibrate on: give --ambient, or --kept, or both")
+    by_audio = bool(options.ambient) or options.kept is not None
+    if by_audio == bool(options.threshold):
+        raise KwsError(
+            "--threshold says what audio would tell: give it, or --ambient and --kept"
+            if by_audio
+            else "nothing to calibrate on: give --ambient, or --kept, or both; or --threshold"
+        )
     model = find_model(options.model)
     defaults = model.metadata.detector
     if not isinstance(defaults, DetectorDefaults):
@@ -84,6 +99,8 @@ def _run(options: argparse.Namespace) -> int:
     keywords = _keywords(options.keyword, model)
     output = _output(options)
     check_output(output)
+    if options.threshold:
+        return _write_thresholds(options, model, defaults, output)
     with quiet():
         spotter = KeywordSpotter(model)
     heard, files, floors = [], 0, {}
@@ -116,6 +133,36 @@ def _run(options: argparse.Namespace) -> int:
                 "near the keyword: is there speech in it, as there will be where the device is?"
             )
     return 0
+
+
+def _write_thresholds(
+    options: argparse.Namespace, model: ModelFile, defaults: DetectorDefaults, output: Path
+) -> int:
+    """Write the thresholds that the user says; the operating points of the file stay true."""
+    said = dict(options.threshold)
+    _keywords([*said], model)
+    thresholds = {**defaults.thresholds, **said}
+    detector = replace(defaults, thresholds=thresholds)
+    write_model(output, model.network, replace(model.metadata, detector=detector))
+    if options.json:
+        print(json.dumps({"model": str(output), "thresholds": said}, indent=1))
+        return 0
+    for keyword, threshold in said.items():
+        print(f"{keyword}: threshold {threshold:.6g} (was {defaults.thresholds[keyword]:.6g})")
+    print(f"wrote {output}")
+    return 0
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    """Read KEYWORD=THRESHOLD."""
+    keyword, _, value = text.rpartition("=")
+    try:
+        threshold = float(value)
+    except ValueError:
+        threshold = -1.0
+    if not keyword or not 0 <= threshold <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.60}: give KEYWORD=THRESHOLD, 0 to 1")
+    return keyword, threshold
 
 
 def _kept(folder: Path, spotter: KeywordSpotter, model: ModelFile) -> KeptNegatives:

@@ -80,6 +80,19 @@ class Looks:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, int, int], Look | str] = OrderedDict()
 
+    def knows(self, path: Path) -> bool:
+        """Tell whether a recording was looked at, and is still the same.
+
+        Parameters
+        ----------
+        path : Path
+            The recording.
+        """
+        try:
+            return _key(path) in self._known
+        except OSError:
+            return False
+
     def at(self, path: Path) -> Look | str:
         """Look at a recording.
 
@@ -94,15 +107,19 @@ class Looks:
             Why it cannot be read, where it cannot.
         """
         try:
-            status = path.stat()
+            key = _key(path)
         except OSError as error:
             return f"{path.name}: {error.strerror}"
-        key = (str(path), status.st_mtime_ns, status.st_size)
         if key not in self._known:
             self._known[key] = _look(path)
             while len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[key]
+
+
+def _key(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
 
 
 def _look(path: Path) -> Look | str:

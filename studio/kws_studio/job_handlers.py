@@ -61,10 +61,11 @@ class JobHandlers(Handlers):
 
     async def _plan(self, request: web.Request) -> web.Response:
         """Say what a step would do, before anybody starts it."""
-        values = dict(request.query)
+        values = {name: _value(text) for name, text in request.query.items()}
         project = self.workspace(request).project
         try:
-            found = await self.aside(plan, project, request.match_info["kind"], values)
+            taken = self.workspace(request).jobs.to_be_made()
+            found = await self.aside(plan, project, request.match_info["kind"], values, taken)
         except ProjectError as error:  # an answer, not a fault: the page says what is missing
             return answer({"missing": str(error)})
         job = Job(0, found.kind, found.title, found.arguments)
@@ -84,7 +85,7 @@ class JobHandlers(Handlers):
         workspace = self.workspace(request)
 
         def start() -> Job:
-            found = plan(workspace.project, kind, values)
+            found = plan(workspace.project, kind, values, workspace.jobs.to_be_made())
             return workspace.jobs.add(found.kind, found.title, found.arguments, found.makes)
 
         job = await self.aside(start)
@@ -182,6 +183,11 @@ def plan_about(job: Job) -> str:
         "speech kept apart" if "other_speech/judge" in command else "what sounds like the phrase"
     )
     return f"judged on {said}, and on {other}"
+
+
+def _value(text: str) -> str | int:
+    """Return a value of a question that stands in its address: whole numbers are numbers."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else text
 
 
 def _row(workspace: Workspace, job: Job) -> dict[str, Any]:

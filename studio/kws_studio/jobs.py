@@ -53,7 +53,7 @@ class Job:
     number : int
         From 1.
     kind : str
-        What it is for: quick, good, best, hear, judge, sweep, export, push.
+        What it is for: quick, good, best, hear, judge, sweep, threshold, export, push.
     title : str
         What it does, for people.
     arguments : tuple of str
@@ -124,6 +124,10 @@ class JobBook:
         """Return all jobs, the latest first."""
         with self._lock:
             return [job for number in self._numbers() if (job := self._read(number)) is not None]
+
+    def to_be_made(self) -> set[str]:
+        """Return what jobs will make that have not ended, or can go on."""
+        return {job.makes for job in self.jobs() if job.makes and job.state != "done"}
 
     def job(self, number: int) -> Job:
         """Return a job.

@@ -48,7 +48,7 @@ class ModelHandlers(Handlers):
         return [
             web.get("/api/models", self._list),
             web.get("/api/listen", self._listen),
-            web.get("/try/{model}/{file}", self._web_file),
+            web.get("/try/{model}/{made}/{file}", self._web_file),
             web.get("/api/take/model/{model}", self._take_model),
             web.get("/api/take/export/{model}/{form}", self._take_export),
         ]
@@ -97,7 +97,8 @@ class ModelHandlers(Handlers):
         project, info = self.workspace(request).project, request.match_info
         stem, name = project.model(info["model"]).stem, info["file"]
         path = project.root / "exports" / stem / "web" / name
-        if name not in _WEB_FILES or not path.is_file() or not _is_inside(project, path):
+        there = name in _WEB_FILES and path.is_file() and _is_inside(project, path)
+        if not there or "web" not in _exports(project, project.model(stem)):
             raise web.HTTPNotFound(reason="not exported to the browser yet")
         headers = {"Content-Type": _WEB_FILES[name], "Cache-Control": "no-cache"}
         return web.FileResponse(path, headers=headers)
@@ -135,7 +136,6 @@ def model_rows(project: Project) -> list[dict[str, Any]]:
             continue
         detector = metadata.detector
         words = isinstance(detector, DetectorDefaults)
-        exports = project.root / "exports" / path.stem
         rows.append(
             {
                 "name": path.name,
@@ -146,12 +146,20 @@ def model_rows(project: Project) -> list[dict[str, Any]]:
                 "thresholds": detector.thresholds if isinstance(detector, DetectorDefaults) else {},
                 "enrolled": metadata.enrolled,
                 "usable": words,
-                "exports": sorted(one.name for one in exports.iterdir())
-                if exports.is_dir()
-                else [],
+                "exports": _exports(project, path),
             }
         )
     return rows
+
+
+def _exports(project: Project, model: Path) -> list[str]:
+    """Return the exports of a model as it is now: those of before another threshold are none."""
+    try:
+        found = list((project.root / "exports" / model.stem).iterdir())
+        made = model.stat().st_mtime_ns
+        return sorted(one.name for one in found if one.stat().st_mtime_ns >= made)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _listener(path: Path, rate: int, threshold: float | None) -> Listener:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ FORMS = {
     "library": "an app: a C library",
     "onnx": "onnxruntime, in any language",
 }
+#: Kinds of steps of which a model comes out.
+MODELS = ("quick", "good", "best")
 #: Noise under recordings that a sweep tries, in decibels below them.
 SNRS = "clean,20,10,0"
 
@@ -45,7 +47,9 @@ class Plan:
     makes: str = ""
 
 
-def plan(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+def plan(
+    project: Project, kind: str, values: Mapping[str, Any], taken: Collection[str] = ()
+) -> Plan:
     """Return the command of a step.
 
     Parameters
@@ -53,9 +57,11 @@ def plan(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     project : Project
         What it is about.
     kind : str
-        hear, quick, good, best, judge, sweep, export or push.
+        hear, quick, good, best, judge, sweep, threshold, export or push.
     values : mapping of str to Any
-        What the page says besides: ``model``, ``form``, ``steps``, ``repository``.
+        What the page says besides: ``model``, ``form``, ``steps``, ``threshold``, ``repository``.
+    taken : collection of str
+        Files that commands will write which run, wait or can go on.
 
     Returns
     -------
@@ -73,11 +79,14 @@ def plan(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         "best": _train,
         "judge": _judge,
         "sweep": _judge,
+        "threshold": _threshold,
         "export": _export,
         "push": _push,
     }
     if kind not in makers:
         raise ProjectError(f"no step {kind!r:.40}")
+    if kind in MODELS:
+        return makers[kind](project, kind, {**values, "output": _output(project, kind, taken)})
     return makers[kind](project, kind, values)
 
 
@@ -105,7 +114,7 @@ def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         )
     if there > MOST:
         raise ProjectError(f"{there} recordings, at most {MOST}: Good makes a better model of them")
-    output = _output(project, kind)
+    output = values["output"]
     arguments = ["enroll", "--positives", f"recordings/{phrase}", "--label", phrase]
     if project.recordings(OTHER):
         arguments += ["--ambient", "other_speech/learn"]
@@ -127,7 +136,7 @@ def _train(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
             "the more hours, the better), or hear the machines first: they say what sounds like it"
         )
     ensemble = 1 if kind == "good" else 2
-    output = _output(project, kind)
+    output = values["output"]
     arguments = ["train", "--wake-word", phrase]
     if project.recordings(LEARN):
         arguments += ["--positives", f"recordings/{phrase}"]
@@ -182,6 +191,20 @@ def _judge(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     )
 
 
+def _threshold(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    model, value = _model(project, values), values.get("threshold")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ProjectError(f"threshold {value!r:.40}: give a number from 0 to 1")
+    arguments = ["calibrate", model, "--threshold", f"{project.phrase}={float(value)!r}"]
+    name = Path(model).stem
+    return Plan(
+        kind,
+        f"the threshold {value:.3f} into {name}",
+        (*arguments, "--json"),
+        "the file then has it, wherever it is taken",
+    )
+
+
 def _positives(project: Project) -> tuple[list[str], str]:
     """Return the folders that judge, and what they are."""
     phrase = project.phrase
@@ -210,9 +233,9 @@ def _export(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         raise ProjectError(f"no form {form!r:.40}: there are {', '.join(FORMS)}")
     name = Path(model).stem
     output = f"exports/{name}/{form}"
-    (project.root / "exports" / name).mkdir(parents=True, exist_ok=True)
     if form in ("binary", "onnx"):
         output += {"binary": f"/{name}", "onnx": f"/{name}.onnx"}[form]
+    (project.root / output).parent.mkdir(parents=True, exist_ok=True)
     arguments = ["export", model, "--to", form, "--output", output]
     if form == "onnx":
         arguments.append("--with-front-end")
@@ -241,14 +264,16 @@ def _model(project: Project, values: Mapping[str, Any]) -> str:
     return project.shown(project.model(str(values.get("model", ""))))
 
 
-def _output(project: Project, kind: str) -> str:
+def _output(project: Project, kind: str, taken: Collection[str]) -> str:
     """Return the next free name of a model."""
     stem = "_".join(project.phrase.lower().split())
     (project.root / "models").mkdir(exist_ok=True)
     number = 1
-    while (project.root / "models" / f"{stem}_{kind}_{number}.tflite").exists():
+    while (output := f"models/{stem}_{kind}_{number}.tflite") in taken or (
+        project.root / output
+    ).exists():
         number += 1
-    return f"models/{stem}_{kind}_{number}.tflite"
+    return output
 
 
 def _whole(values: Mapping[str, Any], name: str, usual: int, least: int, most: int) -> int:

@@ -85,7 +85,7 @@ def tell(job: Job, log: str, progress: Mapping[str, Any] | None, now: float) -> 
         return Told("is working")
     share = done / total if total > 0 else None
     if job.arguments[0] == "train":
-        return _training(job, log, what, share or 0.0, progress)
+        return _training(job, log, what, share or 0.0, progress, now)
     words = _WORDS.get(what, what)
     seconds = progress.get("seconds")
     left = None
@@ -94,7 +94,9 @@ def tell(job: Job, log: str, progress: Mapping[str, Any] | None, now: float) -> 
     return Told(f"{words}: {done} of {total}", share, left)
 
 
-def _training(job: Job, log: str, what: str, share: float, progress: Mapping[str, Any]) -> Told:
+def _training(
+    job: Job, log: str, what: str, share: float, progress: Mapping[str, Any], now: float
+) -> Told:
     """Say how far a training is: its steps take most of the time."""
     found = _ROUND.fullmatch(what)
     if not found:
@@ -115,6 +117,8 @@ def _training(job: Job, log: str, what: str, share: float, progress: Mapping[str
     pace = progress.get("seconds")
     if share > 0.02 and isinstance(pace, int | float):
         left = (total - done) * (float(pace) / (share * own / rounds)) / STEPS_SHARE
+    elif done > 0 and "goes on behind round" not in log:  # a round has just begun
+        left = (total - done) * max(0.0, now - job.begun) / done
     which = (
         "the network that learns from the others"
         if _STUDENT.search(log)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PAGE = 24
 #: Shelves whose recordings are looked at: the others hold hours.
 _LOOKED_AT = (LEARN, HELD, MACHINE, THROWN)
+#: Recordings that are looked at for one answer, besides those of the page: a thousand would keep
+#: the page waiting, which asks again until all are.
+LOOKS_AT_ONCE = 100
 #: What sounds like the phrase is shown so many words of.
 ALIKE_WORDS = 12
 
@@ -175,8 +178,12 @@ def _listed(workspace: Workspace, shelf: str, number: int, worst: bool) -> dict[
     paths = project.recordings(shelf)
     rows: dict[str, list[Finding]] = {}
     looks: dict[str, Any] = {}
+    span = slice(number * PAGE, (number + 1) * PAGE)
     if shelf in _LOOKED_AT:
-        looks = {path.name: workspace.looks.at(path) for path in paths}
+        page = {*paths[span]}  # by name, of which nobody waits for the others
+        new = [path for path in paths if path not in page and not workspace.looks.knows(path)]
+        later = {*new[LOOKS_AT_ONCE:]}
+        looks = {path.name: workspace.looks.at(path) for path in paths if path not in later}
         rows = find_faults(looks)
         if shelf in SPOKEN:
             for name, finding in workspace.unlike.items():
@@ -184,13 +191,14 @@ def _listed(workspace: Workspace, shelf: str, number: int, worst: bool) -> dict[
                     rows.setdefault(name, []).append(finding)
     if worst:
         paths.sort(key=lambda one: -max((f.weight for f in rows.get(one.name, [])), default=0.0))
-    shown = paths[number * PAGE : (number + 1) * PAGE]
+    shown = paths[span]
     return {
         "shelf": shelf,
         "count": len(paths),
         "page": number,
         "pages": max(1, -(-len(paths) // PAGE)),
         "with_findings": len(rows),
+        "pending": len(paths) - len(looks) if shelf in _LOOKED_AT else 0,
         "recordings": [_row(path, looks.get(path.name), rows.get(path.name, [])) for path in shown],
     }
 

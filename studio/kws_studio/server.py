@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from importlib import resources
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from kws.console import note
@@ -181,6 +182,8 @@ class StudioServer:
                 "models": model_rows(workspace.project),
                 "visitors": self._workspaces.visitors,
                 "reachable": bool(self._addresses),
+                # an export to WebAssembly takes half a minute of a machine that visitors share
+                "compiler": find_spec("ziglang") is not None and not self._workspaces.visitors,
             }
 
         loop = asyncio.get_running_loop()

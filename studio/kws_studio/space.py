@@ -9,8 +9,10 @@ from kws.files import whole_folder
 
 #: The port that Spaces ask.
 PORT = 7860
+#: What an export of an earlier version wrote besides: it is replaced, too.
+_EARLIER = ("packages.txt",)
 #: Files of the folder; one that holds others is not replaced.
-FILES = ("README.md", "app.py", "packages.txt", "requirements.txt")
+FILES = ("Dockerfile", "README.md", "app.py", "requirements.txt")
 
 _APP = '''"""The studio of kws for the visitors of a Space: each has a project of its own."""
 
@@ -30,14 +32,29 @@ if __name__ == "__main__":
         asyncio.run(serve(StudioConfig(Path(folder), address, visitors=True)))
 '''
 
-_README = """---
+_DOCKERFILE = f"""# The pages are kws's own, which no SDK of Spaces but docker serves.
+FROM python:3.11-slim
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends espeak-ng \\
+ && rm -rf /var/lib/apt/lists/*
+# Spaces run as this user
+RUN useradd --create-home --uid 1000 user
+USER user
+WORKDIR /home/user/app
+COPY --chown=user requirements.txt .
+RUN pip install --no-cache-dir --user -r requirements.txt
+COPY --chown=user app.py .
+EXPOSE {PORT}
+CMD ["python", "app.py"]
+"""
+
+_README = f"""---
 title: kws studio
 emoji: 🎙
 colorFrom: blue
 colorTo: green
-sdk: gradio
-python_version: "3.11"
-app_file: app.py
+sdk: docker
+app_port: {PORT}
 pinned: false
 license: apache-2.0
 short_description: A wake word from five recordings, in the browser
@@ -77,15 +94,15 @@ def export_space(folder: Path, requirement: str) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise KwsError(f"{folder}: is no folder: give another --export-space")
     there = [one.name for one in folder.iterdir()] if folder.is_dir() else []
-    foreign = sorted({*there} - {*FILES})
+    foreign = sorted({*there} - {*FILES, *_EARLIER})
     if foreign:
         raise KwsError(f"{folder}: holds other files ({foreign[0]}): give a new folder")
     contents = {
+        "Dockerfile": _DOCKERFILE,
         "app.py": _APP,
         "README.md": _README,
         "requirements.txt": f"{requirement}\naiohttp>=3.11\npillow>=11\nsegno>=1.6\n"
         "soundfile>=0.13\n",
-        "packages.txt": "espeak-ng\n",
     }
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -34,8 +34,9 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def test_commands_run_one_after_the_other(root: Path) -> None:
     with open_jobs(root) as book:
         first = book.add("judge", "reads a file", ["inspect", "no_such_model.tflite"])
-        second = book.add("judge", "lists", ["models", "--json"])
+        second = book.add("judge", "lists", ["models", "--json"], "models/a.tflite")
         assert (first.state, second.state) == ("running", "waiting")
+        assert book.to_be_made() == {"models/a.tflite"}
         with pytest.raises(JobError, match="one command runs and one waits"):
             book.add("judge", "a third", ["models"])
         assert until(book, first.number, lambda job: job.state == "failed")
@@ -43,6 +44,7 @@ def test_commands_run_one_after_the_other(root: Path) -> None:
         assert until(book, second.number, lambda job: job.state == "done")
         assert book.output(second.number) is not None
         assert second.command == "kws models --json"
+        assert book.to_be_made() == set()
 
 
 def test_a_command_goes_on_while_the_studio_starts_again(root: Path) -> None:

@@ -35,6 +35,7 @@ def understood(arguments: tuple[str, ...]) -> argparse.Namespace:
         ("judge", {"model": "m"}),
         ("sweep", {"model": "m.tflite"}),
         *(("export", {"model": "m", "form": form}) for form in FORMS),
+        ("threshold", {"model": "m", "threshold": 0.75}),
         ("push", {"model": "m", "repository": "anna/lumos"}),
     ],
 )
@@ -62,6 +63,11 @@ def test_what_is_missing_is_said(project: Project) -> None:
     for values in ({"steps": 1}, {"steps": "9"}, {"steps": True}, {"base": "../../etc/passwd"}):
         with pytest.raises(ProjectError):
             plan(project, "good", values)
+    (project.root / "models").mkdir(exist_ok=True)
+    (project.root / "models" / "m.tflite").write_bytes(b"x")
+    for threshold in (None, "0.5", True, 1.1, -0.1, float("nan")):
+        with pytest.raises(ProjectError, match="give a number from 0 to 1"):
+            plan(project, "threshold", {"model": "m", "threshold": threshold})
     for model in ("../../x", "--output", ""):
         with pytest.raises(ProjectError, match="no model"):
             plan(project, "export", {"model": model, "form": "c"})
@@ -83,4 +89,7 @@ def test_no_model_is_written_over(project: Project, tmp_path: Path) -> None:
     put(project, "learn", 3)
     first = plan(project, "quick", {}).makes
     (project.root / first).write_bytes(b"x")
-    assert plan(project, "quick", {}).makes != first
+    second = plan(project, "quick", {}).makes
+    assert second != first
+    # nor what another command is about to write
+    assert plan(project, "quick", {}, {second}).makes not in (first, second)

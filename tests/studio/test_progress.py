@@ -1,5 +1,7 @@
 """How far a command is, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from kws_studio.jobs import Job
@@ -38,13 +40,17 @@ def test_a_training_grows_over_rounds_and_networks() -> None:
         assert found is not None
         return found
 
-    first, second = "network 1 of 2\n", "network 1 of 2\nnetwork 2 of 2\n"
-    student = second + "a network that learns from the mean of 2\n"
+    first, other = "network 1 of 2\n", "network 1 of 2\nnetwork 2 of 2\n"
+    student = other + "a network that learns from the mean of 2\n"
+    alone = job("running", "train", "--steps", "400", "--ensemble", "1")
+    second = {"what": "round 2/4", "done": 0, "total": 100, "seconds": 0}
+    told = tell(replace(alone, begun=100.0), "", second, 160.0)
+    assert told.seconds_left == pytest.approx(180)  # 60 s for the first of four rounds
     shares = [
         share(first, "round 1/4", 10),
         share(first, "round 4/4", 90),
-        share(second, "round 1/4", 10),
-        share(second, "round 4/4", 90),
+        share(other, "round 1/4", 10),
+        share(other, "round 4/4", 90),
         share(student, "round 1/2", 10),
         share(student + "listening to the negatives as the device would\n", "negatives", 10),
     ]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from kws.modelfile import write_model
+from kws.packaged import packaged_model
+from kws_studio.recording_handlers import LOOKS_AT_ONCE, PAGE
 
 from .conftest import Client, studio
 
@@ -35,6 +41,44 @@ def test_a_recording_comes_is_listed_heard_seen_and_thrown_out(
     assert client.ask("GET", f"/api/audio/learn/{name}")[0] == 404
     counts = client.values("GET", "/api/state")["project"]["counts"]
     assert (counts["learn"], counts["thrown"]) == (0, 1)
+
+
+def test_many_recordings_are_looked_at_in_parts(
+    client: Client, tmp_path: Path, spoken: Callable[[int], bytes]
+) -> None:
+    folder = tmp_path / "project" / "recordings" / "computer"
+    folder.mkdir(parents=True)
+    count = PAGE + LOOKS_AT_ONCE + 3
+    for number in range(count):
+        (folder / f"{number:03}.wav").write_bytes(spoken(number))
+    path = "/api/recordings/learn?order=name"
+    first = client.values("GET", path)
+    assert (first["count"], first["pending"]) == (count, 3)
+    assert all("seconds" in one for one in first["recordings"])
+    assert client.values("GET", path)["pending"] == 0
+    # the last page is complete at once, whatever is pending
+    (folder / "999.wav").write_bytes(spoken(999))
+    last = client.values("GET", f"{path}&page={first['pages'] - 1}")
+    assert "seconds" in last["recordings"][-1]
+
+
+def test_exports_of_another_threshold_are_none(client: Client, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    model = packaged_model("computer")
+    (root / "models").mkdir()
+    path = root / "models" / "m.tflite"
+    write_model(path, model.network, model.metadata)
+    (root / "exports" / "m" / "web").mkdir(parents=True)
+    (root / "exports" / "m" / "web" / "kws.js").write_text("// module")
+    (row,) = client.values("GET", "/api/models")["models"]
+    assert row["exports"] == ["web"]
+    address = f"/try/m/{row['made']}/kws.js"
+    assert client.ask("GET", address)[0] == 200
+    later = time.time_ns() + 10**9
+    os.utime(path, ns=(later, later))
+    (row,) = client.values("GET", "/api/models")["models"]
+    assert row["exports"] == []
+    assert client.ask("GET", address)[0] == 404
 
 
 def test_text_named_wav_is_refused_by_its_name(client: Client, tmp_path: Path) -> None:
@@ -86,7 +130,8 @@ def test_a_body_of_50_mb_is_refused_before_it_is_read(client: Client, tmp_path: 
         "/pages/..%2f..%2fserver.py",
         "/pages/../server.py",
         "/api/take/model/..%2f..%2fsecret.wav",
-        "/try/..%2fx/kws.js",
+        "/try/..%2fx/1/kws.js",
+        "/try/x/1/..%2f..%2fkws.js",
         "/api/take/export/x/..%2f..",
     ],
 )
@@ -126,7 +171,7 @@ def test_strangers_pages_and_names_are_refused(client: Client) -> None:
 
 def test_others_need_the_token(tmp_path: Path) -> None:
     with studio(tmp_path / "project", token="t" * 24) as client:
-        for path in ("/", "/api/state", "/api/jobs", "/api/phone", "/try/a/kws.js"):
+        for path in ("/", "/api/state", "/api/jobs", "/api/phone", "/try/a/1/kws.js"):
             assert client.ask("GET", path)[0] == 401
         assert client.ask("POST", "/api/phrase", {"phrase": "x"})[0] == 401
         assert client.ask("GET", "/?token=wrong")[0] == 401

@@ -91,7 +91,8 @@ export function showCommand(element, text) {
 }
 
 /** The state of the project, as the server last told it, and who wants to know. */
-export const state = { project: null, jobs: [], models: [], visitors: false, reachable: false };
+export const state = { project: null, jobs: [], models: [], visitors: false, reachable: false,
+  compiler: false };
 const watchers = [];
 export const watch = (watcher) => watchers.push(watcher);
 

@@ -68,12 +68,22 @@ function meaning() {
     `are missed (${percent(least)} to ${percent(most)}, from ${point.recordings} recordings). ${day}`;
   at("meaning").textContent = text;
   at("threshold").setAttribute("aria-valuetext", text);
+  const same = Number(at("threshold").value) === chosen(first);
+  at("write-threshold").disabled = same;
+  at("threshold-about").textContent = same ? `The file of ${first.model} has this threshold.`
+    : `The file of ${first.model} has ${thresholdOf(first).toFixed(3)}: what is tried and taken has that.`;
   draw();
+}
+
+/** The threshold in a model's file, which may be another than when it was judged. */
+function thresholdOf(found) {
+  const file = state.models.find((one) => one.name === found.model);
+  return file?.thresholds?.[state.project.phrase] ?? found.chosen;
 }
 
 /** The point at which a model's file puts it. */
 function chosen(found) {
-  const number = found.points.findIndex((one) => one.threshold <= found.chosen + 1e-9);
+  const number = found.points.findIndex((one) => one.threshold <= thresholdOf(found) + 1e-9);
   return number < 0 ? found.points.length - 1 : number;
 }
 
@@ -143,7 +153,7 @@ async function show(number) {
   at("misses").replaceChildren(...first.misses.map((place) => entry(number, "misses", place)));
   at("wrong").replaceChildren(...first.false_accepts.map((place) => entry(number, "false_accepts", place)));
   for (const id of ["misses", "wrong"]) {
-    if (!at(id).children.length) at(id).append(make("li", {}, "None at the threshold in the file."));
+    if (!at(id).children.length) at(id).append(make("li", {}, "None at the threshold that was judged."));
   }
   meaning();
   breakdown();
@@ -181,6 +191,17 @@ export function startKnow() {
         percent(one.miss_rate), one.false_accepts_per_hour.toFixed(2)])));
   });
   at("threshold").addEventListener("input", meaning);
+  onPress(at("write-threshold"), async () => {
+    const { threshold } = first.points[Number(at("threshold").value)];
+    const job = await startJob("threshold", { model: first.model, threshold });
+    showCommand(at("threshold-command"), job.command);
+    at("know-status").textContent = `${job.title}: is being written …`;
+    const end = await ended(job.number);
+    if (end.state !== "done") throw new Error(end.told.words);
+    meaning();
+    beside();
+    at("know-status").textContent = `${end.title}: is written. Judge it again to hear what is missed with it.`;
+  });
   onPress(at("train-again"), () => { location.hash = "#train"; });
   watch(() => {
     const rows = state.models.filter((one) => one.usable).map((one) => [one.name, one.stem]);

@@ -8,6 +8,8 @@ const FIXED = ["machine", "alike"];
 
 let page = 0;
 let shown = "";
+/** Which question for a page is the latest: answers to earlier ones are too late. */
+let asked = 0;
 
 function card(shelf, row) {
   const { name, findings, seconds, start, end, version } = row;
@@ -61,14 +63,33 @@ function trimmer(shelf, { name, seconds, start, end }) {
 }
 
 async function showPage() {
+  const mine = ++asked;
   const shelf = at("shelf").value;
   const query = new URLSearchParams({ page, order: at("order").value });
-  const found = await ask(`/api/recordings/${shelf}?${query}`);
+  let found = await ask(`/api/recordings/${shelf}?${query}`);
+  if (mine !== asked) return;
+  showRows(shelf, found);
+  const first = JSON.stringify(found.recordings);
+  while (found.pending) { // of a thousand recordings some are looked at for each answer
+    at("look-status").textContent = `${found.count} recordings, of which ${found.count - found.pending} were looked at …`;
+    found = await ask(`/api/recordings/${shelf}?${query}`);
+    if (mine !== asked) return;
+  }
+  // what a person looks at is replaced only if it is another
+  if (JSON.stringify(found.recordings) === first) showCount(shelf, found);
+  else showRows(shelf, found);
+}
+
+function showRows(shelf, found) {
   page = Math.min(page, found.pages - 1);
   at("cards").replaceChildren(...found.recordings.map((row) => card(shelf, row)));
   at("page-shown").textContent = `page ${page + 1} of ${found.pages}`;
   at("page-before").disabled = page === 0;
   at("page-next").disabled = page + 1 >= found.pages;
+  showCount(shelf, found);
+}
+
+function showCount(shelf, found) {
   at("look-status").textContent = found.count
     ? `${found.count} recordings, ${found.with_findings} of them to look at.`
     : "Nothing lies here.";

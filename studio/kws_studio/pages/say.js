@@ -12,6 +12,8 @@ const LANGUAGES = [["en", "English"], ["de", "Deutsch"], ["fr", "Français"], ["
   ["ja", "日本語"], ["zh", "中文"]];
 /** Files that are sent at once. */
 const AT_ONCE = 3;
+/** Megabytes of a file that the server takes: it would hang up in the middle of a larger one. */
+const MOST = { learn: 20, held: 20, speech: 500 };
 
 let recording = null;
 
@@ -126,6 +128,10 @@ async function send(files) {
   const one = async (file) => {
     try {
       const { blob, name } = await readable(file);
+      if (blob.size > 1e6 * MOST[kind]) {
+        throw new Error(`${file.name}: more than ${MOST[kind]} MB: cut it` +
+          (kind === "speech" ? "" : ", or give it as speech without the phrase"));
+      }
       const answer = await ask(address(kind, name, { anyway: "1" }), { method: "POST", body: blob });
       good += 1;
       if (answer.problems.length) wrong.push(`${file.name}: kept, but ${answer.problems[0]}`);

@@ -14,10 +14,11 @@ function card(title, about, command, ...deeds) {
 const link = (address, text) => make("a", { href: address, download: "" }, text);
 
 function exported({ name, about }, found) {
-  const there = found.exports.includes(name) || found.exports.some((one) => one.startsWith(`${name}.`));
+  const there = found.exports.includes(name);
   const command = make("code", { className: "command" });
-  const out = { binary: `exports/${found.stem}/${found.stem}`, onnx: `exports/${found.stem}/${found.stem}.onnx` };
-  command.textContent = `kws export models/${found.name} --to ${name} --output ${out[name] ?? `exports/${found.stem}/${name}`}`;
+  const folder = `exports/${found.stem}/${name}`;
+  const out = { binary: `${folder}/${found.stem}`, onnx: `${folder}/${found.stem}.onnx` };
+  command.textContent = `kws export models/${found.name} --to ${name} --output ${out[name] ?? folder}`;
   const row = make("div", { className: "row" });
   row.append(button(there ? "Make it anew" : "Make it", async () => {
     at("take-status").textContent = `${about}: is being made …`;

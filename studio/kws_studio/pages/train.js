@@ -27,7 +27,7 @@ function way([kind, title, about]) {
   const box = make("div", { className: "card" }, make("h3", {}, title), make("p", {}, about), go, why, command);
   box.plan = async () => {
     try {
-      const plan = await ask(`/api/plan/${kind}`);
+      const plan = await ask(`/api/plan/${kind}?${new URLSearchParams(details(kind))}`);
       if (plan.missing) throw new Error(plan.missing);
       command.textContent = plan.command;
       command.hidden = false;
@@ -82,6 +82,7 @@ export function startTrain() {
   const boxes = WAYS.map(way);
   at("ways").replaceChildren(...boxes);
   const planAll = () => Promise.all(boxes.map((box) => box.plan())).catch((error) => fail(error.message));
+  for (const id of ["steps", "synthesize", "base"]) at(id).addEventListener("change", planAll);
   addEventListener("step", ({ detail }) => { if (detail === "train" && state.project?.phrase) planAll(); });
   watch(() => {
     const rows = [];

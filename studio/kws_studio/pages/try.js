@@ -13,6 +13,18 @@ const scores = [];
 
 const model = () => state.models.find((one) => one.name === at("try-model").value);
 const inPage = () => model()?.exports.includes("web") ?? false;
+const busy = () => state.jobs.some((job) => ["running", "paused", "waiting"].includes(job.state));
+/** Models of which no WebAssembly could be made, with the reason. */
+const failed = new Map();
+
+/** Why a model runs in Python rather than in this page; empty where it runs in the page. */
+function whyNot(found) {
+  if (inPage()) return "";
+  if (found.enrolled) return "a quick wake word runs in Python alone, and ships so";
+  if (state.visitors) return "this page is shared by many";
+  if (!state.compiler) return "WebAssembly takes a compiler, which is missing: pip install 'kws[native]'";
+  return failed.get(`${found.name} ${found.made}`) ?? "";
+}
 
 function show({ keyword, score, start, end }) {
   const cells = [keyword, score.toFixed(2), start.toFixed(2), end.toFixed(2)];
@@ -46,6 +58,7 @@ function draw() {
     else context.moveTo(x, y(score));
   });
   context.stroke();
+  canvas.dataset.highest = Math.max(0, ...scores.map((one) => one[1])).toFixed(3);
   if (running) requestAnimationFrame(draw);
 }
 
@@ -54,13 +67,14 @@ function score(value) {
 }
 
 /** The model as WebAssembly in this page: what ships. */
-async function listenHere(stem) {
-  const { createSpotterNode } = await import(`/try/${encodeURIComponent(stem)}/kws.js`);
+async function listenHere({ stem, made, keywords }) {
+  // a model that got another threshold is another module
+  const { createSpotterNode } = await import(`/try/${encodeURIComponent(stem)}/${made}/kws.js`);
   const media = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
   const context = new AudioContext();
   const node = await createSpotterNode(context, {
-    onDetection: (found) => { score(found.score); show(found); } });
+    onScores: (scores) => score(scores[keywords[0]]), onDetection: show });
   await context.audioWorklet.addModule("/pages/capture-worklet.js");
   const meter = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
   meter.port.onmessage = ({ data }) => hearRoom(data);
@@ -75,10 +89,22 @@ async function listenHere(stem) {
   } };
 }
 
+/** Make WebAssembly of a model; what is wrong is told, and Python hears then. */
+async function build(found) {
+  if (busy()) {
+    failed.set(`${found.name} ${found.made}`, "another command is at work: listen again when it is done");
+    return;
+  }
+  const job = await startJob("export", { model: found.name, form: "web" });
+  showCommand(at("try-command"), job.command);
+  at("try-status").textContent = `${job.title}: is being built, half a minute …`;
+  const end = await ended(job.number);
+  if (end.state !== "done") failed.set(`${found.name} ${found.made}`, end.told.words);
+}
+
 /** The model on this machine, as Python runs it, which hears the page over a WebSocket. */
 async function listenThere(name) {
   let socket = null;
-  const ended = new Promise((resolve) => { running = { ended: resolve }; });
   const microphone = await openMicrophone((block) => {
     hearRoom(block);
     if (socket?.readyState !== WebSocket.OPEN) return;
@@ -97,7 +123,6 @@ async function listenThere(name) {
   socket.onclose = ({ reason }) => {
     if (running?.socket === socket) stop(reason ? `Stopped: ${reason}` : "The studio ended the stream.");
   };
-  void ended;
   return { socket, stop() {
     socket.onclose = null;
     socket.close();
@@ -134,14 +159,13 @@ function showModel() {
   const threshold = found.thresholds[found.keywords[0]] ?? 0.5;
   at("try-threshold").value = threshold;
   at("try-threshold").disabled = inPage();
-  at("try-threshold-shown").textContent = Number(threshold).toFixed(2);
-  at("build-web").hidden = inPage() || found.enrolled;
+  at("try-threshold-shown").textContent = Number(threshold).toFixed(3);
+  const why = whyNot(found);
   at("try-where").textContent = inPage()
-    ? "It runs as WebAssembly in this page: what is tried is what ships. The threshold is that of the file, and of the scores only those of detections are drawn."
-    : found.enrolled
-      ? "It runs in Python on this machine, as it ships: what was enrolled is not exported to browsers."
-      : "It runs in Python on this machine. Build it for this page to try what browsers and C get.";
-  showCommand(at("try-command"), inPage()
+    ? "It runs as WebAssembly in this page: what is tried is what ships. The threshold is that of the file."
+    : why ? `It runs in Python on this machine: ${why}.`
+      : "It runs as WebAssembly in this page: Listen builds it first.";
+  showCommand(at("try-command"), inPage() || !why
     ? `kws export models/${found.name} --to web --output exports/${found.stem}/web`
     : `kws listen --model models/${found.name}`);
 }
@@ -149,15 +173,24 @@ function showModel() {
 export function startTry() {
   onPress(at("listen"), async () => {
     if (running) return stop("Stopped.");
-    const found = model();
+    let found = model();
+    failed.delete(`${found.name} ${found.made}`);
     room = new Room();
     scores.length = 0;
     at("heard").replaceChildren();
     toggle(true);
-    at("try-status").textContent = "Allow the microphone …";
+    const begun = { stop() {} };
+    running = begun;
     try {
-      running = { stop() {} };
-      const own = inPage() ? await listenHere(found.stem) : await listenThere(found.name);
+      if (!inPage() && !whyNot(found)) {
+        await build(found);
+        found = model();
+        showModel();
+      }
+      if (running !== begun) return null; // left meanwhile
+      at("try-status").textContent = "Allow the microphone …";
+      const own = inPage() ? await listenHere(found) : await listenThere(found.name);
+      if (running !== begun) return own.stop();
       running = own;
       at("try-status").textContent = `Listening: say “${found.keywords[0]}”.`;
       draw();
@@ -167,17 +200,9 @@ export function startTry() {
     }
     return null;
   });
-  onPress(at("build-web"), async () => {
-    const job = await startJob("export", { model: model().name, form: "web" });
-    at("try-status").textContent = `${job.title}: is being built, half a minute …`;
-    const end = await ended(job.number);
-    if (end.state !== "done") throw new Error(end.told.words);
-    at("try-status").textContent = "It is built.";
-    showModel();
-  });
   at("try-model").addEventListener("change", showModel);
   at("try-threshold").addEventListener("input", () => {
-    at("try-threshold-shown").textContent = Number(at("try-threshold").value).toFixed(2);
+    at("try-threshold-shown").textContent = Number(at("try-threshold").value).toFixed(3);
     if (running) stop("The threshold is another: press Listen again.");
   });
   let before = "";

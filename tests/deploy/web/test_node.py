@@ -72,6 +72,26 @@ def test_the_demo_to_the_last_digit(node: str, web: Path, tmp_path: Path) -> Non
         ] == expected
 
 
+def test_scores_are_what_is_detected_by(node: str, web: Path, tmp_path: Path) -> None:
+    path = written(load_audio(DEMO, 16000), tmp_path / "demo")
+    program = f"""
+    const spotter = await kws.KeywordSpotter.load();
+    const samples = await read({json.dumps(str(path))});
+    const before = spotter.scores;
+    const pairs = [];
+    for (let at = 0; at < samples.length; at += 160)
+      for (const {{ keyword, score }} of spotter.process(samples.subarray(at, at + 160)))
+        pairs.push([score, spotter.scores[keyword]]);
+    spotter.reset();
+    return {{ keywords: spotter.keywords, before, pairs, after: spotter.scores }};
+    """
+    result = run(node, web, program)
+    assert result["before"] == result["after"] == dict.fromkeys(result["keywords"], 0)
+    assert len(result["pairs"]) >= 9
+    for score, present in result["pairs"]:
+        assert abs(score - present) < 1e-6
+
+
 @pytest.mark.data
 def test_recordings(node: str, web: Path, tmp_path: Path, shared: Path) -> None:
     """The same keywords at the same places as in Python, nearly all with the same score."""

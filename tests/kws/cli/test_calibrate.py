@@ -108,6 +108,24 @@ def test_in_place_and_for_people(copy: Path, ambient: Path):
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
+def test_a_threshold_as_the_user_says(copy: Path, tmp_path: Path):
+    before = read_model(copy)
+    output = tmp_path / "chosen.tflite"
+    done = kws("calibrate", copy, "--threshold", "yes=0.625", "--output", output, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"model": str(output), "thresholds": {"yes": 0.625}}
+    made = read_model(output)
+    expected = {**before.metadata.detector.thresholds, "yes": 0.625}
+    assert made.metadata.detector.thresholds == expected
+    assert made.metadata.operating_points == before.metadata.operating_points
+    assert made.network == before.network
+    assert read_model(copy).metadata == before.metadata
+    done = kws("calibrate", copy, "--threshold", "yes=0.5", "--threshold", "no=1")
+    assert "yes: threshold 0.5 (was " in done.stdout
+    thresholds = read_model(copy).metadata.detector.thresholds
+    assert (thresholds["yes"], thresholds["no"]) == (0.5, 1.0)
+
+
 def test_what_cannot_be_promised_is_not(copy: Path, ambient: Path, tmp_path: Path):
     before = copy.read_bytes()
     (tmp_path / "empty").mkdir()
@@ -119,6 +137,11 @@ def test_what_cannot_be_promised_is_not(copy: Path, ambient: Path, tmp_path: Pat
         (("--ambient", ambient, "--output", tmp_path / "no" / "m.tflite"), "no such folder"),
         (("--ambient", ambient, "--output", tmp_path), "is a folder"),
         ((), "--ambient"),
+        (("--threshold", "maybe=0.5"), "'maybe' is no keyword"),
+        (("--threshold", "yes=1.5"), "give KEYWORD=THRESHOLD, 0 to 1"),
+        (("--threshold", "0.5"), "give KEYWORD=THRESHOLD, 0 to 1"),
+        (("--threshold", "yes=nan"), "give KEYWORD=THRESHOLD, 0 to 1"),
+        (("--threshold", "yes=0.5", "--ambient", ambient), "what audio would tell"),
     ):
         done = kws("calibrate", copy, *arguments)
         assert done.returncode == 2, done.stdout

@@ -1,9 +1,14 @@
 // The audio thread of kws.js: samples at the context's rate in, detections out.
 import { KeywordSpotter } from "./kws.js";
 
+/** Times in a second of audio that scores are told, where they are asked for. */
+const TOLD = 20;
+
 class KwsProcessor extends AudioWorkletProcessor {
   #spotter = null;
   #stopped = false;
+  #tellsScores = false;
+  #untold = 0; // samples since the scores were told
 
   constructor() {
     super();
@@ -14,6 +19,7 @@ class KwsProcessor extends AudioWorkletProcessor {
       }
       try {
         this.#spotter = new KeywordSpotter(data.source, { sampleRate });
+        this.#tellsScores = data.scores;
         this.port.postMessage({ ready: true });
       } catch (error) {
         this.port.postMessage({ error: String(error.message ?? error) });
@@ -25,6 +31,11 @@ class KwsProcessor extends AudioWorkletProcessor {
     if (this.#spotter && channels.length > 0) {
       for (const detection of this.#spotter.process(mean(channels))) {
         this.port.postMessage(detection);
+      }
+      this.#untold += channels[0].length;
+      if (this.#tellsScores && this.#untold >= sampleRate / TOLD) {
+        this.#untold = 0;
+        this.port.postMessage({ scores: this.#spotter.scores });
       }
     }
     return !this.#stopped;

@@ -29,6 +29,8 @@ export class KeywordSpotter {
   readonly sampleRate: number;
   /** Of the model, in Hz; the samples are resampled to it. */
   readonly modelSampleRate: number;
+  /** Smoothed score of each keyword at present, 0 to 1: what is compared with its threshold. */
+  readonly scores: Readonly<Record<string, number>>;
   /** Take any number of mono samples, floats of -1 to 1 or integers; give what they complete. */
   process(samples: Float32Array | Int16Array): Detection[];
   /** End a recording: give what is still to be detected, and start anew. */
@@ -40,6 +42,8 @@ export class KeywordSpotter {
 export interface NodeOptions {
   source?: Source;
   onDetection?: (detection: Detection) => void;
+  /** Called twenty times a second of audio with the score of each keyword, to draw them. */
+  onScores?: (scores: Record<string, number>) => void;
 }
 
 /** Make a node of Web Audio that spots keywords on the audio thread, at the context's rate. */

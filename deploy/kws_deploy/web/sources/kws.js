@@ -48,6 +48,12 @@ export class KeywordSpotter {
     return new KeywordSpotter(compiled ? loaded : await WebAssembly.compile(loaded), options);
   }
 
+  /** Smoothed score of each keyword at present: what is compared with its threshold. */
+  get scores() {
+    const score = (keyword) => this.#exports.score(this.labels.indexOf(keyword));
+    return Object.fromEntries(this.keywords.map((keyword) => [keyword, score(keyword)]));
+  }
+
   process(samples) {
     const isFloat = samples instanceof Float32Array;
     if (!isFloat && !(samples instanceof Int16Array)) {
@@ -102,7 +108,8 @@ export class KeywordSpotter {
 }
 
 /** Spot keywords in what a node of Web Audio gives, off the page's thread. */
-export async function createSpotterNode(context, { source = beside(), onDetection } = {}) {
+export async function createSpotterNode(context, options = {}) {
+  const { source = beside(), onDetection, onScores } = options;
   const loaded = await load(source);
   await context.audioWorklet.addModule(new URL("kws-worklet.js", import.meta.url));
   const node = new AudioWorkletNode(context, "kws", { numberOfOutputs: 0 });
@@ -111,9 +118,9 @@ export async function createSpotterNode(context, { source = beside(), onDetectio
     node.port.onmessage = ({ data }) => {
       if (data.ready) return resolve();
       if (data.error) return reject(new Error(data.error));
-      return onDetection?.(data);
+      return data.scores ? onScores?.(data.scores) : onDetection?.(data);
     };
-    node.port.postMessage({ source: loaded });
+    node.port.postMessage({ source: loaded, scores: Boolean(onScores) });
   });
   return node;
 }

@@ -71,6 +71,17 @@ EXPORT(keyword) const char *kws_web_keyword(int32_t n)
     return kws_keyword(n);
 }
 
+/* Smoothed score of a label at present, 0 .. 1: what is compared with its threshold. */
+EXPORT(score) double kws_web_score(int32_t label)
+{
+    float sum = 0.0f;
+    int row;
+    for (row = 0; row < KWS_SMOOTHING_COLUMNS && label >= 0 && label < KWS_LABELS; row++) {
+        sum += spotter.detector.scores[row][label];
+    }
+    return (double)(sum / (float)KWS_SMOOTHING_COLUMNS);
+}
+
 /* Returns 0 if the rate is none that is taken. */
 EXPORT(open) int32_t kws_web_open(int32_t rate)
 {
