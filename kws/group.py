@@ -26,6 +26,7 @@ from .detections import Detection
 from .errors import KwsError, ModelError
 from .exclusive import Exclusive
 from .frontend import FrontEnd, open_front_end
+from .gating import activity_for, gate_for
 from .metadata import Metadata
 from .modelfile import ModelFile
 from .resample import open_resampler
@@ -84,6 +85,8 @@ class SpotterGroup:
         By the model's name: thresholds, 0 .. 1, instead of the model's, by keyword.
     keywords : mapping of str to sequence of str, optional
         By the model's name: those of its keywords that matter, as for `kws.KeywordSpotter`.
+    vad : bool
+        True lets the networks sleep while nothing sounds (`kws.gating`).
 
     Attributes
     ----------
@@ -111,7 +114,9 @@ class SpotterGroup:
         threads: int = 1,
         thresholds: Mapping[str, Mapping[str, float]] | None = None,
         keywords: Mapping[str, Sequence[str]] | None = None,
+        vad: bool = False,
     ) -> None:
+        self._vad = vad
         thresholds, keywords = thresholds or {}, keywords or {}
         _check_names([model.path for model in models], (*thresholds, *keywords))
         chosen = [
@@ -136,6 +141,7 @@ class SpotterGroup:
                 rate,
                 sources,
                 [one for one in members if one.metadata.front_end.sample_rate == rate],
+                vad,
             )
             for rate in rates
         ]
@@ -205,7 +211,8 @@ class SpotterGroup:
     def _identity(self) -> str:
         """Return what a state has to belong to."""
         models = zip(self._models, self.metadata.values(), strict=True)
-        return " ".join(identity(model, own, self.sample_rate) for model, own in models)
+        of = " ".join(identity(model, own, self.sample_rate) for model, own in models)
+        return f"{of} gated" if self._vad else of
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreters' memory cannot be.
@@ -312,6 +319,7 @@ class _RateStream:
         model_rate: int,
         sources: Sequence[LogitSource],
         members: Sequence[_Member],
+        vad: bool,
     ) -> None:
         self._resampler = open_resampler(sample_rate, model_rate)
         self._endings = {
@@ -330,7 +338,7 @@ class _RateStream:
             alike.setdefault(kind, []).append(one)
         for some in alike.values():
             used = sorted({one.place.source for one in some})
-            self._streams.append(_FrameStream([(n, sources[n]) for n in used], some))
+            self._streams.append(_FrameStream([(n, sources[n]) for n in used], some, vad))
 
     @property
     def longest_ending(self) -> int:
@@ -402,10 +410,19 @@ class _FrameStream:
     """The frames of one front end in steps of one size, and the models that take them."""
 
     def __init__(
-        self, sources: Sequence[tuple[int, LogitSource]], members: Sequence[_Member]
+        self,
+        sources: Sequence[tuple[int, LogitSource]],
+        members: Sequence[_Member],
+        vad: bool,
     ) -> None:
         self._sources = sources
         front_end = members[0].metadata.front_end
+        self._activity = activity_for(front_end, vad)
+        self._gates = {}
+        if self._activity is not None:
+            for number, source in sources:
+                own = [one.metadata for one in members if one.place.source == number]
+                self._gates[number] = gate_for(source, front_end, own, _copies)
         self._size = sources[0][1].frames
         self._log_mel = open_front_end(front_end, self._size)
         self._hop_seconds = front_end.hop_seconds
@@ -438,6 +455,10 @@ class _FrameStream:
         for _, source in self._sources:
             source.reset()
         self._log_mel.reset()
+        if self._activity is not None:
+            self._activity.reset()
+        for gate in self._gates.values():
+            gate.reset()
         for _, decoder in self._alone:
             decoder.reset()
         for joint in self._joint:
@@ -448,14 +469,20 @@ class _FrameStream:
         sources = {f"source{number}": source.state() for number, source in self._sources}
         alone = {f"alone{one.number}": decoder.state() for one, decoder in self._alone}
         joint = {f"joint{number}": one.state() for number, one in enumerate(self._joint)}
-        return joined(log_mel=self._log_mel.state(), **sources, **alone, **joint) | counts(
-            steps=self._steps
-        )
+        gates = {f"gate{number}": gate.state() for number, gate in self._gates.items()}
+        activity = {} if self._activity is None else self._activity.state()
+        return joined(
+            log_mel=self._log_mel.state(), activity=activity, **gates, **sources, **alone, **joint
+        ) | counts(steps=self._steps)
 
     def restore(self, saved: StateReader) -> None:
         self._log_mel.restore(saved.part("log_mel"))
         for number, source in self._sources:
             source.restore(saved.part(f"source{number}"))
+        if self._activity is not None:
+            self._activity.restore(saved.part("activity"))
+        for number, gate in self._gates.items():
+            gate.restore(saved.part(f"gate{number}"))
         for one, decoder in self._alone:
             decoder.restore(saved.part(f"alone{one.number}"))
         for number, joint in enumerate(self._joint):
@@ -480,7 +507,7 @@ class _FrameStream:
         for start in range(0, len(frames), self._size):
             step = frames[start : start + self._size]
             self._steps += 1
-            logits = {number: source.step(step) for number, source in self._sources}
+            logits = self._logits(step)
             for one, decoder in self._alone:
                 own = logits[one.place.source][one.place.output]
                 if one.selection is not None:
@@ -489,6 +516,17 @@ class _FrameStream:
             for joint in self._joint:
                 found += [(self.seconds, n, d) for n, d in joint.update(step, logits)]
         return found
+
+    def _logits(self, step: Float32) -> dict[int, list[Float32]]:
+        """Return the logits of each source; they may sleep."""
+        if self._activity is None:
+            return {number: source.step(step) for number, source in self._sources}
+        awake = self._activity.push(step)
+        return {number: gate.step(step, awake) for number, gate in self._gates.items()}
+
+
+def _copies(arrays: list[Float32]) -> list[Float32]:
+    return [array.copy() for array in arrays]
 
 
 class _JointMembers:

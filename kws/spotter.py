@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, overload
 
@@ -18,6 +18,7 @@ from .detections import Classification, Detection
 from .errors import KwsError
 from .exclusive import Exclusive
 from .frontend import open_front_end
+from .gating import Activity, activity_for, gate_for
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .packaged import COMMANDS, PHONEMES, find_model, packaged_model
@@ -43,12 +44,15 @@ class KeywordSpotter:
     keywords : sequence of str, optional
         Those of the model's keywords that matter; the others count as ``_unknown_`` where labels
         compete, and are ignored where they do not.
+    vad : bool or Activity
+        True lets the network of a stream sleep while nothing sounds (`kws.gating`); so does what
+        else tells when something does. Whole clips are heard awake.
 
     Raises
     ------
     ModelError
         If the network does not match the file's metadata, or a threshold is none, or for a word
-        that is no keyword.
+        that is no keyword, or ``vad`` does not go with the model's front end.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class KeywordSpotter:
         threads: int = 1,
         thresholds: Mapping[str, float] | None = None,
         keywords: Sequence[str] | None = None,
+        vad: bool | Activity = False,
     ) -> None:
         self._model = model
         self.metadata, self._selection = choose(model, thresholds, keywords)
@@ -77,6 +82,10 @@ class KeywordSpotter:
         self._decoder = decoder_for(
             self.metadata, shape, self._begun if self.metadata.tells_beginnings else None
         )
+        self._activity = activity_for(front_end, vad)
+        self._gate = None
+        if self._activity is not None:
+            self._gate = gate_for(self._network, front_end, [self.metadata], np.copy)
         self._taken = 0  # samples of the stream: a sum of seconds would drift
         self._alone = Exclusive("KeywordSpotter", threads)
         self._reset()
@@ -205,6 +214,12 @@ class KeywordSpotter:
         return per_step / self._network.columns
 
     @property
+    def _identity(self) -> str:
+        """What tells the streams of this spotter from all others."""
+        of = identity(self._model, self.metadata, self.sample_rate)
+        return of if self._gate is None else f"{of} gated"
+
+    @property
     def verifications(self) -> int | None:
         """How often the verifier was asked since the spotter was made; None without one."""
         network = self._network
@@ -232,6 +247,9 @@ class KeywordSpotter:
         self._decoder.reset()
         if self._resampler is not None:
             self._resampler.reset()
+        if self._activity is not None and self._gate is not None:
+            self._activity.reset()
+            self._gate.reset()
         self._taken = 0
         self._in_stream = False
 
@@ -251,9 +269,11 @@ class KeywordSpotter:
                 log_mel=self._log_mel.state(),
                 decoder=self._decoder.state(),
                 resampler=resampler,
+                activity={} if self._activity is None else self._activity.state(),
+                gate={} if self._gate is None else self._gate.state(),
             )
             arrays |= counts(taken=self._taken, in_stream=int(self._in_stream))
-            return pack(arrays, identity(self._model, self.metadata, self.sample_rate))
+            return pack(arrays, self._identity)
 
     def restore(self, state: bytes) -> None:
         """Go on with a stream where its state was taken: as if it had never been interrupted.
@@ -284,15 +304,16 @@ class KeywordSpotter:
         >>> second.restore(first.state())
         """
         with self._alone:
-            saved = StateReader(
-                unpack(state, identity(self._model, self.metadata, self.sample_rate))
-            )
+            saved = StateReader(unpack(state, self._identity))
             try:
                 self._network.restore(saved.part("network"))
                 self._log_mel.restore(saved.part("log_mel"))
                 self._decoder.restore(saved.part("decoder"))
                 if self._resampler is not None:
                     self._resampler.restore(saved.part("resampler"))
+                if self._activity is not None and self._gate is not None:
+                    self._activity.restore(saved.part("activity"))
+                    self._gate.restore(saved.part("gate"))
                 self._taken = saved.count("taken")
                 self._in_stream = bool(saved.count("in_stream", 1))
             except KwsError:
@@ -348,7 +369,7 @@ class KeywordSpotter:
         detections: list[Detection] = []
         for start in range(0, len(frames), self._network.frames):
             step = frames[start : start + self._network.frames]
-            detections += self._decoder.update(step, self._step(step))
+            detections += self._decoder.update(step, self._heard(step))
         return detections
 
     def flush(self) -> list[Detection]:
@@ -436,7 +457,8 @@ class KeywordSpotter:
             if self._resampler is not None:
                 samples = self._resampler.push(samples)
             self._in_stream = True
-            return self._decoder.posteriors(self._logits(self._log_mel.push(samples)))
+            frames = self._log_mel.push(samples)
+            return self._decoder.posteriors(self._logits(frames, self._heard))
 
     def classify(self, samples: npt.NDArray[Any]) -> Classification:
         """Say what one clip is.
@@ -482,12 +504,12 @@ class KeywordSpotter:
 
     def _logits_at_rate(self, samples: Float32) -> Float32:
         self._reset()
-        return self._logits(self._log_mel.push(samples))
+        return self._logits(self._log_mel.push(samples), self._step)
 
-    def _logits(self, frames: Float32) -> Float32:
+    def _logits(self, frames: Float32, hear: Callable[[Float32], Float32]) -> Float32:
         """Return the logits of all output frames of some frames."""
         size = self._network.frames
-        steps = [self._step(frames[i : i + size]) for i in range(0, len(frames), size)]
+        steps = [hear(frames[i : i + size]) for i in range(0, len(frames), size)]
         if not steps:
             return np.zeros((0, len(self.metadata.labels)), np.float32)
         return np.concatenate([step.copy() for step in steps])
@@ -499,5 +521,13 @@ class KeywordSpotter:
 
     def _step(self, frames: Float32) -> Float32:
         """Return the logits of the newest output frames, of the keywords that matter."""
-        logits = self._network.step(frames)
+        return self._chosen(self._network.step(frames))
+
+    def _heard(self, frames: Float32) -> Float32:
+        """Do the same in a stream, in which the network may sleep."""
+        if self._activity is None or self._gate is None:
+            return self._step(frames)
+        return self._chosen(self._gate.step(frames, self._activity.push(frames)))
+
+    def _chosen(self, logits: Float32) -> Float32:
         return logits if self._selection is None else self._selection(logits)

@@ -221,6 +221,22 @@ def add_rate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=int, default=16000, help=RATE_HELP)
 
 
+def add_vad(parser: argparse.ArgumentParser) -> None:
+    """Add ``--vad``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the verb.
+    """
+    parser.add_argument(
+        "--vad",
+        action="store_true",
+        help="let the network sleep while nothing sounds above the background: less computing in "
+        "quiet rooms",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the argument that asks for JSON.
 

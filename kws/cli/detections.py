@@ -85,7 +85,9 @@ def open_spotters(
         known: Mapping[str, Sequence[str]] = own if keywords is None else keywords
         thresholds = {name: dict.fromkeys(some, options.threshold) for name, some in known.items()}
     with quiet():
-        return SpotterGroup(models, sample_rate, thresholds=thresholds, keywords=keywords)
+        return SpotterGroup(
+            models, sample_rate, thresholds=thresholds, keywords=keywords, vad=options.vad
+        )
 
 
 def _models(names: Sequence[Path], phrases: Sequence[str]) -> list[ModelFile]:
@@ -121,7 +123,11 @@ def _open_one(
         thresholds = dict.fromkeys(known, options.threshold)
     with quiet():
         return KeywordSpotter(
-            model, sample_rate=sample_rate, thresholds=thresholds, keywords=keywords
+            model,
+            sample_rate=sample_rate,
+            thresholds=thresholds,
+            keywords=keywords,
+            vad=getattr(options, "vad", False),
         )
 
 

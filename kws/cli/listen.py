@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Float32
 from ..console import note
-from .arguments import add_json, add_model, add_phrases, add_threshold
+from .arguments import add_json, add_model, add_phrases, add_threshold, add_vad
 from .detections import open_spotters
 from .keeping import add_keeping, keeping
 from .reactions import add_reactions, reactions
@@ -25,6 +25,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_phrases(parser)
     add_json(parser)
     add_threshold(parser)
+    add_vad(parser)
     add_reactions(parser)
     add_keeping(parser)
 

@@ -11,6 +11,7 @@ from .arguments import (
     add_rate,
     add_recordings,
     add_threshold,
+    add_vad,
 )
 from .detections import open_spotters
 from .inputs import chunks, each_recording, is_folder
@@ -26,6 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_rate(parser)
     add_threshold(parser)
+    add_vad(parser)
     add_reactions(parser)
     add_keeping(parser)
 

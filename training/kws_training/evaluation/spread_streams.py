@@ -16,6 +16,7 @@ import numpy as np
 
 from kws.arrays import Float32
 from kws.calibration.scores import Trace
+from kws.gating import memory_frames
 from kws.metadata import Metadata
 from kws.micro_frontend import MicroConfig
 from kws.modelfile import ModelFile
@@ -27,9 +28,6 @@ from .evaluate import ModelTask
 
 #: Seconds of a piece, at least.
 PIECE_SECONDS = 240.0
-#: What a worker hears before its piece, in receptive fields of the network: where steps of several
-#: frames end, states still hold a little of what lies before the field.
-MEMORY = 2
 #: Seconds of which the scores of two workers are compared.
 COMPARED_SECONDS = 1.0
 
@@ -228,10 +226,7 @@ def pieces(blocks: Iterable[Block], metadata: Metadata) -> Iterator[Piece]:
     """
     front_end, streaming = metadata.front_end, metadata.streaming
     step = streaming.frames * front_end.hop
-    frames = MEMORY * streaming.receptive_field
-    if metadata.verifier is not None:
-        frames += metadata.verifier.streaming.receptive_field
-    lead = frames * front_end.hop + round(COMPARED_SECONDS * RATE) + step
+    lead = memory_frames(metadata) * front_end.hop + round(COMPARED_SECONDS * RATE) + step
     before: deque[Block] = deque()  # the stream before the piece, as far as it matters
     held = position = 0  # samples of that, and of all that comes before the piece
     own: list[Block] = []
