@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kws import gating
 from kws.calibration.scores import trace_blocks
 from kws.micro_frontend import MicroConfig
 from kws.packaged import packaged_model
@@ -60,7 +61,7 @@ def test_nothing_to_hear_ends_all_the_same():
 
 def test_a_model_that_remembers_more_is_noticed(blocks, monkeypatch):
     monkeypatch.setattr(spread_streams, "PIECE_SECONDS", 1.0)
-    monkeypatch.setattr(spread_streams, "MEMORY", 0)
+    monkeypatch.setattr(gating, "MEMORY", 0)
     model = packaged_model("computer")
     with pytest.raises(LongMemoryError):
         SpreadStream(model, None, Here()).trace(open_model(model), blocks, CLEAN)
