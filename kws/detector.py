@@ -74,7 +74,7 @@ class Detector:
         self._releases = np.float32(0.5) * self._thresholds  # below it a keyword is armed again
         self._scores = np.zeros((self._window, len(labels)), np.float32)
         # kept, so that a step allocates nothing
-        self._smoothed = np.empty(len(labels), np.float32)
+        self._smoothed = np.zeros(len(labels), np.float32)
         self._passed = np.empty(len(labels), np.bool_)
         self._blocked_until = np.zeros(len(labels), np.int64)
         self._armed = np.ones(len(labels), np.bool_)
@@ -89,6 +89,7 @@ class Detector:
     def reset(self) -> None:
         """Forget all scores and detections."""
         self._scores[:] = 0.0
+        self._smoothed[:] = 0.0
         self._blocked_until[:] = 0
         self._armed[:] = True
         self._all_armed = True
@@ -123,6 +124,7 @@ class Detector:
             If it cannot be one of this; it has to be reset then.
         """
         self._scores[:] = saved.within("scores", self._scores, 0, 1)
+        self._smoothed[:] = np.add.reduce(self._scores, axis=0) / self._window
         blocked = saved.within("blocked_until", self._blocked_until, 0, 2 * MOST_COUNT)
         self._blocked_until[:] = blocked
         self._armed[:] = saved.within("armed", self._armed.astype(np.int8), 0, 1)

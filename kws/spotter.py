@@ -231,6 +231,19 @@ class KeywordSpotter:
         return self.metadata.keywords
 
     @property
+    def scores(self) -> dict[str, float]:
+        """Smoothed score, 0 .. 1, of each keyword at present, as it meets the threshold.
+
+        Of models of sounds it is empty.
+        """
+        with self._alone:
+            scores = self._decoder.scores()
+        if not len(scores):
+            return {}
+        labels = self.metadata.labels
+        return {keyword: float(scores[labels.index(keyword)]) for keyword in self.keywords}
+
+    @property
     def ending(self) -> Float32:
         """Digital silence, float32 (n,), after which nothing of a stream is left to be found."""
         seconds = self.metadata.streaming.receptive_field * self.metadata.front_end.hop_seconds

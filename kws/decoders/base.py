@@ -96,6 +96,16 @@ class Decoder(ABC):
             Posteriors, 0 .. 1.
         """
 
+    def scores(self) -> Float32:
+        """Return the smoothed scores of the latest output frame, as they meet the thresholds.
+
+        Returns
+        -------
+        float32 (labels,) or (0,)
+            Scores, 0 .. 1; none of sounds and phonemes, which have no smoothed scores.
+        """
+        return np.zeros(0, np.float32)
+
     @abstractmethod
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.

@@ -114,6 +114,16 @@ class WordDecoder(Decoder):
         labels = self._metadata.labels
         self._near = restored_watch(saved.part("near"), labels, self._thresholds, labels)
 
+    def scores(self) -> Float32:
+        """Return the smoothed scores of the latest output frame, as they meet the thresholds.
+
+        Returns
+        -------
+        float32 (labels,)
+            Scores, 0 .. 1: a copy.
+        """
+        return self._detector.smoothed.copy()
+
     def update(self, frames: Float32, logits: Float32) -> list[Detection]:
         """Take one step of the network, return the detections that it completes.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-
-import numpy as np
 
 from kws.arrays import Float32
 from kws.detections import Detection
@@ -50,17 +47,14 @@ class Listener:
     """
 
     def __init__(self, model: ModelFile, sample_rate: int, threshold: float | None) -> None:
-        detector = model.metadata.detector
-        if not isinstance(detector, DetectorDefaults):
+        metadata = model.metadata
+        if not isinstance(metadata.detector, DetectorDefaults) or not metadata.keywords:
             raise ModelError(f"{model.path}: is no model of wake words")
-        keyword = model.metadata.keywords[0]
-        thresholds = None if threshold is None else {keyword: threshold}
+        self._keyword = metadata.keywords[0]
+        thresholds = None if threshold is None else {self._keyword: threshold}
         self._spotter = KeywordSpotter(model, sample_rate, thresholds=thresholds)
-        # scores are a second stream: the detector keeps its own to itself
-        self._scores = KeywordSpotter(model, sample_rate)
-        self._label = model.metadata.labels.index(keyword)
-        columns = max(1, round(detector.smoothing / self._scores.column_seconds))
-        self._ring: deque[float] = deque([0.0] * columns, columns)
+        # of each output frame the score is asked for: no more than one is completed at a time
+        self._piece = max(1, int(self._spotter.column_seconds * sample_rate))
 
     def push(self, samples: Float32) -> Heard:
         """Take audio.
@@ -74,8 +68,8 @@ class Listener:
         -------
         Heard
         """
-        highest = 0.0
-        for score in self._scores.process_posteriors(samples)[:, self._label]:
-            self._ring.append(float(score))
-            highest = max(highest, float(np.mean(self._ring)))
-        return Heard(highest, self._spotter.process(samples))
+        highest, detections = 0.0, []
+        for start in range(0, len(samples), self._piece):
+            detections += self._spotter.process(samples[start : start + self._piece])
+            highest = max(highest, self._spotter.scores[self._keyword])
+        return Heard(highest, detections)

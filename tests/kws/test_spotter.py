@@ -276,6 +276,24 @@ def test_integers_are_floats(eager: KeywordSpotter) -> None:
     assert eager.classify(integers) == eager.classify(floats)
 
 
+def test_scores_are_what_is_detected_by(spotter: KeywordSpotter, demo: Demo) -> None:
+    """At present nothing after a reset; at a detection its score; the same in a restored stream."""
+    spotter.reset()
+    assert spotter.scores == dict.fromkeys(spotter.keywords, 0.0)
+    step = round(spotter.column_seconds * spotter.sample_rate)
+    compared = 0
+    for start in range(0, len(demo.samples), step):
+        for found in spotter.process(demo.samples[start : start + step]):
+            assert spotter.scores[found.keyword] == pytest.approx(found.score, abs=1e-6)
+            compared += 1
+    assert compared >= 5
+    other = KeywordSpotter(packaged_model())
+    other.restore(spotter.state())
+    assert other.scores == pytest.approx(spotter.scores, abs=1e-6)
+    spotter.reset()
+    assert set(spotter.scores.values()) == {0.0}
+
+
 def test_reset_is_a_new_spotter(eager: KeywordSpotter) -> None:
     sound = babble(6)
     first = spotted(eager, sound)
