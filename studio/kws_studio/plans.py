@@ -182,10 +182,10 @@ def _judge(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         arguments += ["--snr", SNRS]
     else:
         arguments += ["--by-kind", "--group-by", "voice"]
-    what = "in noise" if kind == "sweep" else ""
+    where = " in noise" if kind == "sweep" else ""
     return Plan(
         kind,
-        f"how good {Path(model).stem} is {what}".strip(),
+        f"judging {Path(model).stem}{where}",
         (*arguments, "--json"),
         f"judged on {seen}, and on {_shelf_name(shelf)}",
     )

@@ -23,6 +23,8 @@ _STUDENT = re.compile(r"^a network that learns from the mean of", re.MULTILINE)
 _LISTENING = re.compile(r"^listening to the negatives", re.MULTILINE)
 #: Rounds of the training of a network, and of one that learns from others.
 ROUNDS = 4
+#: Steps of a round from which its pace is told.
+FEWEST_STEPS = 5
 #: Share of a training's time that its steps take; the rest is reading, mining and choosing.
 STEPS_SHARE = 0.8
 
@@ -60,7 +62,7 @@ def tell(job: Job, log: str, progress: Mapping[str, Any] | None, now: float) -> 
     log : str
         What it said so far.
     progress : mapping or None
-        What ``KWS_PROGRESS`` tells: what, done, total, seconds.
+        What ``KWS_PROGRESS`` tells: what, done, total, seconds, first.
     now : float
         Seconds since 1970.
 
@@ -112,12 +114,13 @@ def _training(
     number, rounds = int(found[1]), int(found[2])
     own = steps // 2 if _STUDENT.search(log) else steps
     before = (networks if _STUDENT.search(log) else network - 1) * steps
-    done = before + own * (number - 1 + share) / rounds
+    finished = before + own * (number - 1) / rounds
+    done = finished + own * share / rounds
     left = None
-    pace = progress.get("seconds")
-    if share > 0.02 and isinstance(pace, int | float):
-        left = (total - done) * (float(pace) / (share * own / rounds)) / STEPS_SHARE
-    elif done > 0 and "goes on behind round" not in log:  # a round has just begun
+    pace = _seconds_each(progress)
+    if pace is not None:
+        left = (total - done) * pace / STEPS_SHARE
+    elif finished > 0 and "goes on behind round" not in log:  # a round has just begun
         left = (total - done) * max(0.0, now - job.begun) / done
     which = (
         "the network that learns from the others"
@@ -126,6 +129,16 @@ def _training(
     )
     words = f"training {which}, round {number} of {rounds}"
     return Told(words, STEPS_SHARE * done / total + 0.1, left)
+
+
+def _seconds_each(progress: Mapping[str, Any]) -> float | None:
+    """Return the seconds of a step, the first left out, in which the network is compiled."""
+    done, seconds, first = (progress.get(name) for name in ("done", "seconds", "first"))
+    if not isinstance(done, int) or done < FEWEST_STEPS:
+        return None
+    if not isinstance(seconds, int | float) or not isinstance(first, int | float):
+        return None
+    return max(0.0, float(seconds) - float(first)) / (done - 1)
 
 
 def _after(arguments: Sequence[str], name: str, usual: str) -> str:

@@ -51,7 +51,8 @@ def test_the_first_page_is_small_and_asks_nobody_else(
         asked, came = measured(page)
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
-        print(f"{len(asked)} requests, {sum(came)} bytes before interaction")
+        seconds = page.evaluate("performance.now()") / 1000
+        print(f"{len(asked)} requests, {sum(came)} bytes, ready after {seconds:.2f} s")
         assert 0 < sum(came) < MOST_BYTES
         for step in STEPS:
             go_to(page, step)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kws_studio.jobs import Job
-from kws_studio.progress import tell
+from kws_studio.progress import STEPS_SHARE, tell
 
 
 def job(state: str = "running", *arguments: str) -> Job:
@@ -46,6 +46,11 @@ def test_a_training_grows_over_rounds_and_networks() -> None:
     second = {"what": "round 2/4", "done": 0, "total": 100, "seconds": 0}
     told = tell(replace(alone, begun=100.0), "", second, 160.0)
     assert told.seconds_left == pytest.approx(180)  # 60 s for the first of four rounds
+    # the first step, in which the network is compiled, says nothing of the others
+    going = {"what": "round 1/4", "done": 11, "total": 100, "seconds": 35.0, "first": 30.0}
+    told = tell(replace(alone, begun=100.0), "", going, 160.0)
+    assert told.seconds_left == pytest.approx((400 - 11) * 0.5 / STEPS_SHARE)
+    assert tell(alone, "", {**going, "done": 2}, 160.0).seconds_left is None
     shares = [
         share(first, "round 1/4", 10),
         share(first, "round 4/4", 90),

@@ -46,10 +46,12 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
 def _told(numbers: Iterator[int], total: int, what: str, path: Path) -> Iterator[int]:
     """Pass numbers on, and write to a file how many there were: JSON, replaced as a whole."""
     begun = latest = time.monotonic()
+    first = 0.0  # seconds that the first took: of a training it is compiled in them
 
     def write(done: int) -> None:
         seconds = round(time.monotonic() - begun, 1)
         values = {"what": what, "done": done, "total": total, "seconds": seconds}
+        values["first"] = round(first, 1)
         part = path.with_suffix(".part")
         with contextlib.suppress(OSError):  # the work matters more than what is told of it
             part.write_text(json.dumps(values))
@@ -57,6 +59,8 @@ def _told(numbers: Iterator[int], total: int, what: str, path: Path) -> Iterator
 
     write(0)
     for done, number in enumerate(numbers):
+        if done == 1:
+            first = time.monotonic() - begun
         if time.monotonic() - latest >= PAUSE:
             latest = time.monotonic()
             write(done)

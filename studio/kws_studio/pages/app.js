@@ -44,8 +44,7 @@ try {
   startTrain();
   startKnow();
   startTry();
-  await startTake();
-  await refresh();
+  await Promise.all([startTake(), refresh()]);
   addEventListener("hashchange", () => { showStep(); at("main").focus(); });
   showStep();
   document.body.dataset.ready = "1";

@@ -38,10 +38,10 @@ function draw() {
     shape("line", { class: "axis", x1: LEFT, x2: RIGHT, y1: BOTTOM, y2: BOTTOM }),
     shape("line", { class: "axis", x1: LEFT, x2: LEFT, y1: TOP, y2: BOTTOM }),
     shape("text", { x: LEFT, y: BOTTOM + 34 }, "fired without it, per hour"),
-    shape("text", { x: 6, y: TOP + 8 }, "missed"));
+    shape("text", { "text-anchor": "end", x: LEFT - 9, y: TOP + 6 }, "missed"));
   for (const share of [0, 0.5, 1]) {
-    svg.append(shape("text", { x: 14, y: BOTTOM - (BOTTOM - TOP) * share + (share === 1 ? 20 : 4) },
-      percent(share)));
+    svg.append(shape("text", { "text-anchor": "end", x: LEFT - 9,
+      y: BOTTOM - (BOTTOM - TOP) * share + (share === 1 ? 20 : 4) }, `${100 * share} %`));
   }
   for (const part of [0, 0.25, 1]) {
     const rate = most * part;
@@ -70,7 +70,7 @@ function meaning() {
   at("threshold").setAttribute("aria-valuetext", text);
   const same = Number(at("threshold").value) === chosen(first);
   at("write-threshold").disabled = same;
-  at("threshold-about").textContent = same ? `The file of ${first.model} has this threshold.`
+  at("threshold-about").textContent = same ? `The file of ${first.model} has ${thresholdOf(first).toFixed(3)}, which gives this.`
     : `The file of ${first.model} has ${thresholdOf(first).toFixed(3)}: what is tried and taken has that.`;
   draw();
 }
@@ -163,10 +163,10 @@ async function show(number) {
 async function judge(model) {
   const job = await startJob("judge", { model });
   showCommand(at("judge-command"), job.command);
-  at("know-status").textContent = `${job.title}: is being judged …`;
+  at("know-status").textContent = `${job.title} …`;
   const end = await ended(job.number);
   if (end.state !== "done") throw new Error(end.told.words);
-  at("know-status").textContent = `${end.title}: is judged.`;
+  at("know-status").textContent = `${end.title}: done.`;
   return job.number;
 }
 
@@ -180,12 +180,12 @@ export function startKnow() {
   onPress(at("sweep"), async () => {
     const job = await startJob("sweep", { model: at("know-model").value });
     showCommand(at("judge-command"), job.command);
-    at("know-status").textContent = `${job.title}: is being judged, a minute or more …`;
+    at("know-status").textContent = `${job.title}, a minute or more …`;
     const end = await ended(job.number);
     if (end.state !== "done") throw new Error(end.told.words);
     const { result } = await ask(`/api/jobs/${job.number}`);
     at("know-rest").hidden = false;
-    at("know-status").textContent = `${end.title}: is judged.`;
+    at("know-status").textContent = `${end.title}: done.`;
     at("noise-table").replaceChildren(table("In noise", ["noise below the voice", "missed", "fired per hour"],
       result.conditions.map((one) => [one.snr === null ? "none" : `${one.snr} dB`,
         percent(one.miss_rate), one.false_accepts_per_hour.toFixed(2)])));

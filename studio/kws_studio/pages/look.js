@@ -2,7 +2,7 @@
 import { ask, at, button, make, onPress, play, post, refresh, sound, state, watch } from "./common.js";
 
 /** Where a recording may go. */
-const PLACES = [["learn", "learn from it"], ["held", "hold it back"], ["other", "is something else"]];
+const PLACES = [["learn", "Learn from it"], ["held", "Hold it back"], ["other", "Is something else"]];
 /** Shelves that nobody changes by hand. */
 const FIXED = ["machine", "alike"];
 

@@ -82,4 +82,5 @@ export async function startTake() {
     before = now;
   });
   forms = (await ask("/api/forms")).forms;
+  if (state.project) showForms();
 }
