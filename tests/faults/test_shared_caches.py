@@ -191,17 +191,62 @@ def test_writers_that_are_killed_leave_one_file_at_most(tmp_path):
     assert len(left) <= 3 * 2
 
 
-def test_a_folder_that_was_moved_aside_comes_back(tmp_path):
-    """Killed between the two names that are given: what was there is there again."""
-    folder = tmp_path / "report"
-    with whole_folder(folder) as part:
-        (part / "index.html").write_bytes(b"one")
-        old = part.with_suffix(".old")
-    folder.rename(old)  # as a run does, and is killed
-    with pytest.raises(KeyboardInterrupt), whole_folder(folder):
-        raise KeyboardInterrupt
-    assert (folder / "index.html").read_bytes() == b"one"
-    assert list(tmp_path.iterdir()) == [folder]
+#: Replaces a folder of two files by another, and is killed before a change of files, unless all
+#: are made; prints how many there were.
+REPLACE = """
+import os, signal, sys
+from pathlib import Path
+from kws.files import whole_folder
+from moments import watch
+folder, kill_at, count = Path(sys.argv[1]), int(sys.argv[2]), 0
+def told():
+    global count
+    count += 1
+    if count == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+watch([str(folder.parent)], told)
+with whole_folder(folder) as part:
+    for name in "ab":
+        (part / name).write_bytes(b"new")
+print(count)
+"""
+
+
+def replace(folder: Path, kill_at: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", REPLACE, str(folder), str(kill_at)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_is_whole_wherever_the_run_that_replaced_it_was_killed(tmp_path):
+    """Also between the two names that are given: the next run puts back what was there."""
+    seen = set()
+    moments = int(replace(tmp_path / "report", 0).stdout)
+    for kill_at in range(1, 100):
+        place = tmp_path / str(kill_at)
+        folder = place / "report"
+        folder.mkdir(parents=True)
+        for name in "ab":
+            (folder / name).write_bytes(b"old")
+        done = replace(folder, kill_at)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        away = not folder.exists()
+        with pytest.raises(KeyboardInterrupt), whole_folder(folder):
+            raise KeyboardInterrupt
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert found in ({"a": b"old", "b": b"old"}, {"a": b"new", "b": b"new"})
+        seen.add((away, found["a"]))
+        assert replace(folder, 0).returncode == 0
+        assert list(place.iterdir()) == [folder]
+        assert {path.read_bytes() for path in folder.iterdir()} == {b"new"}
+    assert kill_at > moments > 3
+    assert seen == {(False, b"old"), (True, b"old"), (False, b"new")}
 
 
 def test_a_part_that_is_a_link_or_another_users_is_not_written_to(tmp_path):
