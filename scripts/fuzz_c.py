@@ -111,9 +111,8 @@ def run(program: Path, corpus: Path, frames: int, seed: int, keep: Path) -> tupl
         taken += new
         inputs += int(re.findall(r"number_of_executed_units: +(\d+)", done.stderr)[-1])
         print(f"  … {taken} frames, {inputs} inputs", file=sys.stderr, flush=True)
-        count = min(20_000, max(500, count * 2))
-        if new:
-            count = min(count, 1 + (frames - taken) * count // new + 100)
+        enough = 1 + (frames - taken) * count // new + 100 if new else 20_000
+        count = min(20_000, max(500, count * 2), enough)
     return taken, inputs, ""
 
 
