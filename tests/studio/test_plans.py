@@ -49,6 +49,11 @@ def test_every_step_is_a_command_that_kws_takes(
     (project.root / "models" / "m.tflite").write_bytes(b"x")
     found = plan(project, kind, values)
     understood(found.arguments)
+    if kind == "export":  # commands make no folder but their own
+        assert (project.root / found.makes).parent.is_dir()
+        assert found.makes == f"exports/m/{values['form']}" or found.makes.startswith(
+            f"exports/m/{values['form']}/m"
+        )
     assert not [one for one in found.arguments if one.startswith("/") or ".." in one]
 
 
