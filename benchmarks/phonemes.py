@@ -89,15 +89,17 @@ def spoken_words(features: Path, count: int, rng: np.random.Generator) -> list[S
     return [Spoken(PEOPLE, in_quiet(to_frames(words.clip(n))), words.phonemes[n]) for n in rows]
 
 
-def spoken_sentences(count: int) -> list[Spoken]:
-    """Return sentences of every engine that is installed, in quiet.
+def spoken_sentences(count: int, names: Sequence[str] | None) -> list[Spoken]:
+    """Return sentences of the engines that are installed, in quiet.
 
     Parameters
     ----------
     count : int
         Sentences of each engine.
+    names : sequence of str or None
+        The engines; all if None.
     """
-    engines = installed()
+    engines = [one for one in installed() if names is None or one.name in names]
     said = say_sentences(
         CommonWords(),
         engines,
@@ -203,7 +205,7 @@ def run(options: argparse.Namespace) -> int:
     if options.features is not None:
         spoken += spoken_words(options.features, options.words, np.random.default_rng(SEED))
     if options.sentences:
-        spoken += spoken_sentences(options.sentences)
+        spoken += spoken_sentences(options.sentences, options.engines)
     if not spoken:
         raise KwsError("nothing to judge: give --features, or --sentences")
     conditions = {"quiet": spoken}
@@ -239,6 +241,7 @@ def main() -> int:
     add("--features", type=Path, metavar="FILE.npz", help="log-mel images of words of people")
     add("--words", type=int, default=1000, metavar="N", help="of them that are judged (1000)")
     add("--sentences", type=int, default=100, metavar="N", help="of each engine (100; 0: none)")
+    add("--engines", nargs="+", metavar="NAME", help="that say them; all that are installed")
     add("--noise", type=Path, nargs="+", default=[], metavar="DIR", help="for --snr")
     add("--snr", type=float, metavar="DB", help="judge in noise as well")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
