@@ -138,7 +138,7 @@ function beside() {
   if (!second) return at("side-by-side").replaceChildren();
   const row = (found) => {
     const point = found.points[chosen(found)];
-    return [found.model, point.threshold.toFixed(3), percent(point.miss_rate), point.per_hour.toFixed(2)];
+    return [found.model, thresholdOf(found).toFixed(3), percent(point.miss_rate), point.per_hour.toFixed(2)];
   };
   return at("side-by-side").replaceChildren(table("Each at the threshold in its file",
     ["model", "threshold", "missed", "fired per hour"], [row(first), row(second)]));
