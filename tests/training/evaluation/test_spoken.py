@@ -103,7 +103,7 @@ def test_transcripts_are_judged(folder: Path) -> None:
     ("arguments", "message"),
     [
         (("--task", "understand", "--labels", "labels.json"), "--grammar is missing"),
-        (("--task", "transcribe", "--labels", "labels.json"), "--language is missing"),
+        (("--task", "transcribe"), "--labels is missing"),
         (("--task", "understand", "--grammar", "grammar.yaml"), "--labels is missing"),
         (
             (
