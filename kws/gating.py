@@ -21,7 +21,7 @@ from .errors import ModelError
 from .frontend import FrontEnd, parts_of
 from .metadata import Metadata
 from .micro_frontend import MicroConfig
-from .state import Arrays, StateReader, counts
+from .state import Arrays, StateReader, counts, joined
 
 #: Parts of the spectrum whose level is followed, and how many of them tell what sounds.
 PARTS, LOUDEST = 8, 2
@@ -163,56 +163,31 @@ class SoundActivity:
         self._left = saved.count("left", self._hold)
 
 
-class Gate(Generic[T]):
-    """A network that is only run while it is awake.
+class Source(Protocol[T_co]):
+    """A network that is run step by step."""
 
-    Parameters
-    ----------
-    step : callable
-        Runs the network: float32 (frames, bands) in, its scores out.
-    reset : callable
-        Makes the network forget the past.
-    silent : object
-        What the network says in silence; it stands for it while it sleeps.
-    frames, bands : int
-        Front-end frames of a step, and their bands.
-    field : int
-        Front-end frames that the scores of the network depend on.
-    """
+    frames: int
 
-    def __init__(
-        self,
-        step: Callable[[Float32], T],
-        reset: Callable[[], None],
-        silent: T,
-        frames: int,
-        bands: int,
-        field: int,
-    ) -> None:
-        self._run, self._forget, self._silent = step, reset, silent
-        steps = -(-field // frames) + 1
-        self._missed = np.zeros((steps, frames, bands), np.float32)
+    def step(self, frames: Float32) -> T_co:
+        """Take one step."""
+
+    def reset(self) -> None:
+        """Forget the past: as if there had been endless silence."""
+
+
+class _Gate(Generic[T]):
+    """A network that is only run while it is awake, with what it has missed."""
+
+    def __init__(self, source: Source[T], silent: T, bands: int, memory: int) -> None:
+        self._source, self._silent = source, silent
+        steps = -(-memory // source.frames) + 1
+        self._missed = np.zeros((steps, source.frames, bands), np.float32)
         self.reset()
 
     def reset(self) -> None:
-        """Sleep, after endless silence; the network has to be reset by its owner."""
         self._slept = 0  # steps since the network was run
 
     def step(self, frames: Float32, awake: bool) -> T:
-        """Take one step.
-
-        Parameters
-        ----------
-        frames : float32 (frames, bands)
-            The front-end frames of one step.
-        awake : bool
-            Whether the network is to be run.
-
-        Returns
-        -------
-        object
-            What it says, or would say in silence.
-        """
         steps = len(self._missed)
         if not awake:
             self._missed[self._slept % steps] = frames
@@ -220,15 +195,62 @@ class Gate(Generic[T]):
             return self._silent
         if self._slept:
             if self._slept > steps:  # all that its scores depend on is in what it has missed
-                self._forget()
+                self._source.reset()
             for number in range(max(0, self._slept - steps), self._slept):
-                self._run(self._missed[number % steps])
+                self._source.step(self._missed[number % steps])
             self._slept = 0
-        return self._run(frames)
+        return self._source.step(frames)
 
     def state(self) -> Arrays:
-        """Return what the network has missed, a copy (see `kws.state`)."""
         return {"missed": self._missed.copy()} | counts(slept=self._slept)
+
+    def restore(self, saved: StateReader) -> None:
+        self._missed = saved.array("missed", self._missed).copy()
+        self._slept = saved.count("slept")
+
+
+class Sleepers(Generic[T]):
+    """Networks of one front end that sleep and wake together; `sleepers` makes them.
+
+    Their own states are their owner's to reset, to save and to restore.
+
+    Parameters
+    ----------
+    activity : Activity
+        Tells when they wake.
+    gates : sequence of gates
+        The networks, each with what it says in silence.
+    """
+
+    def __init__(self, activity: Activity, gates: Sequence[_Gate[T]]) -> None:
+        self._activity, self._gates = activity, gates
+
+    def reset(self) -> None:
+        """Sleep, after endless silence."""
+        self._activity.reset()
+        for gate in self._gates:
+            gate.reset()
+
+    def step(self, frames: Float32) -> list[T]:
+        """Take one step.
+
+        Parameters
+        ----------
+        frames : float32 (frames, bands)
+            The front-end frames of one step.
+
+        Returns
+        -------
+        list of object
+            What each network says, or would say in silence.
+        """
+        awake = self._activity.push(frames)
+        return [gate.step(frames, awake) for gate in self._gates]
+
+    def state(self) -> Arrays:
+        """Return what the next step depends on besides the networks, a copy (see `kws.state`)."""
+        gates = {str(number): gate.state() for number, gate in enumerate(self._gates)}
+        return joined(activity=self._activity.state(), **gates)
 
     def restore(self, saved: StateReader) -> None:
         """Go on where a state was taken.
@@ -243,72 +265,52 @@ class Gate(Generic[T]):
         KwsError
             If it cannot be one of this; it has to be reset then.
         """
-        self._missed = saved.array("missed", self._missed).copy()
-        self._slept = saved.count("slept")
+        self._activity.restore(saved.part("activity"))
+        for number, gate in enumerate(self._gates):
+            gate.restore(saved.part(number))
 
 
-def activity_for(front_end: FrontEnd, vad: bool | Activity) -> Activity | None:
-    """Return what tells a stream when something sounds.
+def sleepers(
+    vad: bool | Activity,
+    front_end: FrontEnd,
+    sources: Sequence[tuple[Source[T], Sequence[Metadata]]],
+    copied: Callable[[T], T],
+) -> Sleepers[T] | None:
+    """Let networks sleep while nothing sounds; they are reset by it.
 
     Parameters
     ----------
-    front_end : FrontEnd
-        Of the model.
     vad : bool or Activity
-        What the user asked for: False for none, True for that of the project, or one's own.
+        What the user asked for: False for no sleep, True for `SoundActivity`, or one's own.
+    front_end : FrontEnd
+        What makes their frames.
+    sources : sequence of (Source, sequence of Metadata)
+        Each network, and the models that it is the network of.
+    copied : callable
+        Copies what a step gives, which the next step may write over.
 
     Returns
     -------
-    Activity or None
-        None if the network never sleeps.
+    Sleepers or None
+        None if they never sleep.
 
     Raises
     ------
     ModelError
         If the front end leaves no background to tell sounds by.
     """
-    if isinstance(vad, bool):
-        return SoundActivity(front_end) if vad else None
-    return vad
-
-
-class Source(Protocol[T_co]):
-    """A network that is run step by step."""
-
-    frames: int
-
-    def step(self, frames: Float32) -> T_co:
-        """Take one step."""
-
-    def reset(self) -> None:
-        """Forget the past: as if there had been endless silence."""
-
-
-def gate_for(
-    source: Source[T],
-    front_end: FrontEnd,
-    models: Sequence[Metadata],
-    copied: Callable[[T], T],
-) -> Gate[T]:
-    """Return the gate of a network, which is reset by it.
-
-    Parameters
-    ----------
-    source : Source
-        The network.
-    front_end : FrontEnd
-        What makes its frames.
-    models : sequence of Metadata
-        Of the models that it is the network of.
-    copied : callable
-        Copies what a step gives, which the next step may write over.
-    """
-    silence = np.full((source.frames, front_end.bands), front_end.silence, np.float32)
-    source.reset()
-    silent = copied(source.step(silence))
-    source.reset()
-    field = max(memory_frames(one) for one in models)
-    return Gate(source.step, source.reset, silent, source.frames, front_end.bands, field)
+    if vad is False:
+        return None
+    activity = SoundActivity(front_end) if vad is True else vad
+    gates = []
+    for source, models in sources:
+        silence = np.full((source.frames, front_end.bands), front_end.silence, np.float32)
+        source.reset()
+        silent = copied(source.step(silence))
+        source.reset()
+        memory = max(memory_frames(one) for one in models)
+        gates.append(_Gate(source, silent, front_end.bands, memory))
+    return Sleepers(activity, gates)
 
 
 def memory_frames(metadata: Metadata) -> int:

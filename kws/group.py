@@ -26,7 +26,7 @@ from .detections import Detection
 from .errors import KwsError, ModelError
 from .exclusive import Exclusive
 from .frontend import FrontEnd, open_front_end
-from .gating import activity_for, gate_for
+from .gating import sleepers
 from .metadata import Metadata
 from .modelfile import ModelFile
 from .resample import open_resampler
@@ -212,7 +212,7 @@ class SpotterGroup:
         """Return what a state has to belong to."""
         models = zip(self._models, self.metadata.values(), strict=True)
         of = " ".join(identity(model, own, self.sample_rate) for model, own in models)
-        return f"{of} gated" if self._vad else of
+        return f"{of} vad" if self._vad else of
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied and pickled: the interpreters' memory cannot be.
@@ -417,12 +417,11 @@ class _FrameStream:
     ) -> None:
         self._sources = sources
         front_end = members[0].metadata.front_end
-        self._activity = activity_for(front_end, vad)
-        self._gates = {}
-        if self._activity is not None:
-            for number, source in sources:
-                own = [one.metadata for one in members if one.place.source == number]
-                self._gates[number] = gate_for(source, front_end, own, _copies)
+        own = [
+            (source, [one.metadata for one in members if one.place.source == number])
+            for number, source in sources
+        ]
+        self._sleepers = sleepers(vad, front_end, own, _copies)
         self._size = sources[0][1].frames
         self._log_mel = open_front_end(front_end, self._size)
         self._hop_seconds = front_end.hop_seconds
@@ -455,10 +454,8 @@ class _FrameStream:
         for _, source in self._sources:
             source.reset()
         self._log_mel.reset()
-        if self._activity is not None:
-            self._activity.reset()
-        for gate in self._gates.values():
-            gate.reset()
+        if self._sleepers is not None:
+            self._sleepers.reset()
         for _, decoder in self._alone:
             decoder.reset()
         for joint in self._joint:
@@ -469,20 +466,17 @@ class _FrameStream:
         sources = {f"source{number}": source.state() for number, source in self._sources}
         alone = {f"alone{one.number}": decoder.state() for one, decoder in self._alone}
         joint = {f"joint{number}": one.state() for number, one in enumerate(self._joint)}
-        gates = {f"gate{number}": gate.state() for number, gate in self._gates.items()}
-        activity = {} if self._activity is None else self._activity.state()
+        asleep = {} if self._sleepers is None else self._sleepers.state()
         return joined(
-            log_mel=self._log_mel.state(), activity=activity, **gates, **sources, **alone, **joint
+            log_mel=self._log_mel.state(), sleepers=asleep, **sources, **alone, **joint
         ) | counts(steps=self._steps)
 
     def restore(self, saved: StateReader) -> None:
         self._log_mel.restore(saved.part("log_mel"))
         for number, source in self._sources:
             source.restore(saved.part(f"source{number}"))
-        if self._activity is not None:
-            self._activity.restore(saved.part("activity"))
-        for number, gate in self._gates.items():
-            gate.restore(saved.part(f"gate{number}"))
+        if self._sleepers is not None:
+            self._sleepers.restore(saved.part("sleepers"))
         for one, decoder in self._alone:
             decoder.restore(saved.part(f"alone{one.number}"))
         for number, joint in enumerate(self._joint):
@@ -519,10 +513,10 @@ class _FrameStream:
 
     def _logits(self, step: Float32) -> dict[int, list[Float32]]:
         """Return the logits of each source; they may sleep."""
-        if self._activity is None:
+        if self._sleepers is None:
             return {number: source.step(step) for number, source in self._sources}
-        awake = self._activity.push(step)
-        return {number: gate.step(step, awake) for number, gate in self._gates.items()}
+        said = self._sleepers.step(step)
+        return {number: one for (number, _), one in zip(self._sources, said, strict=True)}
 
 
 def _copies(arrays: list[Float32]) -> list[Float32]:

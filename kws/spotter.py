@@ -18,7 +18,7 @@ from .detections import Classification, Detection
 from .errors import KwsError
 from .exclusive import Exclusive
 from .frontend import open_front_end
-from .gating import Activity, activity_for, gate_for
+from .gating import Activity, sleepers
 from .group import SpotterGroup
 from .modelfile import ModelFile, read_model
 from .packaged import COMMANDS, PHONEMES, find_model, packaged_model
@@ -82,10 +82,8 @@ class KeywordSpotter:
         self._decoder = decoder_for(
             self.metadata, shape, self._begun if self.metadata.tells_beginnings else None
         )
-        self._activity = activity_for(front_end, vad)
-        self._gate = None
-        if self._activity is not None:
-            self._gate = gate_for(self._network, front_end, [self.metadata], np.copy)
+        own = [(self._network, [self.metadata])]
+        self._sleepers = sleepers(vad, front_end, own, np.copy)
         self._taken = 0  # samples of the stream: a sum of seconds would drift
         self._alone = Exclusive("KeywordSpotter", threads)
         self._reset()
@@ -217,7 +215,7 @@ class KeywordSpotter:
     def _identity(self) -> str:
         """What tells the streams of this spotter from all others."""
         of = identity(self._model, self.metadata, self.sample_rate)
-        return of if self._gate is None else f"{of} gated"
+        return of if self._sleepers is None else f"{of} vad"
 
     @property
     def verifications(self) -> int | None:
@@ -260,9 +258,8 @@ class KeywordSpotter:
         self._decoder.reset()
         if self._resampler is not None:
             self._resampler.reset()
-        if self._activity is not None and self._gate is not None:
-            self._activity.reset()
-            self._gate.reset()
+        if self._sleepers is not None:
+            self._sleepers.reset()
         self._taken = 0
         self._in_stream = False
 
@@ -282,8 +279,7 @@ class KeywordSpotter:
                 log_mel=self._log_mel.state(),
                 decoder=self._decoder.state(),
                 resampler=resampler,
-                activity={} if self._activity is None else self._activity.state(),
-                gate={} if self._gate is None else self._gate.state(),
+                sleepers={} if self._sleepers is None else self._sleepers.state(),
             )
             arrays |= counts(taken=self._taken, in_stream=int(self._in_stream))
             return pack(arrays, self._identity)
@@ -324,9 +320,8 @@ class KeywordSpotter:
                 self._decoder.restore(saved.part("decoder"))
                 if self._resampler is not None:
                     self._resampler.restore(saved.part("resampler"))
-                if self._activity is not None and self._gate is not None:
-                    self._activity.restore(saved.part("activity"))
-                    self._gate.restore(saved.part("gate"))
+                if self._sleepers is not None:
+                    self._sleepers.restore(saved.part("sleepers"))
                 self._taken = saved.count("taken")
                 self._in_stream = bool(saved.count("in_stream", 1))
             except KwsError:
@@ -538,9 +533,9 @@ class KeywordSpotter:
 
     def _heard(self, frames: Float32) -> Float32:
         """Do the same in a stream, in which the network may sleep."""
-        if self._activity is None or self._gate is None:
+        if self._sleepers is None:
             return self._step(frames)
-        return self._chosen(self._gate.step(frames, self._activity.push(frames)))
+        return self._chosen(self._sleepers.step(frames)[0])
 
     def _chosen(self, logits: Float32) -> Float32:
         return logits if self._selection is None else self._selection(logits)

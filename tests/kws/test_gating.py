@@ -33,45 +33,46 @@ def stream(demo: Path) -> Float32:
     return heard + noise(len(heard) / RATE, 0.001)
 
 
-def watch(spotter: KeywordSpotter, samples: Float32) -> tuple[list[tuple[str, float]], list[bool]]:
-    """Return what is detected, and whether the network was awake in each step."""
-    awake: list[bool] = []
-    activity = spotter._activity
-    if activity is not None:
-        push = activity.push
+class Watched(SoundActivity):
+    """Remembers what it told."""
 
-        def pushed(frames: Float32) -> bool:
-            awake.append(push(frames))
-            return awake[-1]
+    def __init__(self, name: str) -> None:
+        super().__init__(packaged_model(name).metadata.front_end)
+        self.awake: list[bool] = []
 
-        activity.push = pushed  # type: ignore[method-assign]
+    def push(self, frames: Float32) -> bool:
+        self.awake.append(super().push(frames))
+        return self.awake[-1]
+
+
+def heard(spotter: KeywordSpotter, samples: Float32) -> list[tuple[str, float]]:
+    """Return what is detected, in chunks."""
     found = []
     for first in range(0, len(samples), 1280):
         found += spotter.process(samples[first : first + 1280])
     found += spotter.flush()
-    return [(one.keyword, one.end) for one in found], awake
+    return [(one.keyword, one.end) for one in found]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != PHONEMES])
 def test_what_is_detected_is_the_same_and_the_network_sleeps(name: str, demo_path: Path) -> None:
     samples = stream(demo_path)
-    always, _ = watch(KeywordSpotter.default(name), samples)
-    gated, awake = watch(KeywordSpotter.default(name, vad=True), samples)
-    assert gated == always
+    watched = Watched(name)
+    always = heard(KeywordSpotter.default(name), samples)
+    assert heard(KeywordSpotter.default(name, vad=watched), samples) == always
+    assert heard(KeywordSpotter.default(name, vad=True), samples) == always
+    awake = watched.awake
     assert len(awake) * 0.2 < sum(awake) < len(awake) * 0.7
 
 
 @pytest.mark.parametrize("name", ["commands", "computer"])
 def test_awake_the_scores_are_those_without_sleep(name: str, demo_path: Path) -> None:
     samples = stream(demo_path)
-    spotter = KeywordSpotter.default(name, vad=True)
+    watched = Watched(name)
+    spotter = KeywordSpotter.default(name, vad=watched)
     always = KeywordSpotter.default(name).process_posteriors(samples)
-    awake: list[bool] = []
-    assert spotter._activity is not None
-    push = spotter._activity.push
-    spotter._activity.push = lambda frames: awake.append(push(frames)) or awake[-1]  # type: ignore
     gated = spotter.process_posteriors(samples)
-    mask = np.repeat(awake, len(gated) // len(awake))
+    mask = np.repeat(watched.awake, len(gated) // len(watched.awake))
     assert 0 < mask.mean() < 1
     np.testing.assert_array_equal(gated[mask], always[mask])
     asleep = gated[~mask]
