@@ -218,6 +218,15 @@ static int locate(kws_detector *self, kws_detection *found)
     return 1;
 }
 
+float kws_detector_score(const kws_detector *self, int label)
+{
+    float sum = 0.0f;
+    for (int row = 0; row < KWS_SMOOTHING_COLUMNS; row++) {
+        sum += self->scores[row][label];
+    }
+    return sum / (float)KWS_SMOOTHING_COLUMNS;
+}
+
 /* Take the posteriors of one column; returns how many keywords it completes. */
 static int update(kws_detector *self, const int8_t *logits, kws_detection *found)
 {
@@ -226,11 +235,7 @@ static int update(kws_detector *self, const int8_t *logits, kws_detection *found
     posteriors(logits, self->scores[self->columns % KWS_SMOOTHING_COLUMNS]);
     self->columns++;
     for (n = 0; n < KWS_LABELS; n++) {
-        smoothed[n] = 0.0f;
-        for (int row = 0; row < KWS_SMOOTHING_COLUMNS; row++) {
-            smoothed[n] += self->scores[row][n];
-        }
-        smoothed[n] /= (float)KWS_SMOOTHING_COLUMNS;
+        smoothed[n] = kws_detector_score(self, n);
         best = smoothed[n] > smoothed[best] ? n : best;
         if (smoothed[n] < 0.5f * kws_thresholds[n]) {
             self->armed[n] = 1;

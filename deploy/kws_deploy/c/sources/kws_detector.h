@@ -41,6 +41,9 @@ void kws_detector_reset(kws_detector *self);
 int kws_detector_push(kws_detector *self, const int16_t *levels, const int8_t *logits,
                       kws_detection *found);
 
+/* Smoothed score of a label after the latest step, 0 .. 1: what is compared with its threshold. */
+float kws_detector_score(const kws_detector *self, int label);
+
 #ifdef __cplusplus
 }
 #endif

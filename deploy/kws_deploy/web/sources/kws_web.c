@@ -74,12 +74,8 @@ EXPORT(keyword) const char *kws_web_keyword(int32_t n)
 /* Smoothed score of a label at present, 0 .. 1: what is compared with its threshold. */
 EXPORT(score) double kws_web_score(int32_t label)
 {
-    float sum = 0.0f;
-    int row;
-    for (row = 0; row < KWS_SMOOTHING_COLUMNS && label >= 0 && label < KWS_LABELS; row++) {
-        sum += spotter.detector.scores[row][label];
-    }
-    return (double)(sum / (float)KWS_SMOOTHING_COLUMNS);
+    const int known = label >= 0 && label < KWS_LABELS;
+    return known ? (double)kws_detector_score(&spotter.detector, label) : 0.0;
 }
 
 /* Returns 0 if the rate is none that is taken. */
