@@ -46,6 +46,8 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 
+from support.resident import resident
+
 from kws import KeywordSpotter
 from kws.audio import load_audio
 from kws.errors import KwsError
@@ -104,10 +106,9 @@ class Server:
     def resident(self) -> int:
         """Return the bytes of its resident memory, page by page."""
         try:
-            text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+            return resident(self.process.pid)
         except OSError:
             raise KwsError("the server has ended, or this is not Linux") from None
-        return next(int(line.split()[1]) << 10 for line in text.splitlines() if line[:4] == "Rss:")
 
     def files(self) -> int:
         """Return how many files and connections it has open."""

@@ -37,6 +37,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from support.resident import resident
 
 from kws import KeywordSpotter
 from kws.audio import load_audio
@@ -98,12 +99,6 @@ def produce(first: int, last: int, noise: Path) -> None:
     """Write the audio of some hours to stdout, 16-bit, with noise from a file."""
     for audio in hours(first, last, np.load(noise, mmap_mode="r")):
         sys.stdout.buffer.write(memoryview(audio))
-
-
-def resident() -> int:
-    """Return the bytes of this process that are in memory, page by page."""
-    text = Path("/proc/self/smaps_rollup").read_text()
-    return next(int(line.split()[1]) << 10 for line in text.splitlines() if line[:4] == "Rss:")
 
 
 def listen(model: str, state: Path | None, found: Path) -> None:
