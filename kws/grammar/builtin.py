@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..phonemes.numbers import ONES, TEENS, TENS
+from ..phonemes.numbers import number_words
 from .expression import Expression, Value, Word, choice, sequence
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -15,10 +15,7 @@ def _said(value: str, *words: str) -> Expression:
 
 
 def _integers(last: int) -> list[Expression]:
-    names: list[tuple[str, ...]] = [(name,) for name in (*ONES, *TEENS)]
-    for ten in TENS:
-        names += [(ten,), *((ten, one) for one in ONES[1:])]
-    return [_said(str(number), *words) for number, words in enumerate(names[: last + 1])]
+    return [_said(str(number), *number_words(str(number))) for number in range(last + 1)]
 
 
 def _percent() -> Expression:

@@ -8,6 +8,7 @@ import re
 from .contract import Phonemes
 from .dictionary import dictionary
 from .numbers import MOST_DIGITS, number_words
+from .vocabulary import LINKING
 
 #: Words that nothing else says.
 _WORDS = {
@@ -18,7 +19,6 @@ _WORDS = {
     "eighty": ("ey t iy", "ey d iy"),
     "ninety": ("n ay n t iy", "n ay n d iy"),
     "ninth": ("n ay n th",),
-    "i": ("ay", "aa"),
     "ain't": ("ey n t", "ey n"),
     "can't": ("k ae n t", "k ae n"),
     "don't": ("d ow n t", "d ow n"),
@@ -78,7 +78,7 @@ def said_by_rule(word: str) -> tuple[Phonemes, ...]:
     (('k', 'ax', 'm', 'p', 'y', 'uw', 't', 'er', 'z'),)
     """
     word = word.replace("’", "'")
-    if len(word) > _LONGEST:
+    if not 0 < len(word) <= _LONGEST:
         return ()
     if word in _WORDS:
         return _split(*_WORDS[word])
@@ -103,7 +103,9 @@ def said_by_rule(word: str) -> tuple[Phonemes, ...]:
 def _base(word: str) -> tuple[Phonemes, ...]:
     """Return how the word is said that something is added to; nothing where nobody knows."""
     known = dictionary().get(word)
-    return (known,) if known else said_by_rule(word) if word else ()
+    if known:
+        return (known,)
+    return _split(*LINKING[word]) if word in LINKING else said_by_rule(word)
 
 
 def _plural(last: str) -> Phonemes:

@@ -2,8 +2,7 @@
 
 import math
 
-from kws.phonemes.dictionary import dictionary
-from kws.phonemes.vocabulary import frequent_words, link_words
+from kws.phonemes.vocabulary import link_words
 from kws.transcripts.everyday import everyday_language
 from kws.transcripts.lexicon import lexicon_of
 
@@ -27,9 +26,3 @@ def test_each_word_can_be_said() -> None:
     assert not unknown
     written = {word for words in lexicon.words for word in words}
     assert len(written) == len(everyday_language().words) - 2
-
-
-def test_packaged_lists_are_in_the_dictionary() -> None:
-    assert len(frequent_words()) == len(set(frequent_words())) == 3948
-    assert set(frequent_words()) <= set(dictionary())
-    assert len(link_words()) == len(set(link_words())) > 80
