@@ -138,7 +138,8 @@ class Told:
         self._decide, self._step = decide, step
         self._hold = ActivityConfig().hold
         self.seconds = 0.0
-        self._until = np.zeros(0)
+        self._ends = np.zeros(0)  # seconds at which it was said that somebody speaks
+        self.reset()
 
     def hear(self, samples: Float32) -> None:
         """Decide a stream before it is streamed."""

@@ -95,10 +95,10 @@ class ModelHandlers(Handlers):
         from aiohttp import web
 
         project, info = self.workspace(request).project, request.match_info
-        stem, name = project.model(info["model"]).stem, info["file"]
-        path = project.root / "exports" / stem / "web" / name
+        model, name = project.model(info["model"]), info["file"]
+        path = project.root / "exports" / model.stem / "web" / name
         there = name in _WEB_FILES and path.is_file() and _is_inside(project, path)
-        if not there or "web" not in _exports(project, project.model(stem)):
+        if not there or "web" not in _exports(project, model):
             raise web.HTTPNotFound(reason="not exported to the browser yet")
         headers = {"Content-Type": _WEB_FILES[name], "Cache-Control": "no-cache"}
         return web.FileResponse(path, headers=headers)
