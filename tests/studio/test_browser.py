@@ -59,6 +59,9 @@ def test_from_nothing_to_a_wake_word_that_fires(tmp_path: Path, espeak: str) -> 
             page.reload()  # in the middle: nothing is lost
             click(page, "#make-quick")
             page.wait_for_selector("#jobs button:text('Try it')")
+            page.locator("#try-model option").wait_for(state="attached")
+            for step in ("#know", "#try"):  # which said so when the page was opened
+                assert "no model yet" not in page.text_content(step)
             assert page.faults == []
         # another microphone, which plays what was held back
         with chromium(held_back) as browser:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kws_studio.findings import Looks, find_faults, find_unlike
 from kws_studio.project import Project
@@ -47,3 +48,12 @@ def test_another_word_is_unlike_the_others(tmp_path: Path, spoken: Callable[[int
     assert set(found) == {"other.wav"}
     assert found["other.wav"].kind == "unlike"
     assert find_unlike(paths[:2], "computer") == {}
+
+
+@pytest.mark.data
+def test_other_people_are_no_fault(shared: Path) -> None:
+    folder = shared / "audio" / "wake_words" / "smart_mirror"
+    people = sorted(folder.glob("*.flac"))[::37][:8]
+    assert len(find_unlike(people, "smart mirror")) <= 2
+    other = sorted((folder.parent / "athena").glob("*.flac"))[3]
+    assert other.name in find_unlike([*people, other], "smart mirror")

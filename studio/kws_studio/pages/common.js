@@ -55,6 +55,14 @@ export function fail(text) {
   at("toast").hidden = !text;
 }
 
+const NO_MODEL = "There is no model yet: make one in Train it.";
+
+/** Say on a line that there is no model, until there is one. */
+export function sayWhetherModel(element, there) {
+  if (!there) element.textContent = NO_MODEL;
+  else if (element.textContent === NO_MODEL) element.textContent = "";
+}
+
 export function seconds(value) {
   if (value < 90) return `${Math.max(1, Math.round(value))} s`;
   if (value < 5400) return `${Math.round(value / 60)} min`;

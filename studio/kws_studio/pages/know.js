@@ -1,6 +1,6 @@
 // Know it: misses against false accepts, what a threshold means, and what went wrong to hear.
-import { ask, at, button, ended, fill, make, onPress, percent, play, post, refresh, showCommand,
-  startJob, state, watch } from "./common.js";
+import { ask, at, button, ended, fill, make, onPress, percent, play, post, refresh, sayWhetherModel,
+  showCommand, startJob, state, watch } from "./common.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Of the drawing: its edges. */
@@ -208,7 +208,7 @@ export function startKnow() {
     fill(at("know-model"), rows);
     fill(at("know-second"), [["", "no other"], ...rows]);
     at("judge").disabled = at("sweep").disabled = !rows.length;
-    if (!rows.length) at("know-status").textContent = "There is no model yet: make one in Train it.";
+    sayWhetherModel(at("know-status"), rows.length);
   });
   addEventListener("step", ({ detail }) => {
     const latest = state.jobs.find((job) => job.kind === "judge" && job.state === "done");

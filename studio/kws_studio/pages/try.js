@@ -1,5 +1,6 @@
 // Try it: the microphone, the score over time, detections as they come.
-import { at, ended, fill, make, onPress, showCommand, startJob, state, watch } from "./common.js";
+import { at, ended, fill, make, onPress, sayWhetherModel, showCommand, startJob, state,
+  watch } from "./common.js";
 import { Room, levelOf, openMicrophone } from "./recorder.js";
 
 /** Seconds that the picture of the score shows. */
@@ -152,10 +153,8 @@ async function stop(text) {
 function showModel() {
   const found = model();
   at("listen").disabled = !found;
-  if (!found) {
-    at("try-status").textContent = "There is no model yet: make one in Train it.";
-    return;
-  }
+  sayWhetherModel(at("try-status"), found);
+  if (!found) return;
   const threshold = found.thresholds[found.keywords[0]] ?? 0.5;
   at("try-threshold").value = threshold;
   at("try-threshold").disabled = inPage();
