@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import KwsError, ModelError
 from ..fields import FieldReader
 from ..files import whole_file
+from ..metadata import is_label
 
 #: Name of the log in the folder of what was kept.
 LOG = "log.jsonl"
@@ -209,15 +210,18 @@ def _parse(line: str) -> KeptRecording | Listened:
             near={k: int(v) for k, v in _numbers(reader.group("near"), 1e9).items()},
         )
     name = reader.text("file")
-    if Path(name).name != name or name.startswith("."):
+    if Path(name).name != name or name.startswith(".") or not name.isprintable():
         raise ValueError("no name of a file")  # the log leads nowhere outside its folder
+    keyword = reader.text("keyword")
+    if not is_label(keyword):
+        raise ValueError("no keyword")  # it becomes the name of a folder
     fired = reader.get("fired")
     if not isinstance(fired, bool):
         raise ValueError("fired is true or false")
     return KeptRecording(
         file=name,
         time=reader.text("time"),
-        keyword=reader.text("keyword"),
+        keyword=keyword,
         score=float(reader.number("score", 0, 1)),
         threshold=float(reader.number("threshold", 0, 1)),
         fired=fired,

@@ -49,6 +49,8 @@ def test_a_line_that_was_cut_off_costs_that_line_alone(tmp_path) -> None:
         "[" * 100_000,
         '{"since": "x", "until": "y", "model": "m", "sha256": "ab", "seconds": NaN}',
         json.dumps({**asdict(RECORDING), "keyword": "\ud800"}),  # half a character
+        json.dumps({**asdict(RECORDING), "keyword": "\0"}),  # no name of a folder
+        json.dumps({**asdict(RECORDING), "file": "a\0.wav"}),
     ],
 )
 def test_foreign_lines_are_counted(tmp_path, line) -> None:
