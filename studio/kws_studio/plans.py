@@ -22,6 +22,11 @@ FORMS = {
     "library": "an app: a C library",
     "onnx": "onnxruntime, in any language",
 }
+#: Data sets of read speech that the page offers to fetch, by what they are for: other people read
+#: in each.
+FETCHED = {"learn": "librispeech-dev-clean", "judge": "librispeech-test-clean"}
+#: Folder in the project that they go into.
+FETCHED_FOLDER = "fetched_speech"
 #: Kinds of steps of which a model comes out.
 MODELS = ("quick", "good", "best")
 #: Noise under recordings that a sweep tries, in decibels below them.
@@ -57,9 +62,10 @@ def plan(
     project : Project
         What it is about.
     kind : str
-        hear, quick, good, best, judge, sweep, threshold, export or push.
+        hear, fetch, quick, good, best, judge, sweep, threshold, export or push.
     values : mapping of str to Any
-        What the page says besides: ``model``, ``form``, ``steps``, ``threshold``, ``repository``.
+        What the page says besides: ``part``, ``model``, ``form``, ``steps``, ``threshold``,
+        ``repository``.
     taken : collection of str
         Files that commands will write which run, wait or can go on.
 
@@ -74,6 +80,7 @@ def plan(
     """
     makers = {
         "hear": _hear,
+        "fetch": _fetch,
         "quick": _quick,
         "good": _train,
         "best": _train,
@@ -105,6 +112,46 @@ def _hear(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     )
 
 
+def _fetch(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    from kws_training.data.sources import SOURCES
+
+    part = str(values.get("part", ""))
+    if part not in FETCHED:
+        raise ProjectError(f"part {part!r:.40}: {' or '.join(FETCHED)}")
+    name = FETCHED[part]
+    if fetched_speech(project, part):
+        raise ProjectError(f"{name} is there already, in {FETCHED_FOLDER}/{name}")
+    source = next(one for one in SOURCES if one.name == name)
+    purpose = "to learn from" if part == "learn" else "to judge with"
+    return Plan(
+        kind,
+        f"English speech {purpose}",
+        ("data", "fetch", name, "--output", FETCHED_FOLDER),
+        f"5.4 hours that people read aloud, {purpose}: {source.archive.size / 1e6:.0f} MB from "
+        f"openslr.org ({source.title}, {source.licence})",
+        f"{FETCHED_FOLDER}/{name}",
+    )
+
+
+def fetched_speech(project: Project, part: str) -> list[str]:
+    """Return the folder of read speech that was fetched.
+
+    Parameters
+    ----------
+    project : Project
+        Where it would be.
+    part : str
+        Of `FETCHED`.
+
+    Returns
+    -------
+    list of str
+        The folder as commands name it; empty while it is not there.
+    """
+    name = f"{FETCHED_FOLDER}/{FETCHED[part]}"
+    return [name] if (project.root / name).is_dir() else []
+
+
 def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase = project.phrase
     there = len(project.recordings(LEARN))
@@ -129,18 +176,22 @@ def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
 
 def _train(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase, settings = project.phrase, project.settings()
-    negatives = [name for name in (OTHER, ALIKE) if project.recordings(name)]
+    negatives = [
+        *(project.shown(project.shelf(name)) for name in (OTHER, ALIKE) if project.recordings(name)),
+        *fetched_speech(project, "learn"),
+    ]
     if not negatives:
         raise ProjectError(
-            "no speech without the phrase: add some in Say it (the radio, a podcast, your room: "
-            "the more hours, the better), or hear the machines first: they say what sounds like it"
+            "no speech without the phrase: in Say it add some (the radio, a podcast, your room: "
+            "the more hours, the better), fetch some, or hear what the machines say that sounds "
+            "like it"
         )
     ensemble = 1 if kind == "good" else 2
     output = values["output"]
     arguments = ["train", "--wake-word", phrase]
     if project.recordings(LEARN):
         arguments += ["--positives", f"recordings/{phrase}"]
-    arguments += ["--negatives", *(project.shown(project.shelf(name)) for name in negatives)]
+    arguments += ["--negatives", *negatives]
     steps = _whole(values, "steps", 1000, 10, 20_000)
     synthesized = _whole(values, "synthesize", 300, 0, 10_000)
     arguments += ["--steps", str(steps), "--synthesize", str(synthesized)]
@@ -169,15 +220,9 @@ def _base(project: Project, name: str) -> str:
 def _judge(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     model = _model(project, values)
     positives, seen = _positives(project)
-    shelf = JUDGE if project.recordings(JUDGE) else ALIKE
-    if not project.recordings(shelf):
-        raise ProjectError(
-            "nothing without the phrase to judge by: add speech in Say it, or hear the machines "
-            "first: they say what sounds like it"
-        )
-    negatives = project.shown(project.shelf(shelf))
+    negatives, about = _other_speech(project)
     arguments = ["evaluate" if kind == "judge" else "sweep", model]
-    arguments += ["--positives", *positives, "--negatives", negatives]
+    arguments += ["--positives", *positives, "--negatives", *negatives]
     if kind == "sweep":
         arguments += ["--snr", SNRS]
     else:
@@ -187,7 +232,7 @@ def _judge(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         kind,
         f"judging {Path(model).stem}{where}",
         (*arguments, "--json"),
-        f"judged on {seen}, and on {_shelf_name(shelf)}",
+        f"judged on {seen}, and on {about}",
     )
 
 
@@ -221,10 +266,20 @@ def _positives(project: Project) -> tuple[list[str], str]:
     raise ProjectError("no recordings of the phrase: record some in Say it")
 
 
-def _shelf_name(shelf: str) -> str:
-    if shelf == JUDGE:
-        return "speech that was kept apart"
-    return "what machines say that sounds like it, which is harder than ordinary speech"
+def _other_speech(project: Project) -> tuple[list[str], str]:
+    """Return the folders without the phrase that judge, and what they are."""
+    kept = [project.shown(project.shelf(JUDGE))] if project.recordings(JUDGE) else []
+    if folders := [*kept, *fetched_speech(project, "judge")]:
+        return folders, "speech that was kept apart"
+    if project.recordings(ALIKE):
+        return (
+            [project.shown(project.shelf(ALIKE))],
+            "what machines say that sounds like it, which is harder than ordinary speech",
+        )
+    raise ProjectError(
+        "nothing without the phrase to judge by: in Say it add or fetch speech, or hear what the "
+        "machines say that sounds like it"
+    )
 
 
 def _export(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from kws.cli.main import find_verbs
-from kws_studio.plans import FORMS, plan
+from kws_studio.plans import FETCHED, FORMS, plan
 from kws_studio.project import Project, ProjectError
+
+from ..training.archives import site
+
+__all__ = ["site"]
 
 
 def put(project: Project, shelf: str, count: int) -> None:
@@ -29,6 +33,8 @@ def understood(arguments: tuple[str, ...]) -> argparse.Namespace:
     ("kind", "values"),
     [
         ("hear", {}),
+        ("fetch", {"part": "learn"}),
+        ("fetch", {"part": "judge"}),
         ("quick", {}),
         ("good", {"steps": 50, "synthesize": 0}),
         ("best", {}),
@@ -88,6 +94,32 @@ def test_recordings_that_were_held_back_judge_first(project: Project) -> None:
     found = plan(project, "judge", {"model": "m"})
     assert "held_back/computer" in found.arguments
     assert "recordings/computer" not in found.arguments
+
+
+def test_speech_that_was_fetched_is_learned_from_and_judges(
+    project: Project, site: Any, tmp_path: Path
+) -> None:
+    fetching = pytest.importorskip("kws_training.data.fetching")
+    put(project, "learn", 3)
+    put(project, "judge", 1)
+    (project.root / "models").mkdir()
+    (project.root / "models" / "m.tflite").write_bytes(b"x")
+    folders = {}
+    for part in FETCHED:
+        found = plan(project, "fetch", {"part": part})
+        assert " MB from openslr.org (LibriSpeech" in found.about
+        named = understood(found.arguments)
+        folder = fetching.fetch_data(site.offer(named.name), project.root / named.output)
+        assert folder == project.root / found.makes
+        with pytest.raises(ProjectError, match="is there already"):
+            plan(project, "fetch", {"part": part})
+        folders[part] = found.makes
+    good = understood(plan(project, "good", {}).arguments)
+    assert [str(one) for one in good.negatives] == [folders["learn"]]
+    judged = understood(plan(project, "judge", {"model": "m"}).arguments)
+    assert [str(one) for one in judged.negatives] == ["other_speech/judge", folders["judge"]]
+    with pytest.raises(ProjectError, match="learn or judge"):
+        plan(project, "fetch", {"part": "../.."})
 
 
 def test_no_model_is_written_over(project: Project, tmp_path: Path) -> None:

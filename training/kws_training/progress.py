@@ -37,32 +37,64 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     """
     from tqdm import tqdm
 
-    told = os.environ.get(VARIABLE)
-    if told:
-        numbers = _told(numbers, total, what, Path(told))
+    numbers = _told(numbers, Telling(what, total))
     return iter(tqdm(numbers, total=total, desc=what, file=sys.stderr, disable=None, leave=False))
 
 
-def _told(numbers: Iterator[int], total: int, what: str, path: Path) -> Iterator[int]:
-    """Pass numbers on, and write to a file how many there were: JSON, replaced as a whole."""
-    begun = latest = time.monotonic()
-    first = 0.0  # seconds that the first took: of a training it is compiled in them
+class Telling:
+    """Writes how far the work is to the file that `VARIABLE` names; does nothing without one.
 
-    def write(done: int) -> None:
-        seconds = round(time.monotonic() - begun, 1)
-        values = {"what": what, "done": done, "total": total, "seconds": seconds}
-        values["first"] = round(first, 1)
-        part = path.with_suffix(".part")
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    total : int
+        How much there will be.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        self._path = Path(told) if (told := os.environ.get(VARIABLE)) else None
+        self._what, self._total = what, total
+        self._begun = self._latest = time.monotonic()
+        self._first = 0.0
+
+    def first_is_done(self) -> None:
+        """Note how long the first took: of a training it is compiled in them."""
+        self._first = time.monotonic() - self._begun
+
+    def tell(self, done: int) -> None:
+        """Write it as JSON, which replaces the file as a whole, unless that was just done.
+
+        Parameters
+        ----------
+        done : int
+            How much is done.
+        """
+        now = time.monotonic()
+        if self._path is None or (0 < done < self._total and now - self._latest < PAUSE):
+            return
+        self._latest = now
+        values = {
+            "what": self._what,
+            "done": done,
+            "total": self._total,
+            "seconds": round(now - self._begun, 1),
+            "first": round(self._first, 1),
+        }
+        part = self._path.with_suffix(".part")
         with contextlib.suppress(OSError):  # the work matters more than what is told of it
             part.write_text(json.dumps(values))
-            part.replace(path)
+            part.replace(self._path)
 
-    write(0)
-    for done, number in enumerate(numbers):
+
+def _told(numbers: Iterator[int], telling: Telling) -> Iterator[int]:
+    """Pass numbers on, and tell how many there were."""
+    done = 0
+    telling.tell(done)
+    for number in numbers:
         if done == 1:
-            first = time.monotonic() - begun
-        if time.monotonic() - latest >= PAUSE:
-            latest = time.monotonic()
-            write(done)
+            telling.first_is_done()
+        telling.tell(done)
         yield number
-    write(total)
+        done += 1
+    telling.tell(done)

@@ -182,6 +182,27 @@ async function showMachines() {
   at("machines").replaceChildren(...rows);
 }
 
+const PARTS = ["learn", "judge"];
+
+/** Say on the buttons what they fetch, and how much that is. */
+async function offerSpeech() {
+  at("fetch").hidden = state.visitors;
+  for (const part of PARTS) {
+    const plan = await ask(`/api/plan/fetch?part=${part}`);
+    at(`fetch-${part}`).textContent = plan.missing ?? `Fetch ${plan.about}`;
+    at(`fetch-${part}`).disabled = Boolean(plan.missing);
+  }
+}
+
+async function fetchSpeech(part) {
+  const job = await startJob("fetch", { part });
+  showCommand(at("fetch-command"), job.command);
+  at("fetch-status").textContent = `${job.title}: is being fetched. Train it says how far it is.`;
+  const end = await ended(job.number);
+  at("fetch-status").textContent = end.state === "done" ? `${job.title}: is there.` : end.told.words;
+  await offerSpeech();
+}
+
 function showInvitation({ link, qr }) {
   at("uninvite").hidden = !link;
   at("invite-link").replaceChildren(...(link ? [make("a", { href: link }, link)] : []));
@@ -235,6 +256,7 @@ export function startSay() {
     at("alike-words").textContent = end.state === "done" ? "" : end.told.words;
     await showMachines();
   });
+  for (const part of PARTS) onPress(at(`fetch-${part}`), () => fetchSpeech(part));
   onPress(at("alike"), async () => {
     at("alike-words").textContent = "looking …";
     const { words } = await ask("/api/alike");
@@ -261,6 +283,7 @@ export function startSay() {
       at("licence").value = licence;
       if (phrase) {
         showMachines().catch(() => {});
+        offerSpeech().catch(() => {});
         ask("/api/invitation").then(showInvitation).catch(() => {});
       }
     }

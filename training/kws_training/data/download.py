@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from kws.console import note
 from kws.errors import KwsError
 
+from ..progress import Telling
+
 if TYPE_CHECKING:
     import requests
     from tqdm import tqdm
@@ -318,7 +320,7 @@ def _receive(url: str, source: Download, part: Path, *, progress: bool) -> None:
                 disable=None if progress else True,  # None: shown on a terminal only
             ) as bar,
         ):
-            held = _copy(response, file, held, source.size, bar)
+            held = _copy(response, file, held, source, bar)
     if held != source.size:
         part.unlink()
         raise _MirrorError(
@@ -348,8 +350,8 @@ def _check_whole(response: requests.Response, source: Download) -> None:
         raise _MirrorError(f"sent {int(size)} bytes instead of {source.size}")
 
 
-def _copy(response: requests.Response, file: IO[bytes], held: int, limit: int, bar: tqdm) -> int:
-    """Write the answer to the file until its end or the limit is passed; return the bytes held.
+def _copy(response: requests.Response, file: IO[bytes], held: int, source: Download, bar: tqdm) -> int:
+    """Write the answer to the file until its end or its size is passed; return the bytes held.
 
     Raises
     ------
@@ -357,12 +359,14 @@ def _copy(response: requests.Response, file: IO[bytes], held: int, limit: int, b
         If less than `SLOWEST` arrives: a server that sends a byte now and then never ends.
     """
     begun, before = time.monotonic(), held
+    telling = Telling(f"downloading {source.name}, MB", source.size // 10**6)
     for chunk in _chunks(response):
         held += len(chunk)
-        if held > limit:
+        if held > source.size:
             break
         file.write(chunk)
         bar.update(len(chunk))
+        telling.tell(held // 10**6)
         took = time.monotonic() - begun
         if took > PATIENCE and held - before < SLOWEST * took:
             raise _TooSlowError
