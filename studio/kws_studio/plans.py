@@ -127,8 +127,8 @@ def _fetch(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         kind,
         f"English speech {purpose}",
         ("data", "fetch", name, "--output", FETCHED_FOLDER),
-        f"5.4 hours that people read aloud, {purpose}: {source.archive.size / 1e6:.0f} MB from "
-        f"openslr.org ({source.title}, {source.licence})",
+        f"5.4 hours {purpose}: {source.archive.size / 1e6:.0f} MB of {source.title} "
+        f"({source.licence})",
         f"{FETCHED_FOLDER}/{name}",
     )
 

@@ -107,7 +107,7 @@ def test_speech_that_was_fetched_is_learned_from_and_judges(
     folders = {}
     for part in FETCHED:
         found = plan(project, "fetch", {"part": part})
-        assert " MB from openslr.org (LibriSpeech" in found.about
+        assert " MB of LibriSpeech" in found.about
         named = understood(found.arguments)
         folder = fetching.fetch_data(site.offer(named.name), project.root / named.output)
         assert folder == project.root / found.makes
