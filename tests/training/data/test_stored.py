@@ -53,6 +53,17 @@ def test_what_is_missing_or_too_much_is_said(path: Path) -> None:
         read_arrays(path, ["a"], 100)
 
 
+@pytest.mark.parametrize("kind", ["<U2", ">U2"])
+def test_letters_are_those_of_unicode(path: Path, kind: str) -> None:
+    texts = np.array(["a", "\U0010ffff", ""], kind)
+    np.savez(path, a=texts)
+    assert read_arrays(path, ["a"], 10_000)["a"].tolist() == texts.tolist()
+    texts.view(kind.replace("U2", "u4"))[3] = 0x110000
+    np.savez(path, a=texts)
+    with pytest.raises(StoredArraysError, match="letters that are none"):
+        read_arrays(path, ["a"], 10_000)
+
+
 @pytest.mark.parametrize(
     "content",
     [

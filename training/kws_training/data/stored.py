@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -100,7 +101,17 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> npt.NDArray[Any]:
             filled += len(piece)
         if stream.read(1):  # to the end, where the checksum is compared
             raise ValueError(f"{entry.filename[:100]} is longer than it says")
+    if array.dtype.kind == "U" and not _is_text(array):
+        raise ValueError(f"{entry.filename[:100]} has letters that are none")
     return array.T if header.fortran else array
+
+
+def _is_text(array: npt.NDArray[np.str_]) -> bool:
+    """Tell whether all letters are of Unicode: of others Python makes no text, and says so oddly."""
+    if not array.nbytes:
+        return True
+    letters = array.reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return bool((letters <= sys.maxunicode).all())
 
 
 def pieces_of(joined: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[npt.NDArray[Any]] | None:
