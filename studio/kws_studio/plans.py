@@ -177,7 +177,11 @@ def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
 def _train(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase, settings = project.phrase, project.settings()
     negatives = [
-        *(project.shown(project.shelf(name)) for name in (OTHER, ALIKE) if project.recordings(name)),
+        *(
+            project.shown(project.shelf(name))
+            for name in (OTHER, ALIKE)
+            if project.recordings(name)
+        ),
         *fetched_speech(project, "learn"),
     ]
     if not negatives:

@@ -350,7 +350,9 @@ def _check_whole(response: requests.Response, source: Download) -> None:
         raise _MirrorError(f"sent {int(size)} bytes instead of {source.size}")
 
 
-def _copy(response: requests.Response, file: IO[bytes], held: int, source: Download, bar: tqdm) -> int:
+def _copy(
+    response: requests.Response, file: IO[bytes], held: int, source: Download, bar: tqdm
+) -> int:
     """Write the answer to the file until its end or its size is passed; return the bytes held.
 
     Raises

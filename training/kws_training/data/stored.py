@@ -107,7 +107,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> npt.NDArray[Any]:
 
 
 def _is_text(array: npt.NDArray[np.str_]) -> bool:
-    """Tell whether all letters are of Unicode: of others Python makes no text, and says so oddly."""
+    """Tell whether all letters are of Unicode: Python makes no text of others."""
     if not array.nbytes:
         return True
     letters = array.reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
