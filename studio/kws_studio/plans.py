@@ -176,19 +176,14 @@ def _quick(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
 
 def _train(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase, settings = project.phrase, project.settings()
-    negatives = [
-        *(
-            project.shown(project.shelf(name))
-            for name in (OTHER, ALIKE)
-            if project.recordings(name)
-        ),
-        *fetched_speech(project, "learn"),
-    ]
+    # what machines say that sounds like it would make the network strict with people
+    # (docs/wake_words.md)
+    negatives = [project.shown(project.shelf(OTHER))] if project.recordings(OTHER) else []
+    negatives += fetched_speech(project, "learn")
     if not negatives:
         raise ProjectError(
             "no speech without the phrase: in Say it add some (the radio, a podcast, your room: "
-            "the more hours, the better), fetch some, or hear what the machines say that sounds "
-            "like it"
+            "the more hours, the better), or fetch some"
         )
     ensemble = 1 if kind == "good" else 2
     output = values["output"]

@@ -24,7 +24,9 @@ def test_a_folder_of_long_folders_is_several_kinds():
 
 
 def test_of_a_minute_nothing_can_be_told():
-    assert kinds(a=0.01, b=0.2, c=0.02) == [OTHERS, "b", OTHERS]
+    assert kinds(a=0.06, b=0.2, c=0.06) == [OTHERS, "b", OTHERS]
+    assert kinds(a=0.01, b=0.2, c=0.02, d=0.3) == ["d", "b", "d", "d"]
+    assert kinds(a=0.01, b=0.02) == [OTHERS, OTHERS]
 
 
 def test_one_folder_is_one_kind():

@@ -25,7 +25,9 @@ def kinds_of(clips: Sequence[Clip], hours: Sequence[float]) -> list[str]:
     It is the recording's folder in the deepest folder that holds them all. Such a folder is several
     kinds if all that is in it is in two sub-folders or more, each with `MIN_KIND_HOURS`: the speech
     in ``speech/orders`` and ``speech/calls``, but not single words, each in a folder of its own.
-    Kinds with less are joined.
+    Kinds with less are joined. Where they are together less as well, they count with the kind of
+    which there is most: as a kind of its own, a minute of what sounds like the phrase would decide
+    every threshold.
 
     Parameters
     ----------
@@ -57,7 +59,12 @@ def kinds_of(clips: Sequence[Clip], hours: Sequence[float]) -> list[str]:
     totals = hours_by_kind(kinds, hours)
     if len(totals) == 1:
         return [top.name] * len(clips)
-    return [kind if kind and totals[kind] >= MIN_KIND_HOURS else OTHERS for kind in kinds]
+    kinds = [kind if kind and totals[kind] >= MIN_KIND_HOURS else OTHERS for kind in kinds]
+    totals = hours_by_kind(kinds, hours)
+    if totals.get(OTHERS, MIN_KIND_HOURS) >= MIN_KIND_HOURS or len(totals) == 1:
+        return kinds
+    most = max(totals, key=totals.__getitem__)
+    return [most if kind == OTHERS else kind for kind in kinds]
 
 
 def hours_by_kind(kinds: Sequence[str], hours: Sequence[float]) -> dict[str, float]:
