@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 from .errors import ModelError
@@ -10,6 +12,42 @@ from .errors import ModelError
 LONGEST_TEXT = 256
 #: Bounds of intervals, at most: rates per hour are the largest.
 HIGHEST_BOUND = 1e6
+
+
+def strict_json(text: bytes | str) -> Any:
+    """Parse JSON as RFC 8259 has it, with numbers that a double can hold.
+
+    Python takes NaN and Infinity as well, and reads 1e999 as infinity: who writes such a value
+    again writes what other parsers refuse.
+
+    Parameters
+    ----------
+    text : bytes or str
+        Of one value.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or a number is too large.
+    RecursionError
+        If it is nested too deep.
+    """
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.40} is too large a number")
+    return value
 
 
 class FieldReader:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
-from .fields import FieldReader
+from .fields import FieldReader, strict_json
 from .files import whole_file
 from .metadata import Metadata, StreamingContract, parse_metadata
 from .npy import read_array_header
@@ -146,7 +146,7 @@ def parse_model(content: bytes, path: str) -> ModelFile:
             "or is a model of another tool"
         ) from None
     try:
-        values = json.loads(text, parse_constant=_refuse)
+        values = strict_json(text)
     except (ValueError, RecursionError):
         raise ModelError(f"{path}: {METADATA_NAME} is not JSON") from None
     try:
@@ -374,10 +374,6 @@ def _network_entry(content: bytes, name: str, most: int) -> bytes:
     if network[4:8] != b"TFL3":
         raise ModelError(f"{name} is no TFLite network: the file is damaged")
     return network
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def check_phonemes(model: ModelFile) -> None:

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KwsError
+from ..fields import strict_json
 
 if TYPE_CHECKING:
     from wyoming.event import Event
@@ -75,7 +76,7 @@ async def read_event(reader: asyncio.StreamReader, most_payload: int) -> Event |
 
 def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = strict_json(text)
         if b"\\u" in text:  # half a character, which no answer could repeat
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -92,7 +93,3 @@ def _length(header: dict[str, Any], name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise ProtocolError(f"{name} must be a whole number from 0 to {most}")
     return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

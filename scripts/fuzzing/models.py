@@ -362,7 +362,16 @@ def mend(content: bytes) -> bytes:
 
 def readers() -> Iterator[Reader]:
     """Yield the readers of model files."""
-    yield Reader("model", "model files, with right digests, run", seeds, _read, _change, mend)
+    # what is not known of a network's structure is tried in a process of its own
+    yield Reader(
+        "model",
+        "model files, with right digests, run",
+        seeds,
+        _read,
+        _change,
+        mend,
+        starts_processes=True,
+    )
     yield Reader(
         "network",
         "networks with right digests, run",
