@@ -145,8 +145,8 @@ def _yamnet_tflite() -> bytes:
     return chain.written()
 
 
-def _yamnet_h5(**kept: Any) -> bytes:
-    """Return YAMNet's weights as Keras keeps them; `kept` says how each data set is."""
+def _yamnet_h5() -> bytes:
+    """Return YAMNet's weights as Keras keeps them."""
     import h5py
 
     from kws_training.networks.yamnet_file import CHANNELS, CLASSES, architecture
@@ -156,7 +156,7 @@ def _yamnet_h5(**kept: Any) -> bytes:
     with h5py.File(stream, "w") as file:
 
         def put(name: str, values: np.ndarray) -> None:
-            file.create_dataset(name, data=values.astype(np.float32), **kept)
+            file.create_dataset(name, data=values.astype(np.float32))
 
         for spec in architecture():
             kind = "depthwise_kernel" if spec.depthwise else "kernel"
@@ -170,12 +170,7 @@ def _yamnet_h5(**kept: Any) -> bytes:
 
 def _yamnet_seeds() -> tuple[bytes, ...]:
     with _small():
-        return (
-            _yamnet_tflite(),
-            _yamnet_h5(),
-            _yamnet_h5(),
-            _yamnet_h5(compression="gzip", shuffle=True, fletcher32=True),
-        )
+        return (_yamnet_tflite(), _yamnet_h5(), _yamnet_h5())
 
 
 def _read_yamnet(content: bytes, folder: Path) -> str:

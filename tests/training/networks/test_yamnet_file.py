@@ -459,6 +459,17 @@ def test_h5_with_numbers_in_another_file(keras, tmp_path):
     assert "kept in another file" in refusal(path)
 
 
+@pytest.mark.parametrize("kept", [{"compression": "gzip"}, {"chunks": (1,)}])
+def test_h5_in_pieces(keras, tmp_path, kept):
+    path = tmp_path / "pieces.h5"
+    path.write_bytes(keras[0].read_bytes())
+    with h5py.File(path, "a") as file:
+        values = file["dense/dense/bias:0"][()]
+        del file["dense/dense/bias:0"]
+        file.create_dataset("dense/dense/bias:0", data=values, **kept)
+    assert "kept in pieces or compressed" in refusal(path)
+
+
 def test_truncated_h5(keras, tmp_path):
     data = keras[0].read_bytes()
     for size in (8, 100, 5000, len(data) // 2, len(data) - 1):

@@ -394,6 +394,10 @@ def _h5_array(
     # Its bytes must be in this very file.
     if dataset.is_virtual or dataset.external:
         raise _MisfitError(f"{names[0]} is kept in another file")
+    # Keras keeps weights in one piece. HDF5 makes room for a piece as large as the file says, and
+    # for what comes out of a filter without an end.
+    if dataset.chunks is not None:
+        raise _MisfitError(f"{names[0]} is kept in pieces or compressed")
     _check(dataset.shape, shape, f"shape of {names[0]}")
     _check(dataset.dtype.kind, "f", f"kind of numbers of {names[0]}")
     return np.asarray(dataset[()], np.float64)
