@@ -176,6 +176,8 @@ def _depthwise(call: Call) -> list[Shape]:
     dilation_h, dilation_w = call.steps("dilation h", "dilation w", default=1)
     if one != 1 or filters != channels * multiplier:
         raise call.refused(f"has {filters} filters for {channels} channels")
+    if call.input(0).type in QUANTIZED and (len(call.inputs) < 3 or call.inputs[2] is None):
+        raise call.refused("has no bias")  # LiteRT 2.3.0 crashes without one
     _check_weights(call, filters)
     out_h = _windows(call, height, rows, stride_h, dilation_h)
     return [(batch, out_h, _windows(call, width, columns, stride_w, dilation_w), filters)]
@@ -232,6 +234,8 @@ def _broadcast(call: Call) -> list[Shape]:
     first, second = call.input(0), call.input(1)
     if first.type != second.type:
         raise call.refused("takes numbers of two types")
+    if first.type in QUANTIZED and not min(call.scale(first), call.scale(second)) > 0:
+        raise call.refused("takes a constant whose scale is 0")  # kernels stop the process
     try:
         shape = np.broadcast_shapes(first.shape, second.shape)
     except ValueError:

@@ -18,7 +18,7 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import ModelError
 from .flatbuffer import FlatbufferReader, Numbers, Scalar, Table, Tables, Text, Union, UnknownError
-from .operators import KINDS, OPTIONS, TYPE_BYTES, CheckedTensor, check_operator
+from .operators import KINDS, OPTIONS, QUANTIZED, TYPE_BYTES, CheckedTensor, check_operator
 
 #: Operators, tensors, buffers and kinds of operators of a network, at most: YAMNet has 121 tensors.
 MOST_PARTS = 10_000
@@ -34,6 +34,9 @@ MOST_COMPUTED_BYTES = 256 * 2**20
 #: Bytes of a constant, at most: those of the largest file that is read.
 MOST_CONSTANT_BYTES = 64 * 2**20
 
+#: Scales of quantized numbers, at least and at most: their ratios are float32, and XNNPACK stops
+#: the process where one is below the normal numbers.
+LEAST_SCALE, MOST_SCALE = 2.0**-60, 2.0**60
 #: Least and greatest number of the integer types that may be quantized.
 _LIMITS = {
     2: (-(2**31), 2**31 - 1),
@@ -195,6 +198,12 @@ def _scales(tensor: dict[str, Any], shape: tuple[int, ...], kind: int, what: str
         return np.empty(0, np.float32)
     if not (np.isfinite(scales).all() and (scales >= 0).all()):
         raise ModelError(f"{what} has a scale that is no positive number: it is damaged")
+    # a channel of zeros may have the scale 0
+    usual = (scales == 0) | ((scales >= LEAST_SCALE) & (scales <= MOST_SCALE))
+    if kind in QUANTIZED and not usual.all():
+        raise ModelError(
+            f"{what} has a scale beyond {LEAST_SCALE:.0e} to {MOST_SCALE:.0e}: it is damaged"
+        )
     if len(points) not in (0, len(scales)) and not (len(points) == 1):
         raise ModelError(f"{what} has {len(scales)} scales and {len(points)} zero points")
     if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):

@@ -114,6 +114,19 @@ def a_sum_of_no_scale_that_fits(model: Any, graph: Any) -> None:
     graph.tensors[of_kind(model, 0).outputs[0]].quantization.scale = [1e-12]
 
 
+def a_scale_beyond_what_ratios_hold(model: Any, graph: Any) -> None:
+    graph.tensors[of_kind(model, 0).outputs[0]].quantization.scale = [1e36]
+
+
+def a_sum_with_a_constant_of_scale_zero(model: Any, graph: Any) -> None:
+    graph.tensors[of_kind(model, 0).inputs[1]].quantization.scale = [0.0]
+
+
+def a_depthwise_convolution_without_a_bias(model: Any, graph: Any) -> None:
+    operator = of_kind(model, 4)
+    operator.inputs = operator.inputs[:2]
+
+
 def a_constant_without_a_scale(model: Any, graph: Any) -> None:
     graph.tensors[of_kind(model, 3).inputs[1]].quantization = None
 
@@ -139,6 +152,9 @@ DAMAGE = [
     a_scale_for_one_channel_of_two,
     a_weight_a_million_times_as_large,
     a_sum_of_no_scale_that_fits,
+    a_scale_beyond_what_ratios_hold,
+    a_sum_with_a_constant_of_scale_zero,
+    a_depthwise_convolution_without_a_bias,
     a_constant_without_a_scale,
     a_zero_point_of_another_type,
 ]
