@@ -134,12 +134,11 @@ def hub_card(
         return f"---\n{data.to_yaml()}\n---\n\n{body}"
     try:
         card = hub.ModelCard(text)
-        own = card.data.to_dict()
+        merged = hub.ModelCardData(**{**data.to_dict(), **card.data.to_dict()}).to_yaml()
     except Exception as error:  # whatever a YAML reader raises of text by hand
         words = in_one_line(error)
         raise HubError(f"the card's metadata cannot be read: mend it ({words})") from error
-    merged = hub.ModelCardData(**{**data.to_dict(), **own})
-    return f"---\n{merged.to_yaml()}\n---\n\n{card.text.lstrip()}"
+    return f"---\n{merged}\n---\n\n{card.text.lstrip()}"
 
 
 def _data(hub: Any, metadata: Metadata, repository: str, details: CardDetails) -> Any:

@@ -357,9 +357,15 @@ def _from_bench(path: Path) -> Board:
 
 
 def _find_model(path: Path, entry: dict[str, Any]) -> ModelFile | None:
-    """Find a model that was measured, by its digest: beside the result, where it was, or ours."""
+    """Find a model that was measured, by its digest: beside the result, where it was, or ours.
+
+    A result of somebody else names no file outside of this folder.
+    """
     named = Path(str(entry["path"]))
-    for place in (path.parent / named.name, named):
+    places = [path.parent / named.name]
+    if not named.is_absolute() and ".." not in named.parts:
+        places.append(named)
+    for place in places:
         try:
             model = read_model(place)
         except KwsError:

@@ -106,3 +106,6 @@ def test_a_card_of_ones_own_is_kept(hub) -> None:
     assert "# Mine" in card_of(hub, packaged_model(), "# Mine")
     with pytest.raises(HubError, match="metadata cannot be read: mend it"):
         card_of(hub, packaged_model(), "---\na: [\n---\n# Mine\n")
+    odd = "---\nmodel-index:\n- name: x\n  results:\n  - metrics: [{value: 1}]\n---\n# Mine\n"
+    with pytest.raises(HubError, match="metadata cannot be read: mend it"):
+        card_of(hub, packaged_model(), odd)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -468,6 +469,24 @@ def test_h5_in_pieces(keras, tmp_path, kept):
         del file["dense/dense/bias:0"]
         file.create_dataset("dense/dense/bias:0", data=values, **kept)
     assert "kept in pieces or compressed" in refusal(path)
+
+
+def test_h5_with_a_heap_of_a_gigabyte(keras, tmp_path):
+    data = bytearray(keras[0].read_bytes())
+    at = data.rindex(b"HEAP\0\0\0\0") + 8
+    data[at : at + 8] = (2**30).to_bytes(8, "little")
+    assert "a heap that is larger than the file" in refusal(tmp_path / "heap.h5", bytes(data))
+
+
+def test_h5_with_a_heap_whose_free_room_leads_to_itself(keras, tmp_path):
+    data = bytearray(keras[0].read_bytes())
+    for at in (one.start() for one in re.finditer(rb"HEAP\x00{4}", bytes(data))):
+        room, begin = (int.from_bytes(data[at + n : at + n + 8], "little") for n in (16, 24))
+        if room != 1:
+            data[begin + room : begin + room + 8] = room.to_bytes(8, "little")
+            assert "free room has no end" in refusal(tmp_path / "loop.h5", bytes(data))
+            return
+    pytest.fail("no heap has free room")
 
 
 def test_truncated_h5(keras, tmp_path):

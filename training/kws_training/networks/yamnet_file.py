@@ -335,10 +335,34 @@ def _weights(graph: Graph, number: int, shape: tuple[int, ...]) -> Float32:
 # --- Keras ----------------------------------------------------------------------------------------
 
 
+#: The head of a heap of names, its size, where its free room begins, and where it lies ("HDF5 File
+#: Format Specification 3.0", III.D). HDF5 takes as much memory as it says, and follows the list of
+#: its free room without an end.
+_HEAP = re.compile(rb"HEAP\x00{4}(.{8})(.{8})(.{8})", re.DOTALL)
+#: What ends the list of free room (hdf5, src/H5HLprivate.h, H5HL_FREE_NULL).
+_NO_ROOM = 1
+
+
+def _check_heaps(data: bytes) -> None:
+    """Refuse a file with a heap that is larger than it, or whose free room never ends."""
+    for heap in _HEAP.finditer(data):
+        size, room, begin = (int.from_bytes(heap[n], "little") for n in (1, 2, 3))
+        if size > len(data):
+            raise _MisfitError("it has a heap that is larger than the file")
+        for _ in range(size // 16):  # bytes of a piece of free room, at least
+            if room == _NO_ROOM or room + 16 > size:  # HDF5 refuses what lies outside
+                break
+            room = int.from_bytes(data[begin + room : begin + room + 8], "little")
+        else:
+            if room != _NO_ROOM:
+                raise _MisfitError("it has a heap whose free room has no end")
+
+
 def _read_h5(data: bytes) -> _Parts:
     """Read the Keras model's weights; its activation is ReLU (yamnet.py, layers.ReLU)."""
     import h5py
 
+    _check_heaps(data)
     with h5py.File(io.BytesIO(data), "r") as file:
         datasets: dict[str, Any] = {}
 
