@@ -11,6 +11,7 @@ from kws_training.fitting.loop import (
     ParameterGroup,
     TrainingLoop,
     ahead,
+    warm_cosine,
 )
 
 
@@ -183,3 +184,22 @@ def test_a_frozen_group_joins_when_its_steps_are_over():
         loop.step(batch)
         assert (head.get_weights()[0] != before[0]).any()
         assert (base.get_weights()[0] == begun[0]).all() == (number < 3)
+
+
+@pytest.mark.parametrize(("warm", "falling"), [(1, 1), (5, 37)])
+def test_the_learning_rate_is_kerass_to_the_last_bit(warm, falling):
+    import keras
+    import tensorflow as tf
+
+    descent = Descent(learning_rate=3e-3, floor=1e-2)
+    theirs = keras.optimizers.schedules.CosineDecay(
+        descent.learning_rate / 20,
+        falling,
+        alpha=descent.floor,
+        warmup_target=descent.learning_rate,
+        warmup_steps=warm,
+    )
+    rates = [tf.function(one.__call__) for one in (theirs, warm_cosine(descent, warm, falling))]
+    for step in range(warm + falling + 3):
+        expected, found = (float(rate(tf.constant(step, tf.int64))) for rate in rates)
+        assert found == expected, step

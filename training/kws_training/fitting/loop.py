@@ -237,18 +237,53 @@ def _optimizer(group: ParameterGroup, steps: int) -> Any:
     descent = group.descent
     left = max(1, steps - group.frozen_steps)
     warm = max(1, round(left * descent.warm))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        descent.learning_rate / 20,
-        max(1, left - warm),
-        alpha=descent.floor,
-        warmup_target=descent.learning_rate,
-        warmup_steps=warm,
-    )
+    schedule = warm_cosine(descent, warm, max(1, left - warm))
     optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=descent.weight_decay, global_clipnorm=descent.clip
     )
     optimizer.build(group.variables)
     return optimizer
+
+
+def warm_cosine(descent: Descent, warm: int, falling: int) -> Any:
+    """Return a schedule of learning rates: it rises in a line, then falls as a cosine.
+
+    These are the rates of keras.optimizers.schedules.CosineDecay, without its two branches. Keras
+    asks for the rate once per weight that decays, and to trace so many branches takes seconds.
+
+    Parameters
+    ----------
+    descent : Descent
+        The highest rate and the lowest.
+    warm : int
+        Steps in which it rises, from a twentieth of the highest.
+    falling : int
+        Steps in which it falls.
+
+    Returns
+    -------
+    keras.optimizers.schedules.LearningRateSchedule
+        Called with the number of steps that are done.
+    """
+    import keras
+    import tensorflow as tf
+    from keras import ops
+
+    # no constant, which TensorFlow would multiply by the inverse of: other last bits
+    decay_steps = tf.Variable(float(falling), trainable=False)
+    warm_steps = tf.Variable(float(warm), trainable=False)
+
+    class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            high = ops.cast(descent.learning_rate, "float32")
+            low = ops.cast(descent.learning_rate / 20, "float32")
+            step = ops.minimum(ops.cast(step, "float32"), float(warm + falling))
+            rising = (high - low) * (step / warm_steps) + low
+            cosine = 0.5 * (1.0 + ops.cos(np.float32(np.pi) * ((step - warm) / decay_steps)))
+            after = high * ((1 - descent.floor) * cosine + descent.floor)
+            return ops.where(step < warm, rising, after)
+
+    return WarmCosine()
 
 
 def ahead(make: Callable[[], T], count: int, depth: int = 4) -> Iterator[T]:

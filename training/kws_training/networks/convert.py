@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -142,15 +142,21 @@ def _calibrate(step: StepModel, names: list[str], streams: Float32) -> Iterator[
     import tensorflow as tf
 
     shape = step.model.inputs[0].shape
-    run = tf.function(step.model, autograph=False)
+    zeros = [np.zeros(state.shape, np.float32) for state in step.model.inputs[1:]]
+
+    def next_states(states: list[Any], frames: Any) -> list[Any]:
+        return list(step.model([frames, *states], training=False)[1:])
+
+    # a whole stream in one call: calls of single steps take several times the network's time
+    run = tf.function(lambda steps: tf.scan(next_states, steps, zeros), autograph=False)
+    first = -(-step.receptive_field // step.frames)  # before, the states still hold zeros
     for stream in streams:
-        states = [np.zeros(state.shape, np.float32) for state in step.model.inputs[1:]]
-        for start in range(0, len(stream) - step.frames + 1, step.frames):
-            frames = np.ascontiguousarray(stream[start : start + step.frames]).reshape(shape)
-            inputs = [frames, *states]
-            if start >= step.receptive_field:  # before, the states still hold zeros
-                yield dict(zip(names, inputs, strict=True))
-            states = [np.asarray(out) for out in run(inputs, training=False)[1:]]
+        count = len(stream) // step.frames
+        steps = np.ascontiguousarray(stream[: count * step.frames]).reshape(count, *shape)
+        after = [np.asarray(states) for states in run(steps)] if zeros else []
+        for number in range(first, count):
+            before = [states[number - 1] for states in after]
+            yield dict(zip(names, [steps[number], *before], strict=True))
 
 
 def _tidy(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
