@@ -132,14 +132,19 @@ def shift_pitch(samples: Float32, semitones: float) -> Float32:
     """
     if len(samples) < VOCODER_WINDOW:
         return samples
-    import librosa
+    # librosa.effects.pitch_shift, of these parts: librosa.effects imports scikit-learn too
+    from librosa import istft, phase_vocoder, resample, stft
 
+    rate = 2.0 ** (-semitones / 12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa 1.0 warns of what it calls itself
-        shifted = librosa.effects.pitch_shift(
-            samples, sr=RATE, n_steps=semitones, n_fft=VOCODER_WINDOW, res_type="soxr_mq"
+        spectrum = phase_vocoder(
+            stft(samples, n_fft=VOCODER_WINDOW), rate=rate, n_fft=VOCODER_WINDOW
         )
-    return np.asarray(shifted, np.float32)
+        length = round(len(samples) / rate)
+        stretched = istft(spectrum, dtype=samples.dtype, length=length, n_fft=VOCODER_WINDOW)
+        shifted = resample(stretched, orig_sr=RATE / rate, target_sr=RATE, res_type="soxr_mq")
+    return np.asarray(fit(shifted, len(samples)), np.float32)
 
 
 def reverberate(samples: Float32, response: Float32) -> Float32:
