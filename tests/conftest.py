@@ -1,10 +1,12 @@
 """Fixtures that several packages' tests share."""
 
 import fcntl
+import gc
 import io
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -31,6 +33,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return first.index(side) if side in first else len(first)
 
     items.sort(key=rank)
+
+
+_frozen: set[str] = set()
+
+
+def pytest_runtest_teardown() -> None:
+    """Leave what big packages made at their import out of every later search for garbage.
+
+    Of TensorFlow that is half a million objects, which are never garbage; each search through them
+    takes a quarter of a second, and a training makes dozens.
+    """
+    imported = {"tensorflow", "librosa"} & sys.modules.keys()
+    if not imported <= _frozen:
+        _frozen.update(imported)
+        gc.collect()
+        gc.freeze()
 
 
 def kws_here(*arguments: object) -> subprocess.CompletedProcess[str]:
