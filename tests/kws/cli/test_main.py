@@ -42,6 +42,13 @@ def kws(
     )
 
 
+def here(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """The same in this process: what needs no streams and no end of its own."""
+    done = kws_here(*arguments)
+    out, err = done.stdout.encode(), done.stderr.encode()
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
 def shell(command: str) -> subprocess.CompletedProcess[bytes]:
     """Run a shell's command, in which `kws` is the command line."""
     script = f'set -o pipefail\nkws() {{ {shlex.quote(sys.executable)} -m kws "$@"; }}\n{command}'
@@ -97,7 +104,7 @@ def test_help() -> None:
 
 @pytest.mark.parametrize("verb", ["spot", "classify", "listen"])
 def test_help_of_each_verb_has_an_example(verb: str) -> None:
-    done = kws(verb, "--help")
+    done = here(verb, "--help")
     assert done.returncode == 0
     assert done.stderr == b""
     text = done.stdout.decode()
@@ -170,7 +177,7 @@ def test_spot(demo_path: Path, demo: Demo) -> None:
 
 
 def test_spot_json(demo_path: Path, demo: Demo) -> None:
-    done = kws("spot", "--json", demo_path)
+    done = here("spot", "--json", demo_path)
     assert done.returncode == 0
     assert done.stderr == b""
     found = [json.loads(line) for line in lines(done.stdout)]
@@ -184,7 +191,7 @@ def test_spot_json(demo_path: Path, demo: Demo) -> None:
 
 
 def test_spot_several_names_the_file(demo_path: Path, noise: Path) -> None:
-    done = kws("spot", noise, demo_path)
+    done = here("spot", noise, demo_path)
     assert done.returncode == 0
     assert lines(done.stdout)
     assert all(line.startswith(f"{demo_path}: ") for line in lines(done.stdout))
@@ -192,7 +199,7 @@ def test_spot_several_names_the_file(demo_path: Path, noise: Path) -> None:
 
 def test_each_file_begins_at_time_zero(demo_path: Path) -> None:
     def times(*paths: Path) -> list[tuple[object, ...]]:
-        found = [json.loads(line) for line in lines(kws("spot", "--json", *paths).stdout)]
+        found = [json.loads(line) for line in lines(here("spot", "--json", *paths).stdout)]
         return [(values["keyword"], values["start"], values["end"]) for values in found]
 
     once = times(demo_path)
@@ -209,7 +216,7 @@ def test_spot_a_pipe(demo_path: Path, demo: Demo, rate: int) -> None:
     assert done.stderr == b""
     found = [json.loads(line) for line in lines(done.stdout)]
     assert {values["file"] for values in found} == {"-"}
-    expected = [json.loads(line) for line in lines(kws("spot", "--json", demo_path).stdout)]
+    expected = [json.loads(line) for line in lines(here("spot", "--json", demo_path).stdout)]
     for some, others in ((found, expected), (expected, found)):
         for one in some:  # a score near its threshold may fall on either side
             assert one["score"] < 0.7 or any(
@@ -303,13 +310,13 @@ def test_quiet_pipes(pcm: bytes) -> None:
 
 
 def test_nothing_found_is_success(noise: Path) -> None:
-    done = kws("spot", noise)
+    done = here("spot", noise)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_threshold_must_be_a_share(noise: Path) -> None:
-    assert kws("spot", "--threshold", "0.9", noise).returncode == 0
-    done = kws("spot", "--threshold", "7", noise)
+    assert here("spot", "--threshold", "0.9", noise).returncode == 0
+    done = here("spot", "--threshold", "7", noise)
     assert (done.returncode, done.stdout) == (BAD_INPUT, b"")
     assert len(lines(done.stderr)) == 1
 
@@ -326,7 +333,7 @@ def test_classify(noise: Path) -> None:
 
 
 def test_classify_json(noise: Path) -> None:
-    done = kws("classify", "--json", noise, noise)
+    done = here("classify", "--json", noise, noise)
     assert done.returncode == 0
     assert done.stderr == b""
     both = [json.loads(line) for line in lines(done.stdout)]
@@ -345,7 +352,7 @@ def test_classify_a_pipe(noise: Path) -> None:
     pcm = noise.read_bytes()[44:]
     done = kws("classify", "--json", "-", stdin=pcm)
     assert (done.returncode, done.stderr) == (0, b"")
-    of_file = json.loads(kws("classify", "--json", noise).stdout)
+    of_file = json.loads(here("classify", "--json", noise).stdout)
     assert json.loads(done.stdout) == {**of_file, "file": "-"}
     with_header = kws("classify", "--json", "-", stdin=noise.read_bytes())
     assert (with_header.stdout, with_header.stderr) == (done.stdout, b"")
@@ -371,15 +378,15 @@ def test_another_model(tmp_path: Path, model: ModelFile, noise: Path) -> None:
     path = tmp_path / "mine.tflite"
     path.write_bytes(pack(model.network, model.metadata))
     assert parse_model(path.read_bytes(), "p").metadata == model.metadata
-    done = kws("classify", "--model", path, noise)
-    assert (done.returncode, done.stdout) == (0, kws("classify", noise).stdout)
+    done = here("classify", "--model", path, noise)
+    assert (done.returncode, done.stdout) == (0, here("classify", noise).stdout)
     assert done.stderr == b""
 
 
 def test_other_sample_rates(tmp_path: Path) -> None:
     for rate in (8000, 44_100):
         path = record(tmp_path / f"{rate}.wav", np.zeros(rate), rate)
-        done = kws("spot", path)
+        done = here("spot", path)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -399,7 +406,7 @@ def test_recordings_that_cannot_be_read(tmp_path: Path, noise: Path, verb: str) 
         (tmp_path / name).write_bytes(content)
     assert "empty.wav: is empty" in refusal(verb, tmp_path / "empty.wav")
     names = [*(str(tmp_path / name) for name in files), "absent.wav", "x" * 5000, ""]
-    done = kws(verb, *names)
+    done = here(verb, *names)
     assert (done.returncode, done.stdout) == (BAD_INPUT, b"")
     assert len(lines(done.stderr)) == len(names)
     for line, name in zip(lines(done.stderr), names, strict=True):
@@ -442,7 +449,7 @@ def test_arguments_that_are_wrong(arguments: list[str]) -> None:
 
 
 def test_one_bad_recording_of_several(tmp_path: Path, noise: Path) -> None:
-    done = kws("classify", tmp_path / "absent.wav", noise)
+    done = here("classify", tmp_path / "absent.wav", noise)
     assert done.returncode == BAD_INPUT  # it was asked for by name
     assert len(lines(done.stdout)) == 1
     (line,) = lines(done.stderr)
@@ -457,7 +464,7 @@ def test_folder(tmp_path: Path, noise: Path) -> None:
     (folder / "bad.wav").write_bytes(b"")
     (folder / "deeper" / "worse.wav").write_bytes(b"no recording")
     (folder / "notes.txt").write_bytes(b"no recording, and not taken for one")
-    done = kws("classify", "--json", folder)
+    done = here("classify", "--json", folder)
     assert done.returncode == 0
     named = [json.loads(line)["file"] for line in lines(done.stdout)]
     assert named == [str(folder / name) for name in ("a.wav", "deeper/b.WAV", "deeper/c.wav")]
@@ -470,7 +477,7 @@ def test_folder(tmp_path: Path, noise: Path) -> None:
 
 def test_folder_of_bad_recordings_alone(tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_bytes(b"")
-    done = kws("spot", tmp_path)
+    done = here("spot", tmp_path)
     assert (done.returncode, done.stdout) == (BAD_INPUT, b"")
     assert len(lines(done.stderr)) == 1
 
@@ -478,7 +485,7 @@ def test_folder_of_bad_recordings_alone(tmp_path: Path) -> None:
 def test_folder_without_recordings(tmp_path: Path, noise: Path) -> None:
     (tmp_path / "nothing").mkdir()
     assert "nothing" in refusal("spot", tmp_path / "nothing")
-    done = kws("classify", tmp_path / "nothing", noise)
+    done = here("classify", tmp_path / "nothing", noise)
     assert done.returncode == BAD_INPUT
     assert len(lines(done.stdout)) == 1  # the work goes on
     assert len(lines(done.stderr)) == 1
@@ -567,7 +574,7 @@ def test_folder_of_recordings(shared: Path) -> None:
     pytest.importorskip("soundfile")
     folder = shared / "audio" / "speech_commands" / "stop"
     paths = sorted(folder.iterdir())[:30]
-    done = kws("classify", "--json", *paths)
+    done = here("classify", "--json", *paths)
     assert done.returncode == 0
     assert done.stderr == b""
     found = [json.loads(line) for line in lines(done.stdout)]
