@@ -1,4 +1,4 @@
-"""The word base is trained: in memory, stopped and gone on with, and as a process."""
+"""The word base is trained: in memory, stopped and gone on with, and by the command line."""
 
 import dataclasses
 import os
@@ -22,6 +22,7 @@ from kws_training.word_base.data import WordBaseSources
 from kws_training.word_base.defaults import FitConfig, WordBaseOptions
 from kws_training.word_base.train import train as train_base
 
+from ...conftest import kws_here
 from .test_data import images
 
 SHAPE = BaseShape(stem=4, width=12, features=16, fine=(3,), coarse=(5, 5), pool=3)
@@ -169,18 +170,13 @@ def command(data, output, *more):
     ]
 
 
-def test_as_a_process(data, tmp_path):
+def test_the_command_line(data, tmp_path):
     output = tmp_path / "base.tflite"
     more = (
         *("--data", data / "words", "--negatives", data / "noise", "--leave-out", "shake"),
         *("--speech", data / "words"),
     )
-    result = subprocess.run(
-        [sys.executable, "-m", "kws", *command(data, output, *more)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = kws_here(*command(data, output, *more))
     assert result.returncode == 0, result.stderr
     assert "epoch  2/2" in result.stderr
     assert "r2_nohash_0.wav" in result.stderr
