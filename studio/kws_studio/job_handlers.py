@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from kws.errors import AudioError
 from .curve import read_curve
 from .handling import Handlers
 from .jobs import Job, JobError
-from .plans import FORMS, plan
+from .plans import FORMS, MACHINES, plan
 from .progress import tell
 from .project import Project, ProjectError
 from .replies import RequestError, answer, read_json
@@ -72,7 +73,7 @@ class JobHandlers(Handlers):
         return answer({"title": found.title, "about": found.about, "command": job.command})
 
     async def _forms(self, _: web.Request) -> web.Response:
-        return answer({"forms": [{"name": one, "about": about} for one, about in FORMS.items()]})
+        return answer({"forms": _named(FORMS), "machines": _named(MACHINES)})
 
     async def _list(self, request: web.Request) -> web.Response:
         workspace = self.workspace(request)
@@ -151,6 +152,10 @@ class JobHandlers(Handlers):
         if not (number.isascii() and number.isdigit() and len(number) < 9):
             raise RequestError(f"no job {number!r:.40}")
         return self.workspace(request).jobs.job(int(number))
+
+
+def _named(choices: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "about": about} for name, about in choices.items()]
 
 
 def job_rows(workspace: Workspace) -> list[dict[str, Any]]:

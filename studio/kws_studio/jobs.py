@@ -150,6 +150,9 @@ class JobBook:
     def add(self, kind: str, title: str, arguments: Sequence[str], makes: str = "") -> Job:
         """Have a command run: now, or when the one that runs has ended.
 
+        Where the same one is the last that was asked for and has not ended, it is that one: two
+        pages may ask for it at once.
+
         Parameters
         ----------
         kind, title, arguments, makes
@@ -166,7 +169,13 @@ class JobBook:
         """
         with self._lock:
             self.tick()
-            if any(job.state == "waiting" for job in self.jobs()):
+            pending = [job for job in self.jobs() if job.state in ("waiting", *ALIVE)]
+            waiting = [job for job in pending if job.state == "waiting"]
+            for job in (waiting or pending)[:1]:
+                same = (job.kind, job.arguments) == (kind, tuple(arguments))
+                if same and job.number not in self._stopping:
+                    return job
+            if waiting:
                 raise JobError("one command runs and one waits: stop one, or wait for it")
             number = max(self._numbers(), default=0) + 1
             job = Job(number, kind, title, tuple(arguments), makes)
@@ -323,6 +332,9 @@ class JobBook:
     def _start(self, job: Job) -> None:
         self._path(job.number, "status").unlink(missing_ok=True)
         self._path(job.number, "progress.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the command says what cannot be written
+            # it makes its own file or folder, not those around it
+            (self._root / job.makes).parent.mkdir(parents=True, exist_ok=True)
         environment = {
             **os.environ,
             "KWS_PROGRESS": str(self._path(job.number, "progress.json")),

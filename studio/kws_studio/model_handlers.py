@@ -18,6 +18,7 @@ from kws.serving.samples import SampleFormat, SampleStream
 
 from .handling import Handlers
 from .live import Listener
+from .plans import FORMS, forms_of
 from .project import Project, ProjectError
 from .replies import RequestError, answer
 
@@ -113,9 +114,9 @@ class ModelHandlers(Handlers):
         from aiohttp import web
 
         project, info = self.workspace(request).project, request.match_info
-        stem, form = project.model(info["model"]).stem, info["form"]
-        content = await self.aside(_zipped, project, stem, form)
-        headers = _attached(f"{stem}_{form}.zip")
+        model, form = project.model(info["model"]), info["form"]
+        content = await self.aside(_zipped, project, model, form)
+        headers = _attached(f"{model.stem}_{form}.zip")
         return web.Response(body=content, content_type="application/zip", headers=headers)
 
 
@@ -146,6 +147,7 @@ def model_rows(project: Project) -> list[dict[str, Any]]:
                 "thresholds": detector.thresholds if isinstance(detector, DetectorDefaults) else {},
                 "enrolled": metadata.enrolled,
                 "usable": words,
+                "forms": forms_of(metadata),
                 "exports": _exports(project, path),
             }
         )
@@ -154,11 +156,24 @@ def model_rows(project: Project) -> list[dict[str, Any]]:
 
 def _exports(project: Project, model: Path) -> list[str]:
     """Return the exports of a model as it is now: those of before another threshold are none."""
+    return sorted(form for form in FORMS if _exported(project, model, form))
+
+
+def _exported(project: Project, model: Path, form: str) -> list[Path]:
+    """Return the files of an export that are of the model as it is now, by name."""
+    folder = project.root / "exports" / model.stem / form
+    if not _is_inside(project, folder):
+        return []
     try:
-        found = list((project.root / "exports" / model.stem).iterdir())
         made = model.stat().st_mtime_ns
-        return sorted(one.name for one in found if one.stat().st_mtime_ns >= made)
-    except (FileNotFoundError, NotADirectoryError):
+        return [
+            path
+            for path in sorted(folder.rglob("*"))
+            # what begins with a dot is not complete
+            if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+            if path.stat().st_mtime_ns >= made
+        ]
+    except FileNotFoundError:  # it is being replaced
         return []
 
 
@@ -186,16 +201,16 @@ def _attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
 
 
-def _zipped(project: Project, stem: str, form: str) -> bytes:
+def _zipped(project: Project, model: Path, form: str) -> bytes:
     """Return an export as a ZIP file."""
-    folder = project.root / "exports" / stem / form
-    if not form.isalnum() or not folder.is_dir() or not _is_inside(project, folder):
-        raise ProjectError(f"{stem} was not exported to {form!r:.40} yet")
-    files = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.is_symlink()]
+    files = _exported(project, model, form) if form in FORMS else []
+    if not files:
+        raise ProjectError(f"{model.stem} was not exported to {form!r:.40} yet")
+    folder = project.root / "exports" / model.stem / form
     if sum(one.stat().st_size for one in files) > MOST_EXPORT:
         raise ProjectError(f"{folder}: is too large for a page: copy it from the disk")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            archive.write(path, f"{stem}_{form}/{path.relative_to(folder).as_posix()}")
+            archive.write(path, f"{model.stem}_{form}/{path.relative_to(folder).as_posix()}")
     return stream.getvalue()

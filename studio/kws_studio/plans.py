@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kws.enrolment.enroll import FEWEST, MOST
+from kws.metadata import Metadata
+from kws.micro_frontend import MicroConfig
 
 from .project import ALIKE, HELD, JUDGE, LEARN, MACHINE, OTHER, Project, ProjectError
 
@@ -18,7 +20,7 @@ FORMS = {
     "web": "a page in a browser (WebAssembly)",
     "c": "a microcontroller (C99)",
     "esphome": "ESPHome's micro_wake_word",
-    "binary": "one program for Linux, without Python",
+    "binary": "one program, without Python",
     "library": "an app: a C library",
     "onnx": "onnxruntime, in any language",
 }
@@ -27,6 +29,16 @@ FORMS = {
 FETCHED = {"learn": "librispeech-dev-clean", "judge": "librispeech-test-clean"}
 #: Folder in the project that they go into.
 FETCHED_FOLDER = "fetched_speech"
+#: Machines that a program is made for (``--target``), with what each is.
+MACHINES = {
+    "aarch64-linux": "a Raspberry Pi 3 to 5, or Zero 2, with a 64-bit system",
+    "arm-linux": "a Raspberry Pi 2 to 4 with a 32-bit system",
+    "armv6-linux": "the first Raspberry Pi, or a Zero",
+    "x86_64-linux": "a PC with Linux",
+    "riscv64-linux": "a 64-bit RISC-V board with Linux",
+    "x86_64-windows": "a PC with Windows",
+    "aarch64-macos": "a Mac from 2020 on",
+}
 #: Kinds of steps of which a model comes out.
 MODELS = ("quick", "good", "best")
 #: Noise under recordings that a sweep tries, in decibels below them.
@@ -64,8 +76,8 @@ def plan(
     kind : str
         hear, fetch, quick, good, best, judge, sweep, threshold, export or push.
     values : mapping of str to Any
-        What the page says besides: ``part``, ``model``, ``form``, ``steps``, ``threshold``,
-        ``repository``.
+        What the page says besides: ``part``, ``model``, ``form``, ``machine``, ``steps``,
+        ``threshold``, ``repository``.
     taken : collection of str
         Files that commands will write which run, wait or can go on.
 
@@ -100,7 +112,6 @@ def plan(
 def _hear(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     phrase, language = project.phrase, project.settings().language
     count = _whole(values, "count", HEARD, 4, 2000)
-    (project.root / "synthesized").mkdir(exist_ok=True)  # synthesize makes one folder, not two
     arguments = ["synthesize", phrase, "--output", f"synthesized/{phrase}"]
     arguments += ["--count", str(count), "--negatives", str(count), "--language", language]
     return Plan(
@@ -286,14 +297,52 @@ def _export(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
     if form not in FORMS:
         raise ProjectError(f"no form {form!r:.40}: there are {', '.join(FORMS)}")
     name = Path(model).stem
-    output = f"exports/{name}/{form}"
-    if form in ("binary", "onnx"):
-        output += {"binary": f"/{name}", "onnx": f"/{name}.onnx"}[form]
-    (project.root / output).parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["export", model, "--to", form, "--output", output]
-    if form == "onnx":
-        arguments.append("--with-front-end")
-    return Plan(kind, f"{name} for {FORMS[form]}", (*arguments, "--json"), FORMS[form], output)
+    folder = f"exports/{name}/{form}"
+    output, own, about = folder, [], FORMS[form]
+    if form == "binary":
+        machine = str(values.get("machine") or next(iter(MACHINES)))
+        if machine not in MACHINES:
+            raise ProjectError(f"no machine {machine!r:.40}: there are {', '.join(MACHINES)}")
+        output = f"{folder}/{name}-{machine}{'.exe' if 'windows' in machine else ''}"
+        own, about = ["--target", machine], f"{about}, on {MACHINES[machine]}"
+    elif form == "onnx":
+        output = f"{folder}/{name}.onnx"
+        own = ["--with-front-end", "--audio", *_heard_by_both(project)]
+    arguments = ["export", model, "--to", form, *own, "--output", output]
+    return Plan(kind, f"{name} for {about}", (*arguments, "--json"), about, output)
+
+
+def forms_of(metadata: Metadata) -> list[str]:
+    """Return the forms that a model can be exported in.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        Of the model.
+
+    Returns
+    -------
+    list of str
+        Of `FORMS`. What was enrolled runs in Python alone; devices of ESPHome have a front end of
+        their own, on which nothing else runs.
+    """
+    if metadata.enrolled:
+        return []
+    micro = isinstance(metadata.front_end, MicroConfig)
+    return [one for one in FORMS if (one == "esphome") == micro]
+
+
+def _heard_by_both(project: Project) -> list[str]:
+    """Return folders of recordings on which an export must give what the model gives."""
+    kinds = ((HELD, LEARN, MACHINE), (JUDGE, OTHER, ALIKE))
+    found = [next((one for one in kind if project.recordings(one)), None) for kind in kinds]
+    folders = [project.shown(project.shelf(one)) for one in found if one is not None]
+    if not folders:
+        raise ProjectError(
+            "no recordings, on which the file is checked: record the phrase in Say it, or add "
+            "speech there"
+        )
+    return folders
 
 
 def _push(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
@@ -321,7 +370,6 @@ def _model(project: Project, values: Mapping[str, Any]) -> str:
 def _output(project: Project, kind: str, taken: Collection[str]) -> str:
     """Return the next free name of a model."""
     stem = "_".join(project.phrase.lower().split())
-    (project.root / "models").mkdir(exist_ok=True)
     number = 1
     while (output := f"models/{stem}_{kind}_{number}.tflite") in taken or (
         project.root / output

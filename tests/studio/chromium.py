@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from kws.audio import read_recording
+from kws.modelfile import write_model
+from kws.packaged import packaged_model
 from kws_studio.jobs import ALIVE, open_jobs
 from kws_studio.project import Project
 
@@ -56,20 +58,36 @@ def jobs_end(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def chromium(microphone: Path | None = None) -> Iterator[Any]:
-    """Chromium, as playwright drives it; its microphone plays a file again and again."""
+def chromiums(*microphones: Path | None) -> Iterator[list[Any]]:
+    """A Chromium for each microphone, which plays a file again and again."""
     api = pytest.importorskip("playwright.sync_api", reason="pip install '.[test-reach]'")
     path = needs_program("chromium", "apt-get install chromium")
     arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]
     arguments += ["--no-first-run", "--disable-background-networking"]
     arguments += ["--disable-component-update", "--disable-sync"]
-    if microphone is not None:
-        arguments += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        arguments.append(f"--use-file-for-fake-audio-capture={microphone}")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+    with api.sync_playwright() as playwright, ExitStack() as stack:
+        browsers = []
+        for microphone in microphones:
+            own = (
+                []
+                if microphone is None
+                else [
+                    "--use-fake-ui-for-media-stream",
+                    "--use-fake-device-for-media-stream",
+                    f"--use-file-for-fake-audio-capture={microphone}",
+                ]
+            )
+            browser = playwright.chromium.launch(executable_path=path, args=arguments + own)
+            stack.callback(browser.close)
+            browsers.append(browser)
+        yield browsers
+
+
+@contextmanager
+def chromium(microphone: Path | None = None) -> Iterator[Any]:
+    """Chromium, as playwright drives it; its microphone plays a file again and again."""
+    with chromiums(microphone) as (browser,):
         yield browser
-        browser.close()
 
 
 def open_page(browser: Any, address: str, **context: Any) -> Any:
@@ -120,3 +138,12 @@ def fill_project(root: Path, spoken: Callable[[int], bytes], learn: int = 8) -> 
             samples = words * rng.uniform(0.4, 0.9) + rng.normal(0, 0.001, len(words))
             (folder / f"talk{number}.wav").write_bytes(wav_bytes(samples))
     return project
+
+
+def put_model(project: Project) -> Path:
+    """Put the model of "computer" that is in the package into a project; gives its file."""
+    path = project.root / "models" / "computer.tflite"
+    path.parent.mkdir(exist_ok=True)
+    model = packaged_model("computer")
+    write_model(path, model.network, model.metadata)
+    return path

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import http.client
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from kws.audio import read_recording
+from kws.cli.main import find_verbs
 from kws.pcm import to_int16
 from kws.wav import write_wav
 from kws_studio.project import Project
@@ -55,6 +57,15 @@ def project(tmp_path: Path) -> Project:
     project = Project(tmp_path / "project")
     project.change(phrase="computer")
     return project
+
+
+def understood(arguments: Sequence[str]) -> argparse.Namespace:
+    """What kws makes of a command that the studio shows or runs; without the first word."""
+    pytest.importorskip("keras", reason="the training side is not installed")
+    (verb,) = [verb for verb in find_verbs(None) if verb.name == arguments[0]]
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    verb.configure(parser)
+    return parser.parse_args(arguments[1:])
 
 
 class Client:

@@ -43,8 +43,25 @@ def test_commands_run_one_after_the_other(root: Path) -> None:
         assert "no_such_model.tflite" in book.log(first.number)
         assert until(book, second.number, lambda job: job.state == "done")
         assert book.output(second.number) is not None
+        assert (root / "models").is_dir()  # what a command makes needs a folder to lie in
         assert second.command == "kws models --json"
         assert book.to_be_made() == set()
+
+
+def test_one_that_is_asked_for_twice_runs_once(root: Path) -> None:
+    with open_jobs(root) as book:
+        first = book.add("judge", "waits", ["spot", "pipe.wav"])
+        assert book.add("judge", "waits", ["spot", "pipe.wav"]).number == first.number
+        second = book.add("judge", "lists", ["models"])
+        assert book.add("judge", "lists", ["models"]).number == second.number
+        # the first one again, but behind the second: that would be a third
+        with pytest.raises(JobError, match="one command runs and one waits"):
+            book.add("judge", "waits", ["spot", "pipe.wav"])
+        book.stop(second.number)
+        book.stop(first.number)
+        # what is being stopped does not count
+        again = book.add("judge", "waits", ["spot", "pipe.wav"])
+        assert again.number not in (first.number, second.number)
 
 
 def test_a_command_goes_on_while_the_studio_starts_again(root: Path) -> None:

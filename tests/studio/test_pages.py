@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .chromium import chromium, fill_project, go_to, open_page, studio_process
+from .chromium import chromium, fill_project, go_to, open_page, put_model, studio_process
 
 STEPS = ("say", "look", "train", "know", "try", "take")
 #: Bytes that a page may load before anybody touches it.
@@ -67,6 +67,7 @@ def test_axe_finds_no_fault_and_nothing_is_wider_than_the_page(
 ) -> None:
     axe = axe_source()
     project = fill_project(tmp_path / "project", spoken)
+    put_model(project)
     with chromium() as browser, studio_process(project.root, "--host", "0.0.0.0") as address:
         # only axe itself is let past the policy of the pages
         page = open_page(browser, address, color_scheme=scheme, viewport=size, bypass_csp=True)
@@ -76,6 +77,10 @@ def test_axe_finds_no_fault_and_nothing_is_wider_than_the_page(
             go_to(page, step)
             if step == "look":
                 page.wait_for_selector("#cards li")
+            if step == "take":
+                page.click("#phone")
+                page.wait_for_selector("#phone-qr img")
+                page.locator("#forms code", has_text="--to onnx").wait_for()
             found[step] = faults_of(page)
         go_to(page, "say")
         page.click("#invite")

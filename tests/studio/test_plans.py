@@ -1,16 +1,17 @@
 """Which command each step runs: one that `kws` takes."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kws.cli.main import find_verbs
-from kws_studio.plans import FETCHED, FORMS, plan
+from kws.modelfile import ModelFile
+from kws.packaged import packaged_model
+from kws_studio.plans import FETCHED, FORMS, MACHINES, forms_of, plan
 from kws_studio.project import Project, ProjectError
 
 from ..training.archives import site
+from .conftest import understood
 
 __all__ = ["site"]
 
@@ -19,14 +20,6 @@ def put(project: Project, shelf: str, count: int) -> None:
     project.shelf(shelf).mkdir(parents=True, exist_ok=True)
     for number in range(count):
         (project.shelf(shelf) / f"{number}.wav").write_bytes(b"x")
-
-
-def understood(arguments: tuple[str, ...]) -> argparse.Namespace:
-    pytest.importorskip("keras", reason="the training side is not installed")
-    (verb,) = [verb for verb in find_verbs(None) if verb.name == arguments[0]]
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    verb.configure(parser)
-    return parser.parse_args(arguments[1:])
 
 
 @pytest.mark.parametrize(
@@ -55,8 +48,7 @@ def test_every_step_is_a_command_that_kws_takes(
     (project.root / "models" / "m.tflite").write_bytes(b"x")
     found = plan(project, kind, values)
     understood(found.arguments)
-    if kind == "export":  # commands make no folder but their own
-        assert (project.root / found.makes).parent.is_dir()
+    if kind == "export":
         assert found.makes == f"exports/m/{values['form']}" or found.makes.startswith(
             f"exports/m/{values['form']}/m"
         )
@@ -125,8 +117,41 @@ def test_speech_that_was_fetched_is_learned_from_and_judges(
 def test_no_model_is_written_over(project: Project, tmp_path: Path) -> None:
     put(project, "learn", 3)
     first = plan(project, "quick", {}).makes
+    (project.root / "models").mkdir()
     (project.root / first).write_bytes(b"x")
     second = plan(project, "quick", {}).makes
     assert second != first
     # nor what another command is about to write
     assert plan(project, "quick", {}, {second}).makes not in (first, second)
+
+
+def test_exports_say_what_the_command_needs(project: Project) -> None:
+    """A program is for a machine, and ONNX is checked on recordings."""
+    (project.root / "models").mkdir()
+    (project.root / "models" / "m.tflite").write_bytes(b"x")
+    with pytest.raises(ProjectError, match="no recordings"):
+        plan(project, "export", {"model": "m", "form": "onnx"})
+    put(project, "learn", 1)
+    put(project, "other", 1)
+    arguments = plan(project, "export", {"model": "m", "form": "onnx"}).arguments
+    assert understood(arguments).audio == [Path("recordings/computer"), Path("other_speech/learn")]
+    makes = set()
+    for machine in MACHINES:
+        found = plan(project, "export", {"model": "m", "form": "binary", "machine": machine})
+        assert understood(found.arguments).target == machine
+        makes.add(found.makes)
+    assert len(makes) == len(MACHINES)
+    assert "exports/m/binary/m-x86_64-windows.exe" in makes
+    with pytest.raises(ProjectError, match="no machine"):
+        plan(project, "export", {"model": "m", "form": "binary", "machine": "--output"})
+
+
+def test_all_machines_are_offered() -> None:
+    compiler = pytest.importorskip("kws_deploy.native.compiler", reason="no side deploy")
+    assert set(MACHINES) == set(compiler.TARGETS)
+
+
+def test_each_form_is_offered_of_what_it_can_be_made_of(micro_student: ModelFile) -> None:
+    computer = packaged_model("computer").metadata
+    assert forms_of(computer) == [one for one in FORMS if one != "esphome"]
+    assert forms_of(micro_student.metadata) == ["esphome"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import socket
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,32 @@ def test_exports_of_another_threshold_are_none(client: Client, tmp_path: Path) -
     (row,) = client.values("GET", "/api/models")["models"]
     assert row["exports"] == []
     assert client.ask("GET", address)[0] == 404
+
+
+def test_only_what_is_complete_and_of_this_model_is_taken(client: Client, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    model = packaged_model("computer")
+    folder = root / "exports" / "m" / "binary"
+    folder.mkdir(parents=True)
+    (folder / "m-old").write_bytes(b"of before another threshold")
+    os.utime(folder / "m-old", (1, 1))
+    (folder / ".part").write_bytes(b"of a command that was killed")
+    (root / "models").mkdir()
+    write_model(root / "models" / "m.tflite", model.network, model.metadata)
+    assert client.values("GET", "/api/models")["models"][0]["exports"] == []
+    address = "/api/take/export/m/binary"
+    assert "was not exported to" in client.values("GET", address, status=400)["error"]
+    (folder / "m-new").write_bytes(b"a program")
+    (folder / "m-new").chmod(0o755)
+    assert client.values("GET", "/api/models")["models"][0]["exports"] == ["binary"]
+    status, _, content = client.ask("GET", address)
+    assert status == 200
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (found,) = archive.infolist()
+        assert found.filename == "m_binary/m-new"
+        assert found.external_attr >> 16 & 0o111 == 0o111
+    for other in ("..", "models", "%2e%2e"):
+        assert client.ask("GET", f"/api/take/export/m/{other}")[0] in (400, 404)
 
 
 def test_text_named_wav_is_refused_by_its_name(client: Client, tmp_path: Path) -> None:

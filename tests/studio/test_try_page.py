@@ -8,11 +8,20 @@ from typing import Any
 
 import pytest
 
-from kws.modelfile import read_model, write_model
-from kws.packaged import packaged_model
+from kws.modelfile import read_model
 from kws_studio.project import Project
 
-from .chromium import chromium, demo_word, go_to, jobs_end, open_page, said, studio_process
+from .chromium import (
+    chromium,
+    chromiums,
+    demo_word,
+    go_to,
+    jobs_end,
+    open_page,
+    put_model,
+    said,
+    studio_process,
+)
 
 pytestmark = [pytest.mark.reach, pytest.mark.timeout(900)]
 #: Highest score of the latest ten seconds, as the picture of the score was given it.
@@ -24,9 +33,7 @@ def project(tmp_path: Path) -> Project:
     """A project with the model of "computer" that is in the package."""
     project = Project(tmp_path / "project")
     project.change(phrase="computer")
-    (project.root / "models").mkdir()
-    model = packaged_model("computer")
-    write_model(project.root / "models" / "computer.tflite", model.network, model.metadata)
+    put_model(project)
     return project
 
 
@@ -88,20 +95,63 @@ def test_what_ships_is_tried_in_the_page(project: Project, microphone: Path) -> 
         assert page.faults == []
 
 
-def test_without_a_compiler_python_hears(project: Project, microphone: Path) -> None:
+def without_compiler(page: Any) -> None:
+    """Have a page told that no compiler is there."""
+
     def without(route: Any) -> None:
         answer = route.fetch()
         values = answer.json() | {"compiler": False}
         route.fulfill(response=answer, body=json.dumps(values))
 
+    page.route("**/api/state", without)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+
+
+def test_without_a_compiler_python_hears(project: Project, microphone: Path) -> None:
     with chromium(microphone) as browser, studio_process(project.root) as address:
-        page = open_page(browser, address)
-        page.route("**/api/state", without)
-        page.goto(f"{address}#try")
-        page.reload()
-        page.wait_for_selector("body[data-ready]")
+        page = open_page(browser, f"{address}#try")
+        without_compiler(page)
         where = listen(page)
         assert "in Python on this machine: WebAssembly takes a compiler" in where
         assert "kws listen" in page.inner_text("#try-command")
         assert list((project.root / "jobs").glob("0*")) == []
         assert page.faults == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("where", ["Python", "WebAssembly"])
+def test_two_people_listen_at_once(
+    project: Project, microphone: Path, where: str, processes: int
+) -> None:
+    """In two windows of one Chromium, and in two of their own, each with a microphone."""
+    if where == "WebAssembly":
+        pytest.importorskip("ziglang", reason="no compiler: pip install '.[native]'")
+    with (
+        jobs_end(project.root),
+        chromiums(*[microphone] * processes) as browsers,
+        studio_process(project.root) as address,
+    ):
+        pages = [open_page(browsers[number % processes], f"{address}#try") for number in (0, 1)]
+        for page in pages:
+            if where == "Python":
+                without_compiler(page)
+        for page in pages:  # both before anything is built
+            page.click("#listen")
+        for page in pages:
+            page.wait_for_selector("#heard tr", timeout=200_000)
+            assert where in page.inner_text("#try-where")
+        # from here on both listen: each hears the phrase twice more
+        heard = [page.locator("#heard tr").count() for page in pages]
+        for page, before in zip(pages, heard, strict=True):
+            page.locator("#heard tr").nth(before + 1).wait_for()
+            assert page.get_attribute("#listen", "aria-pressed") == "true"
+        # one goes, the other hears on
+        pages[0].click("#listen")
+        pages[0].locator("#try-status", has_text="Stopped.").wait_for()
+        before = pages[1].locator("#heard tr").count()
+        pages[1].locator("#heard tr").nth(before + 1).wait_for()
+        # of two who asked for it at once, it was built once
+        built = list((project.root / "jobs").glob("0*"))
+        assert len(built) == (where == "WebAssembly")
+        assert [page.faults for page in pages] == [[], []]

@@ -14,7 +14,9 @@ const scores = [];
 
 const model = () => state.models.find((one) => one.name === at("try-model").value);
 const inPage = () => model()?.exports.includes("web") ?? false;
-const busy = () => state.jobs.some((job) => ["running", "paused", "waiting"].includes(job.state));
+/** Whether a command is at work, other than the export that this page would start. */
+const busy = ({ stem }) => state.jobs.some((job) =>
+  ["running", "paused", "waiting"].includes(job.state) && job.makes !== `exports/${stem}/web`);
 /** Models of which no WebAssembly could be made, with the reason. */
 const failed = new Map();
 
@@ -92,7 +94,7 @@ async function listenHere({ stem, made, keywords }) {
 
 /** Make WebAssembly of a model; what is wrong is told, and Python hears then. */
 async function build(found) {
-  if (busy()) {
+  if (busy(found)) {
     failed.set(`${found.name} ${found.made}`, "another command is at work: listen again when it is done");
     return;
   }
