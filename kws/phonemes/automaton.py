@@ -10,6 +10,8 @@ from ..errors import KwsError
 EPSILON = -1
 #: Sets of states that are met while an automaton is made deterministic, at most.
 MOST_STATES = 50_000
+#: States in all these sets together, at most: each takes some 60 bytes.
+MOST_MEMBERS = 1_000_000
 
 #: An arc: state it leaves, label or `EPSILON`, state it enters.
 Arc = tuple[int, int, int]
@@ -44,7 +46,7 @@ def deterministic(
     Raises
     ------
     KwsError
-        If there are more than `MOST_STATES`.
+        If there are more than `MOST_STATES`, or sets of more than `MOST_MEMBERS`.
     """
     final = set(ends)
     said: dict[int, dict[int, list[int]]] = {}
@@ -70,6 +72,7 @@ def deterministic(
     waiting = [first]
     rows: list[Row] = [{}]
     finals = [not final.isdisjoint(first)]
+    members = len(first)
     while waiting:
         states = waiting.pop()
         successors: dict[int, set[int]] = {}
@@ -82,10 +85,11 @@ def deterministic(
             number = numbers.get(after)
             if number is None:
                 number = numbers[after] = len(rows)
-                if number >= MOST_STATES:
+                members += len(after)
+                if number >= MOST_STATES or members > MOST_MEMBERS:
                     raise KwsError(
-                        f"{name}: too large (more than {MOST_STATES} states): leave out "
-                        "alternatives, or cut it into several"
+                        f"{name}: too large (more than {MOST_STATES} states, or {MOST_MEMBERS} in "
+                        "sets of them): leave out alternatives, or cut it into several"
                     )
                 rows.append({})
                 finals.append(not final.isdisjoint(after))

@@ -90,3 +90,7 @@ def test_what_cannot_be_compiled_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(automaton, "MOST_STATES", 3)
     with pytest.raises(KwsError, match=r"the phrase: too large"):
         graph_of([["n", "ow", "n"]])
+    monkeypatch.undo()
+    monkeypatch.setattr(automaton, "MOST_MEMBERS", 3)
+    with pytest.raises(KwsError, match=r"too large .* 3 in sets"):
+        graph_of([["n", "ow", "n"]])
