@@ -79,7 +79,8 @@ class ModelHandlers(Handlers):
                 if message.type is not WSMsgType.BINARY:
                     break
                 for piece in samples.push(message.data):
-                    heard = listener.push(piece)
+                    # beside the loop: else a page that sends much keeps all others waiting
+                    heard = await self.aside(listener.push, piece)
                     found = [detection_values(one, "-") for one in heard.detections]
                     await socket.send_str(json.dumps({"score": heard.score, "found": found}))
             await socket.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -12,13 +13,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kws.modelfile import write_model
 from kws.packaged import packaged_model
+from kws.pcm import to_int16
+from kws_studio.project import Project
 from kws_studio.recording_handlers import LOOKS_AT_ONCE, PAGE
 
-from .conftest import Client, studio
+from .chromium import demo_word, put_model
+from .conftest import RATE, Client, studio
 
 pytest.importorskip("aiohttp", reason="no aiohttp: pip install '.[studio]'")
 
@@ -107,6 +112,51 @@ def test_only_what_is_complete_and_of_this_model_is_taken(client: Client, tmp_pa
         assert found.external_attr >> 16 & 0o111 == 0o111
     for other in ("..", "models", "%2e%2e"):
         assert client.ask("GET", f"/api/take/export/m/{other}")[0] in (400, 404)
+
+
+def test_those_who_listen_keep_nobody_else_waiting(client: Client, tmp_path: Path) -> None:
+    """Two streams come as fast as they can, as from pages that were held up; a third page asks."""
+    put_model(Project(tmp_path / "project"))
+    samples = np.tile(np.concatenate([np.zeros(RATE), demo_word()]), 40)
+    spoken = to_int16(samples.astype(np.float32), nearest=True).tobytes()
+    messages = [spoken[start : start + 2048] for start in range(0, len(spoken), 2048)]
+    found, answers = asyncio.run(two_streams(client.port, messages))
+    assert found[0] == found[1]
+    assert found[0] > 30
+    assert answers >= 20  # three of them, when the network ran in the server's loop
+
+
+async def two_streams(port: int, messages: list[bytes]) -> tuple[list[int], int]:
+    """Send two streams; gives the detections of each, and the questions answered meanwhile."""
+    import aiohttp
+
+    address, begun = f"http://127.0.0.1:{port}", asyncio.Event()
+
+    async def listen(session: aiohttp.ClientSession) -> int:
+        found = 0
+        path = f"{address}/api/listen?model=computer.tflite&rate={RATE}"
+        async with session.ws_connect(path) as socket:
+
+            async def send() -> None:
+                for message in messages:
+                    await socket.send_bytes(message)
+
+            sending = asyncio.create_task(send())
+            for _ in messages:
+                found += len((await socket.receive_json())["found"])
+                begun.set()
+            await sending
+        return found
+
+    async with aiohttp.ClientSession() as session:
+        streams = [asyncio.create_task(listen(session)) for _ in range(2)]
+        await begun.wait()
+        answers = 0
+        while not all(stream.done() for stream in streams):
+            async with session.get(f"{address}/api/state") as answer:
+                assert answer.status == 200
+            answers += 1
+        return [await stream for stream in streams], answers
 
 
 def test_text_named_wav_is_refused_by_its_name(client: Client, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,28 +97,33 @@ def test_what_ships_is_tried_in_the_page(project: Project, microphone: Path) -> 
         assert page.faults == []
 
 
-def without_compiler(page: Any) -> None:
-    """Have a page told that no compiler is there."""
+@contextmanager
+def without_compiler(*pages: Any) -> Iterator[None]:
+    """Have pages told that no compiler is there, until the studio ends."""
 
     def without(route: Any) -> None:
         answer = route.fetch()
         values = answer.json() | {"compiler": False}
         route.fulfill(response=answer, body=json.dumps(values))
 
-    page.route("**/api/state", without)
-    page.reload()
-    page.wait_for_selector("body[data-ready]")
+    for page in pages:
+        page.route("**/api/state", without)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+    yield
+    for page in pages:  # a question under way would find no studio any more
+        page.unroute_all(behavior="wait")
 
 
 def test_without_a_compiler_python_hears(project: Project, microphone: Path) -> None:
     with chromium(microphone) as browser, studio_process(project.root) as address:
         page = open_page(browser, f"{address}#try")
-        without_compiler(page)
-        where = listen(page)
-        assert "in Python on this machine: WebAssembly takes a compiler" in where
-        assert "kws listen" in page.inner_text("#try-command")
-        assert list((project.root / "jobs").glob("0*")) == []
-        assert page.faults == []
+        with without_compiler(page):
+            where = listen(page)
+            assert "in Python on this machine: WebAssembly takes a compiler" in where
+            assert "kws listen" in page.inner_text("#try-command")
+            assert list((project.root / "jobs").glob("0*")) == []
+            assert page.faults == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -133,25 +140,23 @@ def test_two_people_listen_at_once(
         studio_process(project.root) as address,
     ):
         pages = [open_page(browsers[number % processes], f"{address}#try") for number in (0, 1)]
-        for page in pages:
-            if where == "Python":
-                without_compiler(page)
-        for page in pages:  # both before anything is built
-            page.click("#listen")
-        for page in pages:
-            page.wait_for_selector("#heard tr", timeout=200_000)
-            assert where in page.inner_text("#try-where")
-        # from here on both listen: each hears the phrase twice more
-        heard = [page.locator("#heard tr").count() for page in pages]
-        for page, before in zip(pages, heard, strict=True):
-            page.locator("#heard tr").nth(before + 1).wait_for()
-            assert page.get_attribute("#listen", "aria-pressed") == "true"
-        # one goes, the other hears on
-        pages[0].click("#listen")
-        pages[0].locator("#try-status", has_text="Stopped.").wait_for()
-        before = pages[1].locator("#heard tr").count()
-        pages[1].locator("#heard tr").nth(before + 1).wait_for()
-        # of two who asked for it at once, it was built once
-        built = list((project.root / "jobs").glob("0*"))
-        assert len(built) == (where == "WebAssembly")
-        assert [page.faults for page in pages] == [[], []]
+        with without_compiler(*(pages if where == "Python" else ())):
+            for page in pages:  # both before anything is built
+                page.click("#listen")
+            for page in pages:
+                page.wait_for_selector("#heard tr", timeout=200_000)
+                assert where in page.inner_text("#try-where")
+            # from here on both listen: each hears the phrase twice more
+            heard = [page.locator("#heard tr").count() for page in pages]
+            for page, before in zip(pages, heard, strict=True):
+                page.locator("#heard tr").nth(before + 1).wait_for()
+                assert page.get_attribute("#listen", "aria-pressed") == "true"
+            # one goes, the other hears on
+            pages[0].click("#listen")
+            pages[0].locator("#try-status", has_text="Stopped.").wait_for()
+            before = pages[1].locator("#heard tr").count()
+            pages[1].locator("#heard tr").nth(before + 1).wait_for()
+            # of two who asked for it at once, it was built once
+            built = list((project.root / "jobs").glob("0*"))
+            assert len(built) == (where == "WebAssembly")
+            assert [page.faults for page in pages] == [[], []]
