@@ -1,7 +1,6 @@
 // Take it: a button and a command for each place where a model may run.
-import { ask, at, button, ended, fail, fill, make, onPress, showCommand, startJob, state, watch } from "./common.js";
-
-const NONE = "There is no model yet: make one in Train it.";
+import { ask, at, button, ended, fail, fill, make, onPress, sayWhetherModel, showCommand, startJob,
+  state, watch } from "./common.js";
 
 let forms = [];
 let machines = [];
@@ -75,12 +74,11 @@ function elsewhere(found) {
 function showForms() {
   const found = model();
   at("push").disabled = !found || state.visitors;
+  sayWhetherModel(at("take-status"), found);
   if (!found) {
     at("forms").replaceChildren();
-    at("take-status").textContent = NONE;
     return;
   }
-  if (at("take-status").textContent === NONE) at("take-status").textContent = "";
   const file = `models/${found.name}`;
   const address = `/api/take/model/${encodeURIComponent(found.name)}`;
   const cards = [
