@@ -124,6 +124,7 @@ def _hear(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
 
 
 def _fetch(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
+    from kws_training.data.fetching import in_bytes
     from kws_training.data.sources import SOURCES
 
     part = str(values.get("part", ""))
@@ -138,7 +139,7 @@ def _fetch(project: Project, kind: str, values: Mapping[str, Any]) -> Plan:
         kind,
         f"English speech {purpose}",
         ("data", "fetch", name, "--output", FETCHED_FOLDER),
-        f"5.4 hours {purpose}: {source.archive.size / 1e6:.0f} MB of {source.title} "
+        f"5.4 hours {purpose}: {in_bytes(source.archive.size)} of {source.title} "
         f"({source.licence})",
         f"{FETCHED_FOLDER}/{name}",
     )
