@@ -26,8 +26,9 @@ SLICES = 16
 TWINS = 0.9995
 #: Likeness by which a recording of other words is less like the others than is usual among them.
 #: In 93 groups of 4 to 15 people and one recording of another phrase it names 94 % of the latter
-#: and 18 % of the 762 former; the threshold of detection alone, which is below few people who
-#: differ, names all and 47 %.
+#: and 18 % of the 762 former; the threshold of detection alone, which few people who differ reach,
+#: names all and 47 % (2026-12-01, wake_words of the shared recordings, by a script that is not in
+#: the repository).
 FAR = 0.08
 #: Recordings whose looks are remembered.
 MOST_REMEMBERED = 5000

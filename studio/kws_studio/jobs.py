@@ -171,10 +171,10 @@ class JobBook:
             self.tick()
             pending = [job for job in self.jobs() if job.state in ("waiting", *ALIVE)]
             waiting = [job for job in pending if job.state == "waiting"]
-            for job in (waiting or pending)[:1]:
-                same = (job.kind, job.arguments) == (kind, tuple(arguments))
-                if same and job.number not in self._stopping:
-                    return job
+            last = next(iter(waiting or pending), None)
+            same = last and (last.kind, last.arguments) == (kind, tuple(arguments))
+            if last and same and last.number not in self._stopping:
+                return last
             if waiting:
                 raise JobError("one command runs and one waits: stop one, or wait for it")
             number = max(self._numbers(), default=0) + 1

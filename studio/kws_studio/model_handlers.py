@@ -160,9 +160,13 @@ def _exports(project: Project, model: Path) -> list[str]:
     return sorted(form for form in FORMS if _exported(project, model, form))
 
 
+def _export(project: Project, model: Path, form: str) -> Path:
+    return project.root / "exports" / model.stem / form
+
+
 def _exported(project: Project, model: Path, form: str) -> list[Path]:
     """Return the files of an export that are of the model as it is now, by name."""
-    folder = project.root / "exports" / model.stem / form
+    folder = _export(project, model, form)
     if not _is_inside(project, folder):
         return []
     try:
@@ -207,7 +211,7 @@ def _zipped(project: Project, model: Path, form: str) -> bytes:
     files = _exported(project, model, form) if form in FORMS else []
     if not files:
         raise ProjectError(f"{model.stem} was not exported to {form!r:.40} yet")
-    folder = project.root / "exports" / model.stem / form
+    folder = _export(project, model, form)
     if sum(one.stat().st_size for one in files) > MOST_EXPORT:
         raise ProjectError(f"{folder}: is too large for a page: copy it from the disk")
     stream = io.BytesIO()
