@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from kws.console import quiet
 from kws.errors import KwsError, ModelError
+from kws.fields import strict_json
 from kws.frontend import WORDS, YAMNET, LogMelConfig
 from kws.modelfile import (
     ARRAYS,
@@ -178,8 +179,7 @@ def run_once(model: ModelFile) -> None:
 def _json(path: Path) -> dict[str, Any]:
     text = _read(path, MAX_METADATA_BYTES, f"a {METADATA_NAME}")
     try:
-        values = json.loads(text)
-        json.dumps(values, allow_nan=False)
+        values = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise PackError(f"{path}: is not JSON ({error!s:.100})") from None
     if not isinstance(values, dict):
