@@ -176,8 +176,8 @@ def _depthwise(call: Call) -> list[Shape]:
     dilation_h, dilation_w = call.steps("dilation h", "dilation w", default=1)
     if one != 1 or filters != channels * multiplier:
         raise call.refused(f"has {filters} filters for {channels} channels")
-    if call.input(0).type in QUANTIZED and (len(call.inputs) < 3 or call.inputs[2] is None):
-        raise call.refused("has no bias")  # LiteRT 2.3.0 crashes without one
+    if call.input(0).type in QUANTIZED:
+        call.input(2)  # LiteRT 2.3.0 crashes without a bias
     _check_weights(call, filters)
     out_h = _windows(call, height, rows, stride_h, dilation_h)
     return [(batch, out_h, _windows(call, width, columns, stride_w, dilation_w), filters)]
