@@ -345,17 +345,16 @@ _NO_ROOM = 1
 
 def _check_heaps(data: bytes) -> None:
     """Refuse a file with a heap that is larger than it, or whose free room never ends."""
+    left = len(data) // 16  # pieces of free room in all heaps: each has 16 bytes at least
     for heap in _HEAP.finditer(data):
         size, room, begin = (int.from_bytes(heap[n], "little") for n in (1, 2, 3))
         if size > len(data):
             raise _MisfitError("it has a heap that is larger than the file")
-        for _ in range(size // 16):  # bytes of a piece of free room, at least
-            if room == _NO_ROOM or room + 16 > size:  # HDF5 refuses what lies outside
-                break
-            room = int.from_bytes(data[begin + room : begin + room + 8], "little")
-        else:
-            if room != _NO_ROOM:
+        while room != _NO_ROOM and room + 16 <= size:  # HDF5 refuses what lies outside
+            left -= 1
+            if left < 0:
                 raise _MisfitError("it has a heap whose free room has no end")
+            room = int.from_bytes(data[begin + room : begin + room + 8], "little")
 
 
 def _read_h5(data: bytes) -> _Parts:
