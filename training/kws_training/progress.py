@@ -37,7 +37,9 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     """
     from tqdm import tqdm
 
-    numbers = _told(numbers, Telling(what, total))
+    telling = Telling(what, total)
+    if telling.asked:
+        numbers = _told(numbers, total, telling)
     return iter(tqdm(numbers, total=total, desc=what, file=sys.stderr, disable=None, leave=False))
 
 
@@ -55,23 +57,31 @@ class Telling:
     def __init__(self, what: str, total: int) -> None:
         self._path = Path(told) if (told := os.environ.get(VARIABLE)) else None
         self._what, self._total = what, total
-        self._begun = self._latest = time.monotonic()
+        self._begun = time.monotonic()
+        self._latest = -PAUSE
         self._first = 0.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether a program asks how far the work is."""
+        return self._path is not None
 
     def first_is_done(self) -> None:
         """Note how long the first took: of a training it is compiled in them."""
         self._first = time.monotonic() - self._begun
 
     def tell(self, done: int) -> None:
-        """Write it as JSON, which replaces the file as a whole, unless that was just done.
+        """Write it as JSON, which replaces the file as a whole; the end, and else now and then.
 
         Parameters
         ----------
         done : int
             How much is done.
         """
+        if self._path is None:
+            return
         now = time.monotonic()
-        if self._path is None or (0 < done < self._total and now - self._latest < PAUSE):
+        if done < self._total and now - self._latest < PAUSE:
             return
         self._latest = now
         values = {
@@ -87,14 +97,12 @@ class Telling:
             part.replace(self._path)
 
 
-def _told(numbers: Iterator[int], telling: Telling) -> Iterator[int]:
+def _told(numbers: Iterator[int], total: int, telling: Telling) -> Iterator[int]:
     """Pass numbers on, and tell how many there were."""
-    done = 0
-    telling.tell(done)
-    for number in numbers:
+    telling.tell(0)
+    for done, number in enumerate(numbers):
         if done == 1:
             telling.first_is_done()
         telling.tell(done)
         yield number
-        done += 1
-    telling.tell(done)
+    telling.tell(total)
