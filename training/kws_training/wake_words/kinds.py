@@ -59,12 +59,11 @@ def kinds_of(clips: Sequence[Clip], hours: Sequence[float]) -> list[str]:
     totals = hours_by_kind(kinds, hours)
     if len(totals) == 1:
         return [top.name] * len(clips)
-    kinds = [kind if kind and totals[kind] >= MIN_KIND_HOURS else OTHERS for kind in kinds]
-    totals = hours_by_kind(kinds, hours)
-    if totals.get(OTHERS, MIN_KIND_HOURS) >= MIN_KIND_HOURS or len(totals) == 1:
-        return kinds
+    little = [kind for kind, its in totals.items() if not kind or its < MIN_KIND_HOURS]
     most = max(totals, key=totals.__getitem__)
-    return [most if kind == OTHERS else kind for kind in kinds]
+    enough = sum(totals[kind] for kind in little) >= MIN_KIND_HOURS
+    joined = OTHERS if enough or most in little else most
+    return [joined if kind in little else kind for kind in kinds]
 
 
 def hours_by_kind(kinds: Sequence[str], hours: Sequence[float]) -> dict[str, float]:
