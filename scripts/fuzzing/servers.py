@@ -263,8 +263,8 @@ def readers() -> Iterator[Reader]:
         memory=64,
     )
     # requests ask for every sample rate; the server keeps 16 spotters, each of about a megabyte,
-    # and the C library what others leave between those: 45 to 52 MiB after 42,000 requests and
-    # after 54,000, and 25 in one arena with MALLOC_MMAP_THRESHOLD_=131072
+    # and the C library what others leave between those (docs/endurance.md): 43 to 52 MiB, or 25 in
+    # one arena with MALLOC_MMAP_THRESHOLD_=131072
     yield Reader("http", "HTTP requests", _http_seeds, _read_http, _change_http, needs=("aiohttp",))
     yield Reader(
         "websocket",
