@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from kws_training import progress
 from kws_training.progress import VARIABLE, bar
 
 
@@ -25,3 +26,12 @@ def test_work_goes_on_where_nobody_can_be_told(tmp_path, monkeypatch: pytest.Mon
     assert list(bar(iter(range(3)), 3, "x")) == [0, 1, 2]
     monkeypatch.delenv(VARIABLE)
     assert list(bar(iter(range(2)), 2, "x")) == [0, 1]
+
+
+def test_a_worker_shows_nothing(tmp_path, monkeypatch):
+    """The process that it works for shows how far all workers are."""
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv(VARIABLE, str(path))
+    monkeypatch.setattr(progress, "parent_process", lambda: "another")
+    assert list(bar(iter(range(3)), 3, "frames")) == [0, 1, 2]
+    assert not path.exists()

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import parent_process
 from pathlib import Path
 
 #: Names the file that says how far the work is, for the program that started this one.
@@ -20,6 +21,8 @@ Progress = Callable[[Iterator[int], int, str], Iterator[int]]
 
 def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     """Pass numbers on while showing how far the work is.
+
+    A process that works for another shows nothing: that one shows how far all of them are.
 
     Parameters
     ----------
@@ -37,6 +40,8 @@ def bar(numbers: Iterator[int], total: int, what: str) -> Iterator[int]:
     """
     from tqdm import tqdm
 
+    if parent_process() is not None:
+        return numbers
     telling = Telling(what, total)
     if telling.asked:
         numbers = _told(numbers, total, telling)

@@ -16,11 +16,11 @@ from kws_training.tracking import untracked
 from kws_training.wake_words.defaults import STRIDE
 from kws_training.wake_words.fit import (
     FitConfig,
-    Listener,
     fit,
     wake_loss,
     wake_window,
 )
+from kws_training.wake_words.listening import Listener
 from kws_training.wake_words.mining import MINED_DISTANCE, mine
 from kws_training.wake_words.negatives import NegativeStream
 from kws_training.wake_words.network import WakeNetwork, WakeShape

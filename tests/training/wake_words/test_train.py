@@ -1,8 +1,11 @@
 """`kws train --wake-word`, and what it makes of folders."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -204,3 +207,29 @@ def test_who_speaks_in_recordings_without_words(tmp_path):
     assert clips["b.wav"].speaker.endswith("b.wav")
     assert clips["c.wav"].speaker == "carl"
     assert clips["c.wav"].columns == {"speaker": "carl", "end": "0.5", "label": "hi"}
+
+
+@pytest.mark.slow
+def test_the_same_bytes_by_any_number_of_processes(words, speech, tiny_base, tmp_path):
+    """Networks of an ensemble, their verifier, and what is listened to."""
+    found = []
+    for jobs in (1, 2):
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        command = [
+            *("train", "--wake-word", "rise", "--positives", words / "rise"),
+            *("--negatives", words, speech, "--base", tiny_base, "--steps", 20, "--ensemble", 2),
+            *("--synthesize", 0, "--verifier", "elder"),
+            *("--jobs", jobs, "--output", folder / "model.tflite"),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "kws", *map(str, command)],
+            env={**os.environ, "KWS_CACHE": str(folder / "cache")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append((folder / "model.tflite").read_bytes())
+        assert ("network 2: round 4/4" in done.stderr) == (jobs == 2)
+    assert found[0] == found[1]

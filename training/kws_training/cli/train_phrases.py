@@ -1,7 +1,6 @@
 """What `kws train --phrases` does: a model for each phrase of a list, and one report of all.
 
-Each model is trained by one thread in a network of its own names, so that it has the same bytes
-whoever trains it, and beside whatever else.
+Each has the same bytes whoever trains it, and beside whatever else.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from .train_wake_words import run_wake_words
 REPORT = "report.json"
 PAGE = "report.md"
 #: Part of the key of what was trained. It goes up when the same recordings give another model.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -152,13 +151,6 @@ def train_phrase(job: PhraseJob) -> None:
     job : PhraseJob
         The phrase. What the training says goes into a ``.log`` beside the model.
     """
-    from ..tensorflow_loading import import_tensorflow, use_one_thread
-
-    import_tensorflow()
-    use_one_thread()
-    import keras
-
-    keras.utils.clear_session()  # names of layers are counted anew: they are in the model file
     output = job.config.output
     with (
         output.with_suffix(".log").open("w") as log,

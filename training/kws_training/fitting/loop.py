@@ -349,3 +349,19 @@ def set_seed(seed: int) -> None:
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def begin_anew(seed: int) -> None:
+    """Make a network that is built now the same as in a new process.
+
+    Layers are numbered by how many were built before, and their names are in a model file.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of Python, numpy and TensorFlow.
+    """
+    import keras
+
+    keras.utils.clear_session()
+    set_seed(seed)

@@ -19,7 +19,7 @@ from ..data.splits import share_of
 from .data import WakeWordData
 from .defaults import REFRACTORY, SMOOTHING, STRIDE
 from .ensemble import WakeWordTraining, fit_member
-from .fit import Listener
+from .listening import Listener
 from .network import WakeNetwork
 from .phrases import PhraseClip
 

@@ -2,15 +2,16 @@
 
 Networks differ in what they fire on by mistake, so that the mean of several is better than each
 (docs/experiments/wake_words.md). A student learns from that mean, and is as small as one of them.
+Each network begins anew, with a seed of its own, so that it is the same whoever trains it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kws.arrays import UInt8
+from kws.arrays import Float32, UInt8
 from kws.console import note
 from kws.frontend import WORDS
 
@@ -18,12 +19,16 @@ from ..augmentation.microphones import MicrophoneProfiles
 from ..augmentation.noise import NoisyWindowMaker
 from ..augmentation.spectra import WindowMaker
 from ..data.checkpoint import Checkpoint
+from ..fitting.loop import begin_anew
 from ..networks.streaming import whole_model
 from ..networks.word_base import Base
+from ..spreading.workers import ALONE, Workers
+from ..tensorflow_loading import import_tensorflow, use_one_thread
 from ..tracking import Track, untracked
 from .data import WakeWordData
 from .defaults import WakeWordOptions
 from .fit import FitConfig, Fitted, fit, wake_window
+from .listening import Listen, NetworkPlan, SpreadListening, listen_alone
 from .network import WakeNetwork, WakeShape
 from .phrases import PhraseSet
 from .recipe import WakeWordRecipe
@@ -109,7 +114,7 @@ class WakeWordTraining:
         """
         bank = data.noise_bank(options.recipe.babble, options.seed)
         # how far a network looks back is known once it is built, trained or not
-        untrained = WakeNetwork(base.network(), 1, WakeShape.of(options.recipe))
+        untrained = NetworkPlan(base, 1, WakeShape.of(options.recipe)).network()
         return cls(
             base,
             len(data.wake_words),
@@ -130,9 +135,10 @@ class WakeWordTraining:
             track,
         )
 
-    def new_network(self) -> WakeNetwork:
-        """Return a network with the weights of the base and an untrained head."""
-        return WakeNetwork(self.base.network(), self.phrases, WakeShape.of(self.recipe))
+    @property
+    def plan(self) -> NetworkPlan:
+        """What all networks are built of."""
+        return NetworkPlan(self.base, self.phrases, WakeShape.of(self.recipe))
 
     def window_makers(self, phrases: PhraseSet) -> list[WakeWindowMaker]:
         """Return what makes the windows of the first rounds, and of the later, noisier ones.
@@ -209,6 +215,8 @@ def fit_member(
     number: int,
     config: FitConfig,
     checkpoint: Checkpoint | None = None,
+    listen: Listen = listen_alone,
+    report: Callable[[str], None] = note,
 ) -> Fitted:
     """Train one network from labels alone.
 
@@ -224,22 +232,92 @@ def fit_member(
         How it is trained.
     checkpoint : Checkpoint, optional
         Where it notes how far it is.
+    listen : callable
+        Hears the negatives with it when they are mined.
+    report : callable
+        Called with a message after each round.
     """
-    network = training.new_network()
     seed = SEEDS_PER_TRAINING * training.seed + number
+    begin_anew(seed)
     makers = training.window_makers(phrases)
     return fit(
-        network,
+        training.plan.network(),
         makers,
         training.window,
         training.negatives,
         config,
         seed,
-        note,
+        report,
         pool=training.pool,
         track=_named(training.track, f"network {number + 1}"),
         checkpoint=checkpoint,
+        listen=listen,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedMember:
+    """A network of an ensemble as a worker returns it.
+
+    Attributes
+    ----------
+    weights : list of float32 arrays
+        Of its model for training windows.
+    mined : uint8 (n, frames, bands)
+        As `Fitted` has them.
+    curves : list of (str, int, float)
+        What trackers are to be told.
+    """
+
+    weights: list[Float32]
+    mined: UInt8
+    curves: list[tuple[str, int, float]]
+
+    def fitted(self, training: WakeWordTraining) -> Fitted:
+        """Return the network in this process; its curves are told."""
+        for curve in self.curves:
+            training.track(*curve)
+        network = training.plan.loaded(self.weights)
+        model = whole_model(network, training.window.frames, (1, WORDS.bands))
+        return Fitted(network, model, self.mined)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainMember:
+    """The task of a worker that trains networks of an ensemble.
+
+    Attributes
+    ----------
+    training : WakeWordTraining
+        What all networks share; nobody is told its losses.
+    phrases : PhraseSet
+        Recordings of what is to be detected.
+    checkpoints : Checkpoints or None
+        Where each notes how far it is.
+    """
+
+    training: WakeWordTraining
+    phrases: PhraseSet
+    checkpoints: Checkpoints | None
+
+    def __call__(self, number: int) -> TrainedMember:
+        """Train a network by its number."""
+        import_tensorflow()
+        use_one_thread()
+        curves: list[tuple[str, int, float]] = []
+
+        def track(curve: str, step: int, value: float) -> None:
+            curves.append((curve, step, value))
+
+        fitted = fit_member(
+            replace(self.training, track=track),
+            self.phrases,
+            number,
+            self.training.config,
+            None if self.checkpoints is None else self.checkpoints.of(number),
+            report=lambda message: note(f"network {number + 1}: {message}"),
+        )
+        return TrainedMember(fitted.model.get_weights(), fitted.mined, curves)
 
 
 def fit_ensemble(
@@ -247,6 +325,7 @@ def fit_ensemble(
     phrases: PhraseSet,
     size: int,
     checkpoints: Checkpoints | None = None,
+    workers: Workers = ALONE,
 ) -> FittedEnsemble:
     """Train an ensemble, and a student of its mean; a single network needs no student.
 
@@ -260,23 +339,35 @@ def fit_ensemble(
         Number of networks in the ensemble.
     checkpoints : Checkpoints, optional
         Where each notes how far it is.
+    workers : Workers
+        Each trains a network of its own; they mine for the student, or for the only network.
 
     Returns
     -------
     FittedEnsemble
         The student, or the only network, and those that it learned from.
     """
-    members = []
-    for number in range(size):
-        if size > 1:
-            note(f"network {number + 1} of {size}")
-        checkpoint = None if checkpoints is None else checkpoints.of(number)
-        members.append(fit_member(training, phrases, number, training.config, checkpoint))
+    listen = listen_alone if workers.alone else SpreadListening(training.plan, workers)
+
+    def checkpoint(number: int) -> Checkpoint | None:
+        return None if checkpoints is None else checkpoints.of(number)
+
     if size == 1:
-        return FittedEnsemble(members[0].network, members)
+        only = fit_member(training, phrases, 0, training.config, checkpoint(0), listen)
+        return FittedEnsemble(only.network, [only])
+    members = []
+    if workers.alone:
+        for number in range(size):
+            note(f"network {number + 1} of {size}")
+            members.append(
+                fit_member(training, phrases, number, training.config, checkpoint(number))
+            )
+    else:
+        task = TrainMember(replace(training, track=untracked), phrases, checkpoints)
+        trained = workers.spread(task, range(size), size, "networks")
+        members = [one.fitted(training) for one in trained]
     note(f"a network that learns from the mean of {size}")
-    checkpoint = None if checkpoints is None else checkpoints.of(STUDENT)
-    student = fit_student(training, phrases, members, checkpoint)
+    student = fit_student(training, phrases, members, checkpoint(STUDENT), listen)
     return FittedEnsemble(student.network, members)
 
 
@@ -285,6 +376,7 @@ def fit_student(
     phrases: PhraseSet,
     teachers: Sequence[Fitted],
     checkpoint: Checkpoint | None = None,
+    listen: Listen = listen_alone,
 ) -> Fitted:
     """Train a network on what its teachers say, beginning with the weights of the first.
 
@@ -298,8 +390,12 @@ def fit_student(
         The ensemble.
     checkpoint : Checkpoint, optional
         Where it notes how far it is.
+    listen : callable
+        Hears the negatives with it when they are mined.
     """
-    student = training.new_network()
+    seed = SEEDS_PER_TRAINING * training.seed + STUDENT
+    begin_anew(seed)
+    student = training.plan.network()
     model = whole_model(student, training.window.frames, (1, WORDS.bands))
     model.set_weights(teachers[0].model.get_weights())
     return fit(
@@ -308,12 +404,13 @@ def fit_student(
         training.window,
         training.negatives,
         training.config.student(),
-        SEEDS_PER_TRAINING * training.seed + STUDENT,
+        seed,
         note,
         teachers,
         training.pool,
         _named(training.track, "student"),
         checkpoint,
+        listen,
     )
 
 

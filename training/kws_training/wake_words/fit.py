@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from kws.arrays import Float32, UInt8
+from kws.arrays import UInt8
 
 from ..data.checkpoint import Checkpoint
-from ..data.images import to_frames
 from ..fitting.loop import Batch, Descent, Objective, ParameterGroup, TrainingLoop, ahead
 from ..networks.streaming import look_back, whole_model
 from ..progress import bar
 from ..tracking import Track, untracked
 from .defaults import RESULTS, STRIDE
+from .listening import Listen, listen_alone
 from .mining import mine, mined_frames
 from .negatives import NegativeStream
 from .network import WakeNetwork
@@ -36,10 +36,6 @@ MEAN_WEIGHT = 0.3
 POSITIVE_TOP_K = 2
 #: How much the labels count for a student, beside its teachers.
 LABEL_WEIGHT = 0.4
-#: Frames that a network hears at once when it listens to a stream: a minute.
-LISTENER_FRAMES = 6000
-#: Pieces of a stream that go through the network together.
-LISTENER_BATCH = 4
 #: Steps whose mean loss is printed.
 LOSS_STEPS = 50
 
@@ -198,49 +194,6 @@ def wake_objective(teachers: Sequence[Any]) -> Objective:
     return objective
 
 
-class Listener:
-    """Hears frames with a network, as a stream would.
-
-    Parameters
-    ----------
-    network : WakeNetwork
-        Its weights are shared: what it learns later is heard too.
-    bands : int
-        Number of bands of the front end.
-    frames : int
-        Frames that are heard at once: fewer for short recordings.
-    """
-
-    def __init__(self, network: WakeNetwork, bands: int, frames: int = LISTENER_FRAMES) -> None:
-        self._before = look_back(network, STRIDE, (1, bands))
-        self._size = frames // STRIDE * STRIDE
-        self._model = whole_model(network, self._size + self._before, (1, bands))
-
-    def listen(self, images: UInt8) -> Float32:
-        """Return the logits of a stream.
-
-        Parameters
-        ----------
-        images : uint8 (frames, bands)
-            Grey levels of the front end.
-
-        Returns
-        -------
-        float32 (output frames, phrases)
-            One output frame per `STRIDE` frames.
-        """
-        size = self._size
-        count = -(-len(images) // size)
-        padded = np.pad(images, ((self._before, count * size - len(images)), (0, 0)))
-        logits = []
-        for first in range(0, count, LISTENER_BATCH):
-            starts = np.arange(first, min(first + LISTENER_BATCH, count)) * size
-            rows = starts[:, None] + np.arange(size + self._before)
-            found = self._model(to_frames(padded[rows])[:, :, None], training=False)
-            logits.append(np.concatenate(list(np.asarray(found))))
-        return np.concatenate(logits)[: len(images) // STRIDE]
-
-
 def fit(
     network: WakeNetwork,
     makers: Sequence[WakeWindowMaker],
@@ -253,6 +206,7 @@ def fit(
     pool: ShardPool | None = None,
     track: Track = untracked,
     checkpoint: Checkpoint | None = None,
+    listen: Listen = listen_alone,
 ) -> Fitted:
     """Train a network, which has the averaged weights in the end.
 
@@ -283,6 +237,8 @@ def fit(
         Told the loss of each step.
     checkpoint : Checkpoint, optional
         Written after each round; a training that finds one of its own goes on behind it.
+    listen : callable
+        Hears the negatives with the network when they are mined.
 
     Returns
     -------
@@ -292,7 +248,6 @@ def fit(
     bands = negatives[0].shape[1]
     model = whole_model(network, window.frames, (1, bands))
     loop = _training_loop(network, model, config, [one.model for one in teachers])
-    listener = Listener(network, bands)
     nothing = np.empty((0, mined_frames(window), bands), np.uint8)
     mined = np.concatenate([nothing, *(one.mined for one in teachers)])
     saved = None if checkpoint is None else checkpoint.read()
@@ -318,7 +273,7 @@ def fit(
         if number + 1 < config.rounds:
             with loop.average.applied():
                 heard = maker.disturbed(rng, stream)
-                windows, highest = mine(listener.listen(heard.images), heard, window)
+                windows, highest = mine(listen(network, heard.images), heard, window)
             mined = np.concatenate([mined, windows])
             message += f", highest of the negatives {highest[0]:.1f}"
         report(message)

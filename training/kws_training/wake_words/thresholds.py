@@ -10,24 +10,21 @@ import numpy as np
 from kws.arrays import Float32, Float64, UInt8
 from kws.audio import load_audio
 from kws.calibration.scores import Trace, Track, trace, trace_blocks, track
-from kws.console import quiet
 from kws.errors import AudioError
 from kws.frontend import WORDS
 from kws.metadata import DetectorDefaults, OperatingPoint
 from kws.modelfile import ModelFile
 from kws.pcm import to_int16
-from kws.posteriors import sigmoid
 from kws.spotter import KeywordSpotter
-from kws.verification import open_network
 
 from ..augmentation.spectra import WindowMaker
 from ..data.dataset import Clip
-from ..data.images import to_frames
 from ..evaluation.continuous import hits
 from ..evaluation.evaluate import open_model
 from ..evaluation.operating import LATENESS, join_clips
-from ..progress import bar
+from ..spreading.workers import ALONE, Workers
 from .kinds import kinds_of
+from .listening import negative_traces
 from .mining import pick_peaks
 from .negatives import in_noise
 
@@ -47,45 +44,9 @@ NOISE_ALLOWANCE = 4.0
 MIN_SLOPE = 0.01
 #: Log-odds of the thresholds that are tried: first, last and step.
 TRIED_ODDS = (-14.0, 14.0, 0.01)
-#: Steps of the network between updates of the progress bar.
-PROGRESS_STEPS = 1000
 
 #: Threshold of each keyword.
 Thresholds = dict[str, float]
-
-
-def negative_traces(model: ModelFile, recordings: Sequence[UInt8]) -> list[Trace]:
-    """Return the scores of the network in a model file on frames.
-
-    Parameters
-    ----------
-    model : ModelFile
-        The model that will ship.
-    recordings : sequence of uint8 (frames, bands)
-        Grey levels of each recording; they are heard as one stream, one after another.
-
-    Returns
-    -------
-    list of Trace
-        One trace, or none if there are no recordings.
-    """
-    if not recordings:
-        return []
-    frames = np.concatenate(recordings)
-    with quiet():
-        network = open_network(model)
-    network.reset()
-    size = network.frames
-    starts = range(0, len(frames) - size + 1, size)
-    scores = np.empty((len(starts), len(model.metadata.labels)), np.float32)
-    for group in bar(
-        iter(range(0, len(starts), PROGRESS_STEPS)), -(-len(starts) // PROGRESS_STEPS), "scores"
-    ):
-        for number in range(group, min(group + PROGRESS_STEPS, len(starts))):
-            step = to_frames(frames[starts[number] : starts[number] + size])
-            scores[number] = sigmoid(network.step(step)[-1])
-    seconds = size * WORDS.hop_seconds
-    return [Trace(scores, seconds, len(scores) * seconds, exclusive=False)]
 
 
 @dataclass(frozen=True)
@@ -116,6 +77,7 @@ def listen(
     fresh: tuple[Sequence[Clip], Sequence[UInt8]],
     noise: WindowMaker,
     seed: int,
+    workers: Workers = ALONE,
 ) -> list[KindScores]:
     """Return the scores of the negatives of each kind (`kinds_of`), in quiet and in noise.
 
@@ -131,6 +93,8 @@ def listen(
         Draws noise.
     seed : int
         Seed of the noise.
+    workers : Workers
+        Who hears them.
     """
     images = [*trained[1], *fresh[1]]
     hours = [len(image) * WORDS.hop_seconds / 3600 for image in images]
@@ -143,7 +107,7 @@ def listen(
             [images[row] for row in rows if (row < count) == first] for first in (True, False)
         )
         noisy = in_noise([*varied, *others], noise, NOISE_SNR, seed)
-        traces = (negative_traces(model, part) for part in (varied, others, noisy))
+        traces = (negative_traces(model, part, workers) for part in (varied, others, noisy))
         found.append(KindScores(kind, *traces))
     return found
 
@@ -267,6 +231,7 @@ def state_points(
     negatives: Sequence[Clip],
     seed: int,
     frames: Sequence[UInt8] = (),
+    workers: Workers = ALONE,
 ) -> tuple[OperatingPoint, ...]:
     """State what thresholds give on recordings that nothing was trained or chosen on.
 
@@ -284,6 +249,8 @@ def state_points(
         Seed of the order of the recordings, and of the silence between them.
     frames : sequence of uint8 (frames, bands)
         Grey levels of recordings without the phrases whose audio is not there.
+    workers : Workers
+        Who hears those.
 
     Returns
     -------
@@ -296,7 +263,7 @@ def state_points(
     spotter = open_model(model)
     heard = [samples for _, samples in _read(negatives)]
     others = [trace_blocks(spotter, heard)] if heard else []
-    others += negative_traces(model, frames)
+    others += negative_traces(model, frames, workers)
     if not others:
         return ()
     points = []

@@ -19,12 +19,13 @@ from ..cache import cache_folder
 from ..data.attribution import attribution
 from ..data.dataset import Skipped
 from ..data.digest import digest_of
-from ..fitting.loop import set_seed
+from ..fitting.loop import begin_anew, set_seed
 from ..networks.convert import convert
 from ..networks.streaming import step_model
 from ..networks.word_base import Base, read_base
 from ..publishing import publish_converted
 from ..spreading.workers import ALONE, Workers
+from ..tensorflow_loading import use_one_thread
 from ..tracking import Track, untracked
 from .behind_base import check_base, convert_behind_base
 from .calibration import calibration_streams
@@ -48,7 +49,7 @@ TEST_HOURS = 30.0
 #: Hexadecimal digits of a digest in the names of checkpoints.
 NAME_DIGITS = 20
 #: Part of the checkpoints' key. It goes up when the same data and options give other networks.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def train(
     options : WakeWordOptions
         What the user decides.
     workers : Workers
-        Who reads and speaks; one process trains.
+        Who reads and speaks; each trains a network of the ensemble, and they listen.
     track : callable
         Told the losses.
 
@@ -97,6 +98,7 @@ def train(
     DataError
         If a phrase has no recordings that can be used, or there are no negatives.
     """
+    use_one_thread()
     data = prepare(sources, options, workers)
     set_seed(options.seed)
     base = read_base(base_path)
@@ -106,7 +108,7 @@ def train(
     curve = learning_curve(training, data) if options.learning_curve else []
     phrases = with_rare_voices(base, data, options.seed) if options.rare_voices else data.phrases()
     checkpoints = _checkpoints(base, data, options)
-    ensemble = fit_ensemble(training, phrases, options.ensemble, checkpoints)
+    ensemble = fit_ensemble(training, phrases, options.ensemble, checkpoints, workers)
     provenance = {
         "word_base_sha256": base.digest,
         "options": asdict(options),
@@ -119,15 +121,18 @@ def train(
     )
     model = _model_file(ensemble.network, training, data, phrases, streams, options, provenance)
     note("listening to the negatives as the device would")
-    heard = _listen(model, training, data, options)
+    heard = _listen(model, training, data, options, workers)
     thresholds = _choose_thresholds(model, heard, options)
     if options.verifier is not None:
-        members = EnsembleMean([one.network for one in ensemble.members])
+        begin_anew(options.seed)  # in one network no two layers have the same name
+        members = EnsembleMean(
+            [training.plan.loaded(one.model.get_weights()) for one in ensemble.members]
+        )
         windows = windows_of(streams, training.window)
         converted = convert_verifier(members, options.precision, windows)
         alone = thresholds[options.false_accepts_per_hour]
         model = with_verifier(model, converted, heard, alone)
-        heard = _listen(model, training, data, options)
+        heard = _listen(model, training, data, options, workers)
         thresholds = _choose_thresholds(model, heard, options)
     points = state_points(
         model,
@@ -136,6 +141,7 @@ def train(
         data.test.clips,
         options.seed,
         [] if data.pool is None else data.pool.draw("test", options.seed, TEST_HOURS).images,
+        workers,
     )
     chosen = thresholds[options.false_accepts_per_hour]
     detector = replace(model.metadata.detector, thresholds=chosen)
@@ -203,7 +209,11 @@ def _model_file(
 
 
 def _listen(
-    model: ModelFile, training: WakeWordTraining, data: WakeWordData, options: WakeWordOptions
+    model: ModelFile,
+    training: WakeWordTraining,
+    data: WakeWordData,
+    options: WakeWordOptions,
+    workers: Workers,
 ) -> list[KindScores]:
     """Return the scores of the negatives by which thresholds are chosen."""
     varied = vary_negatives(data.training.images, training.maker, options.seed)
@@ -213,6 +223,7 @@ def _listen(
         (data.development.clips, data.development.images),
         training.noisy_maker,
         options.seed,
+        workers,
     )
 
 

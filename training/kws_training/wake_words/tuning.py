@@ -28,8 +28,9 @@ from ..evaluation.evaluate import open_model
 from .data import WakeWordRecordings, WakeWordSources
 from .defaults import WakeWordOptions
 from .kinds import MIN_KIND_HOURS, OTHERS, hours_by_kind, kinds_of
+from .listening import negative_traces
 from .recipe import read_settings
-from .thresholds import negative_traces, score_phrases
+from .thresholds import score_phrases
 from .train import train
 
 #: False accepts per hour of the kind left out at which misses are read off.
@@ -126,13 +127,9 @@ class JudgeFold:
 
     def __call__(self, fold: Fold) -> Judged:
         """Train and judge."""
-        from ..tensorflow_loading import import_tensorflow, use_one_thread
+        from ..tensorflow_loading import import_tensorflow
 
         import_tensorflow()
-        use_one_thread()
-        import keras
-
-        keras.utils.clear_session()
         rows = [n for n, kind in enumerate(self.kinds) if kind != fold.kind]
         sources = WakeWordSources(
             [WakeWordRecordings(self.keyword, self.training)],
