@@ -68,6 +68,17 @@ def kws_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, status, printed, said)
 
 
+def kws_alone(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with variables of the environment changed."""
+    return subprocess.run(
+        [sys.executable, "-m", "kws", *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def needs_program(name: str, install: str) -> str:
     """Return the path of a program; skips the test that asks where it is not installed."""
     found = shutil.which(name)

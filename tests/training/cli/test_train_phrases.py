@@ -11,6 +11,7 @@ from kws.errors import KwsError
 from kws_training.cli import train_phrases
 from kws_training.cli.phrase_list import ListedPhrase, read_phrases
 
+from ...conftest import kws_alone
 from ...conftest import kws_here as kws
 
 
@@ -142,7 +143,7 @@ def test_the_same_bytes_by_any_number_of_workers(words, speech, tiny_base, tmp_p
     listed = write(tmp_path / "p.yaml", text)
     found = {}
     for jobs in (1, 2):
-        done = kws(
+        done = kws_alone(
             *("train", "--phrases", listed, "--negatives", speech, "--base", tiny_base),
             *("--output", tmp_path / str(jobs), "--steps", 20, "--ensemble", 1),
             *("--synthesize", 0, "--jobs", jobs),

@@ -1,11 +1,8 @@
 """`kws train --wake-word`, and what it makes of folders."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -18,6 +15,7 @@ from kws.modelfile import read_model
 from kws_training.cli.train_wake_words import folders_of
 from kws_training.data.unlabelled import find_speech
 
+from ...conftest import kws_alone
 from ...conftest import kws_here as kws
 
 
@@ -216,18 +214,12 @@ def test_the_same_bytes_by_any_number_of_processes(words, speech, tiny_base, tmp
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)
         folder.mkdir()
-        command = [
+        done = kws_alone(  # by one thread, whatever others have computed here
             *("train", "--wake-word", "rise", "--positives", words / "rise"),
             *("--negatives", words, speech, "--base", tiny_base, "--steps", 20, "--ensemble", 2),
             *("--synthesize", 0, "--verifier", "elder"),
             *("--jobs", jobs, "--output", folder / "model.tflite"),
-        ]
-        done = subprocess.run(
-            [sys.executable, "-m", "kws", *map(str, command)],
-            env={**os.environ, "KWS_CACHE": str(folder / "cache")},
-            capture_output=True,
-            text=True,
-            check=False,
+            KWS_CACHE=str(folder / "cache"),
         )
         assert done.returncode == 0, done.stderr
         found.append((folder / "model.tflite").read_bytes())
