@@ -17,7 +17,14 @@ from kws.cli.arguments import (
 )
 from kws.cli.verb import Verb
 from kws.errors import KwsError
-from kws_training.cli.arguments import add_data, add_figures, add_negatives, add_seed
+from kws_training.cli.arguments import (
+    add_data,
+    add_figures,
+    add_negatives,
+    add_seed,
+    add_workers,
+    workers_of,
+)
 from kws_training.tensorflow_loading import import_tensorflow
 
 from .distill_micro import add_micro, check_no_micro, run_micro
@@ -67,9 +74,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_outputs(parser)
     parser.add_argument(
         "--student",
-        metavar="NAME|WIDTH",
+        type=names,
+        metavar="NAME|WIDTH,…",
         help="temporal, mixed or bc-resnet with -10k, -30k, -100k or -300k weights, or a width; "
-        f"{STUDENT} if left out",
+        f"{STUDENT} if left out; of several, --output is a folder with a model of each and a "
+        "report",
     )
     parser.add_argument(
         "--start",
@@ -103,6 +112,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_seed(parser)
     add_figures(parser)
+    add_workers(parser)
     add_micro(parser)
 
 
@@ -275,7 +285,13 @@ def add_budget(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_outputs(options)
+    several = len(options.student or ()) > 1
+    if not several:
+        check_outputs(options)
+        if options.jobs > 1 or options.ray is not None:
+            raise KwsError("--jobs, --ray: are for several students: --student 16,mixed-30k")
+    elif len(set(options.student)) < len(options.student):
+        raise KwsError(f"--student {','.join(options.student)!r:.60}: one is there twice")
     if options.frontend == "micro":
         return run_micro(options)
     check_no_micro(options)
@@ -301,7 +317,7 @@ def _run(options: argparse.Namespace) -> int:
 
     teachers = [find_model(path) for path in options.teachers]
     labels = labels_of(teachers, options.keywords)
-    student = find_student(options.student or STUDENT)
+    students = [find_student(name) for name in options.student or (STUDENT,)]
     folders = folders_of(options)
     if options.sentences:
         from kws_training.synthesis.sentences import sentence_engines
@@ -314,21 +330,20 @@ def _run(options: argparse.Namespace) -> int:
     from ..boards.budget import largest_within
     from ..distillation.fit import FitConfig, going_on_with
     from ..distillation.pipeline import DistillOptions, distill
+    from .distill_many import figures_of, run_many
 
     if options.budget_ms is not None:
         choice = largest_within(options.budget_ms / 1000, options.board, len(labels))
         if not options.json:
             print(choice.why)
-        student = choice.student
+        students = [choice.student]
     fit = FitConfig(epochs=epochs)
     if going_on:
         from kws_training.networks.word_base import read_base
 
-        student = start_from(read_base(options.start), labels)
+        students = [start_from(read_base(options.start), labels)]
         fit = going_on_with(epochs, KEPT)
-    result = distill(
-        teachers,
-        folders,
+    each = [
         DistillOptions(
             student,
             None if options.keywords is None else tuple(options.keywords),
@@ -337,9 +352,14 @@ def _run(options: argparse.Namespace) -> int:
             options.sentences,
             not going_on,  # what it begins with has been taught already
             options.seed,
-        ),
-        cache_folder("checkpoints"),
-    )
+        )
+        for student in students
+    ]
+    if several:
+        with workers_of(options) as workers:
+            return run_many(options, each, folders, workers)
+    (student,) = students
+    result = distill(teachers, folders, each[0], cache_folder("checkpoints"))
     write_student(options, result)
     rows = [
         *(
@@ -355,15 +375,7 @@ def _run(options: argparse.Namespace) -> int:
         figures = {
             "model": str(options.output),
             "bytes": size,
-            "student": student.name,
-            "speakers": result.judges,
-            "teachers": [
-                {"model": str(path), **one.summary()}
-                for path, one in zip(options.teachers, result.teachers, strict=True)
-            ],
-            "distilled": result.student.summary(),
-            **({} if result.alone is None else {"without_teacher": result.alone.summary()}),
-            "skipped": [{"file": str(s.path), "reason": s.reason} for s in result.skipped],
+            **figures_of(student.name, options.teachers, result),
         }
         print(json.dumps(figures, indent=1))
     else:

@@ -1,6 +1,7 @@
 """A student learns made-up words from images and a teacher, and is pruned."""
 
 import json
+import re
 from importlib import resources
 
 import numpy as np
@@ -15,7 +16,7 @@ from kws_deploy.distillation import fit, pipeline
 from kws_deploy.distillation.pipeline import labels_of
 from kws_training.networks.word_base import read_base
 
-from ...conftest import kws_here
+from ...conftest import kws_alone, kws_here
 
 DEFAULT = resources.files("kws") / "models" / "commands.tflite"
 LABELS = read_model(str(DEFAULT)).metadata.labels
@@ -197,6 +198,31 @@ def test_figures_for_programs(data, tmp_path):
     assert found["model"] == str(output)
 
 
+@pytest.mark.slow
+def test_several_students_and_one_report(data, tmp_path):
+    """The same bytes by any number of processes; what is trained already stays."""
+    folders = ("--data", data / "words", "--noise", data / "noise", "--epochs", 1)
+    found = {}
+    for jobs in (1, 2):
+        output = tmp_path / str(jobs)
+        command = ("distill", DEFAULT, *folders, "--student", "16,bc-resnet-10k", "--jobs", jobs)
+        done = kws_alone(*command, "--output", output, KWS_CACHE=str(tmp_path / f"cache{jobs}"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == (output / "report.md").read_text()
+        files = [path for path in output.iterdir() if path.suffix != ".log"]
+        found[jobs] = {path.name: path.read_bytes() for path in files}
+    assert found[1] == found[2]
+    assert {"temporal-width-16.tflite", "bc-resnet-10k.tflite", "report.md"} < set(found[1])
+    assert "epoch  1/1: loss" in (output / "bc-resnet-10k.log").read_text()
+    students = json.loads((output / "report.json").read_text())["students"]
+    assert [one["student"] for one in students] == ["temporal-width-16", "bc-resnet-10k"]
+    assert done.stdout.splitlines()[0].startswith("teacher commands.tflite: ")
+    assert re.search(r"^\| bc-resnet-10k \| \d+ \| [\d.]+% \|", done.stdout, re.M)
+    again = run(tmp_path, *command, "--output", output)
+    assert "2 of 2 students are trained already" in again.stderr
+    assert again.stdout == done.stdout
+
+
 @pytest.mark.parametrize(
     ("model", "arguments", "said"),
     [
@@ -230,6 +256,9 @@ def test_what_cannot_be_pruned(data, tmp_path, model, arguments, said):
         (["--start", "nowhere.tflite"], "nowhere.tflite"),
         (["--sentences", "-1"], "--sentences must be at least 0"),
         (["--unlabelled", "nowhere"], "nowhere: no such file or folder"),
+        (["--jobs", "2"], "--jobs, --ray: are for several students"),
+        (["--student", "16,30,16"], "one is there twice"),
+        (["--student", "16,17", "--float", "f.tflite"], "--float: is for one student"),
     ],
 )
 def test_what_cannot_be(data, tmp_path, arguments, said):

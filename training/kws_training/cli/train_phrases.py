@@ -6,55 +6,39 @@ Each has the same bytes whoever trains it, and beside whatever else.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from kws.console import note
 from kws.errors import KwsError
-from kws.files import whole_file
-from kws.folders import recordings_below
 
-from ..data.digest import digest_of
-from ..data.shards import is_shards, open_shards
 from ..data.spelling import plain
 from ..spreading.workers import Workers
+from .model_jobs import ModelJob, key_of, write_report
 from .phrase_list import ListedPhrase, read_phrases
 from .train_config import WakeWordConfig, config_of
 from .train_wake_words import run_wake_words
 
-#: The report of all phrases, for programs and for people.
-REPORT = "report.json"
-PAGE = "report.md"
 #: Part of the key of what was trained. It goes up when the same recordings give another model.
 VERSION = 2
 
 
 @dataclass(frozen=True)
-class PhraseJob:
+class PhraseJob(ModelJob):
     """A phrase to train.
 
     Attributes
     ----------
     config : WakeWordConfig
         What the user decided; its output is the model file of the phrase.
-    key : str
-        Digest of that, and of the recordings that it names.
     """
 
     config: WakeWordConfig
-    key: str
-
-    @property
-    def result(self) -> Path:
-        """The file that says what came of it, beside the model."""
-        return self.config.output.with_suffix(".json")
 
 
 def run_phrases(options: argparse.Namespace, workers: Workers) -> int:
@@ -75,20 +59,15 @@ def run_phrases(options: argparse.Namespace, workers: Workers) -> int:
     listed = read_phrases(options.phrases)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(options, listed)
-    missing = [job for job in jobs if _trained(job) is None]
+    missing = [job for job in jobs if job.done() is None]
     if len(missing) < len(jobs):
         note(f"{len(jobs) - len(missing)} of {len(jobs)} phrases are trained already")
     for _ in workers.spread(train_phrase, missing, len(missing), "phrases"):
         pass
-    results = [_trained(job) for job in jobs]
-    report = {"phrases": results}
-    for name, content in (
-        (REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n"),
-        (PAGE, "\n".join(_page(results)) + "\n"),
-    ):
-        with whole_file(folder / name) as stream:
-            stream.write(content.encode())
-    print(json.dumps(report, indent=1) if options.json else "\n".join(_page(results)))
+    results = [job.done() for job in jobs]
+    report, page = {"phrases": results}, _page(results)
+    write_report(folder, report, page)
+    print(json.dumps(report, indent=1) if options.json else "\n".join(page))
     return 0
 
 
@@ -111,36 +90,11 @@ def _jobs(options: argparse.Namespace, listed: Sequence[ListedPhrase]) -> list[P
         assert isinstance(config, WakeWordConfig)
         if config.board is not None:
             raise KwsError("--board: is for one wake word: leave it out, or leave out --phrases")
-        jobs.append(PhraseJob(config, _key(config)))
+        settings = {**asdict(config), "output": None}  # wherever it goes
+        groups = (config.negatives, config.noise, *config.positives)
+        key = key_of(VERSION, settings, chain.from_iterable(groups))
+        jobs.append(PhraseJob(config.output, key, config))
     return jobs
-
-
-def _key(config: WakeWordConfig) -> str:
-    """Return a digest of what a model depends on: settings, and the files as the system has them.
-
-    Of the many recordings of negatives their content is not read for it.
-    """
-    settings = {**asdict(config), "output": None}  # wherever it goes
-    files: list[object] = []
-    groups = (config.negatives, config.noise, *config.positives)
-    for folder in (folder for group in groups for folder in group):
-        if is_shards(folder):
-            files.append(open_shards(folder).sha256)
-        elif folder.is_dir():
-            for path in recordings_below(folder):
-                state = path.stat()
-                files.append((str(path), state.st_size, state.st_mtime_ns))
-    return digest_of(VERSION, settings, *files)
-
-
-def _trained(job: PhraseJob) -> dict[str, Any] | None:
-    """Return what came of a phrase that is trained; None if it is not, or otherwise."""
-    try:
-        found: dict[str, Any] = json.loads(job.result.read_text())
-        digest = hashlib.sha256(job.config.output.read_bytes()).hexdigest()
-        return found if found["key"] == job.key and found["sha256"] == digest else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def train_phrase(job: PhraseJob) -> None:
@@ -151,24 +105,10 @@ def train_phrase(job: PhraseJob) -> None:
     job : PhraseJob
         The phrase. What the training says goes into a ``.log`` beside the model.
     """
-    output = job.config.output
-    with (
-        output.with_suffix(".log").open("w") as log,
-        contextlib.redirect_stderr(log) if sys.stderr is not None else contextlib.nullcontext(),
-    ):
+    with job.logged():
         trained = run_wake_words(job.config)
-    content = output.read_bytes()
-    found = {
-        "key": job.key,
-        "phrase": job.config.wake_words[0],
-        "model": output.name,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        **trained.figures,
-        "skipped": len(trained.skipped),
-    }
-    with whole_file(job.result) as stream:
-        stream.write(json.dumps(found, indent=1, ensure_ascii=False).encode())
+    phrase = {"phrase": job.config.wake_words[0]}
+    job.finish({**phrase, **trained.figures, "skipped": len(trained.skipped)})
 
 
 def _page(results: Sequence[Any]) -> list[str]:
