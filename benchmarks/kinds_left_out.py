@@ -4,7 +4,7 @@
         --kinds AUDIO/speech/* AUDIO/telephone --others AUDIO/speech_commands_words
         --noise AUDIO/noise/nonspeech --test-noise AUDIO/noise/kitchen --work FOLDER
         [--leave-out orders,accents community,moods] [--steps 600] [--seeds 0 1] [--json FILE]
-        [--recipes shipping narrow:channels=0.2,babble=0.25] [--verifier elder]
+        [--recipes shipping narrow:channels=0.2,babble=0.25] [--verifier elder] [--jobs 2]
 
 A model is as good as its threshold where nobody measured it. So `kws train --wake-word` trains
 without a kind of speech (a folder), or without several, and the model is judged on that kind at the
@@ -22,8 +22,8 @@ With --verifier two networks are in the file, and the first alone is judged too,
 that the file has for that.
 
 Models and what became of them are kept in --work by all that they depend on but the code: take
-another folder after a change of it. What was stopped goes on where it was, and two processes that
-leave out different kinds share the folder.
+another folder after a change of it. What was stopped goes on where it was. With --jobs, processes
+share the trainings: the figures are the same.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.arguments import name_and_value, number_between
+from support.arguments import name_and_value, number_between, whole_number_between
 from support.frames import FrameStream, frame_stream, listen
 from support.origin import origin
 from support.script import check_json, status_of
@@ -62,6 +62,7 @@ from kws_training.data.unlabelled import find_recordings, find_speech, without_k
 from kws_training.evaluation.conditions import CLEAN, Condition
 from kws_training.evaluation.continuous import hits, score_negatives, score_positives
 from kws_training.evaluation.positives import Positive
+from kws_training.spreading.workers import Workers
 from kws_training.wake_words.defaults import (
     FALSE_ACCEPTS_PER_HOUR,
     STEPS,
@@ -295,30 +296,59 @@ def judged_runs(options: argparse.Namespace) -> list[dict[str, Any]]:
             Setting(f"{snr:g} dB{by}", Condition(noise, snr, reference), paths)
             for snr in options.snr
         ]
-    results = []
-    for (name, recipe), seed, left_out in product(
-        options.recipes, options.seeds, options.leave_out
-    ):
-        run = Run(recipe, left_out, seed)
-        path, model = train_or_read(run, options, phrases, kinds)
+    runs = [
+        Named(name, Run(recipe, left_out, seed))
+        for (name, recipe), seed, left_out in product(
+            options.recipes, options.seeds, options.leave_out
+        )
+    ]
+    task = JudgeRun(options, phrases, kinds, settings)
+    with Workers(options.jobs) as workers:
+        judged = list(workers.spread(task, runs, len(runs), "trainings"))
+    return [one for its in judged for one in its]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A training, and the name of its recipe."""
+
+    name: str
+    run: Run
+
+
+@dataclass(frozen=True, eq=False)
+class JudgeRun:
+    """The task of a worker: trains without a kind, and judges on it."""
+
+    options: argparse.Namespace
+    phrases: Sequence[Phrase]
+    kinds: dict[str, list[Clip]]
+    settings: Sequence[Setting]
+
+    def __call__(self, named: Named) -> list[dict[str, Any]]:
+        """Train and judge; what is there already is read. Returns plain JSON values."""
+        run = named.run
+        path, model = train_or_read(run, self.options, self.phrases, self.kinds)
+        results = []
+        conditions = "_".join(one.name for one in self.settings)
         for stages, one in stages_of(model).items():
-            kept = path.with_suffix(f".{'_'.join(s.name for s in settings)}.{stages}{VERSION}.json")
+            kept = path.with_suffix(f".{conditions}.{stages}{VERSION}.json")
             if not kept.exists():
-                note(f"judging {stages} on {', '.join(left_out)}")
-                entries = judge(one, run, settings, phrases, kinds)
+                note(f"judging {stages} on {', '.join(run.left_out)}")
+                entries = judge(one, run, self.settings, self.phrases, self.kinds)
                 with whole_file(kept) as stream:
                     stream.write(json.dumps(entries).encode())
             results.append(
                 {
-                    "recipe": name,
-                    "left_out": left_out,
-                    "seed": seed,
+                    "recipe": named.name,
+                    "left_out": run.left_out,
+                    "seed": run.seed,
                     "model": str(path),
                     "stages": stages,
                     "judged": json.loads(kept.read_text()),
                 }
             )
-    return results
+        return results
 
 
 def stages_of(model: ModelFile) -> dict[str, ModelFile]:
@@ -525,6 +555,7 @@ def main() -> int:
         default=FALSE_ACCEPTS_PER_HOUR,
         help=f"asked for ({FALSE_ACCEPTS_PER_HOUR})",
     )
+    add("--jobs", type=whole_number_between(1, 1000), default=1, metavar="N", help="processes (1)")
     add("--base", type=Path, metavar="FILE", help="a word base; that of the package unless said")
     add("--work", type=Path, required=True, metavar="DIR", help="keeps models and results")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
