@@ -18,6 +18,7 @@ def test_it_compares_times_and_bytes(benchmark_module, tmp_path, monkeypatch, ca
             soundfile.write(path, rng.normal(0, 0.1, 24000), 16000)
     arguments = ["--data", tmp_path / "speech", "--positives", tmp_path / "said"]
     arguments += ["--negatives", tmp_path / "speech", "--json", tmp_path / "result.json"]
+    arguments += ["--no-pair"]
     monkeypatch.setattr(sys, "argv", ["spreading.py", *map(str, arguments)])
     assert benchmark_module("spreading").main() == 0
     printed = capsys.readouterr().out

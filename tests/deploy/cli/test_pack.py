@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from ...conftest import kws_alone as kws
 from ...conftest import needs_program
 
 MODELS = Path(__file__).resolve().parents[3] / "kws" / "models"
 DEFAULT = MODELS / "commands.tflite"
-
-
-def kws(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=120,
-        text=True,
-    )
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -21,20 +20,10 @@ from kws.metadata import point_of, unmeasured
 from kws.modelfile import ModelFile, pack, parse_model
 from kws.network import interpreter_class
 
+from ...conftest import kws_alone as kws
 from ...conftest import kws_here
 
 DEFAULT = Path(__file__).resolve().parents[3] / "kws" / "models" / "commands.tflite"
-
-
-def kws(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        text=True,
-        env={**os.environ, **environment},
-    )
 
 
 def changed(model: ModelFile, **changes: object) -> tuple[ModelFile, bytes]:

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -17,16 +15,8 @@ from kws.modelfile import pack, read_model
 from kws.packaged import packaged_model
 from kws_training.networks.word_base import read_base
 
+from ...conftest import kws_alone
 from ...conftest import kws_here as kws
-
-
-def process(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kws", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +45,7 @@ def trained(words, speech, made_yamnet, tmp_path_factory):
         "--negatives",
         speech,
     )
-    return output, command, process(*command)
+    return output, command, kws_alone(*command)
 
 
 def test_train_says_what_it_did(trained):
@@ -116,7 +106,7 @@ def test_same_seed_same_model(trained, tmp_path):
     output, command, _ = trained
     again = tmp_path / "again.tflite"
     arguments = [again if argument == output else argument for argument in command]
-    assert process(*arguments).returncode == 0
+    assert kws_alone(*arguments).returncode == 0
     assert read_model(again).network == read_model(output).network
 
 
@@ -209,8 +199,8 @@ def test_other_extractors(
     rng = np.random.default_rng(5)
     samples = np.concatenate([make_word(kind, rng) for kind in ("rise", "shake", "fall")])
     spotters = [KeywordSpotter(model) for _ in range(2)]
-    whole = spotters[0].process(samples)
-    parts = [one for part in np.array_split(samples, 37) for one in spotters[1].process(part)]
+    whole = spotters[0].kws_alone(samples)
+    parts = [one for part in np.array_split(samples, 37) for one in spotters[1].kws_alone(part)]
     assert parts == whole
     right = [
         spotters[0].classify(make_word(kind, rng)).label == kind
