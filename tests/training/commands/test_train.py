@@ -199,8 +199,8 @@ def test_other_extractors(
     rng = np.random.default_rng(5)
     samples = np.concatenate([make_word(kind, rng) for kind in ("rise", "shake", "fall")])
     spotters = [KeywordSpotter(model) for _ in range(2)]
-    whole = spotters[0].kws_alone(samples)
-    parts = [one for part in np.array_split(samples, 37) for one in spotters[1].kws_alone(part)]
+    whole = spotters[0].process(samples)
+    parts = [one for part in np.array_split(samples, 37) for one in spotters[1].process(part)]
     assert parts == whole
     right = [
         spotters[0].classify(make_word(kind, rng)).label == kind
