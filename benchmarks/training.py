@@ -1,4 +1,4 @@
-"""How many windows per second a device trains on: a core, all cores, a graphics card.
+"""How many windows per second a device trains on: by one thread, two, all cores, a graphics card.
 
     python benchmarks/training.py [--seconds 10] [--json FILE]
 
@@ -30,8 +30,9 @@ from kws.bench.result import write_result
 from kws.errors import KwsError
 from kws.frontend import WORDS
 
-#: Devices, and what TensorFlow is told to see of them.
-DEVICES = {"one core": "-1", "all cores": "-1", "graphics card": "0"}
+#: Devices, and the threads by which TensorFlow computes there; 0 for as many as it likes.
+DEVICES = {"one thread": 1, "two threads": 2, "all cores": 0, "graphics card": 0}
+CARD = "graphics card"
 #: Steps before the clock starts: TensorFlow compiles in the first.
 WARM = 5
 #: Seconds of noise that windows are augmented with.
@@ -78,14 +79,14 @@ def measure(device: str, seconds: float) -> list[Speed]:
     seconds : float
         For each network, at least.
     """
-    from kws_training.tensorflow_loading import import_tensorflow, use_one_thread
+    from kws_training.tensorflow_loading import import_tensorflow
 
     import_tensorflow()
-    if device == "one core":
-        use_one_thread()
     import tensorflow as tf
 
-    if device == "graphics card" and not tf.config.list_physical_devices("GPU"):
+    tf.config.threading.set_intra_op_parallelism_threads(DEVICES[device])
+    tf.config.threading.set_inter_op_parallelism_threads(DEVICES[device])
+    if device == CARD and not tf.config.list_physical_devices("GPU"):
         return []
     from kws_training.fitting.loop import set_seed
 
@@ -94,7 +95,7 @@ def measure(device: str, seconds: float) -> list[Speed]:
         _timed(name, device, *built, seconds)
         for name, built in (("wake word", _wake_word()), ("word base", _word_base()))
     ]
-    if device == "one core":
+    if DEVICES[device] == 1:
         found.append(_made(device, seconds))
     return found
 
@@ -198,9 +199,9 @@ def run(options: argparse.Namespace) -> int:
     found: list[Speed] = []
     print("| what | device | windows in a batch | windows per second |")
     print("| --- | --- | --- | --- |")
-    for device, visible in DEVICES.items():
+    for device in DEVICES:
         command = [sys.executable, __file__, "--seconds", str(options.seconds), "--one", device]
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0" if device == CARD else "-1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KwsError(f"{device}: {done.stderr[-500:]}")
@@ -209,7 +210,7 @@ def run(options: argparse.Namespace) -> int:
             print(
                 f"| {one.network} | {device} | {one.windows} | {one.per_second:.0f} |", flush=True
             )
-    if not any(one.device == "graphics card" for one in found):
+    if not any(one.device == CARD for one in found):
         print("\nTensorFlow sees no graphics card here.")
     if options.json is not None:
         about: dict[str, Any] = {**began, **on_machine(machine, [before, read_state()])}

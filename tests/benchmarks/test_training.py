@@ -12,8 +12,8 @@ def test_each_network_on_each_device(benchmark, tmp_path):
     assert done.returncode == 0, done.stderr
     speeds = json.loads(result.read_text())["speeds"]
     devices = {one["device"] for one in speeds}
-    assert {"one core", "all cores"} <= devices
-    assert [one["network"] for one in speeds if one["device"] == "one core"] == [
+    assert {"one thread", "two threads", "all cores"} <= devices
+    assert [one["network"] for one in speeds if one["device"] == "one thread"] == [
         "wake word",
         "word base",
         "windows of wake words",

@@ -7,6 +7,10 @@ import os
 
 from kws.console import quiet
 
+#: Threads by which networks are trained that are to be the same on every machine: two are 1.6 times
+#: as fast as one on steps alone (benchmarks/training.py); more were not measured.
+THREADS = 2
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow without its notes about the machine, which C++ prints on the way.
@@ -22,13 +26,13 @@ def import_tensorflow() -> None:
         tf.config.list_physical_devices()  # the last note comes when devices are looked for
 
 
-def use_one_thread() -> None:
-    """Let TensorFlow compute by one thread: sums of several threads depend on their number.
+def fix_threads() -> None:
+    """Let TensorFlow compute by as many threads on every machine: sums depend on their number.
 
     It does nothing where TensorFlow computes already.
     """
     import tensorflow as tf
 
     with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(THREADS)

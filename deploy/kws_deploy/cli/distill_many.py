@@ -1,7 +1,7 @@
 """What `kws distill --student A,B` does: a model for each student, and one report of all.
 
-Each is trained by one thread, so that it has the same bytes whoever trains it, and beside whatever
-else.
+Each is trained by as many threads, so that it has the same bytes whoever trains it, and beside
+whatever else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kws_training.cache import cache_folder
 from kws_training.cli.model_jobs import ModelJob, key_of, write_report
 from kws_training.data.digest import digest_of
 from kws_training.spreading.workers import Workers
-from kws_training.tensorflow_loading import import_tensorflow, use_one_thread
+from kws_training.tensorflow_loading import fix_threads, import_tensorflow
 
 from ..distillation.pipeline import Distilled, DistillOptions, distill
 from ..distillation.sources import Folders
@@ -132,7 +132,7 @@ def train_student(job: StudentJob) -> None:
         The student. What the training says goes into a ``.log`` beside it.
     """
     import_tensorflow()
-    use_one_thread()
+    fix_threads()
     from kws_training.fitting.loop import begin_anew
 
     begin_anew(job.options.seed)

@@ -214,7 +214,7 @@ def test_the_same_bytes_by_any_number_of_processes(words, speech, tiny_base, tmp
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)
         folder.mkdir()
-        done = kws_alone(  # by one thread, whatever others have computed here
+        done = kws_alone(  # whatever others have computed here
             *("train", "--wake-word", "rise", "--positives", words / "rise"),
             *("--negatives", words, speech, "--base", tiny_base, "--steps", 20, "--ensemble", 2),
             *("--synthesize", 0, "--verifier", "elder"),

@@ -23,7 +23,7 @@ from ..fitting.loop import begin_anew
 from ..networks.streaming import whole_model
 from ..networks.word_base import Base
 from ..spreading.workers import ALONE, Workers
-from ..tensorflow_loading import import_tensorflow, use_one_thread
+from ..tensorflow_loading import fix_threads, import_tensorflow
 from ..tracking import Track, untracked
 from .data import WakeWordData
 from .defaults import WakeWordOptions
@@ -303,7 +303,7 @@ class TrainMember:
     def __call__(self, number: int) -> TrainedMember:
         """Train a network by its number."""
         import_tensorflow()
-        use_one_thread()
+        fix_threads()
         curves: list[tuple[str, int, float]] = []
 
         def track(curve: str, step: int, value: float) -> None:

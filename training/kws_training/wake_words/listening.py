@@ -204,10 +204,10 @@ class HearPieces:
 
     @cached_property
     def _listener(self) -> Listener:
-        from ..tensorflow_loading import import_tensorflow, use_one_thread
+        from ..tensorflow_loading import fix_threads, import_tensorflow
 
         import_tensorflow()
-        use_one_thread()
+        fix_threads()
         return Listener(self.plan.loaded(self.weights), WORDS.bands)
 
     def __call__(self, pieces: UInt8) -> Float32:

@@ -25,7 +25,7 @@ from ..networks.streaming import step_model
 from ..networks.word_base import Base, read_base
 from ..publishing import publish_converted
 from ..spreading.workers import ALONE, Workers
-from ..tensorflow_loading import use_one_thread
+from ..tensorflow_loading import fix_threads
 from ..tracking import Track, untracked
 from .behind_base import check_base, convert_behind_base
 from .calibration import calibration_streams
@@ -98,7 +98,7 @@ def train(
     DataError
         If a phrase has no recordings that can be used, or there are no negatives.
     """
-    use_one_thread()
+    fix_threads()
     data = prepare(sources, options, workers)
     set_seed(options.seed)
     base = read_base(base_path)
