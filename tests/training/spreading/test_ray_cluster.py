@@ -60,8 +60,8 @@ def test_no_cluster_there():
         list(workers.spread(abs, range(3)))
 
 
-def test_a_node_that_dies_changes_no_byte(nodes, tmp_path):
-    """Last: the second node is gone afterwards."""
+def test_a_node_that_dies_changes_no_byte(nodes, tmp_path, capsys):
+    """Last: the second node is gone afterwards. What Ray says of it is no result."""
     address, second = nodes.address, nodes.second
     task = tasks.SlowNoise(tmp_path)
     expected = [tasks.much_noise(number) for number in range(120)]
@@ -71,6 +71,10 @@ def test_a_node_that_dies_changes_no_byte(nodes, tmp_path):
             results.append(result)
             if len(results) == 20:
                 threading.Thread(target=os.killpg, args=(second.pid, signal.SIGKILL)).start()
+                print("twenty")
+    said = capsys.readouterr()
+    assert said.out == "twenty\n"
+    assert "node it was running on is dead" in said.err
     assert second.wait() != 0
     assert results == expected
     seen = {path.read_text() for path in tmp_path.glob("*.node")}

@@ -6,11 +6,14 @@ when it died. kws has to be installed on every machine, and paths have to lead t
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import socket
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO, cast
 
 from kws.errors import KwsError
 from kws.installing import install_extra
@@ -53,6 +56,9 @@ class RayCluster:
                 f"--ray {address}: no cluster there ({error}): start one with ray start --head"
             ) from None
         self._ray = ray
+        self._stdout = sys.stdout
+        if self._stdout is not None:
+            sys.stdout = cast(TextIO, _WithoutRay(self._stdout))
         self.died = ray.exceptions.RaySystemError
         self._do: Any = ray.remote(num_cpus=1, max_retries=-1)(do)
         self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -122,7 +128,33 @@ class RayCluster:
 
     def close(self) -> None:
         """Leave the cluster, which ends what is under way there."""
-        self._ray.shutdown()
+        with contextlib.redirect_stdout(sys.stderr):  # it tells what it has not told yet
+            self._ray.shutdown()
+        sys.stdout = self._stdout
+
+
+class _WithoutRay:
+    """The standard output, for results: what threads of Ray print goes to the standard error.
+
+    Of a node that died Ray tells on the standard output, whatever its settings.
+
+    Parameters
+    ----------
+    stream : text stream
+        The standard output.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text for whoever it is."""
+        if not threading.current_thread().name.startswith("ray_"):
+            return self._stream.write(text)
+        return len(text) if sys.stderr is None else sys.stderr.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _check_there(address: str) -> None:
