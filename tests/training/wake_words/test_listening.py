@@ -37,7 +37,7 @@ def test_pieces_are_the_stream(make, monkeypatch):
     model = make()
     (whole,) = negative_traces(model, recordings(1))
     monkeypatch.setattr(listening, "PIECE_FRAMES", 300)
-    assert len(frame_pieces(model, np.concatenate(recordings(1)))) > 5
+    assert len(list(frame_pieces(model, recordings(1)))) > 5
     (trace,) = negative_traces(model, recordings(1))
     np.testing.assert_array_equal(trace.scores, whole.scores)
     assert (trace.column_seconds, trace.seconds) == (whole.column_seconds, whole.seconds)

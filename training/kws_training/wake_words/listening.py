@@ -283,26 +283,36 @@ class HearAsDevice:
         return scores[piece.before :]
 
 
-def frame_pieces(model: ModelFile, frames: UInt8) -> list[FramePiece]:
+def frame_pieces(model: ModelFile, recordings: Iterable[UInt8]) -> Iterator[FramePiece]:
     """Cut a stream into pieces, each with what its scores depend on.
 
     Parameters
     ----------
     model : ModelFile
         The model that hears them.
-    frames : uint8 (frames, bands)
-        Grey levels of the front end; a rest that fills no step is left out.
+    recordings : iterable of uint8 (frames, bands)
+        Grey levels of the front end, one after another; a rest in the end that fills no step is
+        left out. No more than a piece and a recording is held at once.
+
+    Yields
+    ------
+    FramePiece
     """
     size = model.metadata.streaming.frames
     lead = -(-memory_frames(model.metadata) // size)
-    steps = len(frames) // size
     length = max(1, PIECE_FRAMES // size)
-    found = []
-    for first in range(0, steps, length):
-        before = min(first, lead)
-        end = min(steps, first + length)
-        found.append(FramePiece(frames[(first - before) * size : end * size], before))
-    return found
+    before = 0  # steps of what is held that belong to the piece before
+    held = np.empty((0, WORDS.bands), np.uint8)
+    for recording in recordings:
+        held = np.concatenate([held, recording])
+        while len(held) >= (before + length) * size:
+            whole = (before + length) * size
+            yield FramePiece(held[:whole], before)
+            kept = min(before + length, lead)
+            held, before = held[whole - kept * size :], kept
+    steps = len(held) // size
+    if steps > before:
+        yield FramePiece(held[: steps * size], before)
 
 
 def negative_traces(
@@ -326,9 +336,12 @@ def negative_traces(
     """
     if not recordings:
         return []
-    pieces = frame_pieces(model, np.concatenate(recordings))
+    size = model.metadata.streaming.frames
+    steps = sum(map(len, recordings)) // size
+    count = -(-steps // max(1, PIECE_FRAMES // size))
     nothing = np.empty((0, len(model.metadata.labels)), np.float32)
-    heard = workers.spread(HearAsDevice(model), pieces, len(pieces), "scores")
+    pieces = frame_pieces(model, recordings)
+    heard = workers.spread(HearAsDevice(model), pieces, count, "scores")
     scores = np.concatenate([nothing, *heard])
-    seconds = model.metadata.streaming.frames * WORDS.hop_seconds
+    seconds = size * WORDS.hop_seconds
     return [Trace(scores, seconds, len(scores) * seconds, exclusive=False)]
