@@ -57,3 +57,12 @@ def test_no_more_than_there_is(sets):
     assert pool.draw("development", 0).clips == []
     assert pool.hours("training") == pytest.approx(16 * 36 / 3600)
     assert len(pool.images(3)) == 64
+
+
+def test_some_at_a_time_are_the_same_hours(sets):
+    pool = ShardPool(sets, ("go",))
+    groups = list(pool.groups("training", 1, 0.06, 0.02))
+    assert [len(one.clips) for one in groups] == [9, 9, 6]
+    together = [path for one in groups for path in paths(one)]
+    assert together == paths(pool.draw("training", 1, 0.06))
+    assert list(pool.groups("development", 1, 0.06)) == []

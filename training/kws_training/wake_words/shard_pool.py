@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +37,10 @@ class ShardPool:
         """Return how many hours a part has: "training", "development" or "test"."""
         return sum(one.hours(part) for one in self.sets)
 
-    def draw(self, part: str, seed: int, hours: float = POOL_HOURS) -> FrameSet:
-        """Read shards of a part in a random order until some hours are there.
+    def groups(
+        self, part: str, seed: int, hours: float, each: float = POOL_HOURS
+    ) -> Iterator[FrameSet]:
+        """Read shards of a part in a random order, some hours at a time.
 
         Parameters
         ----------
@@ -47,17 +49,23 @@ class ShardPool:
         seed : int
             Of the order.
         hours : float
-            How many are read; fewer if the part has no more, and up to a shard more.
+            How many are read in all; fewer if the part has no more, and up to a shard more.
+        each : float
+            How many are yielded at once; up to a shard more.
 
-        Returns
-        -------
+        Yields
+        ------
         FrameSet
             Without recordings that say a phrase, by their folder, label or text.
         """
         found: list[tuple[ShardSet, Shard]] = [(s, one) for s in self.sets for one in s.of(part)]
-        drawn = FrameSet([], [], [])
+        drawn, before = FrameSet([], [], []), 0.0
         for number in np.random.default_rng((seed, 4)).permutation(len(found)):
-            if drawn.hours >= hours:
+            if drawn.hours >= each:
+                before += drawn.hours
+                yield drawn
+                drawn = FrameSet([], [], [])
+            if before + drawn.hours >= hours:
                 break
             shards, shard = found[number]
             read = shards.read(shard)
@@ -65,7 +73,26 @@ class ShardPool:
             chosen = read.where([n for n, clip in enumerate(read.clips) if id(clip) in kept])
             drawn.clips.extend(chosen.clips)
             drawn.images.extend(chosen.images)
-        return drawn
+        if drawn.images:
+            yield drawn
+
+    def draw(self, part: str, seed: int, hours: float = POOL_HOURS) -> FrameSet:
+        """Read shards of a part in a random order until some hours are there; as for `groups`.
+
+        Parameters
+        ----------
+        part : str
+            "training", "development" or "test".
+        seed : int
+            Of the order.
+        hours : float
+            How many are read.
+
+        Returns
+        -------
+        FrameSet
+        """
+        return next(self.groups(part, seed, hours, hours), FrameSet([], [], []))
 
     def images(self, seed: int) -> list[UInt8]:
         """Return negatives of a round of training; as for `draw`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -230,7 +230,7 @@ def state_points(
     positives: Sequence[Sequence[Clip]],
     negatives: Sequence[Clip],
     seed: int,
-    frames: Sequence[UInt8] = (),
+    frames: Iterable[Sequence[UInt8]] = (),
     workers: Workers = ALONE,
 ) -> tuple[OperatingPoint, ...]:
     """State what thresholds give on recordings that nothing was trained or chosen on.
@@ -247,8 +247,9 @@ def state_points(
         Recordings without the phrases.
     seed : int
         Seed of the order of the recordings, and of the silence between them.
-    frames : sequence of uint8 (frames, bands)
-        Grey levels of recordings without the phrases whose audio is not there.
+    frames : iterable of sequence of uint8 (frames, bands)
+        Grey levels of recordings without the phrases whose audio is not there, some hours at a
+        time.
     workers : Workers
         Who hears those.
 
@@ -263,7 +264,8 @@ def state_points(
     spotter = open_model(model)
     heard = [samples for _, samples in _read(negatives)]
     others = [trace_blocks(spotter, heard)] if heard else []
-    others += negative_traces(model, frames, workers)
+    for some in frames:
+        others += negative_traces(model, some, workers)
     if not others:
         return ()
     points = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kws.arrays import Float32
+from kws.arrays import Float32, UInt8
 from kws.console import note
 from kws.frontend import WORDS
 from kws.metadata import WAKE_WORDS, DetectorDefaults, OperatingPoint
@@ -140,7 +140,7 @@ def train(
         [one.held_out for one in data.wake_words],
         data.test.clips,
         options.seed,
-        [] if data.pool is None else data.pool.draw("test", options.seed, TEST_HOURS).images,
+        _test_frames(data, options.seed),
         workers,
     )
     chosen = thresholds[options.false_accepts_per_hour]
@@ -148,6 +148,13 @@ def train(
     metadata = replace(model.metadata, operating_points=points, detector=detector)
     checkpoints.remove()
     return TrainedWakeWords(pack(model.network, metadata), points, tuple(data.skipped))
+
+
+def _test_frames(data: WakeWordData, seed: int) -> Iterator[list[UInt8]]:
+    """Yield frames that nothing was trained on, some hours at a time; nothing without shards."""
+    if data.pool is not None:
+        for some in data.pool.groups("test", seed, TEST_HOURS):
+            yield some.images
 
 
 def _checkpoints(base: Base, data: WakeWordData, options: WakeWordOptions) -> Checkpoints:
