@@ -143,7 +143,7 @@ done < <({
 echo "minimal root: Debian $SUITE with $PACKAGES; $(git -C "$ROOT/kws" log -1 --format='%h %s')"
 status=0
 for command in "$@"; do
-  log=$LOGS/$(echo "$command" | tr -cs 'a-zA-Z0-9\n' - | cut -c 1-60).log
+  log=$LOGS/$(printf %s "$command" | tr -cs a-zA-Z0-9 - | cut -c 1-60).log
   echo "minimal root: $command (output: $log)"
   started=$SECONDS
   result=0
