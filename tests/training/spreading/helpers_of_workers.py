@@ -37,6 +37,10 @@ def refuses_three(number: int) -> int:
     return number
 
 
+def present_folder(number: int) -> str:
+    return str(Path.cwd())
+
+
 def threads_of_arithmetic(number: int) -> list[int]:
     from threadpoolctl import threadpool_info
 

@@ -51,6 +51,18 @@ def test_what_a_task_raises_is_as_in_this_process(nodes):
     assert str(caught.value) == "three.wav: is damaged: record it again"
 
 
+def test_paths_begin_where_the_command_runs(nodes, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with Workers(ray=nodes.address) as workers:
+        monkeypatch.chdir(tmp_path)
+        assert set(workers.spread(tasks.present_folder, range(6))) == {str(tmp_path)}
+        monkeypatch.chdir(gone)
+        items = (gone.rmdir() or number for number in range(1))  # after the task was sent
+        with pytest.raises(KwsError, match=r"gone: is not on .*: with --ray, paths have to"):
+            list(workers.spread(tasks.present_folder, items))
+
+
 def test_no_cluster_there():
     pytest.importorskip("ray", reason="no Ray: pip install '.[cluster]'")
     with (
@@ -74,7 +86,7 @@ def test_a_node_that_dies_changes_no_byte(nodes, tmp_path, capsys):
                 print("twenty")
     said = capsys.readouterr()
     assert said.out == "twenty\n"
-    assert "node it was running on is dead" in said.err
+    assert "(raylet)" in said.err
     assert second.wait() != 0
     assert results == expected
     seen = {path.read_text() for path in tmp_path.glob("*.node")}

@@ -7,12 +7,14 @@ when it died. kws has to be installed on every machine, and paths have to lead t
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from kws.errors import KwsError
@@ -73,17 +75,18 @@ class RayCluster:
 
         Returns
         -------
-        list of ray.ObjectRef
-            What `submit` takes. Within a list Ray passes on where the task is, not the task.
+        list of (ray.ObjectRef, str)
+            What `submit` takes: the task, and the folder from which its paths begin. Within a list
+            Ray passes on where the task is, not the task.
         """
-        return [self._ray.put(pickle.dumps(task, pickle.HIGHEST_PROTOCOL))]
+        return [self._ray.put(pickle.dumps(task, pickle.HIGHEST_PROTOCOL)), str(Path.cwd())]
 
     def submit(self, task: list[Any], items: Sequence[Any]) -> Any:
         """Begin to do a task to items.
 
         Parameters
         ----------
-        task : list of ray.ObjectRef
+        task : list of (ray.ObjectRef, str)
             As `send` returned it.
         items : sequence of object
             Can be pickled.
@@ -170,8 +173,8 @@ def do(task: list[Any], items: Sequence[Any]) -> list[Any]:
 
     Parameters
     ----------
-    task : list of ray.ObjectRef
-        Where the task is.
+    task : list of (ray.ObjectRef, str)
+        Where the task is, and the folder from which its paths begin.
     items : sequence of object
         What it is done to, one after another.
 
@@ -179,8 +182,21 @@ def do(task: list[Any], items: Sequence[Any]) -> list[Any]:
     -------
     list of object
         What the task returns for each.
+
+    Raises
+    ------
+    KwsError
+        If this machine has no such folder.
     """
-    return list(map(_fetched(task[0]), items))
+    where, folder = task
+    try:
+        os.chdir(folder)  # workers begin where the node was started
+    except OSError:
+        raise KwsError(
+            f"{folder}: is not on {socket.gethostname()}: with --ray, paths have to lead to the "
+            "same files on every machine"
+        ) from None
+    return list(map(_fetched(where), items))
 
 
 @lru_cache(maxsize=1)
