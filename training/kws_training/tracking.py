@@ -54,19 +54,14 @@ class Tracker:
     """
 
     def __init__(self, folder: Path | None, name: str) -> None:
-        self._writer: Any = None
+        self._folder = None if folder is None else folder / name
+        self._opened: Any = None
         self._mlflow: Any = None
         if folder is not None:
             try:
                 import tensorboard  # noqa: F401  (TensorFlow writes for it, and needs it for that)
             except ModuleNotFoundError:
                 raise KwsError(f"--tensorboard: {install_packages('tensorboard')}") from None
-            from .tensorflow_loading import import_tensorflow
-
-            import_tensorflow()
-            import tensorflow as tf
-
-            self._writer = tf.summary.create_file_writer(str(folder / name))
         if any(os.environ.get(one) for one in MLFLOW):
             try:
                 import mlflow
@@ -74,6 +69,21 @@ class Tracker:
                 return
             self._mlflow = mlflow
             mlflow.start_run(run_name=name)
+
+    @property
+    def _writer(self) -> Any:
+        """What writes for TensorBoard, or None.
+
+        It is opened when there is something to tell: with it TensorFlow decides on its threads.
+        """
+        if self._opened is None and self._folder is not None:
+            from .tensorflow_loading import import_tensorflow
+
+            import_tensorflow()
+            import tensorflow as tf
+
+            self._opened = tf.summary.create_file_writer(str(self._folder))
+        return self._opened
 
     def track(self, name: str, step: int, value: float) -> None:
         """Tell a value of a curve.
@@ -133,8 +143,8 @@ class Tracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._opened is not None:
+            self._opened.close()
         if self._mlflow is not None:
             self._mlflow.end_run("FINISHED" if error is None else "FAILED")
 

@@ -290,8 +290,6 @@ def _run(options: argparse.Namespace) -> int:
         check_outputs(options)
         if options.jobs > 1 or options.ray is not None:
             raise KwsError("--jobs, --ray: are for several students: --student 16,mixed-30k")
-    elif len(set(options.student)) < len(options.student):
-        raise KwsError(f"--student {','.join(options.student)!r:.60}: one is there twice")
     if options.frontend == "micro":
         return run_micro(options)
     check_no_micro(options)
@@ -318,6 +316,8 @@ def _run(options: argparse.Namespace) -> int:
     teachers = [find_model(path) for path in options.teachers]
     labels = labels_of(teachers, options.keywords)
     students = [find_student(name) for name in options.student or (STUDENT,)]
+    if len({one.name for one in students}) < len(students):
+        raise KwsError(f"--student {','.join(options.student)!r:.60}: one is there twice")
     folders = folders_of(options)
     if options.sentences:
         from kws_training.synthesis.sentences import sentence_engines

@@ -15,7 +15,7 @@ from typing import Any
 
 from kws.console import note
 from kws.errors import KwsError
-from kws.modelfile import write_model
+from kws.modelfile import pack, write_model
 from kws.packaged import find_model
 from kws_training.cache import cache_folder
 from kws_training.cli.model_jobs import ModelJob, key_of, write_report
@@ -100,7 +100,8 @@ def run_many(
         raise KwsError(f"{folder}: is a file: several students are written into a folder")
     folder.mkdir(parents=True, exist_ok=True)
     jobs = []
-    taught_by = [digest_of(find_model(path).network) for path in options.teachers]
+    teachers = [find_model(path) for path in options.teachers]
+    taught_by = [digest_of(pack(one.network, one.metadata)) for one in teachers]
     for one in each:
         settings = {**asdict(one), "folders": asdict(folders), "teachers": taught_by}
         features = [] if folders.features is None else [folders.features]
@@ -138,7 +139,7 @@ def train_student(job: StudentJob) -> None:
     begin_anew(job.options.seed)
     teachers = [find_model(path) for path in job.teachers]
     with job.logged():
-        result = distill(teachers, job.folders, job.options, cache_folder("checkpoints"))
+        result = distill(teachers, job.folders, job.options, cache_folder("students"))
     write_model(job.output, result.model.network, result.model.metadata)
     job.finish(figures_of(job.options.student.name, job.teachers, result))
 

@@ -257,7 +257,7 @@ def test_what_cannot_be_pruned(data, tmp_path, model, arguments, said):
         (["--sentences", "-1"], "--sentences must be at least 0"),
         (["--unlabelled", "nowhere"], "nowhere: no such file or folder"),
         (["--jobs", "2"], "--jobs, --ray: are for several students"),
-        (["--student", "16,30,16"], "one is there twice"),
+        (["--student", "16,30,016"], "one is there twice"),
         (["--student", "16,17", "--float", "f.tflite"], "--float: is for one student"),
     ],
 )

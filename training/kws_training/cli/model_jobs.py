@@ -17,6 +17,9 @@ from kws.folders import recordings_below
 from ..data.digest import digest_of
 from ..data.shards import is_shards, open_shards
 
+#: Ends of the names of files that say what is in recordings, and who speaks.
+LISTS = (".csv", ".tsv", ".txt")
+
 
 @dataclass(frozen=True)
 class ModelJob:
@@ -91,9 +94,13 @@ def files_as_listed(paths: Iterable[Path]) -> list[object]:
         if is_shards(path):
             files.append(open_shards(path).sha256)
         elif path.exists():
-            for file in recordings_below(path) if path.is_dir() else [path]:
-                state = file.stat()
-                files.append((str(file), state.st_size, state.st_mtime_ns))
+            # a list of recordings lies beside them, and what says who speaks is in it
+            folder = path if path.is_dir() else path.parent
+            lists = (one for suffix in LISTS for one in folder.rglob(f"*{suffix}"))
+            for file in sorted({path, *recordings_below(folder), *lists}):
+                if file.is_file():
+                    state = file.stat()
+                    files.append((str(file), state.st_size, state.st_mtime_ns))
     return files
 
 

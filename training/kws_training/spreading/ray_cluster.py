@@ -58,12 +58,12 @@ class RayCluster:
                 f"--ray {address}: no cluster there ({error}): start one with ray start --head"
             ) from None
         self._ray = ray
-        self._stdout = sys.stdout
-        if self._stdout is not None:
-            sys.stdout = cast(TextIO, _WithoutRay(self._stdout))
         self.died = ray.exceptions.RaySystemError
         self._do: Any = ray.remote(num_cpus=1, max_retries=-1)(do)
         self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._stdout = sys.stdout
+        if self._stdout is not None:
+            sys.stdout = cast(TextIO, _WithoutRay(self._stdout))
 
     def send(self, task: Callable[[Any], Any]) -> list[Any]:
         """Give a task to the workers: each loads it when it first needs it.
@@ -131,9 +131,11 @@ class RayCluster:
 
     def close(self) -> None:
         """Leave the cluster, which ends what is under way there."""
-        with contextlib.redirect_stdout(sys.stderr):  # it tells what it has not told yet
-            self._ray.shutdown()
-        sys.stdout = self._stdout
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # it tells what it has not told yet
+                self._ray.shutdown()
+        finally:
+            sys.stdout = self._stdout
 
 
 class _WithoutRay:
